@@ -1,0 +1,96 @@
+//! What can go wrong, as a caller can act on it.
+//!
+//! Messages are lower case, name the value and the limit that it broke, and put the path last, so that a user can send
+//! the first half without showing where their files lie.
+
+use std::path::{Path, PathBuf};
+
+/// Every error of the library.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused: missing file, no permission, full disk.
+    #[error("can't {action}: {source}: {path:?}")]
+    Io {
+        /// What was tried, as a verb phrase: `read`, `write`, `create the folder`.
+        action: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// The file is not audio that we can decode.
+    #[error("can't decode audio: {reason}: {path:?}")]
+    Decode {
+        /// What is wrong with it.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is not a MIDI file that we can read.
+    #[error("can't read MIDI: {reason}: {path:?}")]
+    Midi {
+        /// What is wrong with it.
+        reason: String,
+        /// The file; empty when the bytes came from memory.
+        path: PathBuf,
+    },
+    /// The file is not a soundfont that we can play.
+    #[error("can't read soundfont: {reason}: {path:?}")]
+    SoundFont {
+        /// What is wrong with it.
+        reason: String,
+        /// The file; empty when it is the bundled one.
+        path: PathBuf,
+    },
+    /// A value lies outside what is supported.
+    #[error("{what} {value} is outside {limit}")]
+    Limit {
+        /// What was given.
+        what: &'static str,
+        /// The value, with its unit.
+        value: String,
+        /// The range or set that is allowed, with its unit.
+        limit: String,
+    },
+    /// There is nothing to work on: no notes, no frames, silence.
+    #[error("nothing to align: {0}")]
+    Empty(String),
+    /// The work was cancelled. A normal outcome, never shown as a failure.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// The result of every fallible call of the library.
+pub type Result<T> = core::result::Result<T, Error>;
+
+impl Error {
+    /// An [`Error::Io`] for `path`; meant for `map_err`.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, source, path }
+    }
+
+    /// The same error, naming `path` where it named none.
+    #[must_use]
+    pub fn at(mut self, file: &Path) -> Self {
+        if let Self::Midi { path, .. } | Self::SoundFont { path, .. } | Self::Decode { path, .. } = &mut self
+            && path.as_os_str().is_empty()
+        {
+            *path = file.to_path_buf();
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_comes_last_and_is_not_overwritten() {
+        let bare = Error::Midi { reason: "no header".into(), path: PathBuf::new() };
+        let named = bare.at(Path::new("a.mid")).at(Path::new("b.mid"));
+        assert_eq!(named.to_string(), "can't read MIDI: no header: \"a.mid\"");
+    }
+}

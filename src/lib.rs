@@ -1,0 +1,16 @@
+//! Antiphon finds the recording a MIDI file belongs to, aligns the two, and lets a person judge the match.
+
+pub mod alignment;
+pub mod audio;
+pub mod error;
+pub mod features;
+#[cfg(feature = "gui")]
+pub mod gui;
+pub mod job;
+pub mod midi;
+pub mod pair;
+pub mod picture;
+pub mod playback;
+pub mod synth;
+
+pub use error::{Error, Result};

@@ -1,0 +1,1 @@
+//! Pictures of matrices, for files and for the window: no window needed.
