@@ -153,22 +153,30 @@ mod tests {
 
     #[test]
     fn cancel_ends_a_running_loop() {
-        let job = Job::start("endless", || {}, |progress| -> Result<()> {
-            loop {
-                progress.step(0, 1)?;
-            }
-        });
+        let job = Job::start(
+            "endless",
+            || {},
+            |progress| -> Result<()> {
+                loop {
+                    progress.step(0, 1)?;
+                }
+            },
+        );
         job.progress().cancel();
         assert!(matches!(job.join(), Err(Error::Cancelled)));
     }
 
     #[test]
     fn dropping_cancels() {
-        let job = Job::start("endless", || {}, |progress| -> Result<()> {
-            loop {
-                progress.step(0, 1)?;
-            }
-        });
+        let job = Job::start(
+            "endless",
+            || {},
+            |progress| -> Result<()> {
+                loop {
+                    progress.step(0, 1)?;
+                }
+            },
+        );
         let progress = job.progress().clone();
         drop(job);
         assert!(progress.is_cancelled());
