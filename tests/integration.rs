@@ -1,0 +1,4 @@
+//! One binary for all integration tests: it links once.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod layering;

@@ -1,5 +1,8 @@
 //! What is compared: matrices of frames × bins, row = time, row-major `f32`, the same everywhere in this crate.
 
+#[cfg(test)]
+pub(crate) mod onsets;
+
 use crate::audio::Waveform;
 use crate::error::Result;
 use crate::job::Progress;
