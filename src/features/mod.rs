@@ -1,5 +1,10 @@
 //! What is compared: matrices of frames × bins, row = time, row-major `f32`, the same everywhere in this crate.
 
+mod cqt;
+mod fir;
+
+pub use cqt::constant_q;
+
 use crate::audio::Waveform;
 use crate::error::Result;
 use crate::job::Progress;
@@ -58,12 +63,6 @@ pub struct Features {
     pub frames: Array2<f32>,
     /// When each row is.
     pub times: FrameTimes,
-}
-
-/// Magnitudes of the constant-Q transform: (frames × bins), frame `i` centred on sample `i × hop`.
-pub fn constant_q(wave: &Waveform, params: &CqtParams, progress: &Progress) -> Result<Array2<f32>> {
-    let _ = (wave, params, progress);
-    unimplemented!()
 }
 
 /// Magnitudes to features in the order of spec A: log against the maximum with a floor of 80, then unit rows.
