@@ -61,11 +61,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         }
         &bytes[start..]
     };
-    let Some((header, body)) = bytes.get(8..14).zip(bytes.get(4..8)).map(|(header, length)| {
-        let length = be_u32(length).max(6) as usize;
-        (header, bytes.get(8 + length..).unwrap_or(&[]))
-    }) else {
-        return Err(broken(format!("the header has {} bytes of 14", bytes.len())));
+    let length = bytes.get(4..8).map_or(0, be_u32).max(6) as usize;
+    let (Some(header), Some(body)) = (bytes.get(8..14), bytes.get(8 + length..)) else {
+        return Err(broken(format!("the header claims {length} bytes, {} follow", bytes.len().saturating_sub(8))));
     };
     let format = u16::from_be_bytes([header[0], header[1]]);
     let announced = usize::from(u16::from_be_bytes([header[2], header[3]]));
