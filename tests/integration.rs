@@ -4,3 +4,6 @@
 mod layering;
 mod golden;
 
+//! Every integration test, in one binary.
+
+mod audio;
