@@ -55,7 +55,7 @@ impl TimeMap {
 }
 
 /// Piecewise linear value at `x`; `axes` gives (x, y) of a knot.
-fn interpolate(knots: &[(f64, f64)], x: f64, axes: impl Fn((f64, f64)) -> (f64, f64)) -> f64 {
+pub(super) fn interpolate(knots: &[(f64, f64)], x: f64, axes: impl Fn((f64, f64)) -> (f64, f64)) -> f64 {
     let (first, last) = (axes(knots[0]), axes(knots[knots.len() - 1]));
     let slope = (last.1 - first.1) / (last.0 - first.0);
     if x <= first.0 {
