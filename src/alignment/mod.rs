@@ -1,5 +1,6 @@
 //! Which moment of a recording is which moment of a MIDI file.
 
+pub mod retime;
 pub mod warp;
 
 use serde::{Deserialize, Serialize};
