@@ -1,7 +1,7 @@
 //! Files that are wrong, cut short, huge or hostile.
 
 use super::{file, quarter, tempo, track, variable};
-use antiphon::midi::Midi;
+use antiphon::midi::{Midi, MidiTime};
 
 const ON: &[u8] = &[0x90, 60, 64];
 const OFF: &[u8] = &[0x80, 60, 0];
@@ -43,7 +43,7 @@ fn a_file_without_notes_is_read() {
     for bytes in [file(1, quarter(96), &[]), file(0, quarter(96), &[vec![]]), file(0, quarter(96), &[track(&[])])] {
         let midi = Midi::parse(&bytes).expect("a header is enough");
         assert!(midi.notes().is_empty() && midi.messages().is_empty() && midi.beats().is_empty());
-        assert_eq!(midi.end().0, 0.0);
+        assert_eq!(midi.end(), MidiTime(0.0));
         assert!(Midi::parse(&midi.to_bytes()).is_ok());
     }
 }
@@ -117,7 +117,7 @@ fn tempo_0_and_metres_of_0_beats_are_ignored_with_a_warning() {
         (96, OFF),
     ]);
     let midi = Midi::parse(&file(0, quarter(96), &[contents])).expect("readable");
-    assert_eq!(midi.end().0, 0.5);
+    assert_eq!(midi.end(), MidiTime(0.5));
     assert!(midi.time_signatures().is_empty());
     assert_eq!(midi.warnings().len(), 2);
 }
@@ -133,7 +133,7 @@ fn a_hundred_hours_are_the_limit() {
     assert!(reason(&long(5000)).contains("the limit is 100"));
     let ten_hours = track(&[(0, ON), (72_000 * 24, OFF)]);
     let midi = Midi::parse(&file(0, quarter(24), &[ten_hours])).expect("ten hours are fine");
-    assert_eq!(midi.end().0, 36_000.0);
+    assert_eq!(midi.end(), MidiTime(36_000.0));
     assert_eq!(midi.beats().len(), 72_000);
 }
 

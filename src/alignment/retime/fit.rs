@@ -82,7 +82,7 @@ impl Fit<'_> {
         let mut target = first;
         let Some(mut reach) = (loop {
             let range = self.tempos(from, target);
-            let (low, high) = self.whole(range);
+            let (low, high) = whole(range);
             if low <= high {
                 break Some(Reach { to: target, ahead: from.ahead, slowest: high, fastest: low });
             }
@@ -104,7 +104,7 @@ impl Fit<'_> {
         for (index, &point) in self.points.iter().enumerate().skip(from.ahead + 1) {
             let (lowest, highest) = self.tempos(from, point);
             (low, high) = (low.max(lowest), high.min(highest));
-            let (fastest, slowest) = self.whole((low, high));
+            let (fastest, slowest) = whole((low, high));
             if fastest > slowest {
                 break;
             }
@@ -118,11 +118,6 @@ impl Fit<'_> {
         let scale = self.micros / (to.tick - from.tick) as f64;
         let wanted = to.seconds - from.seconds;
         ((wanted - self.tolerance_s) * scale, (wanted + self.tolerance_s) * scale)
-    }
-
-    /// The legal whole numbers in a range; the first is above the second where there is none.
-    fn whole(&self, (low, high): (f64, f64)) -> (u32, u32) {
-        (low.ceil().max(1.0) as u32, high.floor().clamp(0.0, f64::from(MAX_MICROS_PER_QUARTER)) as u32)
     }
 
     /// A tick on the straight line that ends at the point `ahead`.
@@ -141,6 +136,11 @@ impl Fit<'_> {
     fn farthest(&self, from: State) -> u64 {
         if from.ahead < self.points.len() { self.reach(from).to.tick } else { from.tick }
     }
+}
+
+/// The legal whole numbers in a range; the first is above the second where there is none.
+fn whole((low, high): (f64, f64)) -> (u32, u32) {
+    (low.ceil().max(1.0) as u32, high.floor().clamp(0.0, f64::from(MAX_MICROS_PER_QUARTER)) as u32)
 }
 
 #[cfg(test)]
