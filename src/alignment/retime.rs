@@ -15,7 +15,7 @@
 //!   the tempo of the first bar. If that is too short for half a bar, the first bar is cut short (a pickup) and the time
 //!   signature is written again at the first full bar, so that bar lines fall where they did.
 //! - **Music that only the recording has**: where time would have to stand still longer than the slowest legal tempo allows,
-//!   empty bars are inserted.
+//!   empty bars are inserted. An event inside such a stretch (it has no place in the recording) stays at its beginning.
 //! - **Time signatures** and keys stay at their places; SMPTE offsets go, as they name another clock.
 
 mod fit;
