@@ -4,3 +4,4 @@
 mod audio;
 mod golden;
 mod layering;
+mod midi;

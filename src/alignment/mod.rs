@@ -1,6 +1,7 @@
 //! Which moment of a recording is which moment of a MIDI file.
 
 pub mod dtw;
+pub mod retime;
 pub mod warp;
 pub(crate) mod refine;
 pub(crate) mod rough;
