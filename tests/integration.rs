@@ -5,3 +5,4 @@ mod audio;
 mod golden;
 mod layering;
 mod midi;
+

@@ -1,5 +1,6 @@
 //! Which moment of a recording is which moment of a MIDI file.
 
+pub mod distance;
 pub mod dtw;
 pub mod retime;
 pub mod warp;
