@@ -15,8 +15,22 @@ const MAX_CONTAINER_FAULTS: usize = 8;
 
 /// Decodes what `open` opens; `path` is for messages. Keeps at most `max_samples`.
 pub(super) fn run(open: &Open, path: &Path, keep: Keep, max_samples: usize, progress: &Progress) -> Result<Recording> {
-    let mut stream = Stream::open(open, path)?;
-    let mut output = Output::new(keep, max_samples);
+    let attempt = |seekable| {
+        let stream = Stream::open(open, path, seekable)?;
+        packets(stream, path, Output::new(keep, max_samples), progress)
+    };
+    // A reader that may seek looks for an index or for further chunks behind the samples, and gives up on a file that
+    // was cut before them. Read as if from a pipe, such a file is fine.
+    match attempt(true) {
+        Err(refusal @ Error::Decode { .. }) => match attempt(false) {
+            Err(Error::Decode { .. }) => Err(refusal),
+            outcome => outcome,
+        },
+        outcome => outcome,
+    }
+}
+
+fn packets(mut stream: Stream, path: &Path, mut output: Output, progress: &Progress) -> Result<Recording> {
     let mut tags = std::mem::take(&mut stream.riff_tags);
     take_tags(&mut stream, &mut tags);
     let announced_s = stream.track.announced_s;

@@ -13,7 +13,7 @@ use symphonia::core::common::Limit;
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track};
-use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::units::TimeBase;
 
@@ -62,7 +62,8 @@ pub(super) struct AudioTrack {
 }
 
 impl Stream {
-    pub(super) fn open(open: &Open, path: &Path) -> Result<Self> {
+    /// Opens the file; without `seekable` as if it came from a pipe.
+    pub(super) fn open(open: &Open, path: &Path, seekable: bool) -> Result<Self> {
         let refuse = |reason: String| Error::Decode { reason, path: path.to_path_buf() };
         let mut source = open().map_err(Error::io("read", path))?;
         let bytes = source.seek(SeekFrom::End(0)).map_err(Error::io("read", path))?;
@@ -71,19 +72,13 @@ impl Stream {
         }
         let riff_tags = tags::read_riff_info(&mut source);
         let position = Arc::new(AtomicU64::new(0));
-        let attempt = |seekable| -> Result<_> {
-            let inner = open().map_err(Error::io("read", path))?;
-            let counted = Counted { inner, position: Arc::clone(&position), bytes, seekable };
-            let stream = MediaSourceStream::new(Box::new(counted), Default::default());
-            let metadata = MetadataOptions::default().limit_visual_bytes(Limit::Maximum(MAX_PICTURE_BYTES));
-            Ok(symphonia::default::get_probe().probe(&Hint::new(), stream, FormatOptions::default(), metadata))
-        };
-        let format = match attempt(true)? {
-            Ok(format) => format,
-            // A reader that may seek looks for an index or for further chunks behind the samples, and gives up on a
-            // file that was cut before them. Read as if from a pipe, such a file is fine.
-            Err(fault) => attempt(false)?.map_err(|_| refuse(explain(&fault)))?,
-        };
+        let inner = open().map_err(Error::io("read", path))?;
+        let counted = Counted { inner, position: Arc::clone(&position), bytes, seekable };
+        let buffered = MediaSourceStream::new(Box::new(counted), MediaSourceStreamOptions::default());
+        let metadata = MetadataOptions::default().limit_visual_bytes(Limit::Maximum(MAX_PICTURE_BYTES));
+        let format = symphonia::default::get_probe()
+            .probe(&Hint::new(), buffered, FormatOptions::default(), metadata)
+            .map_err(|fault| refuse(explain(&fault)))?;
         let mut edits = Vec::new();
         if format.format_info().short_name == "isomp4" {
             edits = edit_list::read(&mut source);
