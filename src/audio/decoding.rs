@@ -75,6 +75,9 @@ fn packets(mut stream: Stream, path: &Path, mut output: Output, progress: &Progr
         }
     }
     let codec = stream.track.decoder.codec_info().short_name.to_owned();
+    if stream.track.core_only {
+        output.warn("high-efficiency AAC: only its lower half of the spectrum is decoded".into());
+    }
     output.finish(announced_s, stream.track.padded, tags, codec).map_err(|error| error.at(path))
 }
 
@@ -93,4 +96,26 @@ fn before_zero_s(track: &AudioTrack, packet: &Packet) -> f64 {
     let ticks = packet.pts.get();
     let trimmed = track.decoder_trims && packet.trim_start.get() > 0;
     if ticks < 0 && !trimmed { track.seconds(ticks.unsigned_abs()) } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+    use symphonia::core::io::MediaSource;
+
+    #[test]
+    fn what_goes_beyond_the_limit_is_left_out_and_reported() {
+        let mut wav =
+            b"RIFF\x24\0\x01\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x22\x56\0\0\x44\xac\0\0\x02\0\x10\0data\0\0\x01\0"
+                .to_vec();
+        wav.resize(wav.len() + 0x1_0000, 0);
+        let open = || -> io::Result<Box<dyn MediaSource>> { Ok(Box::new(Cursor::new(wav.clone()))) };
+        for (keep, limit) in [(Keep::Analysis, 22_050), (Keep::Listening, 66_150)] {
+            let recording = run(&open, Path::new(""), keep, limit, &Progress::silent()).expect("decodes");
+            assert!((22_050..25_000).contains(&recording.mono.samples.len()), "{}", recording.mono.samples.len());
+            let warning = recording.warning.expect("a warning");
+            assert!(warning.starts_with("too long: only the first 1.0 s"), "{warning}");
+        }
+    }
 }

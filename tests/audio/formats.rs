@@ -124,6 +124,18 @@ fn the_sound_of_a_video_is_found() {
 }
 
 #[test]
+fn high_efficiency_aac_gives_its_core_with_a_warning() {
+    let mut bytes = bytes_of("aac.m4a");
+    // Our encoder makes plain AAC; claim that its band is to be replicated to 88.2 kHz.
+    let (plain, claimed) = ([0x12, 0x10, 0x56, 0xe5, 0x00], [0x2a, 0x10, 0x88, 0x00, 0x00]);
+    let at = bytes.windows(5).position(|window| window == plain).expect("ffmpeg's description");
+    bytes[at..at + 5].copy_from_slice(&claimed);
+    let recording = listen_to_bytes(&bytes).expect("decodes");
+    assert_is_the_signal(&recording, "aac.m4a", 0.001);
+    assert!(recording.warning.is_some_and(|warning| warning.starts_with("high-efficiency AAC")));
+}
+
+#[test]
 fn a_wrong_extension_does_not_matter() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (name, as_name) in [("cbr.mp3", "a.wav"), ("opus.opus", "b.mp3"), ("aac.m4a", "c.flac"), ("flac.flac", "d")] {
