@@ -355,7 +355,7 @@ mod tests {
         for (rate, hop_samples) in [(22_050, 1024), (22_050, 512), (11_025, 512), (11_025, 256)] {
             let samples = music(rate as usize, rate);
             let params = CqtParams { hop_samples, ..CqtParams::default() };
-            assert_close(&transform(&samples, rate, &params), &transform_slowly(&samples, rate, &params), 5e-4);
+            assert_close(&transform(&samples, rate, &params), &transform_slowly(&samples, rate, &params), 8e-4);
         }
     }
 
@@ -364,7 +364,7 @@ mod tests {
         for hop_samples in [441, 735, 1000, 1] {
             let samples = music(if hop_samples == 1 { 600 } else { 9000 }, 22_050);
             let params = CqtParams { hop_samples, ..CqtParams::default() };
-            assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 2e-3);
+            assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 1.5e-3);
         }
     }
 
@@ -375,7 +375,7 @@ mod tests {
             [(24, 84, 12), (60, 7, 12), (36, 144, 36), (40, 100, 24), (100, 20, 12)]
         {
             let params = CqtParams { hop_samples: 512, first_note, bins, bins_per_octave };
-            assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 1e-3);
+            assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 8e-4);
         }
     }
 
