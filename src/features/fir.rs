@@ -6,7 +6,7 @@
 
 #![expect(clippy::inline_always, reason = "a loop is compiled for the features of the function that it is part of")]
 
-/// Bins of one [`FilterBank`].
+/// Bins of one filter bank.
 pub(super) const BANK_BINS: usize = 12;
 /// Values of one tap: the real parts of all bins, then the imaginary parts.
 const LANES: usize = 2 * BANK_BINS;
