@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod audio;
+//! Integration tests, one module an area.
+
 mod golden;
 mod layering;
 mod midi;
