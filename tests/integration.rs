@@ -1,1 +1,8 @@
+//! Every integration test, in one binary: it links once.
+#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+mod audio;
+mod golden;
+mod layering;
+mod midi;
 
