@@ -1,6 +1,9 @@
 //! Which moment of a recording is which moment of a MIDI file.
 
+pub mod dtw;
 pub mod warp;
+#[cfg(test)]
+pub(crate) mod refine;
 
 use serde::{Deserialize, Serialize};
 use warp::TimeMap;

@@ -1,9 +1,35 @@
-//! Audio files: decode anything to what we analyse and what we listen to.
+//! Audio files: what does this file sound like, as numbers that we can analyse and play?
+//!
+//! [`decode`] reads WAV, AIFF, CAF, FLAC, MP3, Ogg Vorbis, Opus, M4A (AAC-LC, ALAC), ADTS and Matroska/WebM. The container
+//! is found by its content, never by the name of the file. The result is mono at [`ANALYSIS_RATE`] and, on demand, the
+//! stereo original.
+//!
+//! The actors, in the order in which a packet meets them: `stream` opens the container, picks the first audio track that
+//! has a decoder and knows which samples the encoder added (`edit_list` reads that from MP4 files); `decoding` runs the
+//! packets; `output` takes the blocks and keeps account of what was lost; `downmix` folds the channels; `resample` makes
+//! the analysis rate on the fly, so that the original is never in memory unless it was asked for; `tags` reads names.
+//!
+//! Time 0 is the first sample that the encoder was given: the padding of MP3, AAC and Opus encoders is cut off, and the
+//! delay of the resampler is compensated.
+//!
+//! Demuxers and decoders are Symphonia's, Opus is libopus, the resampler is rubato's.
+
+mod decoding;
+mod downmix;
+mod edit_list;
+mod output;
+mod resample;
+mod stream;
+mod tags;
 
 use crate::error::Result;
 use crate::job::Progress;
 use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, Cursor};
 use std::path::Path;
+use std::sync::Arc;
+use symphonia::core::io::MediaSource;
 
 /// Sample rate of everything that is analysed, in Hz (spec A).
 pub const ANALYSIS_RATE: u32 = 22_050;
@@ -81,8 +107,44 @@ pub struct Recording {
     pub warning: Option<String>,
 }
 
+/// The most samples that one recording may keep, over all its channels: 24 hours of mono at [`ANALYSIS_RATE`] (7.6 GB).
+/// Our choice: far beyond any recording of music, and a stop for files that would fill the memory.
+const MAX_KEPT_SAMPLES: usize = 24 * 3600 * ANALYSIS_RATE as usize;
+
 /// Decodes a file. See the module for what is read.
+///
+/// # Errors
+/// [`Error::Io`] when the file can't be read, [`Error::Decode`] when it holds no sample that we can decode,
+/// [`Error::Cancelled`] after a cancel. Damage that leaves something to hear is no error but a
+/// [warning](Recording::warning).
+///
+/// ```no_run
+/// # fn main() -> antiphon::Result<()> {
+/// use antiphon::audio::{Keep, decode};
+/// let recording = decode("song.mp3".as_ref(), Keep::Analysis, &antiphon::job::Progress::silent())?;
+/// println!("{:.1} s of {}", recording.mono.seconds(), recording.codec);
+/// # Ok(())
+/// # }
+/// ```
 pub fn decode(path: &Path, keep: Keep, progress: &Progress) -> Result<Recording> {
-    let _ = (path, keep, progress);
-    unimplemented!()
+    let open = || -> io::Result<Box<dyn MediaSource>> {
+        if std::fs::metadata(path)?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(Box::new(File::open(path)?))
+    };
+    decoding::run(&open, path, keep, MAX_KEPT_SAMPLES, progress)
+}
+
+/// Decodes a file that is already in memory. Errors and result are those of [`decode`]; the path in an error is empty.
+///
+/// ```
+/// use antiphon::{audio, job::Progress};
+/// let text = b"these are no samples".to_vec();
+/// assert!(audio::decode_bytes(text, audio::Keep::Analysis, &Progress::silent()).is_err());
+/// ```
+pub fn decode_bytes(bytes: Vec<u8>, keep: Keep, progress: &Progress) -> Result<Recording> {
+    let bytes: Arc<[u8]> = bytes.into();
+    let open = || -> io::Result<Box<dyn MediaSource>> { Ok(Box::new(Cursor::new(Arc::clone(&bytes)))) };
+    decoding::run(&open, Path::new(""), keep, MAX_KEPT_SAMPLES, progress)
 }

@@ -1,9 +1,54 @@
 //! What is compared: matrices of frames × bins, row = time, row-major `f32`, the same everywhere in this crate.
+//!
+//! | question | answer |
+//! |---|---|
+//! | How loud is each semitone at each moment? | [`constant_q`] |
+//! | What do aligners and networks see of it? | [`log_normalize`], both at once [`features`] |
+//! | Where does something begin? | [`onset_strength`] of a transform, [`mel_onset_strength`] of a waveform |
+//! | Where are the beats? | [`beats::track`], at the tempo told or at [`beats::tempo`] |
+//! | One row a beat, for generation 1? | [`double_until`] for the beats, [`beat_synchronous`] for the rows |
+//! | A MIDI file without a synthesiser? | [`piano_roll`] |
+//!
+//! Constants are those of spec A, the systems of Raffel 2015 and 2016; the two generations differ in time base only:
+//!
+//! | | hop at 22 050 Hz | at 11 025 Hz | rows |
+//! |---|---|---|---|
+//! | generation 1 | 512 | 256 | from beat to beat |
+//! | generation 2 | 1024 | 512 | frames of 46.4 ms |
+//!
+//! ```
+//! use antiphon::{audio::Waveform, features::*, job::Progress};
+//! # let wave = Waveform { samples: vec![0.1; 22_050], sample_rate: 22_050 };
+//! let progress = Progress::silent();
+//! let generation_2 = features(&wave, &CqtParams::default(), &progress)?;
+//!
+//! let magnitudes = constant_q(&wave, &CqtParams { hop_samples: 512, ..CqtParams::default() }, &progress)?;
+//! let frame_s = 512.0 / 22_050.0;
+//! let beats = beats::track(&onset_strength(&magnitudes, frame_s), frame_s, None);
+//! let generation_1 = beat_synchronous(&magnitudes, frame_s, &double_until(&beats, 240.0));
+//! # antiphon::Result::Ok(())
+//! ```
+
+mod beat_synchronous;
+pub mod beats;
+mod cqt;
+mod fir;
+mod normalize;
+mod onset_strength;
+mod piano_roll;
+
+pub use beat_synchronous::{beat_synchronous, double_until, mean_tempo};
+pub use cqt::constant_q;
+pub use normalize::log_normalize;
+pub use onset_strength::{mel_onset_strength, onset_strength};
+pub use piano_roll::piano_roll;
+
+#[cfg(test)]
+pub(crate) mod onsets;
 
 use crate::audio::Waveform;
 use crate::error::Result;
 use crate::job::Progress;
-use crate::midi::Midi;
 use ndarray::Array2;
 
 /// Constant-Q parameters; the default is the spec's: 48 bins from C2, 12 an octave, Q 16.8, hop 1024 at 22 050 Hz.
@@ -60,26 +105,8 @@ pub struct Features {
     pub times: FrameTimes,
 }
 
-/// Magnitudes of the constant-Q transform: (frames × bins), frame `i` centred on sample `i × hop`.
-pub fn constant_q(wave: &Waveform, params: &CqtParams, progress: &Progress) -> Result<Array2<f32>> {
-    let _ = (wave, params, progress);
-    unimplemented!()
-}
-
-/// Magnitudes to features in the order of spec A: log against the maximum with a floor of 80, then unit rows.
-pub fn log_normalize(magnitudes: &Array2<f32>) -> Array2<f32> {
-    let _ = magnitudes;
-    unimplemented!()
-}
-
-/// [`constant_q`] then [`log_normalize`].
+/// [`constant_q`] then [`log_normalize`]; row `i` is at `i × hop / sample rate` seconds.
 pub fn features(wave: &Waveform, params: &CqtParams, progress: &Progress) -> Result<Features> {
-    let _ = (wave, params, progress);
-    unimplemented!()
-}
-
-/// Piano roll: summed velocity of all notes but drums, (frames × 48) from MIDI note 36, rows of unit length (spec A).
-pub fn piano_roll(midi: &Midi, frame_s: f64) -> Features {
-    let _ = (midi, frame_s);
-    unimplemented!()
+    let frames = log_normalize(&constant_q(wave, params, progress)?);
+    Ok(Features { frames, times: FrameTimes::Regular(params.hop_samples as f64 / f64::from(wave.sample_rate)) })
 }

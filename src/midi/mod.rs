@@ -1,8 +1,54 @@
-//! MIDI files: notes, tempo and time signatures; read, moved in time, written.
+//! Which notes does a MIDI file hold, when do they sound, and what is a synthesiser told?
+//!
+//! A [`Midi`] is a file in one normal form: tracks side by side, ticks that are fractions of a quarter note, one map of
+//! tempos for all tracks. What other forms there are is brought to it when a file is parsed, without moving a note:
+//!
+//! - **SMPTE time** becomes metrical time: a tempo is chosen at which the ticks last exactly as long as before.
+//! - **Type 2** (pieces of their own in one file) becomes type 1: the tracks follow each other, each from the default
+//!   tempo and metre.
+//! - **RMID** and bytes before the header are unwrapped; a **track cut short** or damaged is read as far as it goes.
+//! - **Notes that never end** end with their track.
+//!
+//! Whatever was odd is in [`Midi::warnings`]. A file without notes is no error here; the aligner refuses it.
+//!
+//! Which note-off ends which note, and where the beats are, follows `pretty_midi` 0.2.11, the reader behind the papers
+//! and the Lakh MIDI Dataset, with these differences: tempos and time signatures are taken from all tracks (there: the
+//! first), the program is that of the channel at the start of the note (there: that of the track at its end), hanging
+//! notes are kept (there: dropped), and of two time signatures at one tick the last counts.
+//!
+//! ```
+//! use antiphon::midi::{Midi, MidiTime};
+//!
+//! // Type 0, one track, 96 ticks a quarter note: middle C for a quarter note, by running status.
+//! let bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\0\0\x0b\0\x90\x3c\x40\x60\x3c\0\0\xff\x2f\0";
+//! let midi = Midi::parse(bytes)?;
+//! let note = midi.notes()[0];
+//! assert_eq!((note.pitch, note.start, note.end), (60, MidiTime(0.0), MidiTime(0.5)));
+//! assert_eq!(midi.bar_and_beat(MidiTime(0.5)), (1, 2.0));
+//! # Ok::<(), antiphon::Error>(())
+//! ```
 
-use crate::error::Result;
+mod meter;
+mod parse;
+mod tempo;
+pub(crate) mod track;
+mod write;
+
+use crate::error::{Error, Result};
+use meter::{Bar, Meter};
+use midly::MidiMessage;
+use parse::{Parsed, Warnings};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use tempo::TempoMap;
+use track::{Event, EventKind, Track, meta, pair_notes, starts_note};
+
+/// Longest file that is read: the largest of the files in use have a few million notes, about 20 MB.
+const MAX_BYTES: usize = 64 << 20;
+
+/// Longest piece, in seconds: 100 hours. More is a corrupt delta time, and would cost memory further on.
+pub(crate) const MAX_SECONDS: f64 = 100.0 * 3600.0;
 
 /// A moment of a MIDI file, in seconds of its own tempo map.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize, Deserialize)]
@@ -76,78 +122,329 @@ pub struct Message {
 
 /// A MIDI file in memory.
 #[derive(Debug, Clone)]
-pub struct Midi {}
+pub struct Midi {
+    tracks: Vec<Track>,
+    tempo: TempoMap,
+    meter: Meter,
+    notes: Vec<Note>,
+    messages: Vec<Message>,
+    end: MidiTime,
+    warnings: Warnings,
+}
 
 impl Midi {
-    /// Reads a file.
+    /// Reads a file of at most 64 MiB.
+    ///
+    /// # Errors
+    /// [`Error::Io`], or [`Error::Midi`] as for [`parse`](Self::parse), with the path.
     pub fn read(path: &Path) -> Result<Self> {
-        let _ = path;
-        unimplemented!()
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)
+            // One byte more than allowed shows that there is more.
+            .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
+            .map_err(Error::io("read", path))?;
+        Self::parse(&bytes).map_err(|error| error.at(path))
     }
 
     /// Parses the bytes of a file.
+    ///
+    /// # Errors
+    /// [`Error::Midi`] where there is no header, where the header gives ticks no length (division 0), or where the piece
+    /// would last more than 100 hours. Lesser damage is a [warning](Self::warnings).
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        let _ = bytes;
-        unimplemented!()
+        let Parsed { ticks_per_quarter, tracks, warnings } = parse::parse(bytes)?;
+        Self::assemble(ticks_per_quarter, tracks, warnings)
     }
 
-    /// The bytes of a standard MIDI file with the same events.
+    /// A file of these tracks; `ticks_per_quarter` is in 1..=32767.
+    pub(crate) fn from_tracks(ticks_per_quarter: u16, tracks: Vec<Track>) -> Result<Self> {
+        Self::assemble(ticks_per_quarter, tracks, Warnings::default())
+    }
+
+    fn assemble(ticks_per_quarter: u16, tracks: Vec<Track>, mut warnings: Warnings) -> Result<Self> {
+        let tempo = TempoMap::new(ticks_per_quarter, tempo_changes(&tracks, &mut warnings));
+        let meter = Meter::new(ticks_per_quarter, time_signatures(&tracks, &mut warnings));
+        let last_s = tempo.seconds(tracks.iter().map(|track| track.end_tick).max().unwrap_or(0) as f64);
+        if last_s > MAX_SECONDS {
+            let hours = last_s / 3600.0;
+            let reason = format!("it lasts {hours:.1} hours, the limit is {:.0}", MAX_SECONDS / 3600.0);
+            return Err(Error::Midi { reason, path: PathBuf::new() });
+        }
+        let notes = notes(&tracks, &tempo);
+        let messages = messages(&tracks, &tempo);
+        let end = notes.iter().map(|note| note.end.0).reduce(f64::max).unwrap_or(last_s);
+        Ok(Self { tracks, tempo, meter, notes, messages, end: MidiTime(end), warnings })
+    }
+
+    /// The bytes of a standard MIDI file with the same events at the same ticks, texts and system messages included: type 0
+    /// for one track, else type 1, with running status.
     pub fn to_bytes(&self) -> Vec<u8> {
-        unimplemented!()
+        write::write(self.tempo.ticks_per_quarter(), &self.tracks)
+    }
+
+    /// What was wrong with the file, one line each, none where all was well.
+    pub fn warnings(&self) -> &[String] {
+        self.warnings.all()
     }
 
     /// All notes, by start, then pitch.
     pub fn notes(&self) -> &[Note] {
-        unimplemented!()
+        &self.notes
     }
 
-    /// Everything a synthesiser is to be told, in order.
+    /// Everything a synthesiser is to be told, by tick; where ticks are equal in the order of the file, track after track.
+    /// A note-on of velocity 0 is given as note-off. System messages are not among them.
     pub fn messages(&self) -> &[Message] {
-        unimplemented!()
+        &self.messages
     }
 
     /// End of the last note (or of the file, where it has none).
     pub fn end(&self) -> MidiTime {
-        unimplemented!()
+        self.end
     }
 
-    /// Tempo changes by tick; the first is at tick 0.
+    /// Ticks of a quarter note.
+    pub fn ticks_per_quarter(&self) -> u16 {
+        self.tempo.ticks_per_quarter()
+    }
+
+    /// Tempo changes by tick; the first is at tick 0 (120 a minute where the file has none there). Events of all tracks
+    /// count; repeats of a tempo, and tempos of 0 µs, are left out.
     pub fn tempos(&self) -> &[TempoChange] {
-        unimplemented!()
+        self.tempo.changes()
     }
 
-    /// Time signatures by tick.
+    /// Time signatures by tick, of all tracks; none where the file has none.
     pub fn time_signatures(&self) -> &[TimeSignature] {
-        unimplemented!()
+        self.meter.signatures()
     }
 
-    /// Beats as `pretty_midi` defines them (spec A).
+    /// The name of each track, empty where it has none. Bytes that are not UTF-8 are read as Latin-1.
+    pub fn track_names(&self) -> Vec<String> {
+        let name = |track: &Track| {
+            track.events.iter().find_map(|event| match &event.kind {
+                EventKind::Meta { kind: meta::TRACK_NAME, data } => Some(text(data)),
+                _ => None,
+            })
+        };
+        self.tracks.iter().map(|track| name(track).unwrap_or_default()).collect()
+    }
+
+    /// Beats as `pretty_midi` defines them (spec A): from 0 to the last event, a note of the denominator each, or three in
+    /// 6/8, 9/8, 12/8 …; a time signature always begins a beat. At most a million.
     pub fn beats(&self) -> Vec<MidiTime> {
-        unimplemented!()
+        self.meter.beats(&self.tempo, self.last_event_s())
     }
 
-    /// Seconds at a tick.
+    /// Seconds at a tick. Before 0 and after the last event the nearest tempo goes on.
     pub fn time_at(&self, tick: f64) -> MidiTime {
-        let _ = tick;
-        unimplemented!()
+        MidiTime(self.tempo.seconds(tick))
     }
 
-    /// Tick (fractional) at a time.
+    /// Tick (fractional) at a time; the inverse of [`time_at`](Self::time_at).
     pub fn tick_at(&self, time: MidiTime) -> f64 {
-        let _ = time;
-        unimplemented!()
+        self.tempo.tick(time.0)
     }
 
-    /// Bar and beat, both from 1, the beat with its fraction.
+    /// Bar and beat, both from 1, the beat with its fraction and in notes of the signature's denominator. Times before 0
+    /// are in bar 1, beat 1. Without a time signature the bars have four quarters.
     pub fn bar_and_beat(&self, time: MidiTime) -> (u32, f64) {
-        let _ = time;
-        unimplemented!()
+        // A beat's own time must not round to the beat before it.
+        let tick = (self.tick_at(time) + 1e-6).max(0.0);
+        let bar = self.bar_at(tick);
+        let beat_ticks = bar.ticks / f64::from(bar.signature.numerator);
+        let beat = (tick - bar.start_tick) / beat_ticks;
+        (bar.number, 1.0 + (beat * 1e6).round() / 1e6)
+    }
+
+    /// The bar around a tick, which may be negative.
+    pub(crate) fn bar_at(&self, tick: f64) -> Bar {
+        self.meter.bar_at(tick)
+    }
+
+    /// The tracks in normal form: note-ons all have their note-off, ticks count from the beginning of the file.
+    pub(crate) fn tracks(&self) -> &[Track] {
+        &self.tracks
     }
 
     /// The same file with every note but drums moved by `semitones`; notes that leave 0..=127 move back by an octave.
     #[must_use]
     pub fn transposed(&self, semitones: i32) -> Self {
-        let _ = semitones;
-        unimplemented!()
+        let mut midi = self.clone();
+        for event in midi.tracks.iter_mut().flat_map(|track| &mut track.events) {
+            if let EventKind::Channel { channel, message } = &mut event.kind
+                && *channel != 9
+                && let MidiMessage::NoteOn { key, .. }
+                | MidiMessage::NoteOff { key, .. }
+                | MidiMessage::Aftertouch { key, .. } = message
+            {
+                *key = moved(key.as_int(), semitones).into();
+            }
+        }
+        for message in midi.messages.iter_mut().filter(|m| m.channel != 9 && m.command <= 0xA0) {
+            message.data1 = moved(message.data1, semitones);
+        }
+        for note in midi.notes.iter_mut().filter(|note| !note.is_drum()) {
+            note.pitch = moved(note.pitch, semitones);
+        }
+        sort_notes(&mut midi.notes);
+        midi
     }
+
+    /// Where `pretty_midi.get_end_time` ends: the last of the notes, of the bends and controllers of channels that have
+    /// notes, of tempos, signatures, keys, texts and lyrics.
+    fn last_event_s(&self) -> f64 {
+        let ticks = self.tracks.iter().filter_map(|track| {
+            let (mut sounding, mut last) = ([false; 16], [0; 17]);
+            for event in &track.events {
+                match &event.kind {
+                    EventKind::Channel { channel, message } => {
+                        let channel = usize::from(*channel);
+                        sounding[channel] |= starts_note(*message).is_some();
+                        if let MidiMessage::Controller { .. } | MidiMessage::PitchBend { .. } = message {
+                            last[channel] = event.tick;
+                        }
+                    }
+                    EventKind::Meta { kind: meta::TEXT | meta::LYRIC | meta::KEY_SIGNATURE, .. } => {
+                        last[16] = event.tick
+                    }
+                    _ => {}
+                }
+            }
+            (0..17).filter(|&i| i == 16 || sounding[i]).map(|i| last[i]).max()
+        });
+        let changes = self.tempos().last().map(|change| change.tick);
+        let signatures = self.time_signatures().last().map(|signature| signature.tick);
+        let notes = self.notes.iter().map(|note| note.end_tick);
+        self.tempo.seconds(ticks.chain(changes).chain(signatures).chain(notes).max().unwrap_or(0) as f64)
+    }
+}
+
+fn moved(pitch: u8, semitones: i32) -> u8 {
+    let pitch = i64::from(pitch) + i64::from(semitones);
+    match pitch {
+        0..=127 => pitch as u8,
+        // The nearest octave inside: 0..=11 from below, 116..=127 from above.
+        ..0 => pitch.rem_euclid(12) as u8,
+        _ => (116 + (pitch - 116) % 12) as u8,
+    }
+}
+
+fn sort_notes(notes: &mut [Note]) {
+    notes.sort_by_key(|note| (note.start_tick, note.pitch));
+}
+
+fn text(bytes: &[u8]) -> String {
+    let text = std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().map(|&b| b as char).collect(), String::from);
+    text.trim_end_matches('\0').into()
+}
+
+/// Payloads of one kind of meta event, by tick; where ticks are equal in the order of the file.
+fn meta_events(tracks: &[Track], wanted: u8) -> Vec<(u64, &[u8])> {
+    let mut found: Vec<(u64, &[u8])> = tracks
+        .iter()
+        .flat_map(|track| &track.events)
+        .filter_map(|event| match &event.kind {
+            EventKind::Meta { kind, data } if *kind == wanted => Some((event.tick, &data[..])),
+            _ => None,
+        })
+        .collect();
+    found.sort_by_key(|&(tick, _)| tick);
+    found
+}
+
+fn tempo_changes(tracks: &[Track], warnings: &mut Warnings) -> Vec<TempoChange> {
+    let events = meta_events(tracks, meta::TEMPO);
+    let count = events.len();
+    let changes: Vec<_> = events
+        .into_iter()
+        .filter_map(|(tick, data)| match *data.first_chunk()? {
+            [0, 0, 0] => None,
+            [a, b, c] => Some(TempoChange { tick, micros_per_quarter: u32::from_be_bytes([0, a, b, c]) }),
+        })
+        .collect();
+    if changes.len() < count {
+        warnings
+            .add(format!("{} tempo events without a tempo (0 µs a quarter note) were ignored", count - changes.len()));
+    }
+    changes
+}
+
+fn time_signatures(tracks: &[Track], warnings: &mut Warnings) -> Vec<TimeSignature> {
+    let events = meta_events(tracks, meta::TIME_SIGNATURE);
+    let count = events.len();
+    let mut signatures: Vec<TimeSignature> = Vec::new();
+    let mut good = 0;
+    for (tick, data) in events {
+        if let [numerator @ 1..=255, exponent @ 0..16, ..] = *data {
+            good += 1;
+            signatures.pop_if(|last| last.tick == tick);
+            signatures.push(TimeSignature { tick, numerator, denominator: 1 << exponent });
+        }
+    }
+    if good < count {
+        warnings.add(format!("{} time signatures that say nothing were ignored", count - good));
+    }
+    signatures
+}
+
+fn notes(tracks: &[Track], tempo: &TempoMap) -> Vec<Note> {
+    // Program changes of each channel in the order in which a synthesiser gets them.
+    let mut programs: [Vec<((u64, usize, usize), u8)>; 16] = Default::default();
+    for (number, track) in tracks.iter().enumerate() {
+        for (index, Event { tick, kind }) in track.events.iter().enumerate() {
+            if let EventKind::Channel { channel, message: MidiMessage::ProgramChange { program } } = kind {
+                programs[usize::from(*channel)].push(((*tick, number, index), program.as_int()));
+            }
+        }
+    }
+    for changes in &mut programs {
+        changes.sort_unstable();
+    }
+    let mut notes = Vec::new();
+    for (number, track) in tracks.iter().enumerate() {
+        for pair in pair_notes(&track.events).0 {
+            let (on, end_tick) = (&track.events[pair.on], track.events[pair.off].tick);
+            let EventKind::Channel { channel, message: MidiMessage::NoteOn { key, vel } } = on.kind else { continue };
+            let changes = &programs[usize::from(channel)];
+            let before = changes.partition_point(|(when, _)| *when < (on.tick, number, pair.on));
+            notes.push(Note {
+                start: MidiTime(tempo.seconds(on.tick as f64)),
+                end: MidiTime(tempo.seconds(end_tick as f64)),
+                start_tick: on.tick,
+                end_tick,
+                track: number as u16,
+                channel,
+                pitch: key.as_int(),
+                velocity: vel.as_int(),
+                program: before.checked_sub(1).map_or(0, |i| changes[i].1),
+            });
+        }
+    }
+    sort_notes(&mut notes);
+    notes
+}
+
+fn messages(tracks: &[Track], tempo: &TempoMap) -> Vec<Message> {
+    let mut messages = Vec::new();
+    for event in tracks.iter().flat_map(|track| &track.events) {
+        let EventKind::Channel { channel, message } = event.kind else { continue };
+        let (command, data1, data2) = match message {
+            MidiMessage::NoteOn { key, vel } if vel > 0 => (0x90, key.as_int(), vel.as_int()),
+            MidiMessage::NoteOff { key, vel } | MidiMessage::NoteOn { key, vel } => (0x80, key.as_int(), vel.as_int()),
+            MidiMessage::Aftertouch { key, vel } => (0xA0, key.as_int(), vel.as_int()),
+            MidiMessage::Controller { controller, value } => (0xB0, controller.as_int(), value.as_int()),
+            MidiMessage::ProgramChange { program } => (0xC0, program.as_int(), 0),
+            MidiMessage::ChannelAftertouch { vel } => (0xD0, vel.as_int(), 0),
+            MidiMessage::PitchBend { bend } => {
+                let bend = bend.0.as_int();
+                (0xE0, (bend & 0x7F) as u8, (bend >> 7) as u8)
+            }
+        };
+        let time = MidiTime(tempo.seconds(event.tick as f64));
+        messages.push((event.tick, Message { time, channel, command, data1, data2 }));
+    }
+    // Stable: tracks were appended in order, each already by tick.
+    messages.sort_by_key(|&(tick, _)| tick);
+    messages.into_iter().map(|(_, message)| message).collect()
 }

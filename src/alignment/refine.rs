@@ -1,0 +1,225 @@
+//! From a rough map to one that is right to a few milliseconds: each chord of the MIDI finds its own attack.
+//!
+//! The notes are gathered in *chords* (notes that begin together). A chord predicts which bands of the spectrum get
+//! louder when it is struck; how well the recording's flux agrees is its score at each frame around the rough map's
+//! prediction. A Viterbi search picks one moment for every chord so that the agreement is high and the tempo between
+//! neighbours stays near the rough map's. (Our choice; a note-level relative of the two-stage methods of Ewert, Müller
+//! and Grosche, ICASSP 2009.)
+
+use crate::error::Result;
+use crate::features::onsets::{self, BANDS, Onsets};
+use crate::job::Progress;
+use crate::midi::Note;
+
+/// Notes that begin together.
+#[derive(Debug, Clone)]
+pub(crate) struct Chord {
+    /// MIDI seconds.
+    pub(crate) midi_s: f64,
+    /// Bands of the spectrum that its attack excites, of unit length.
+    template: [f32; BANDS],
+    /// Bands that sound from here to the next chord, centred, of unit length.
+    sounding: [f32; BANDS],
+    /// Louder chords are followed more closely, in 0..=1.
+    weight: f32,
+}
+
+/// Parameters of [`refine`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RefineParams {
+    /// How far from the rough map an attack is looked for, in seconds.
+    pub(crate) radius_s: f64,
+    /// Deviation from the rough map's interval between neighbours that costs ½, as a share of the interval.
+    pub(crate) tempo_deviation: f64,
+    /// The same for intervals near zero, in seconds: how much a player spreads a chord.
+    pub(crate) timing_deviation_s: f64,
+    /// Weight of the agreement against the tempo term.
+    pub(crate) agreement_weight: f32,
+    /// Weight of a frame that sounds like its chord.
+    pub(crate) sound_weight: f32,
+    /// Half width over which the rough map is smoothed before its tempo is read, in seconds of MIDI time.
+    pub(crate) smoothing_s: f64,
+    /// What an interval of any length costs at most.
+    pub(crate) jump: f32,
+}
+
+/// A chord with its moment in the recording.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attack {
+    /// MIDI seconds.
+    pub(crate) midi_s: f64,
+    /// Audio seconds.
+    pub(crate) audio_s: f64,
+    /// How clearly the recording shows it: cosine of template and flux.
+    pub(crate) agreement: f32,
+}
+
+/// Gathers `notes` (sorted by start) that begin within 25 ms of the first of them; drums only where there is nothing else.
+pub(crate) fn chords(notes: &[Note]) -> Vec<Chord> {
+    const SPREAD_S: f64 = 0.025;
+    let mut chords: Vec<Chord> = Vec::new();
+    let mut i = 0;
+    while i < notes.len() {
+        let start = notes[i].start.0;
+        let mut template = [0.0; BANDS];
+        let (mut sum, mut loudness) = (0.0, 0.0);
+        while i < notes.len() && notes[i].start.0 <= start + SPREAD_S {
+            let note = &notes[i];
+            let strength = f32::from(note.velocity) / 127.0;
+            if !note.is_drum() {
+                onsets::add_harmonics(&mut template, note.pitch, strength);
+                sum += note.start.0 * f64::from(strength);
+                loudness += strength;
+            }
+            i += 1;
+        }
+        let length = template.iter().map(|x| x * x).sum::<f32>().sqrt();
+        if length > 0.0 {
+            template.iter_mut().for_each(|x| *x /= length);
+            let midi_s = sum / f64::from(loudness);
+            chords.push(Chord { midi_s, template, sounding: sounding(&notes[..i], midi_s), weight: loudness.min(1.0) });
+        }
+    }
+    chords
+}
+
+/// What sounds just after `midi_s`: the harmonics of the notes held, older ones weaker.
+fn sounding(begun: &[Note], midi_s: f64) -> [f32; BANDS] {
+    const LOOK_BACK: usize = 64;
+    let mut bands = [0.0; BANDS];
+    for note in begun.iter().rev().take(LOOK_BACK) {
+        if !note.is_drum() && note.end.0 > midi_s + 0.03 {
+            let age = (midi_s - note.start.0).max(0.0);
+            onsets::add_harmonics(&mut bands, note.pitch, f32::from(note.velocity) / 127.0 * 0.6f32.powf(age as f32));
+        }
+    }
+    // Levels are compressed: so is their prediction.
+    bands.iter_mut().for_each(|x| *x = (4.0 * *x).ln_1p());
+    let mean = bands.iter().sum::<f32>() / BANDS as f32;
+    bands.iter_mut().for_each(|x| *x -= mean);
+    let length = bands.iter().map(|x| x * x).sum::<f32>().sqrt();
+    if length > 1e-3 {
+        bands.iter_mut().for_each(|x| *x /= length);
+    }
+    bands
+}
+
+/// Finds the attack of every chord near `rough` (MIDI seconds → audio seconds).
+pub(crate) fn refine(
+    chords: &[Chord],
+    rough: &dyn Fn(f64) -> f64,
+    onsets: &Onsets,
+    params: &RefineParams,
+    progress: &Progress,
+) -> Result<Vec<Attack>> {
+    if chords.is_empty() {
+        return Ok(Vec::new());
+    }
+    let step_s = onsets.frame_s;
+    let radius = (params.radius_s / step_s).round() as isize;
+    let states = (2 * radius + 1) as usize;
+    // Frame of state 0 of each chord.
+    let first: Vec<isize> = chords.iter().map(|c| (rough(c.midi_s) / step_s).round() as isize - radius).collect();
+    let smooth = |m: f64| {
+        let w = params.smoothing_s;
+        (rough(m - w) + 2.0 * rough(m - w / 2.0) + 2.0 * rough(m) + 2.0 * rough(m + w / 2.0) + rough(m + w)) / 8.0
+    };
+    let smoothed: Vec<f64> = chords.iter().map(|c| smooth(c.midi_s)).collect();
+
+    let mut cost: Vec<f32> = vec![0.0; states];
+    let mut came_from: Vec<u16> = vec![0; states * chords.len()];
+    let mut agreements: Vec<f32> = vec![0.0; states * chords.len()];
+    let mut next = vec![0.0f32; states];
+    let mut change = vec![0.0f32; states];
+    let mut lowest = vec![(0.0f32, 0usize); states];
+    for (k, chord) in chords.iter().enumerate() {
+        if k % 64 == 0 {
+            progress.step(k, chords.len())?;
+        }
+        let agreement = &mut agreements[k * states..(k + 1) * states];
+        for (state, value) in agreement.iter_mut().enumerate() {
+            *value = agreement_at(chord, onsets, first[k] + state as isize);
+        }
+        let gain = params.agreement_weight * chord.weight;
+        // What sounded before the attack counts for the chord before, what sounds after it for this one. The sums over
+        // the stretches between attacks split into one term for each attack.
+        let mut sum = 0.0;
+        for (state, slot) in change.iter_mut().enumerate() {
+            *slot = sum;
+            let frame = first[k] + state as isize;
+            if k > 0 && frame >= 0 && (frame as usize) < onsets.frames() {
+                let row = onsets.timbre.row(frame as usize);
+                let row = row.as_slice().unwrap_or(&[]);
+                let both = row.iter().zip(chords[k - 1].sounding.iter().zip(&chord.sounding));
+                sum += both.map(|(x, (before, after))| x * (before - after)).sum::<f32>() * params.sound_weight;
+            }
+        }
+        if k == 0 {
+            for (c, a) in cost.iter_mut().zip(agreement.iter()) {
+                *c = -gain * a;
+            }
+            continue;
+        }
+        // Interval in frames that the smoothed rough map expects, and the deviation that costs ½.
+        let expected = ((smoothed[k] - smoothed[k - 1]) / step_s).max(0.0);
+        let deviation = (params.tempo_deviation * expected).hypot(params.timing_deviation_s / step_s) as f32;
+        let shift = (first[k] - first[k - 1]) as f32 - expected as f32;
+        let reach = ((2.0 * params.jump).sqrt() * deviation).ceil() as isize;
+        let mut low = (f32::INFINITY, 0usize);
+        for (slot, (from, c)) in lowest.iter_mut().zip(cost.iter().enumerate()) {
+            if *c < low.0 {
+                low = (*c, from);
+            }
+            *slot = low;
+        }
+        for (state, slot) in next.iter_mut().enumerate() {
+            // Interval error of coming from `from`: (state − from) + shift, in frames.
+            let centre = (state as f32 + shift).round() as isize;
+            let from_lo = (centre - reach).clamp(0, states as isize - 1) as usize;
+            let from_hi = (centre + reach).clamp(0, states as isize - 1) as usize;
+            // Jumps of any size forward cost the same: a fermata, a trill held.
+            let latest = (state as isize + (first[k] - first[k - 1])).min(states as isize - 1);
+            let (mut best, mut best_from) =
+                if latest >= 0 { (lowest[latest as usize].0 + params.jump, lowest[latest as usize].1) } else { (f32::INFINITY, from_lo) };
+            for (from, c) in cost.iter().enumerate().take(from_hi + 1).skip(from_lo) {
+                let error = (state as f32 - from as f32 + shift) / deviation;
+                let total = c + 0.5 * error * error;
+                if total < best {
+                    (best, best_from) = (total, from);
+                }
+            }
+            *slot = best - gain * agreement[state] - change[state];
+            came_from[k * states + state] = best_from as u16;
+        }
+        std::mem::swap(&mut cost, &mut next);
+    }
+
+    let mut state = (0..states).min_by(|&a, &b| cost[a].total_cmp(&cost[b])).unwrap_or(0);
+    let mut attacks = Vec::with_capacity(chords.len());
+    for k in (0..chords.len()).rev() {
+        let row = &agreements[k * states..(k + 1) * states];
+        let peak = row[state];
+        let offset = if state > 0 && state + 1 < states { vertex(row[state - 1], peak, row[state + 1]) } else { 0.0 };
+        let frame = (first[k] + state as isize) as f64 + f64::from(offset);
+        attacks.push(Attack { midi_s: chords[k].midi_s, audio_s: frame * step_s, agreement: peak });
+        state = usize::from(came_from[k * states + state]);
+    }
+    attacks.reverse();
+    Ok(attacks)
+}
+
+/// Agreement of a chord's template with the flux at `frame`; 0 outside the recording.
+fn agreement_at(chord: &Chord, onsets: &Onsets, frame: isize) -> f32 {
+    if frame < 0 || frame as usize >= onsets.frames() {
+        return 0.0;
+    }
+    let row = onsets.flux.row(frame as usize);
+    let dot: f32 = row.iter().zip(&chord.template).map(|(x, t)| x * t).sum();
+    (dot / (BANDS as f32).sqrt()).min(8.0)
+}
+
+/// Where the parabola through three neighbours has its top, in −½..=½ of a step from the middle one.
+fn vertex(left: f32, middle: f32, right: f32) -> f32 {
+    let curvature = left - 2.0 * middle + right;
+    if curvature < -1e-6 { (0.5 * (left - right) / curvature).clamp(-0.5, 0.5) } else { 0.0 }
+}

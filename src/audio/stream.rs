@@ -1,0 +1,221 @@
+//! Opens a container, picks a track and finds out which of its samples are music.
+
+use super::{Tags, edit_list, tags};
+use crate::error::{Error, Result};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::registry::CodecRegistry;
+use symphonia::core::common::Limit;
+use symphonia::core::errors::Error as Fault;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatOptions, FormatReader, Track};
+use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::meta::MetadataOptions;
+use symphonia::core::units::TimeBase;
+
+/// Opens the file anew, from its start.
+pub(super) type Open<'a> = dyn Fn() -> io::Result<Box<dyn MediaSource>> + 'a;
+
+/// Most channels that are decoded. Our choice: the largest layout in use is 22.2; a decoder allocates by this number.
+const MAX_CHANNELS: usize = 64;
+
+/// Largest picture that is read into memory on the way to the tags, which is all that we want.
+const MAX_PICTURE_BYTES: usize = 1 << 20;
+
+/// The codecs of Symphonia, and Opus.
+static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
+    let mut codecs = CodecRegistry::new();
+    symphonia::default::register_enabled_codecs(&mut codecs);
+    codecs.register_audio_decoder::<symphonia_adapter_libopus::OpusDecoder>();
+    codecs
+});
+
+/// An open file whose packets can be decoded.
+pub(super) struct Stream {
+    pub(super) format: Box<dyn FormatReader>,
+    pub(super) track: AudioTrack,
+    /// Bytes read so far, and in all.
+    pub(super) position: Arc<AtomicU64>,
+    pub(super) bytes: u64,
+    /// What RIFF INFO says; the rest comes through `format`.
+    pub(super) riff_tags: Tags,
+    edits: Vec<edit_list::Edit>,
+}
+
+/// One track, with its decoder.
+pub(super) struct AudioTrack {
+    pub(super) id: u32,
+    pub(super) decoder: Box<dyn AudioDecoder>,
+    pub(super) time_base: Option<TimeBase>,
+    /// How much the encoder put in front; `None`: as much as the first packet lies before time 0.
+    pub(super) skip_s: Option<f64>,
+    /// How long the header says that the music is.
+    pub(super) announced_s: Option<f64>,
+    /// Whether the decoder cuts off what its packets mark as padding.
+    pub(super) decoder_trims: bool,
+    /// Whether what goes a little beyond the announced length is the encoder's padding.
+    pub(super) padded: bool,
+}
+
+impl Stream {
+    pub(super) fn open(open: &Open, path: &Path) -> Result<Self> {
+        let refuse = |reason: String| Error::Decode { reason, path: path.to_path_buf() };
+        let mut source = open().map_err(Error::io("read", path))?;
+        let bytes = source.seek(SeekFrom::End(0)).map_err(Error::io("read", path))?;
+        if bytes == 0 {
+            return Err(refuse("the file is empty".into()));
+        }
+        let riff_tags = tags::read_riff_info(&mut source);
+        let position = Arc::new(AtomicU64::new(0));
+        let attempt = |seekable| -> Result<_> {
+            let inner = open().map_err(Error::io("read", path))?;
+            let counted = Counted { inner, position: Arc::clone(&position), bytes, seekable };
+            let stream = MediaSourceStream::new(Box::new(counted), Default::default());
+            let metadata = MetadataOptions::default().limit_visual_bytes(Limit::Maximum(MAX_PICTURE_BYTES));
+            Ok(symphonia::default::get_probe().probe(&Hint::new(), stream, FormatOptions::default(), metadata))
+        };
+        let format = match attempt(true)? {
+            Ok(format) => format,
+            // A reader that may seek looks for an index or for further chunks behind the samples, and gives up on a
+            // file that was cut before them. Read as if from a pipe, such a file is fine.
+            Err(fault) => attempt(false)?.map_err(|_| refuse(explain(&fault)))?,
+        };
+        let mut edits = Vec::new();
+        if format.format_info().short_name == "isomp4" {
+            edits = edit_list::read(&mut source);
+        }
+        let track = AudioTrack::first(format.as_ref(), &edits).map_err(refuse)?;
+        Ok(Self { format, track, position, bytes, riff_tags, edits })
+    }
+
+    /// Goes on with the next stream of a chain, as Ogg files may have one after the other.
+    pub(super) fn next_in_chain(&mut self) -> std::result::Result<(), String> {
+        self.track = AudioTrack::first(self.format.as_ref(), &self.edits)?;
+        self.track.announced_s = None;
+        Ok(())
+    }
+
+    /// Thousandths of the file that were read.
+    pub(super) fn done_permille(&self) -> usize {
+        (self.position.load(Ordering::Relaxed).saturating_mul(1000) / self.bytes) as usize
+    }
+}
+
+impl AudioTrack {
+    /// The time that `ticks` of the track last.
+    pub(super) fn seconds(&self, ticks: u64) -> f64 {
+        self.time_base.map_or(0.0, |base| base.calc_duration_saturating(ticks.into()).as_secs_f64())
+    }
+
+    /// The first track that has a decoder, or why there is none.
+    fn first(format: &dyn FormatReader, edits: &[edit_list::Edit]) -> std::result::Result<Self, String> {
+        let mut reason = "no audio track".to_owned();
+        for track in format.tracks() {
+            let Some(params) = track.codec_params.as_ref().and_then(|params| params.audio()) else { continue };
+            match Self::new(format, track, params, edits) {
+                Ok(found) => return Ok(found),
+                Err(why) => reason = why,
+            }
+        }
+        Err(reason)
+    }
+
+    fn new(
+        format: &dyn FormatReader,
+        track: &Track,
+        params: &AudioCodecParameters,
+        edits: &[edit_list::Edit],
+    ) -> std::result::Result<Self, String> {
+        let channels = params.channels.as_ref().map_or(1, symphonia::core::audio::Channels::count);
+        if channels > MAX_CHANNELS {
+            return Err(format!("{channels} channels are outside 1 to {MAX_CHANNELS}"));
+        }
+        let container = format.format_info().short_name;
+        let edit = edits.iter().find(|edit| edit.track_id == track.id);
+        let mut params = params.clone();
+        let pre_skip = (params.codec == CODEC_ID_OPUS).then(|| take_pre_skip(&mut params, container == "isomp4"));
+        let is_mpeg = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&params.codec);
+        // Without a Xing header Symphonia guesses the length of an MPEG stream from its first bit rate, and its decoder
+        // would cut off what goes beyond the guess. We trim these ourselves.
+        let options = AudioDecoderOptions::default().gapless(!is_mpeg);
+        let decoder = CODECS.make_audio_decoder(&params, &options).map_err(|fault| explain(&fault))?;
+
+        let guessed = is_mpeg && container != "isomp4" && track.delay.is_none() && track.padding.is_none();
+        let length_s = || {
+            let frames_s = || Some(track.num_frames? as f64 / f64::from(params.sample_rate?));
+            let duration_s = || Some(track.time_base?.calc_duration(track.duration?)?.as_secs_f64());
+            let media = format.media_info();
+            let media_s = || Some(media.time_base?.calc_duration(media.duration?)?.as_secs_f64());
+            frames_s().or_else(duration_s).or_else(media_s)
+        };
+        let edit_length_s = edit.and_then(|edit| edit.length_s);
+        Ok(Self {
+            id: track.id,
+            decoder,
+            time_base: track.time_base,
+            skip_s: pre_skip.map(|frames| f64::from(frames) / 48_000.0).or(edit.map(|edit| edit.start_s)),
+            announced_s: edit_length_s.or_else(length_s).filter(|&seconds| seconds > 0.0 && !guessed),
+            decoder_trims: !is_mpeg,
+            padded: is_mpeg || edit_length_s.is_some(),
+        })
+    }
+}
+
+/// Reads how many samples an Opus decoder is to drop (RFC 7845, 5.1), and sets it to 0 for the decoder. The decoder takes
+/// them from its first packet only, which may be too short, and reads the big-endian number of MP4 in the wrong order.
+fn take_pre_skip(params: &mut AudioCodecParameters, big_endian: bool) -> u16 {
+    let Some(head) = params.extra_data.as_mut().and_then(|data| data.get_mut(10..12)) else { return 0 };
+    let bytes = [head[0], head[1]];
+    head.fill(0);
+    if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+}
+
+/// Symphonia's complaint in the words of a user.
+pub(super) fn explain(fault: &Fault) -> String {
+    match fault {
+        Fault::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => "the file ends early".into(),
+        Fault::IoError(error) => error.to_string(),
+        Fault::Unsupported(what) if what.starts_with("core (probe)") => "not a known audio format".into(),
+        Fault::Unsupported(what) => format!("unsupported, {what}"),
+        Fault::DecodeError(what) => format!("malformed, {what}"),
+        other => other.to_string(),
+    }
+}
+
+/// A source that counts how far it was read, and can pretend to be a pipe.
+struct Counted {
+    inner: Box<dyn MediaSource>,
+    position: Arc<AtomicU64>,
+    bytes: u64,
+    seekable: bool,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.position.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+impl Seek for Counted {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = self.inner.seek(to)?;
+        self.position.store(position, Ordering::Relaxed);
+        Ok(position)
+    }
+}
+
+impl MediaSource for Counted {
+    fn is_seekable(&self) -> bool {
+        self.seekable
+    }
+
+    fn byte_len(&self) -> Option<u64> {
+        self.seekable.then_some(self.bytes)
+    }
+}

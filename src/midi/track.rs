@@ -1,0 +1,197 @@
+//! What a track holds, and which of its events make a note.
+
+use midly::MidiMessage;
+use std::collections::HashMap;
+
+/// Meta event types that we read ourselves.
+pub(crate) mod meta {
+    pub(crate) const TEXT: u8 = 0x01;
+    pub(crate) const TRACK_NAME: u8 = 0x03;
+    pub(crate) const LYRIC: u8 = 0x05;
+    pub(crate) const END_OF_TRACK: u8 = 0x2F;
+    pub(crate) const TEMPO: u8 = 0x51;
+    pub(crate) const SMPTE_OFFSET: u8 = 0x54;
+    pub(crate) const TIME_SIGNATURE: u8 = 0x58;
+    pub(crate) const KEY_SIGNATURE: u8 = 0x59;
+}
+
+/// What happens, without its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    Channel {
+        channel: u8,
+        message: MidiMessage,
+    },
+    /// Type byte and payload. End of track is not among them: a [`Track`] knows its end.
+    Meta {
+        kind: u8,
+        data: Box<[u8]>,
+    },
+    SysEx(Box<[u8]>),
+    Escape(Box<[u8]>),
+}
+
+impl EventKind {
+    pub(crate) fn tempo(micros_per_quarter: u32) -> Self {
+        Self::Meta { kind: meta::TEMPO, data: micros_per_quarter.to_be_bytes()[1..].into() }
+    }
+
+    /// A time signature; the metronome clicks once a beat (once a dotted beat in compound metre).
+    pub(crate) fn time_signature(numerator: u8, denominator: u16) -> Self {
+        let compound = numerator > 3 && numerator.is_multiple_of(3);
+        let clocks = ((96 / denominator.max(1)).max(1) * if compound { 3 } else { 1 }).min(255) as u8;
+        let exponent = denominator.max(1).trailing_zeros() as u8;
+        Self::Meta { kind: meta::TIME_SIGNATURE, data: [numerator, exponent, clocks, 8].into() }
+    }
+}
+
+/// An event at its tick from the beginning of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) tick: u64,
+    pub(crate) kind: EventKind,
+}
+
+/// A track: events by tick, in file order where ticks are equal.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Track {
+    pub(crate) events: Vec<Event>,
+    /// Where the track ends; no event is later.
+    pub(crate) end_tick: u64,
+}
+
+/// A note as the indices of its two events in the track. One note-off may end several notes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) on: usize,
+    pub(crate) off: usize,
+}
+
+/// Whether the message starts a note; a note-on of velocity 0 ends one.
+pub(crate) fn starts_note(message: MidiMessage) -> Option<u8> {
+    match message {
+        MidiMessage::NoteOn { key, vel } if vel > 0 => Some(key.as_int()),
+        _ => None,
+    }
+}
+
+/// Whether the message ends notes of a key.
+pub(crate) fn ends_note(message: MidiMessage) -> Option<u8> {
+    match message {
+        MidiMessage::NoteOff { key, .. } => Some(key.as_int()),
+        MidiMessage::NoteOn { key, vel } if vel == 0 => Some(key.as_int()),
+        _ => None,
+    }
+}
+
+/// The notes of a track, and the note-ons that nothing ends.
+///
+/// The rule is that of `pretty_midi` 0.2.11, so that both see the same notes: a note-off ends every open note of its key
+/// and channel in its track that started at an earlier tick. Notes that start at the tick of the note-off stay open when
+/// it ended an earlier one (the key was struck again), otherwise they have no length and are dropped.
+pub(crate) fn pair_notes(events: &[Event]) -> (Vec<Pair>, Vec<usize>) {
+    let mut pairs = Vec::new();
+    let mut open: HashMap<(u8, u8), Vec<usize>> = HashMap::new();
+    for (index, event) in events.iter().enumerate() {
+        let EventKind::Channel { channel, message } = event.kind else { continue };
+        if let Some(key) = starts_note(message) {
+            open.entry((channel, key)).or_default().push(index);
+        } else if let Some(key) = ends_note(message)
+            && let Some(started) = open.get_mut(&(channel, key))
+        {
+            let before = pairs.len();
+            pairs
+                .extend(started.iter().filter(|&&on| events[on].tick != event.tick).map(|&on| Pair { on, off: index }));
+            if pairs.len() > before {
+                started.retain(|&on| events[on].tick == event.tick);
+            } else {
+                started.clear();
+            }
+        }
+    }
+    let mut hanging: Vec<usize> = open.into_values().flatten().collect();
+    hanging.sort_unstable();
+    (pairs, hanging)
+}
+
+impl Track {
+    /// Ends the notes that nothing ends at the end of the track; returns how many there were. A note-on that could only
+    /// get length 0 is removed. Afterwards every reader, and a synthesiser, sees the same notes.
+    pub(crate) fn end_hanging_notes(&mut self) -> usize {
+        let (_, hanging) = pair_notes(&self.events);
+        let mut ends = Vec::new();
+        let mut silent = Vec::new();
+        for &on in &hanging {
+            let Event { tick, kind: EventKind::Channel { channel, message } } = self.events[on] else { continue };
+            if tick >= self.end_tick {
+                silent.push(on);
+            } else if let MidiMessage::NoteOn { key, .. } = message {
+                ends.push((channel, key));
+            }
+        }
+        let mut index = 0;
+        self.events.retain(|_| {
+            index += 1;
+            silent.binary_search(&(index - 1)).is_err()
+        });
+        ends.sort_unstable();
+        ends.dedup();
+        let tick = self.end_tick;
+        self.events.extend(ends.into_iter().map(|(channel, key)| Event {
+            tick,
+            kind: EventKind::Channel { channel, message: MidiMessage::NoteOff { key, vel: 64.into() } },
+        }));
+        hanging.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on(tick: u64, key: u8, velocity: u8) -> Event {
+        let message = MidiMessage::NoteOn { key: key.into(), vel: velocity.into() };
+        Event { tick, kind: EventKind::Channel { channel: 0, message } }
+    }
+
+    fn off(tick: u64, key: u8) -> Event {
+        let message = MidiMessage::NoteOff { key: key.into(), vel: 0.into() };
+        Event { tick, kind: EventKind::Channel { channel: 0, message } }
+    }
+
+    #[test]
+    fn one_note_off_ends_all_open_notes_of_its_key() {
+        let (pairs, hanging) = pair_notes(&[on(0, 60, 1), on(5, 60, 2), off(9, 60), off(12, 60)]);
+        assert_eq!(pairs, [Pair { on: 0, off: 2 }, Pair { on: 1, off: 2 }]);
+        assert!(hanging.is_empty());
+    }
+
+    #[test]
+    fn a_key_struck_again_at_the_tick_of_the_note_off_stays_open() {
+        let events = [on(0, 60, 1), on(5, 60, 2), off(5, 60), on(9, 60, 0)];
+        assert_eq!(pair_notes(&events).0, [Pair { on: 0, off: 2 }, Pair { on: 1, off: 3 }]);
+    }
+
+    #[test]
+    fn notes_without_length_are_dropped() {
+        assert_eq!(pair_notes(&[on(5, 60, 2), off(5, 60), off(9, 60)]), (vec![], vec![]));
+    }
+
+    #[test]
+    fn hanging_notes_end_with_their_track() {
+        let mut track = Track { events: vec![on(0, 60, 1), on(3, 60, 1), on(4, 61, 1), on(10, 62, 1)], end_tick: 10 };
+        assert_eq!(track.end_hanging_notes(), 4);
+        let (pairs, hanging) = pair_notes(&track.events);
+        assert_eq!((pairs.len(), hanging.len()), (3, 0));
+        assert!(pairs.iter().all(|p| track.events[p.off].tick == 10));
+        let repaired = track.clone();
+        assert_eq!(track.end_hanging_notes(), 0);
+        assert_eq!(track, repaired);
+    }
+
+    #[test]
+    fn time_signature_bytes_are_those_of_the_standard() {
+        let EventKind::Meta { data, .. } = EventKind::time_signature(6, 8) else { panic!("not a meta event") };
+        assert_eq!(&data[..], [6, 3, 36, 8]);
+    }
+}
