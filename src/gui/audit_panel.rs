@@ -41,7 +41,7 @@ impl AuditPanel {
         let each = (readout.top() - strips_top) / 2.0;
 
         ruler(ui.painter(), ruler_rect, model.view(), &palette);
-        let ruler_response = ui.interact(ruler_rect, ui.id().with("ruler"), Sense::click_and_drag());
+        let ruler_response = ui.interact(ruler_rect, ui.scope_id().with("ruler"), Sense::click_and_drag());
         ruler_response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Time ruler"));
         let mut hover = time_gestures(ui, &ruler_response, ruler_rect, model, out).map(|audio_s| Hover {
             audio_s,
@@ -125,7 +125,7 @@ impl AuditPanel {
                 (strip, &mut self.midi, "MIDI constant-Q")
             }
         };
-        let response = ui.interact(rect, ui.id().with(name), Sense::click_and_drag());
+        let response = ui.interact(rect, ui.scope_id().with(name), Sense::click_and_drag());
         let painter = ui.painter();
         painter.rect_filled(rect, 0.0, palette.empty);
         if let Some(strip) = shown {

@@ -5,7 +5,7 @@
 
 use super::model::Model;
 use crate::picture::ColorMap;
-use eframe::egui::{Context, Event, Key, Modifiers, ThemePreference};
+use eframe::egui::{Context, Event, Key, Modifiers};
 use std::path::PathBuf;
 
 /// What is asked. The first group stands in the [`TABLE`]; the second comes from pointers and dialogs and carries data.
@@ -190,16 +190,6 @@ impl Command {
     /// Its line in the [`TABLE`], when it has one.
     pub fn entry(&self) -> Option<&'static Entry> {
         TABLE.iter().find(|entry| entry.command == *self)
-    }
-
-    /// The theme that it sets.
-    pub(super) fn theme(&self) -> Option<ThemePreference> {
-        match self {
-            Self::ThemeSystem => Some(ThemePreference::System),
-            Self::ThemeDark => Some(ThemePreference::Dark),
-            Self::ThemeLight => Some(ThemePreference::Light),
-            _ => None,
-        }
     }
 
     /// The colours that it sets.

@@ -108,7 +108,7 @@ impl Loads {
                 (None, None) => SoundFont::bundled()?,
             };
             let side = pair::load_midi(&path, &font, progress)?;
-            Ok(LoadedMidi::new(side, font, font_path))
+            Ok(LoadedMidi::new(side, Some(font), font_path))
         }));
     }
 
@@ -146,8 +146,9 @@ impl Loads {
             if let Some((candidate, stereo)) = recording {
                 sound = Some((candidate, resample(&stereo, sample_rate, &progress.part(0.0, 0.6))?));
             }
-            let voice = match &midi {
-                Some(midi) => Some(voice(midi, aligned.as_deref().map(|a| &a.alignment), sample_rate)?),
+            let alignment = aligned.as_deref().map(|aligned| &aligned.alignment);
+            let voice = match midi.as_deref().and_then(|midi| Some((midi, midi.font.as_ref()?))) {
+                Some((midi, font)) => Some(voice(midi, font, alignment, sample_rate)?),
                 None => None,
             };
             let heard = sound.as_ref().map(|(_, stereo)| Source::samples(Arc::clone(stereo)));
@@ -256,7 +257,7 @@ impl Loads {
 }
 
 /// The MIDI as a voice on the recording's clock.
-fn voice(midi: &LoadedMidi, alignment: Option<&Alignment>, sample_rate: u32) -> Result<Source> {
+fn voice(midi: &LoadedMidi, font: &SoundFont, alignment: Option<&Alignment>, sample_rate: u32) -> Result<Source> {
     let score = match alignment {
         Some(alignment) => {
             let moved = midi.side.midi.transposed(alignment.transpose);
@@ -264,7 +265,7 @@ fn voice(midi: &LoadedMidi, alignment: Option<&Alignment>, sample_rate: u32) -> 
         }
         None => Score::new(&midi.side.midi, |time| time.0),
     };
-    Ok(Source::Voice(Box::new(Voice::new(&midi.font, sample_rate, Arc::new(score))?)))
+    Ok(Source::Voice(Box::new(Voice::new(font, sample_rate, Arc::new(score))?)))
 }
 
 impl Aligned {

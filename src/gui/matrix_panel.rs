@@ -65,7 +65,7 @@ impl MatrixPanel {
         let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), side + AXIS_HEIGHT), Sense::hover());
         let rect = Rect::from_min_size(pos2(area.left() + AXIS_WIDTH, area.top()), vec2(area.width() - AXIS_WIDTH, side));
         ui.painter().rect_filled(rect, 0.0, palette.empty);
-        let response = ui.interact(rect, ui.id().with("matrix"), Sense::click_and_drag());
+        let response = ui.interact(rect, ui.scope_id().with("matrix"), Sense::click_and_drag());
         let mut hover = None;
         let mut value = "nothing to show yet".to_owned();
         if let (Some(aligned), Some(recording)) = (model.aligned(), model.recording()) {

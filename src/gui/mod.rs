@@ -329,7 +329,7 @@ fn curtain(ctx: &Context) {
         n => effects.push(format!("add {n} recordings")),
     }
     let text = if effects.is_empty() { "Drop to open".to_owned() } else { format!("Drop to {}", effects.join(" and ")) };
-    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::new("curtain")));
+    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("curtain")));
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, theme::CURTAIN);
     painter.text(rect.center(), Align2::CENTER_CENTER, text, egui::FontId::proportional(24.0), theme::LIGHT);

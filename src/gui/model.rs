@@ -31,8 +31,8 @@ const ZOOM_STEP: f64 = 1.5;
 pub struct LoadedMidi {
     /// The file and its features.
     pub side: MidiSide,
-    /// What it is played with.
-    pub font: SoundFont,
+    /// What it is played with; without one it is only shown.
+    pub font: Option<SoundFont>,
     /// Where that was read; `None` for the bundled one.
     pub font_path: Option<PathBuf>,
     /// Its features on its own clock.
@@ -41,7 +41,7 @@ pub struct LoadedMidi {
 
 impl LoadedMidi {
     /// Prepares what is drawn.
-    pub fn new(side: MidiSide, font: SoundFont, font_path: Option<PathBuf>) -> Self {
+    pub fn new(side: MidiSide, font: Option<SoundFont>, font_path: Option<PathBuf>) -> Self {
         let strip = Arc::new(Strip::of(&side.features));
         Self { side, font, font_path, strip }
     }
@@ -503,7 +503,7 @@ impl Model {
 
     fn load_midi(&mut self, path: PathBuf) {
         let font_path = self.settings.soundfont.clone();
-        let font = self.midi().filter(|midi| midi.font_path == font_path).map(|midi| midi.font.clone());
+        let font = self.midi().filter(|midi| midi.font_path == font_path).and_then(|midi| midi.font.clone());
         self.problems.retain(|problem| !matches!(problem.retry, Again::Midi(_)));
         self.midi_path = Some(path.clone());
         self.loads.load_midi(path, font_path, font);
