@@ -3,4 +3,6 @@
 
 mod audio;
 mod golden;
+#[cfg(feature = "gui")]
+mod gui;
 mod layering;

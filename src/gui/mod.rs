@@ -145,6 +145,11 @@ impl App {
         &mut self.model
     }
 
+    /// Whether nothing is computed and the pictures in sight are there.
+    pub fn drawn(&self) -> bool {
+        self.model.idle() && self.audit.complete() && self.matrix.complete()
+    }
+
     /// Takes in what has happened and obeys what was asked. Called before every frame.
     pub fn logic(&mut self, ctx: &Context) {
         let now = ctx.input(|i| i.time);
@@ -168,7 +173,7 @@ impl App {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }
         if self.screenshot.is_some() {
-            let ready = self.model.idle() && self.audit.complete() && self.matrix.complete();
+            let ready = self.drawn();
             if let Some((screenshot, outcome)) = &mut self.screenshot
                 && let Some(result) = screenshot.step(ctx, ready)
             {

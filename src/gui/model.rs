@@ -83,7 +83,8 @@ pub struct Aligned {
 
 /// A recording in the list.
 pub struct Candidate {
-    pub(super) id: u64,
+    /// Its number: stays when the list changes.
+    pub id: u64,
     /// Its file.
     pub path: PathBuf,
     /// The recording, once it is read.
@@ -482,16 +483,8 @@ impl Model {
         }
         let mut first_new = None;
         for path in recordings {
-            let index = match self.candidates.iter().position(|candidate| candidate.path == path) {
-                Some(index) => index,
-                None => {
-                    let id = self.number();
-                    let new = Candidate { id, path, recording: None, aligned: None, sound: None, halted: false };
-                    self.candidates.push(new);
-                    self.candidates.len() - 1
-                }
-            };
-            first_new = first_new.or(Some(index));
+            let id = self.add(path);
+            first_new = first_new.or_else(|| self.candidates.iter().position(|candidate| candidate.id == id));
         }
         if self.selected.is_none()
             && let Some(index) = first_new
@@ -499,6 +492,17 @@ impl Model {
             self.select(index, now);
         }
         self.start_what_is_missing();
+    }
+
+    /// Puts a recording in the list, to be read when its turn comes, and returns its number. One that is there already
+    /// is not added again.
+    pub fn add(&mut self, path: PathBuf) -> u64 {
+        if let Some(known) = self.candidates.iter().find(|candidate| candidate.path == path) {
+            return known.id;
+        }
+        let id = self.number();
+        self.candidates.push(Candidate { id, path, recording: None, aligned: None, sound: None, halted: false });
+        id
     }
 
     fn load_midi(&mut self, path: PathBuf) {
