@@ -9,8 +9,8 @@ use crate::features::CqtParams;
 use crate::picture::Strip;
 use crate::picture::axis::{clock_text, hertz, is_black, note_name};
 use eframe::egui::{
-    Align2, EventFilter, Label, Painter, PointerButton, Rect, Response, RichText, Role, Sense, Stroke, Ui, UiBuilder,
-    WidgetInfo, pos2, vec2,
+    Align2, EventFilter, Label, Painter, PointerButton, Pos2, Rect, Response, RichText, Role, Sense, Stroke, Ui,
+    UiBuilder, Vec2, WidgetInfo, pos2, vec2,
 };
 use std::sync::Arc;
 
@@ -92,7 +92,9 @@ impl AuditPanel {
             (Side::Midi, None, Some(_), Some(_)) => "in its own time, not aligned yet".to_owned(),
             _ => String::new(),
         };
-        let mut ui = ui.new_child(UiBuilder::new().max_rect(rect).layout(eframe::egui::Layout::left_to_right(eframe::egui::Align::Center)));
+        let mut ui = ui.new_child(
+            UiBuilder::new().max_rect(rect).layout(eframe::egui::Layout::left_to_right(eframe::egui::Align::Center)),
+        );
         ui.label(RichText::new(kind).color(colour).strong());
         if known {
             // The note is short and always fits; the name takes what is left.
@@ -117,9 +119,7 @@ impl AuditPanel {
         out: &mut Vec<Command>,
     ) -> Option<Hover> {
         let (shown, slot, name) = match side {
-            Side::Recording => {
-                (model.recording().map(|r| &r.strip), &mut self.recording, "Recording constant-Q")
-            }
+            Side::Recording => (model.recording().map(|r| &r.strip), &mut self.recording, "Recording constant-Q"),
             Side::Midi => {
                 let strip = model.aligned().map(|a| &a.strip).or_else(|| model.midi().map(|m| &m.strip));
                 (strip, &mut self.midi, "MIDI constant-Q")
@@ -140,7 +140,13 @@ impl AuditPanel {
             gutter(painter, rect, strip.values.ncols(), model.hover().and_then(|h| h.note), palette);
         } else {
             *slot = None;
-            painter.text(rect.center(), Align2::CENTER_CENTER, waiting_text(side, model), theme::small(), palette.faint);
+            painter.text(
+                rect.center(),
+                Align2::CENTER_CENTER,
+                waiting_text(side, model),
+                theme::small(),
+                palette.faint,
+            );
         }
         if let (Some(aligned), Some(_)) = (model.aligned(), shown) {
             for &(from, to) in &aligned.alignment.unreliable {
@@ -148,12 +154,17 @@ impl AuditPanel {
                 painter.rect_filled(part.intersect(rect), 0.0, theme::UNRELIABLE);
             }
         }
-        let edge = if response.has_focus() { Stroke::new(2.0, ui.visuals().selection.stroke.color) } else { theme::outline(palette) };
+        let edge = if response.has_focus() {
+            Stroke::new(2.0, ui.visuals().selection.stroke.color)
+        } else {
+            theme::outline(palette)
+        };
         painter.rect_stroke(rect, 0.0, edge, eframe::egui::StrokeKind::Outside);
         crosshair(painter, rect, shown, model);
 
         let time = time_gestures(ui, &response, rect, model, out);
-        let hover = time.map(|audio_s| Hover { audio_s, midi_s: None, note: shown.and_then(|s| note_at(rect, s, &response)) });
+        let hover =
+            time.map(|audio_s| Hover { audio_s, midi_s: None, note: shown.and_then(|s| note_at(rect, s, &response)) });
         let at = model.transport().position(ui.input(|i| i.time));
         response.widget_info(|| WidgetInfo {
             current_text_value: Some(format!("playhead at {}", clock_text(at, 0.1))),
@@ -175,12 +186,8 @@ fn time_gestures(ui: &Ui, response: &Response, rect: Rect, model: &Model, out: &
         return None;
     }
     let view = model.view();
-    if (response.is_pointer_button_down_on() && ui.input(|i| i.pointer.primary_down())) || response.clicked() {
-        if let Some(pointer) = response.interact_pointer_pos()
-            && (response.clicked() || response.dragged_by(PointerButton::Primary))
-        {
-            out.push(Command::Seek(view.time(rect, pointer.x)));
-        }
+    if let Some(pointer) = pressed_or_moved(ui, response) {
+        out.push(Command::Seek(view.time(rect, pointer.x)));
     }
     if response.dragged_by(PointerButton::Middle) || response.dragged_by(PointerButton::Secondary) {
         out.push(Command::Pan(-f64::from(response.drag_delta().x) * view.seconds_a_point(rect)));
@@ -198,6 +205,14 @@ fn time_gestures(ui: &Ui, response: &Response, rect: Rect, model: &Model, out: &
     Some(time)
 }
 
+/// Where the left button has just gone down, or has moved to while it is down. Holding it still is neither: the playhead
+/// goes on from there.
+pub(super) fn pressed_or_moved(ui: &Ui, response: &Response) -> Option<Pos2> {
+    let pressed = response.contains_pointer() && ui.input(|i| i.pointer.primary_pressed());
+    let moved = response.dragged_by(PointerButton::Primary) && response.drag_delta() != Vec2::ZERO;
+    if pressed || moved { ui.input(|i| i.pointer.interact_pos()) } else { None }
+}
+
 /// The note under the pointer.
 fn note_at(rect: Rect, strip: &Strip, response: &Response) -> Option<u8> {
     let pointer = response.hover_pos()?;
@@ -208,7 +223,10 @@ fn note_at(rect: Rect, strip: &Strip, response: &Response) -> Option<u8> {
 
 /// Piano keys and the names of the Cs.
 fn gutter(painter: &Painter, rect: Rect, bins: usize, lit: Option<u8>, palette: &Palette) {
-    let keys = Rect::from_min_max(pos2(rect.left() - theme::KEYS_WIDTH - 2.0, rect.top()), pos2(rect.left() - 2.0, rect.bottom()));
+    let keys = Rect::from_min_max(
+        pos2(rect.left() - theme::KEYS_WIDTH - 2.0, rect.top()),
+        pos2(rect.left() - 2.0, rect.bottom()),
+    );
     let first = CqtParams::default().first_note;
     let height = rect.height() / bins.max(1) as f32;
     painter.rect_filled(keys, 0.0, palette.white_key);

@@ -30,11 +30,14 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
         ui.label(RichText::new("None yet. Drop some here.").color(palette.faint));
     }
     let button_height = ui.spacing().interact_size.y + 2.0 * ui.spacing().item_spacing.y;
-    ScrollArea::vertical().max_height(ui.available_height() - button_height).auto_shrink([false, true]).show(ui, |ui| {
-        for index in 0..model.candidates().len() {
-            row(ui, model, index, &palette, out);
-        }
-    });
+    ScrollArea::vertical().max_height(ui.available_height() - button_height).auto_shrink([false, true]).show(
+        ui,
+        |ui| {
+            for index in 0..model.candidates().len() {
+                row(ui, model, index, &palette, out);
+            }
+        },
+    );
     ui.add_space(4.0);
     if ui.button("Open…").on_hover_text("Choose a MIDI file, recordings, or both").clicked() {
         out.push(Command::ChooseFiles);
@@ -60,10 +63,13 @@ fn row(ui: &mut Ui, model: &Model, index: usize, palette: &Palette, out: &mut Ve
             let button = Button::selectable(selected, name).truncate();
             let room = ui.available_size_before_wrap();
             let response = ui
-                .with_layout(Layout::left_to_right(Align::Center).with_main_justify(true).with_main_align(Align::Min), |ui| {
-                    ui.set_max_width(room.x);
-                    ui.add(button)
-                })
+                .with_layout(
+                    Layout::left_to_right(Align::Center).with_main_justify(true).with_main_align(Align::Min),
+                    |ui| {
+                        ui.set_max_width(room.x);
+                        ui.add(button)
+                    },
+                )
                 .inner
                 .on_hover_text(candidate.path.display().to_string());
             if response.clicked() {

@@ -57,7 +57,10 @@ pub enum Command {
     /// −1 MIDI, +1 recording.
     Balance(f32),
     /// Show `factor` times less of the time, with this second staying where it is.
-    Zoom { factor: f64, around: f64 },
+    Zoom {
+        factor: f64,
+        around: f64,
+    },
     /// Move what is shown by this many seconds.
     Pan(f64),
     /// The pointer is at this place, or nowhere.

@@ -68,7 +68,13 @@ impl Matrix {
         }
     }
 
-    fn pool(&self, across: &Range<usize>, up: &Range<usize>, size: (usize, usize), p: &Progress) -> Result<Array2<f32>> {
+    fn pool(
+        &self,
+        across: &Range<usize>,
+        up: &Range<usize>,
+        size: (usize, usize),
+        p: &Progress,
+    ) -> Result<Array2<f32>> {
         match self {
             Self::Strip(strip) => Ok(max_pool(strip.values.view(), across, up, size.0, size.1)),
             Self::Similarity { midi, audio } => {
@@ -241,25 +247,29 @@ impl Heatmap {
         let wanted: Vec<_> = missing.into_iter().take(BATCH).map(|place| (place, self.cells(place))).collect();
         let (matrix, map, known) = (self.matrix.clone(), self.map, self.contrast);
         let wake = ctx.clone();
-        self.job = Some(Job::start(self.name, move || wake.request_repaint(), move |progress| {
-            let contrast = match known {
-                Some(contrast) => contrast,
-                None => contrast_of(&matrix, progress)?,
-            };
-            let mut tiles = Vec::new();
-            for (place, (across, up)) in wanted {
-                let pooled_side = |cells: usize| cells.div_ceil(1 << place.0).max(1);
-                let high = match matrix {
-                    Matrix::Strip(_) => up.len(),
-                    Matrix::Similarity { .. } => pooled_side(up.len()),
+        self.job = Some(Job::start(
+            self.name,
+            move || wake.request_repaint(),
+            move |progress| {
+                let contrast = match known {
+                    Some(contrast) => contrast,
+                    None => contrast_of(&matrix, progress)?,
                 };
-                let pooled = matrix.pool(&across, &up, (pooled_side(across.len()), high), progress)?;
-                let image = matrix.image(&pooled, map, contrast);
-                let size = [image.width() as usize, image.height() as usize];
-                tiles.push((place, ColorImage::from_rgba_unmultiplied(size, image.as_raw())));
-            }
-            Ok(Batch { contrast, tiles })
-        }));
+                let mut tiles = Vec::new();
+                for (place, (across, up)) in wanted {
+                    let pooled_side = |cells: usize| cells.div_ceil(1 << place.0).max(1);
+                    let high = match matrix {
+                        Matrix::Strip(_) => up.len(),
+                        Matrix::Similarity { .. } => pooled_side(up.len()),
+                    };
+                    let pooled = matrix.pool(&across, &up, (pooled_side(across.len()), high), progress)?;
+                    let image = matrix.image(&pooled, map, contrast);
+                    let size = [image.width() as usize, image.height() as usize];
+                    tiles.push((place, ColorImage::from_rgba_unmultiplied(size, image.as_raw())));
+                }
+                Ok(Batch { contrast, tiles })
+            },
+        ));
     }
 }
 

@@ -207,17 +207,17 @@ impl Loads {
     /// What runs, oldest first. Dialogs are not shown: they are their own progress.
     pub(super) fn running(&self) -> Vec<Running> {
         fn row<T: Send + 'static>(task: Option<&Task<T>>) -> Option<Running> {
-            task.map(|t| Running {
-                id: t.id,
-                name: t.job.name().to_owned(),
-                fraction: t.job.progress().fraction(),
-            })
+            task.map(|t| Running { id: t.id, name: t.job.name().to_owned(), fraction: t.job.progress().fraction() })
         }
-        let mut rows: Vec<Running> =
-            [row(self.midi.as_ref()), row(self.recording.as_ref()), row(self.aligned.as_ref()), row(self.programme.as_ref())]
-                .into_iter()
-                .flatten()
-                .collect();
+        let mut rows: Vec<Running> = [
+            row(self.midi.as_ref()),
+            row(self.recording.as_ref()),
+            row(self.aligned.as_ref()),
+            row(self.programme.as_ref()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         rows.sort_by_key(|row| row.id);
         rows
     }

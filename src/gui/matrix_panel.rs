@@ -1,7 +1,7 @@
 //! [`MatrixPanel`]: how alike every moment of the MIDI and every moment of the recording are, with the path, and what
 //! the alignment says of itself.
 
-use super::audit_panel::playhead;
+use super::audit_panel::{playhead, pressed_or_moved};
 use super::command::{Command, Hover};
 use super::heatmap::{Heatmap, Matrix};
 use super::model::{Aligned, Model};
@@ -9,8 +9,8 @@ use super::theme::{self, Palette};
 use crate::audio::AudioTime;
 use crate::picture::axis::{clock_text, tick_step};
 use eframe::egui::{
-    Align2, EventFilter, Painter, PointerButton, Pos2, Rect, RichText, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo,
-    pos2, vec2,
+    Align2, EventFilter, Painter, PointerButton, Pos2, Rect, RichText, Role, Sense, Shape, Stroke, StrokeKind, Ui,
+    WidgetInfo, pos2, vec2,
 };
 use std::ops::Range;
 use std::sync::Arc;
@@ -63,13 +63,15 @@ impl MatrixPanel {
         ui.label(RichText::new("Distance matrix").strong());
         let side = (ui.available_width() - AXIS_WIDTH).min(ui.available_height() - AXIS_HEIGHT - 120.0).max(80.0);
         let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), side + AXIS_HEIGHT), Sense::hover());
-        let rect = Rect::from_min_size(pos2(area.left() + AXIS_WIDTH, area.top()), vec2(area.width() - AXIS_WIDTH, side));
+        let rect =
+            Rect::from_min_size(pos2(area.left() + AXIS_WIDTH, area.top()), vec2(area.width() - AXIS_WIDTH, side));
         ui.painter().rect_filled(rect, 0.0, palette.empty);
         let response = ui.interact(rect, ui.scope_id().with("matrix"), Sense::click_and_drag());
         let mut hover = None;
         let mut value = "nothing to show yet".to_owned();
         if let (Some(aligned), Some(recording)) = (model.aligned(), model.recording()) {
-            let whole = (recording.strip.seconds(), aligned.features.times.seconds(aligned.features.frames.nrows() as f64));
+            let whole =
+                (recording.strip.seconds(), aligned.features.times.seconds(aligned.features.frames.nrows() as f64));
             hover = self.gestures(ui, &response, rect, whole, out);
             let (audio, midi) = self.zoomed.clone().unwrap_or((0.0..whole.0, 0.0..whole.1));
             let plot = Plot { rect, audio, midi };
@@ -79,10 +81,18 @@ impl MatrixPanel {
             value = self.describe(model, ui.input(|i| i.time));
         } else {
             (self.heatmap, self.zoomed) = (None, None);
-            let text = if model.recording().is_some() && model.midi().is_some() { "Aligning" } else { "Needs a MIDI file and a recording" };
+            let text = if model.recording().is_some() && model.midi().is_some() {
+                "Aligning"
+            } else {
+                "Needs a MIDI file and a recording"
+            };
             ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::small(), palette.faint);
         }
-        let edge = if response.has_focus() { Stroke::new(2.0, ui.visuals().selection.stroke.color) } else { theme::outline(&palette) };
+        let edge = if response.has_focus() {
+            Stroke::new(2.0, ui.visuals().selection.stroke.color)
+        } else {
+            theme::outline(&palette)
+        };
         ui.painter().rect_stroke(rect, 0.0, edge, StrokeKind::Outside);
         response.widget_info(|| WidgetInfo {
             current_text_value: Some(value.clone()),
@@ -103,7 +113,8 @@ impl MatrixPanel {
         let Some(recording) = model.recording() else { return };
         let matrix = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(&recording.strip) };
         let map = model.settings().color_map;
-        let heatmap = self.heatmap.get_or_insert_with(|| Heatmap::new("Drawing the distance matrix", matrix.clone(), map));
+        let heatmap =
+            self.heatmap.get_or_insert_with(|| Heatmap::new("Drawing the distance matrix", matrix.clone(), map));
         heatmap.set(&matrix, map);
         let step = aligned.features.times.seconds(1.0).max(1e-6);
         let across = |s: f64| s / recording.strip.frame_s + 0.5;
@@ -129,9 +140,7 @@ impl MatrixPanel {
         let plot = Plot { rect, audio, midi };
         if response.double_clicked() {
             self.zoomed = None;
-        } else if (response.clicked() || response.dragged_by(PointerButton::Primary))
-            && let Some(pointer) = response.interact_pointer_pos()
-        {
+        } else if let Some(pointer) = pressed_or_moved(ui, response) {
             out.push(Command::Seek(plot.audio_s(pointer.x)));
         }
         let drag = response.drag_delta();

@@ -93,6 +93,9 @@ pub struct App {
     arrows_taken: bool,
     settings_file: Option<PathBuf>,
     saved: Settings,
+    /// The settings at the start: with what the command line said, and as the file has them.
+    given: Settings,
+    kept: Settings,
     screenshot: Option<(Screenshot, Sender<Result<()>>)>,
 }
 
@@ -109,6 +112,8 @@ impl App {
             matrix: MatrixPanel::default(),
             arrows_taken: false,
             settings_file: None,
+            given: saved.clone(),
+            kept: saved.clone(),
             saved,
             screenshot: None,
         }
@@ -116,17 +121,16 @@ impl App {
 
     fn launch(ctx: &Context, launch: Launch, outcome: Sender<Result<()>>) -> Self {
         let settings_file = Settings::file().filter(|_| launch.screenshot.is_none());
-        let mut settings = settings_file.as_deref().map(Settings::load).unwrap_or_default();
-        settings.soundfont = launch.soundfont.or(settings.soundfont);
+        let kept = settings_file.as_deref().map(Settings::load).unwrap_or_default();
+        let mut settings = kept.clone();
+        settings.soundfont = launch.soundfont.or(settings.soundfont.take());
         settings.theme = launch.theme.unwrap_or(settings.theme);
         let (wake, wake_sound) = (ctx.clone(), ctx.clone());
-        let sound = match launch.screenshot {
-            Some(_) => Sound::silent("not opened for a picture"),
-            None => Sound::open(move || wake_sound.request_repaint()),
-        };
+        let sound = Sound::open(move || wake_sound.request_repaint());
         let model = Model::new(settings, sound, std::sync::Arc::new(move || wake.request_repaint()));
         let mut app = Self::new(ctx, model);
         app.settings_file = settings_file;
+        (app.given, app.kept) = (app.saved.clone(), kept);
         app.screenshot = launch.screenshot.map(|path| (Screenshot::new(path), outcome));
         let files: Vec<PathBuf> = launch.midi.into_iter().chain(launch.recordings).collect();
         if !files.is_empty() {
@@ -241,6 +245,14 @@ impl App {
             && settings != self.saved
         {
             self.saved = settings.clone();
+            // What the command line said is for this run only.
+            let mut settings = settings;
+            if settings.theme == self.given.theme {
+                settings.theme = self.kept.theme;
+            }
+            if settings.soundfont == self.given.soundfont {
+                settings.soundfont.clone_from(&self.kept.soundfont);
+            }
             drop(Job::start("Saving the settings", || {}, move |_| settings.save(&file)));
         }
     }
@@ -333,7 +345,8 @@ fn curtain(ctx: &Context) {
         1 => effects.push("add 1 recording".to_owned()),
         n => effects.push(format!("add {n} recordings")),
     }
-    let text = if effects.is_empty() { "Drop to open".to_owned() } else { format!("Drop to {}", effects.join(" and ")) };
+    let text =
+        if effects.is_empty() { "Drop to open".to_owned() } else { format!("Drop to {}", effects.join(" and ")) };
     let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("curtain")));
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, theme::CURTAIN);

@@ -6,7 +6,7 @@
 use super::command::{Command, Hover};
 use super::loading::{Arrival, Loads, Prepared, Running, Stopped, WakeUp, file_name, is_midi};
 use super::settings::{Settings, Theme};
-use super::timeline::TimeView;
+use super::timeline::{Follow, TimeView};
 use crate::alignment::Alignment;
 use crate::alignment::warp::TimeMap;
 use crate::audio::{ANALYSIS_RATE, AudioTime, Stereo};
@@ -51,7 +51,7 @@ impl LoadedMidi {
 pub struct LoadedRecording {
     /// The file and its features; its stereo sound is in `sound`.
     pub side: AudioSide,
-    /// The sound at its own rate.
+    /// The sound at its own rate; the model takes it out.
     pub sound: Option<Arc<Stereo>>,
     /// Its features.
     pub strip: Arc<Strip>,
@@ -91,7 +91,7 @@ pub struct Candidate {
     pub recording: Option<Arc<LoadedRecording>>,
     /// Its alignment with the MIDI, once it is there.
     pub aligned: Option<Arc<Aligned>>,
-    /// Its sound at the rate of the device, once it was played.
+    /// Its sound: at its own rate, and once it was played at that of the device.
     sound: Option<Arc<Stereo>>,
     /// Failed or cancelled: left alone until it is asked for.
     halted: bool,
@@ -139,6 +139,8 @@ pub struct Model {
     selected: Option<usize>,
     numbered: u64,
     transport: Transport,
+    /// Where the playhead was in the last frame.
+    playhead: f64,
     view: TimeView,
     hover: Option<Hover>,
     settings: Settings,
@@ -163,6 +165,7 @@ impl Model {
             selected: None,
             numbered: 0,
             transport: Transport::default(),
+            playhead: 0.0,
             view: TimeView::default(),
             hover: None,
             settings,
@@ -391,9 +394,12 @@ impl Model {
                 }
             }
         }
-        if self.transport.playing() {
-            self.view.follow(self.settings.follow, self.transport.position(now));
+        let at = self.transport.position(now);
+        // Somebody who has moved the view away from the playhead wants to look there.
+        if self.transport.playing() && (self.settings.follow == Follow::Centred || self.view.contains(self.playhead)) {
+            self.view.follow(self.settings.follow, at);
         }
+        self.playhead = at;
     }
 
     /// Takes in what a job has brought.
@@ -412,8 +418,10 @@ impl Model {
                 }
             }
             Arrival::Recording(id, outcome) => {
-                let outcome = outcome.map(Arc::new);
-                self.settle(id, outcome, |candidate, recording| candidate.recording = Some(recording));
+                self.settle(id, outcome, |candidate, mut recording| {
+                    candidate.sound = recording.sound.take();
+                    candidate.recording = Some(Arc::new(recording));
+                });
                 self.update_length(now);
             }
             Arrival::Aligned(id, outcome) => {
@@ -435,11 +443,7 @@ impl Model {
 
     /// Where zoom keys hold the picture: at the playhead when it is in sight, otherwise in the middle.
     fn zoom_centre(&self, at: f64) -> f64 {
-        if (self.view.start()..=self.view.end()).contains(&at) {
-            at
-        } else {
-            f64::midpoint(self.view.start(), self.view.end())
-        }
+        if self.view.contains(at) { at } else { f64::midpoint(self.view.start(), self.view.end()) }
     }
 
     fn play(&mut self, playing: bool, now: f64) {
@@ -661,9 +665,8 @@ impl Model {
         }
         self.heard = Some(wanted);
         let recording = self.candidate().and_then(|candidate| {
-            let original = candidate.recording.as_ref()?.sound.clone();
-            let kept = candidate.sound.clone().filter(|sound| sound.sample_rate == sample_rate);
-            Some((candidate.id, kept.or(original)?))
+            candidate.recording.as_ref()?;
+            Some((candidate.id, candidate.sound.clone()?))
         });
         // Until it is known where the MIDI belongs it is not played beside a recording.
         let midi = self.midi().filter(|_| self.candidate().is_none() || wanted.aligned).cloned();

@@ -109,7 +109,9 @@ pub(super) fn panel_frame(ui: &egui::Ui) -> egui::Frame {
 pub(super) fn install(ctx: &egui::Context) {
     for theme in [Theme::Dark, Theme::Light] {
         let (mut visuals, colours, fill, raised) = match theme {
-            Theme::Dark => (Visuals::dark(), DARK_PALETTE, Color32::from_rgb(27, 30, 35), Color32::from_rgb(46, 51, 59)),
+            Theme::Dark => {
+                (Visuals::dark(), DARK_PALETTE, Color32::from_rgb(27, 30, 35), Color32::from_rgb(46, 51, 59))
+            }
             Theme::Light => {
                 (Visuals::light(), LIGHT_PALETTE, Color32::from_rgb(246, 247, 249), Color32::from_rgb(228, 231, 236))
             }

@@ -86,6 +86,11 @@ impl TimeView {
         }
     }
 
+    /// Whether a moment is in sight.
+    pub fn contains(&self, time: f64) -> bool {
+        (self.start..=self.end()).contains(&time)
+    }
+
     /// Shows everything.
     pub fn fit(&mut self) {
         *self = Self::new(self.whole);
@@ -122,7 +127,7 @@ impl TimeView {
 
     /// Turns to the page with `time`, unless it is shown.
     pub fn reveal(&mut self, time: f64) {
-        if time < self.start || time > self.end() {
+        if !self.contains(time) {
             // A little of what was before stays visible.
             self.start = time - self.shown * 0.05;
             self.settle();

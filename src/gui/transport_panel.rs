@@ -16,7 +16,15 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> bool {
     ui.horizontal_centered(|ui| {
         let playing = model.transport().playing();
         press(ui, model, Command::Start, "⏮", "To the start", false, out);
-        press(ui, model, Command::PlayPause, if playing { "⏸" } else { "▶" }, if playing { "Pause" } else { "Play" }, false, out);
+        press(
+            ui,
+            model,
+            Command::PlayPause,
+            if playing { "⏸" } else { "▶" },
+            if playing { "Pause" } else { "Play" },
+            false,
+            out,
+        );
         press(ui, model, Command::End, "⏭", "To the end", false, out);
         ui.separator();
         clocks(ui, model, now, &palette);
@@ -79,7 +87,7 @@ fn clocks(ui: &mut Ui, model: &Model, now: f64, palette: &Palette) {
         let musical = match (model.midi(), model.midi_time(at)) {
             (Some(midi), Some(time)) => {
                 let (bar, beat) = midi.side.midi.bar_and_beat(time);
-                format!("MIDI {}  bar {bar}.{beat:.1}", clock_text(time.0, 0.01))
+                format!("MIDI {}, bar {bar}, beat {beat:.1}", clock_text(time.0, 0.01))
             }
             _ => "MIDI –".to_owned(),
         };

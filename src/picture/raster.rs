@@ -136,7 +136,8 @@ mod tests {
         for (rows, columns, height, width) in
             [(0..217, 0..301, 50, 40), (10..200, 7..300, 217, 301), (3..9, 5..8, 30, 30), (0..217, 0..301, 1, 1)]
         {
-            let fast = similarity(x.view(), y.view(), &rows, &columns, height, width, &Progress::silent()).expect("made");
+            let fast =
+                similarity(x.view(), y.view(), &rows, &columns, height, width, &Progress::silent()).expect("made");
             let plain = max_pool(whole.view(), &rows, &columns, height, width);
             assert!(fast.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-5));
         }

@@ -140,7 +140,14 @@ fn run(answer: &SyncSender<Result<Device, String>>, wake: &(impl Fn() + Send + '
     let (orders, received) = rtrb::RingBuffer::new(WAITING_ORDERS);
     let (retire, retired) = rtrb::RingBuffer::new(WAITING_PROGRAMMES);
     engine.render(&mut []);
-    sink.mixer().add(Stream { engine, orders: received, retire, sample_rate, block: [0.0; 2 * BLOCK], next: 2 * BLOCK });
+    sink.mixer().add(Stream {
+        engine,
+        orders: received,
+        retire,
+        sample_rate,
+        block: [0.0; 2 * BLOCK],
+        next: 2 * BLOCK,
+    });
     let (hold, held) = channel::<()>();
     let device = Device { orders, retired, clock, sample_rate: sample_rate.get(), failure, _hold: hold };
     if answer.send(Ok(device)).is_ok() {

@@ -317,7 +317,8 @@ mod tests {
         assert!(engine.obey(Order::Mix(Mix { balance: -1.0, ..Mix::default() })).is_none());
         assert!(engine.obey(Order::Play(1)).is_none());
         let out = render(&mut engine, RATE as usize);
-        let (heard, leaked) = (super::super::mixer::rms(&channel(&out, 0)), super::super::mixer::rms(&channel(&out, 1)));
+        let (heard, leaked) =
+            (super::super::mixer::rms(&channel(&out, 0)), super::super::mixer::rms(&channel(&out, 1)));
         // The mix starts in the middle and moves within 10 ms; after that nothing of the MIDI is in the right ear.
         let later = super::super::mixer::rms(&channel(&out, 1)[RATE as usize / 10..]);
         assert!(heard > 0.05 && leaked < heard);

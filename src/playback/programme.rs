@@ -197,9 +197,8 @@ mod tests {
     use super::*;
 
     fn sine(hertz: f32, sample_rate: u32, frames: usize) -> Arc<Stereo> {
-        let wave: Vec<f32> = (0..frames)
-            .map(|i| (std::f32::consts::TAU * hertz * i as f32 / sample_rate as f32).sin() * 0.5)
-            .collect();
+        let wave: Vec<f32> =
+            (0..frames).map(|i| (std::f32::consts::TAU * hertz * i as f32 / sample_rate as f32).sin() * 0.5).collect();
         Arc::new(Stereo { right: wave.clone(), left: wave, sample_rate })
     }
 

@@ -139,9 +139,10 @@ mod tests {
 
     #[test]
     fn playhead_is_what_is_heard_not_what_is_rendered() {
-        let wave = Arc::new(crate::audio::Stereo { left: vec![0.1; 48_000], right: vec![0.1; 48_000], sample_rate: 48_000 });
-        let programme =
-            Programme::new(None, Some(Source::samples(wave)), 1.0, 48_000, &crate::job::Progress::silent()).expect("made");
+        let wave =
+            Arc::new(crate::audio::Stereo { left: vec![0.1; 48_000], right: vec![0.1; 48_000], sample_rate: 48_000 });
+        let programme = Programme::new(None, Some(Source::samples(wave)), 1.0, 48_000, &crate::job::Progress::silent())
+            .expect("made");
         let mut engine = Engine::new(48_000);
         let clock = engine.clock();
         clock.set_latency(4_800);

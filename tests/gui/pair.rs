@@ -72,7 +72,8 @@ fn heard(midi: &Features, map: &TimeMap, seconds: f64) -> Features {
         for bin in 0..row.len() {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let noise = (state >> 8) as f32 / (1 << 24) as f32 * 0.12;
-            let from = |bin: usize| if at >= 0.0 { midi.frames.get([at as usize, bin]).copied().unwrap_or(0.0) } else { 0.0 };
+            let from =
+                |bin: usize| if at >= 0.0 { midi.frames.get([at as usize, bin]).copied().unwrap_or(0.0) } else { 0.0 };
             row[bin] = noise + from(bin) + if bin >= 12 { 0.4 * from(bin - 12) } else { 0.0 };
         }
         let norm = row.dot(&row).sqrt();
