@@ -6,3 +6,5 @@ mod golden;
 #[cfg(feature = "gui")]
 mod gui;
 mod layering;
+mod midi;
+

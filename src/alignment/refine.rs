@@ -43,6 +43,26 @@ pub(crate) struct RefineParams {
     pub(crate) jump: f32,
 }
 
+impl RefineParams {
+    /// Around the rough map.
+    pub(crate) fn first_pass() -> Self {
+        Self {
+            radius_s: 0.4,
+            tempo_deviation: 0.25,
+            timing_deviation_s: 0.02,
+            agreement_weight: 2.0,
+            sound_weight: 0.5,
+            smoothing_s: 1.0,
+            jump: 3.0,
+        }
+    }
+
+    /// Around the first pass, whose tempo can be trusted more.
+    pub(crate) fn second_pass() -> Self {
+        Self { radius_s: 0.3, tempo_deviation: 0.3, smoothing_s: 0.5, ..Self::first_pass() }
+    }
+}
+
 /// A chord with its moment in the recording.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attack {

@@ -15,8 +15,22 @@ const MAX_CONTAINER_FAULTS: usize = 8;
 
 /// Decodes what `open` opens; `path` is for messages. Keeps at most `max_samples`.
 pub(super) fn run(open: &Open, path: &Path, keep: Keep, max_samples: usize, progress: &Progress) -> Result<Recording> {
-    let mut stream = Stream::open(open, path)?;
-    let mut output = Output::new(keep, max_samples);
+    let attempt = |seekable| {
+        let stream = Stream::open(open, path, seekable)?;
+        packets(stream, path, Output::new(keep, max_samples), progress)
+    };
+    // A reader that may seek looks for an index or for further chunks behind the samples, and gives up on a file that
+    // was cut before them. Read as if from a pipe, such a file is fine.
+    match attempt(true) {
+        Err(refusal @ Error::Decode { .. }) => match attempt(false) {
+            Err(Error::Decode { .. }) => Err(refusal),
+            outcome => outcome,
+        },
+        outcome => outcome,
+    }
+}
+
+fn packets(mut stream: Stream, path: &Path, mut output: Output, progress: &Progress) -> Result<Recording> {
     let mut tags = std::mem::take(&mut stream.riff_tags);
     take_tags(&mut stream, &mut tags);
     let announced_s = stream.track.announced_s;
@@ -61,6 +75,9 @@ pub(super) fn run(open: &Open, path: &Path, keep: Keep, max_samples: usize, prog
         }
     }
     let codec = stream.track.decoder.codec_info().short_name.to_owned();
+    if stream.track.core_only {
+        output.warn("high-efficiency AAC: only its lower half of the spectrum is decoded".into());
+    }
     output.finish(announced_s, stream.track.padded, tags, codec).map_err(|error| error.at(path))
 }
 
@@ -79,4 +96,26 @@ fn before_zero_s(track: &AudioTrack, packet: &Packet) -> f64 {
     let ticks = packet.pts.get();
     let trimmed = track.decoder_trims && packet.trim_start.get() > 0;
     if ticks < 0 && !trimmed { track.seconds(ticks.unsigned_abs()) } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+    use symphonia::core::io::MediaSource;
+
+    #[test]
+    fn what_goes_beyond_the_limit_is_left_out_and_reported() {
+        let mut wav =
+            b"RIFF\x24\0\x01\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x22\x56\0\0\x44\xac\0\0\x02\0\x10\0data\0\0\x01\0"
+                .to_vec();
+        wav.resize(wav.len() + 0x1_0000, 0);
+        let open = || -> io::Result<Box<dyn MediaSource>> { Ok(Box::new(Cursor::new(wav.clone()))) };
+        for (keep, limit) in [(Keep::Analysis, 22_050), (Keep::Listening, 66_150)] {
+            let recording = run(&open, Path::new(""), keep, limit, &Progress::silent()).expect("decodes");
+            assert!((22_050..25_000).contains(&recording.mono.samples.len()), "{}", recording.mono.samples.len());
+            let warning = recording.warning.expect("a warning");
+            assert!(warning.starts_with("too long: only the first 1.0 s"), "{warning}");
+        }
+    }
 }

@@ -40,6 +40,7 @@ pub(super) struct Output {
     skip_s: f64,
     losses: Losses,
     ended: Option<End>,
+    warnings: Vec<String>,
 }
 
 struct Kept {
@@ -81,12 +82,18 @@ impl Output {
             skip_s: 0.0,
             losses: Losses::default(),
             ended: None,
+            warnings: Vec::new(),
         }
     }
 
     /// Drops so much of what is added next.
     pub(super) fn skip(&mut self, seconds: f64) {
         self.skip_s = seconds.max(0.0);
+    }
+
+    /// Something that the user should know.
+    pub(super) fn warn(&mut self, message: String) {
+        self.warnings.push(message);
     }
 
     /// Nothing that comes after this is worth decoding.
@@ -194,7 +201,7 @@ impl Output {
     fn warning(&self, announced_s: Option<f64>) -> Option<String> {
         let seconds = self.seconds();
         let short_of = announced_s.filter(|announced_s| seconds + ANNOUNCED_SLACK_S < *announced_s);
-        let mut parts = Vec::new();
+        let mut parts = self.warnings.clone();
         match (&self.ended, short_of) {
             (Some(End::Full), _) => parts.push(format!("too long: only the first {seconds:.1} s were kept")),
             (_, Some(announced_s)) => parts.push(format!("cut short: {seconds:.1} of {announced_s:.1} s decoded")),

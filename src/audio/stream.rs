@@ -6,14 +6,16 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS};
+use symphonia::core::codecs::audio::well_known::{
+    CODEC_ID_AAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS,
+};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::common::Limit;
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track};
-use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::units::TimeBase;
 
@@ -55,6 +57,8 @@ pub(super) struct AudioTrack {
     pub(super) skip_s: Option<f64>,
     /// How long the header says that the music is.
     pub(super) announced_s: Option<f64>,
+    /// Whether this is high-efficiency AAC, of which the upper half of the spectrum is lost.
+    pub(super) core_only: bool,
     /// Whether the decoder cuts off what its packets mark as padding.
     pub(super) decoder_trims: bool,
     /// Whether what goes a little beyond the announced length is the encoder's padding.
@@ -62,7 +66,8 @@ pub(super) struct AudioTrack {
 }
 
 impl Stream {
-    pub(super) fn open(open: &Open, path: &Path) -> Result<Self> {
+    /// Opens the file; without `seekable` as if it came from a pipe.
+    pub(super) fn open(open: &Open, path: &Path, seekable: bool) -> Result<Self> {
         let refuse = |reason: String| Error::Decode { reason, path: path.to_path_buf() };
         let mut source = open().map_err(Error::io("read", path))?;
         let bytes = source.seek(SeekFrom::End(0)).map_err(Error::io("read", path))?;
@@ -71,19 +76,13 @@ impl Stream {
         }
         let riff_tags = tags::read_riff_info(&mut source);
         let position = Arc::new(AtomicU64::new(0));
-        let attempt = |seekable| -> Result<_> {
-            let inner = open().map_err(Error::io("read", path))?;
-            let counted = Counted { inner, position: Arc::clone(&position), bytes, seekable };
-            let stream = MediaSourceStream::new(Box::new(counted), Default::default());
-            let metadata = MetadataOptions::default().limit_visual_bytes(Limit::Maximum(MAX_PICTURE_BYTES));
-            Ok(symphonia::default::get_probe().probe(&Hint::new(), stream, FormatOptions::default(), metadata))
-        };
-        let format = match attempt(true)? {
-            Ok(format) => format,
-            // A reader that may seek looks for an index or for further chunks behind the samples, and gives up on a
-            // file that was cut before them. Read as if from a pipe, such a file is fine.
-            Err(fault) => attempt(false)?.map_err(|_| refuse(explain(&fault)))?,
-        };
+        let inner = open().map_err(Error::io("read", path))?;
+        let counted = Counted { inner, position: Arc::clone(&position), bytes, seekable };
+        let buffered = MediaSourceStream::new(Box::new(counted), MediaSourceStreamOptions::default());
+        let metadata = MetadataOptions::default().limit_visual_bytes(Limit::Maximum(MAX_PICTURE_BYTES));
+        let format = symphonia::default::get_probe()
+            .probe(&Hint::new(), buffered, FormatOptions::default(), metadata)
+            .map_err(|fault| refuse(explain(&fault)))?;
         let mut edits = Vec::new();
         if format.format_info().short_name == "isomp4" {
             edits = edit_list::read(&mut source);
@@ -137,12 +136,21 @@ impl AudioTrack {
         let container = format.format_info().short_name;
         let edit = edits.iter().find(|edit| edit.track_id == track.id);
         let mut params = params.clone();
-        let pre_skip = (params.codec == CODEC_ID_OPUS).then(|| take_pre_skip(&mut params, container == "isomp4"));
+        let pre_skip = (params.codec == CODEC_ID_OPUS).then(|| {
+            // Containers may tell the rate of the original, at which libopus doesn't decode.
+            params.with_sample_rate(48_000);
+            take_pre_skip(&mut params, container == "isomp4")
+        });
         let is_mpeg = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&params.codec);
         // Without a Xing header Symphonia guesses the length of an MPEG stream from its first bit rate, and its decoder
         // would cut off what goes beyond the guess. We trim these ourselves.
         let options = AudioDecoderOptions::default().gapless(!is_mpeg);
-        let decoder = CODECS.make_audio_decoder(&params, &options).map_err(|fault| explain(&fault))?;
+        let mut core_only = false;
+        let decoder = CODECS.make_audio_decoder(&params, &options).or_else(|fault| {
+            core_only = params.codec == CODEC_ID_AAC && reduce_to_core(&mut params);
+            if core_only { CODECS.make_audio_decoder(&params, &options) } else { Err(fault) }
+        });
+        let decoder = decoder.map_err(|fault| explain(&fault))?;
 
         let guessed = is_mpeg && container != "isomp4" && track.delay.is_none() && track.padding.is_none();
         let length_s = || {
@@ -150,6 +158,8 @@ impl AudioTrack {
             let duration_s = || Some(track.time_base?.calc_duration(track.duration?)?.as_secs_f64());
             let media = format.media_info();
             let media_s = || Some(media.time_base?.calc_duration(media.duration?)?.as_secs_f64());
+            // The length of a film says nothing about its sound.
+            let media_s = || if format.tracks().len() == 1 { media_s() } else { None };
             frames_s().or_else(duration_s).or_else(media_s)
         };
         let edit_length_s = edit.and_then(|edit| edit.length_s);
@@ -160,6 +170,7 @@ impl AudioTrack {
             skip_s: pre_skip.map(|frames| f64::from(frames) / 48_000.0).or(edit.map(|edit| edit.start_s)),
             announced_s: edit_length_s.or_else(length_s).filter(|&seconds| seconds > 0.0 && !guessed),
             decoder_trims: !is_mpeg,
+            core_only,
             padded: is_mpeg || edit_length_s.is_some(),
         })
     }
@@ -172,6 +183,29 @@ fn take_pre_skip(params: &mut AudioCodecParameters, big_endian: bool) -> u16 {
     let bytes = [head[0], head[1]];
     head.fill(0);
     if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+}
+
+/// Rewrites the description of high-efficiency AAC (ISO/IEC 14496-3, 1.6.2.1) to the plain AAC at its core, which is all
+/// that Symphonia decodes. False for anything else.
+fn reduce_to_core(params: &mut AudioCodecParameters) -> bool {
+    const LOW_COMPLEXITY: u32 = 2;
+    const SPECTRAL_BAND_REPLICATION: u32 = 5;
+    const PARAMETRIC_STEREO: u32 = 29;
+    const EXPLICIT_RATE: u32 = 15;
+    let Some(&[a, b, c, ..]) = params.extra_data.as_deref() else { return false };
+    let bits = u32::from_be_bytes([a, b, c, 0]);
+    let field = |from: u32, width: u32| bits << from >> (32 - width);
+    let (object, rate, channels, output_rate, core) =
+        (field(0, 5), field(5, 4), field(9, 4), field(13, 4), field(17, 5));
+    if ![SPECTRAL_BAND_REPLICATION, PARAMETRIC_STEREO].contains(&object)
+        || core != LOW_COMPLEXITY
+        || [rate, output_rate].contains(&EXPLICIT_RATE)
+    {
+        return false;
+    }
+    let plain = (LOW_COMPLEXITY << 11 | rate << 7 | channels << 3) as u16;
+    params.extra_data = Some(plain.to_be_bytes().into());
+    true
 }
 
 /// Symphonia's complaint in the words of a user.
@@ -217,5 +251,30 @@ impl MediaSource for Counted {
 
     fn byte_len(&self) -> Option<u64> {
         self.seekable.then_some(self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn high_efficiency_aac_is_described_by_its_core() {
+        let mut params = AudioCodecParameters::new();
+        // Object 5, 22.05 kHz, 2 channels, 44.1 kHz after replication, object 2.
+        params.with_extra_data(Box::new([0b0010_1011, 0b1001_0010, 0b0000_1000, 0]));
+        assert!(reduce_to_core(&mut params));
+        assert_eq!(params.extra_data.as_deref(), Some(&[0b0001_0011, 0b1001_0000][..]));
+        assert!(!reduce_to_core(&mut params), "plain already");
+    }
+
+    #[test]
+    fn opus_pre_skip_is_taken_out_in_either_order() {
+        let mut params = AudioCodecParameters::new();
+        for (big_endian, bytes) in [(false, [0x38, 0x01]), (true, [0x01, 0x38])] {
+            params.with_extra_data([b"OpusHead\x01\x02".as_slice(), &bytes, &[0; 7]].concat().into());
+            assert_eq!(take_pre_skip(&mut params, big_endian), 312);
+            assert_eq!(take_pre_skip(&mut params, big_endian), 0);
+        }
     }
 }

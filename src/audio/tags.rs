@@ -40,7 +40,15 @@ fn add_tag(tags: &mut Tags, tag: &Tag) {
         Some(StandardTag::RecordingYear(year) | StandardTag::ReleaseYear(year)) => {
             fill(&mut tags.year, &year.to_string());
         }
-        _ => {}
+        Some(_) => {}
+        // Matroska has no standard name for some of what ffmpeg writes. A target may stand in front: `ALBUM@DATE`.
+        None => match tag.raw.key.rsplit('@').next() {
+            Some("ARTIST") => fill(&mut tags.artist, &tag.raw.value.to_string()),
+            Some("TITLE") => fill(&mut tags.title, &tag.raw.value.to_string()),
+            Some("ALBUM") => fill(&mut tags.album, &tag.raw.value.to_string()),
+            Some("DATE" | "YEAR") => fill(&mut tags.year, &tag.raw.value.to_string()),
+            _ => {}
+        },
     }
 }
 

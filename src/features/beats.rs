@@ -48,9 +48,8 @@ fn mean_autocorrelation(strength: &[f32], window_frames: usize) -> Option<Vec<f6
     let rising = (0..half).map(|i| first * ramp(i));
     let falling = (0..half).rev().map(|i| last * ramp(i));
     let padded: Vec<f32> = rising.chain(strength.iter().copied()).chain(falling).collect();
-    let window: Vec<f32> = (0..window_frames)
-        .map(|n| (0.5 - 0.5 * (2.0 * PI * n as f64 / window_frames as f64).cos()) as f32)
-        .collect();
+    let window: Vec<f32> =
+        (0..window_frames).map(|n| (0.5 - 0.5 * (2.0 * PI * n as f64 / window_frames as f64).cos()) as f32).collect();
 
     // The inverse transform is linear: one for the mean of the power spectra does.
     let size = (2 * window_frames).next_power_of_two();
@@ -121,7 +120,8 @@ fn local_score(strength: &[f32], period: f64) -> Option<Vec<f64>> {
 fn best_chain(score: &[f64], period: f64) -> Vec<usize> {
     let nearest = (period / 2.0).round_ties_even().max(1.0) as usize;
     let farthest = ((2.0 * period) as usize).min(score.len());
-    let penalties: Vec<f64> = (nearest..=farthest).map(|step| TIGHTNESS * (step as f64 / period).ln().powi(2)).collect();
+    let penalties: Vec<f64> =
+        (nearest..=farthest).map(|step| TIGHTNESS * (step as f64 / period).ln().powi(2)).collect();
     let threshold = 0.01 * score.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut total = Vec::with_capacity(score.len());
     let mut before: Vec<Option<usize>> = Vec::with_capacity(score.len());

@@ -332,7 +332,8 @@ mod tests {
                     .take_while(|h| h * frequency < f64::from(sample_rate) / 2.0)
                     .map(|h| (2.0 * PI * frequency * h * seconds).sin() / h)
                     .sum();
-                (tone * (-4.0 * (seconds * 4.0).fract()).exp() * 0.3) as f32 + 1e-4 * (noise as i32 as f32 / i32::MAX as f32)
+                (tone * (-4.0 * (seconds * 4.0).fract()).exp() * 0.3) as f32
+                    + 1e-4 * (noise as i32 as f32 / i32::MAX as f32)
             })
             .collect()
     }
@@ -366,7 +367,9 @@ mod tests {
     #[test]
     fn equals_its_definition_for_other_ranges() {
         let samples = music(8000, 22_050);
-        for (first_note, bins, bins_per_octave) in [(24, 84, 12), (60, 7, 12), (36, 144, 36), (40, 100, 24), (100, 20, 12)] {
+        for (first_note, bins, bins_per_octave) in
+            [(24, 84, 12), (60, 7, 12), (36, 144, 36), (40, 100, 24), (100, 20, 12)]
+        {
             let params = CqtParams { hop_samples: 512, first_note, bins, bins_per_octave };
             assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 1e-3);
         }

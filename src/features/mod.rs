@@ -43,7 +43,6 @@ pub use normalize::log_normalize;
 pub use onset_strength::{mel_onset_strength, onset_strength};
 pub use piano_roll::piano_roll;
 
-#[cfg(test)]
 pub(crate) mod onsets;
 
 use crate::audio::Waveform;

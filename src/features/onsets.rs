@@ -23,6 +23,9 @@ pub(crate) const HOP_SAMPLES: usize = 256;
 const WINDOW_SAMPLES: usize = 2048;
 /// Frames between which the flux is taken: 23 ms, the rise time of the windowed attack.
 const LAG_FRAMES: usize = 2;
+/// How early the flux peaks before an attack, in seconds: the window's edge reaches the attack before its centre does,
+/// and the compression lets the little that it sees count. Measured on piano tones of three soundfonts.
+pub(crate) const LEAD_S: f64 = 0.014;
 /// Strength of the logarithmic compression: levels this many times below the reference still count.
 const COMPRESSION: f32 = 300.0;
 

@@ -306,7 +306,7 @@ impl Midi {
                         }
                     }
                     EventKind::Meta { kind: meta::TEXT | meta::LYRIC | meta::KEY_SIGNATURE, .. } => {
-                        last[16] = event.tick
+                        last[16] = event.tick;
                     }
                     _ => {}
                 }
@@ -388,9 +388,12 @@ fn time_signatures(tracks: &[Track], warnings: &mut Warnings) -> Vec<TimeSignatu
     signatures
 }
 
+/// Tick, track, index in the track: sorted, the order in which events are played.
+type Position = (u64, usize, usize);
+
 fn notes(tracks: &[Track], tempo: &TempoMap) -> Vec<Note> {
     // Program changes of each channel in the order in which a synthesiser gets them.
-    let mut programs: [Vec<((u64, usize, usize), u8)>; 16] = Default::default();
+    let mut programs: [Vec<(Position, u8)>; 16] = Default::default();
     for (number, track) in tracks.iter().enumerate() {
         for (index, Event { tick, kind }) in track.events.iter().enumerate() {
             if let EventKind::Channel { channel, message: MidiMessage::ProgramChange { program } } = kind {

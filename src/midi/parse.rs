@@ -52,7 +52,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         return Err(broken(format!("{} bytes are more than the limit of {MAX_BYTES}", bytes.len())));
     }
     let mut warnings = Warnings::default();
-    let start = find(bytes, b"MThd").ok_or_else(|| broken("it has no header (MThd)"))?;
+    let start = find(bytes, *b"MThd").ok_or_else(|| broken("it has no header (MThd)"))?;
     let bytes = if bytes.starts_with(b"RIFF") {
         riff_data(bytes, start)
     } else {
@@ -97,8 +97,8 @@ fn be_u32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |value, &byte| value << 8 | u32::from(byte))
 }
 
-fn find(bytes: &[u8], what: &[u8; 4]) -> Option<usize> {
-    bytes.windows(4).position(|w| w == what)
+fn find(bytes: &[u8], what: [u8; 4]) -> Option<usize> {
+    bytes.windows(4).position(|window| window == what)
 }
 
 /// The MIDI file inside a RIFF file (RMID), which starts at `start`: as long as its `data` chunk says.
@@ -155,7 +155,7 @@ fn read_tracks(mut body: &[u8], warnings: &mut Warnings) -> Vec<Track> {
         } else if id.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') && length <= body.len() - 8 {
             body = &body[8 + length..];
         } else {
-            let skip = find(body, b"MTrk").unwrap_or(body.len());
+            let skip = find(body, *b"MTrk").unwrap_or(body.len());
             warnings.add(format!("{skip} bytes that belong to no track were skipped"));
             body = &body[skip..];
         }

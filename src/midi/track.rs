@@ -1,7 +1,6 @@
 //! What a track holds, and which of its events make a note.
 
 use midly::MidiMessage;
-use std::collections::HashMap;
 
 /// Meta event types that we read ourselves.
 pub(crate) mod meta {
@@ -91,13 +90,16 @@ pub(crate) fn ends_note(message: MidiMessage) -> Option<u8> {
 /// it ended an earlier one (the key was struck again), otherwise they have no length and are dropped.
 pub(crate) fn pair_notes(events: &[Event]) -> (Vec<Pair>, Vec<usize>) {
     let mut pairs = Vec::new();
-    let mut open: HashMap<(u8, u8), Vec<usize>> = HashMap::new();
+    // For each channel that is used: the open note-ons of each key.
+    let mut open: [Vec<Vec<usize>>; 16] = Default::default();
     for (index, event) in events.iter().enumerate() {
         let EventKind::Channel { channel, message } = event.kind else { continue };
         if let Some(key) = starts_note(message) {
-            open.entry((channel, key)).or_default().push(index);
+            let keys = &mut open[usize::from(channel)];
+            keys.resize(128, Vec::new());
+            keys[usize::from(key)].push(index);
         } else if let Some(key) = ends_note(message)
-            && let Some(started) = open.get_mut(&(channel, key))
+            && let Some(started) = open[usize::from(channel)].get_mut(usize::from(key))
         {
             let before = pairs.len();
             pairs
@@ -109,7 +111,7 @@ pub(crate) fn pair_notes(events: &[Event]) -> (Vec<Pair>, Vec<usize>) {
             }
         }
     }
-    let mut hanging: Vec<usize> = open.into_values().flatten().collect();
+    let mut hanging: Vec<usize> = open.into_iter().flatten().flatten().collect();
     hanging.sort_unstable();
     (pairs, hanging)
 }

@@ -29,7 +29,7 @@ const FILES: [Expected; 14] = [
     expect("opus.opus", "opus", 48_000, 2),
     expect("aac.m4a", "aac", 44_100, 2),
     expect("faststart.m4a", "aac", 44_100, 2),
-    Expected { length_slack_s: 0.03, ..expect("aac.mka", "aac", 44_100, 2) },
+    Expected { length_slack_s: 0.06, ..expect("aac.mka", "aac", 44_100, 2) },
     Expected { length_slack_s: 0.06, tagged: false, ..expect("aac.aac", "aac", 44_100, 2) },
     Expected { length_slack_s: 0.03, ..expect("opus.webm", "opus", 48_000, 2) },
     expect("opus.mp4", "opus", 48_000, 2),
@@ -62,7 +62,7 @@ fn assert_is_the_signal(recording: &Recording, name: &str, clicks_slack_s: f64) 
     for (found, click) in clicks_s(&mono.samples, mono.sample_rate).into_iter().zip(CLICKS_S) {
         assert!((found - click).abs() < clicks_slack_s, "{name}: click at {found:.4} s, not {click}");
     }
-    // 4096 samples around 0.75 and 1.3 s, where the sweep passes 875 and 1370 Hz: there is more of it than of the
+    // 2048 samples around 0.75 and 1.3 s, where the sweep passes 875 and 1370 Hz: there is more of it than of the
     // frequencies a third above and below.
     for middle_s in [0.75, 1.3] {
         let middle = (middle_s * f64::from(ANALYSIS_RATE)) as usize;
@@ -70,7 +70,7 @@ fn assert_is_the_signal(recording: &Recording, name: &str, clicks_slack_s: f64) 
         let piece = &mono.samples[middle - 1024..middle + 1024];
         let level = |ratio: f64| level_db(piece, frequency * ratio, f64::from(ANALYSIS_RATE));
         let (there, above, below) = (level(1.0), level(1.3), level(0.7));
-        assert!(there > -30.0 && there > above + 10.0 && there > below + 10.0, "{name}: {there} {above} {below} dB");
+        assert!(there > -36.0 && there > above + 10.0 && there > below + 10.0, "{name}: {there} {above} {below} dB");
     }
 }
 
@@ -86,9 +86,9 @@ fn every_format_gives_the_signal_at_its_time_and_its_tags() {
         assert_eq!(recording.warning, None, "{name}");
         let length_s = recording.mono.seconds();
         assert!((length_s - 2.0).abs() <= length_slack_s, "{name}: {length_s} s");
-        // Neither a bare MP3 nor ADTS tells what its encoder put in front.
-        let told = !["bare.mp3", "aac.aac"].contains(&name);
-        assert_is_the_signal(&recording, name, if told { 0.001 } else { 0.06 });
+        // These don't tell what the encoder put in front: up to 1105 samples of LAME, 1024 of ffmpeg's AAC.
+        let untold = ["bare.mp3", "aac.aac", "aac.mka"].contains(&name);
+        assert_is_the_signal(&recording, name, if untold { 0.027 } else { 0.001 });
         let stereo = recording.stereo.as_ref().expect("asked for");
         assert_eq!((stereo.sample_rate, stereo.left.len()), (rate, stereo.right.len()), "{name}");
         for (in_mono, in_stereo) in
@@ -100,7 +100,10 @@ fn every_format_gives_the_signal_at_its_time_and_its_tags() {
         let [artist, title, album, year] =
             [tags.artist, tags.title, tags.album, tags.year].map(Option::unwrap_or_default);
         if tagged {
-            assert_eq!([&*artist, &*title, &*album, &*year], ["Artist", "Title", "Album", "1999"], "{name}");
+            assert_eq!([&*artist, &*album, &*year], ["Artist", "Album", "1999"], "{name}");
+            // ffmpeg puts the title of Matroska into the header of the segment, which Symphonia doesn't show.
+            let titled = !["aac.mka", "opus.webm"].contains(&name);
+            assert_eq!(title, if titled { "Title" } else { "" }, "{name}");
         }
     }
 }
@@ -118,6 +121,18 @@ fn the_sound_of_a_video_is_found() {
     let recording = listen(&data("video.mp4")).expect("decodes");
     assert_eq!(recording.codec, "aac");
     assert_is_the_signal(&recording, "video.mp4", 0.001);
+}
+
+#[test]
+fn high_efficiency_aac_gives_its_core_with_a_warning() {
+    let mut bytes = bytes_of("aac.m4a");
+    // Our encoder makes plain AAC; claim that its band is to be replicated to 88.2 kHz.
+    let (plain, claimed) = ([0x12, 0x10, 0x56, 0xe5, 0x00], [0x2a, 0x10, 0x88, 0x00, 0x00]);
+    let at = bytes.windows(5).position(|window| window == plain).expect("ffmpeg's description");
+    bytes[at..at + 5].copy_from_slice(&claimed);
+    let recording = listen_to_bytes(&bytes).expect("decodes");
+    assert_is_the_signal(&recording, "aac.m4a", 0.001);
+    assert!(recording.warning.is_some_and(|warning| warning.starts_with("high-efficiency AAC")));
 }
 
 #[test]

@@ -39,12 +39,12 @@ fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
 
 /// A WAV file with any format tag: 1 is integer, 3 is float.
 fn wav(format: u16, bits: u16, channels: u16, rate: u32, samples: &[u8]) -> Vec<u8> {
-    let block = channels * bits / 8;
+    let block = channels.wrapping_mul(bits / 8);
     let mut fmt = Vec::new();
     for word in [format, channels] {
         fmt.extend(word.to_le_bytes());
     }
-    for word in [rate, rate * u32::from(block)] {
+    for word in [rate, rate.wrapping_mul(u32::from(block))] {
         fmt.extend(word.to_le_bytes());
     }
     for word in [block, bits] {

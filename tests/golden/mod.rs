@@ -29,8 +29,7 @@ fn npy(name: &str) -> (Vec<f32>, Vec<usize>) {
     assert!(header.contains("'<f4'") && header.contains("'fortran_order': False"), "{header}");
     let shape = header.split(['(', ')']).nth(1).expect("a shape");
     let shape: Vec<usize> = shape.split(',').filter_map(|n| n.trim().parse().ok()).collect();
-    let values: Vec<f32> =
-        bytes[10 + header_len..].as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let values: Vec<f32> = bytes[10 + header_len..].as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
     assert_eq!(values.len(), shape.iter().product::<usize>());
     (values, shape)
 }

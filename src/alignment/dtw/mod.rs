@@ -29,15 +29,22 @@
 //! # Ok::<(), antiphon::Error>(())
 //! ```
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod corridor;
+mod cosine;
 mod strip;
 #[cfg(test)]
 mod tests;
+mod wavefront;
 
 pub use corridor::Corridor;
 
+use crate::alignment::distance;
 use crate::error::{Error, Result};
 use crate::job::Progress;
+use cosine::Cosine;
+use ndarray::ArrayView2;
 use std::ops::Range;
 use strip::{LocalCosts, RowCosts};
 
@@ -88,6 +95,11 @@ impl StepCosts {
     /// An additive penalty and nothing else.
     pub fn penalty(penalty: f32) -> Self {
         Self { penalty, ..Self::default() }
+    }
+
+    /// Whether more than the penalty is at work.
+    fn weighted(&self) -> bool {
+        [self.diagonal, self.vertical, self.horizontal, self.factor] != [1.0; 4]
     }
 
     fn check(&self) -> Result<()> {
@@ -153,6 +165,28 @@ pub fn dtw(
     progress: &Progress,
 ) -> Result<Path> {
     search(&mut RowCosts::new(local), corridor, params, progress)
+}
+
+/// The cheapest path through the cosine distances of `x` (rows × bins) and `y` (columns × bins), computed on the way.
+///
+/// Rows must have unit length, or be zero, which puts them at distance 1 from everything.
+///
+/// # Errors
+/// Those of [`dtw`], and [`Error::Limit`] when a feature is not finite, when `x` and `y` differ in their number of bins, or
+/// when the corridor belongs to another matrix.
+pub fn dtw_features(
+    x: ArrayView2<'_, f32>,
+    y: ArrayView2<'_, f32>,
+    corridor: &Corridor,
+    params: &DtwParams,
+    progress: &Progress,
+) -> Result<Path> {
+    distance::check(x, y)?;
+    if (corridor.rows(), corridor.columns()) != (x.nrows(), y.nrows()) {
+        let value = format!("for {} × {} frames", corridor.rows(), corridor.columns());
+        return Err(Error::Limit { what: "corridor", value, limit: format!("{} × {} frames", x.nrows(), y.nrows()) });
+    }
+    search(&mut Cosine::new(x, y), corridor, params, progress)
 }
 
 fn search(source: &mut impl LocalCosts, corridor: &Corridor, params: &DtwParams, progress: &Progress) -> Result<Path> {

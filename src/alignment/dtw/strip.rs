@@ -1,27 +1,70 @@
 //! The recurrence, in strips of rows swept by a slanted wavefront.
 //!
-//! A strip is [`LANES`] rows. At step `t` lane `r` of the wavefront stands in column `first + t − r`, so that all lanes need
-//! only what is known already: their own value (left), and the value of the lane above one and two steps ago (up and
-//! diagonal). Lane 0 takes these from the last row of the strip above. Costs arrive in tiles of [`BLOCK`] columns.
+//! A strip is [`LANES`] rows. At step `s` lane `r` of the wavefront stands in column `s − r`, so that every lane needs only
+//! what is known already: its own last value (left), and the last two values of the lane above (up and diagonal). Lane 0
+//! takes these from the last row of the strip above. Steps are taken in blocks of [`LANES`]; local costs wait in a [`Ring`],
+//! already slanted.
 //!
 //! Accumulated costs are `f32` relative to an `f64` base kept for each block of columns, so that their rounding doesn't
 //! grow with the length of the path.
 
+use super::wavefront::{self, Ahead};
 use super::{Corridor, DtwParams, Start, StepCosts};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use std::ops::Range;
 
-/// Rows of a strip. 32 moves of 2 bits make one word.
+/// Rows of a strip, and steps of a block. 32 moves of 2 bits make one word.
 pub(super) const LANES: usize = 32;
-/// Columns of a tile: 16 KiB of costs, which stay in the first-level cache.
-pub(super) const BLOCK: usize = 128;
+
+/// One value a lane, on a cache line's boundary.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(align(64))]
+pub(super) struct Lanes(pub(super) [f32; LANES]);
+
+impl Lanes {
+    pub(super) const INFINITE: Self = Self([f32::INFINITY; LANES]);
+}
+
+/// Local costs of the steps around the wavefront: lane `r` of step `s` is the cost of column `s − r`.
+pub(super) struct Ring(pub(super) Box<[Lanes; Ring::STEPS]>);
+
+impl Ring {
+    /// Steps that are kept: the block that is swept, the next, whose costs are being filled in, and what these reach ahead.
+    pub(super) const STEPS: usize = 4 * LANES;
+
+    fn new() -> Self {
+        Self(Box::new([Lanes::INFINITE; Self::STEPS]))
+    }
+
+    /// The costs of all lanes at `step`.
+    pub(super) fn step(&self, step: usize) -> &[f32; LANES] {
+        &self.0[step % Self::STEPS].0
+    }
+
+    /// Sets the cost of cell (lane, column).
+    pub(super) fn set(&mut self, lane: usize, column: usize, cost: f32) {
+        self.0[(column + lane) % Self::STEPS].0[lane] = cost;
+    }
+
+    /// Makes one block of steps infinite.
+    fn bar(&mut self, block: usize) {
+        let from = block * LANES % Self::STEPS;
+        self.0[from..from + LANES].fill(Lanes::INFINITE);
+    }
+}
 
 /// Where local costs come from.
 pub(super) trait LocalCosts {
-    /// Writes the costs of `columns` of the strip of rows from `top` on: `out[(j − columns.start) × LANES + r]` is the cost
-    /// of cell `(top + r, j)`. Only cells inside the corridor count; rows past the last are ignored.
-    fn tile(&mut self, corridor: &Corridor, top: usize, columns: Range<usize>, out: &mut [f32]);
+    /// Writes what is needed to complete the steps of `block` of the strip of rows from `top` on; the blocks before it, if
+    /// the corridor has any, were asked for before. Cells outside the corridor are made infinite; rows past the last may
+    /// hold anything.
+    fn tile(&mut self, corridor: &Corridor, top: usize, block: usize, ring: &mut Ring);
+    /// The same work as [`tile`](Self::tile) in a form that the wavefront can do while it sweeps the block before, but for
+    /// the cells outside the corridor, which [`bar`](Self::bar) then sees to.
+    fn ahead(&self, top: usize, block: usize) -> Option<Ahead<'_>>;
+    /// Makes infinite what [`ahead`](Self::ahead) computed outside the corridor.
+    fn bar(&self, corridor: &Corridor, top: usize, block: usize, ring: &mut Ring);
     /// Writes the costs of `columns` of `row`.
     fn row(&mut self, row: usize, columns: Range<usize>, out: &mut [f32]);
 }
@@ -29,42 +72,49 @@ pub(super) trait LocalCosts {
 /// Costs from a closure that fills a piece of a row.
 pub(super) struct RowCosts<F> {
     local: F,
-    piece: Vec<f32>,
 }
 
 impl<F: FnMut(usize, Range<usize>, &mut [f32])> RowCosts<F> {
     pub(super) fn new(local: F) -> Self {
-        Self { local, piece: vec![0.0; BLOCK] }
+        Self { local }
     }
 }
 
 impl<F: FnMut(usize, Range<usize>, &mut [f32])> LocalCosts for RowCosts<F> {
-    fn tile(&mut self, corridor: &Corridor, top: usize, columns: Range<usize>, out: &mut [f32]) {
+    fn tile(&mut self, corridor: &Corridor, top: usize, block: usize, ring: &mut Ring) {
+        let columns = block * LANES..(block + 1) * LANES;
+        let mut piece = [f32::INFINITY; LANES];
         for r in 0..LANES.min(corridor.rows() - top) {
-            let inside = intersect(&corridor.row(top + r), &columns);
+            let row = corridor.row(top + r);
+            let inside = row.start.clamp(columns.start, columns.end)..row.end.clamp(columns.start, columns.end);
+            piece.fill(f32::INFINITY);
             if !inside.is_empty() {
-                let piece = &mut self.piece[..inside.len()];
-                (self.local)(top + r, inside.clone(), piece);
-                let cells = out[(inside.start - columns.start) * LANES + r..].iter_mut().step_by(LANES);
-                cells.zip(piece).for_each(|(cell, cost)| *cell = legal(*cost));
+                let piece = &mut piece[inside.start - columns.start..inside.end - columns.start];
+                (self.local)(top + r, inside, piece);
+            }
+            for (j, cost) in columns.clone().zip(piece) {
+                ring.set(r, j, legal(cost));
             }
         }
     }
 
+    fn ahead(&self, _: usize, _: usize) -> Option<Ahead<'_>> {
+        None
+    }
+
+    fn bar(&self, _: &Corridor, _: usize, _: usize, _: &mut Ring) {}
+
     fn row(&mut self, row: usize, columns: Range<usize>, out: &mut [f32]) {
         (self.local)(row, columns, out);
-        out.iter_mut().for_each(|cost| *cost = legal(*cost));
+        for cost in out {
+            *cost = legal(*cost);
+        }
     }
 }
 
 /// A cost from outside, made fit for the recurrence: NaN forbids the cell, a negative cost would make the edges leak.
 fn legal(cost: f32) -> f32 {
     if cost.is_nan() { f32::INFINITY } else { cost.max(0.0) }
-}
-
-fn intersect(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
-    let start = a.start.max(b.start);
-    start..a.end.min(b.end).max(start)
 }
 
 /// What the sweep leaves: costs on the two last edges, and the moves.
@@ -77,8 +127,8 @@ pub(super) struct Filled {
     strips: Vec<StripMoves>,
 }
 
-/// The moves of one strip: word `offset + t` holds step `t`; bit `r` says that lane `r` did not come diagonally, and bit
-/// `32 + r` that it then came from the left.
+/// The moves of one strip: word `offset + s − first` holds step `s`; bit `r` says that lane `r` did not come diagonally,
+/// and bit `32 + r` that it then came from the left.
 struct StripMoves {
     offset: usize,
     first: usize,
@@ -100,11 +150,11 @@ impl Filled {
             }
             let (strip, r) = (&self.strips[i / LANES], i % LANES);
             let word = self.moves[strip.offset + (j + r).checked_sub(strip.first)?];
-            let (slanted, left) = (word >> r & 1 == 0, word >> (LANES + r) & 1 == 1);
-            if slanted || !left {
+            let (straight, left) = ((word >> r) & 1 == 1, (word >> (LANES + r)) & 1 == 1);
+            if !straight || !left {
                 i = i.checked_sub(1)?;
             }
-            if slanted || left {
+            if !straight || left {
                 j = j.checked_sub(1)?;
             }
             cells.push((i, j));
@@ -112,28 +162,65 @@ impl Filled {
     }
 }
 
-/// The wavefront between two steps.
+/// The wavefront between two steps, relative to the base of its block.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wave {
     /// Each lane's value at the last step.
-    pub(super) left: [f32; LANES],
+    pub(super) left: Lanes,
     /// What each lane saw above itself at the last step: its diagonal at the next.
-    pub(super) up: [f32; LANES],
+    pub(super) up: Lanes,
 }
 
-/// What the steps of one block read and write.
+/// Cells where a path may start, within one block of one strip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seeds {
+    None,
+    /// Lane 0 at step 0.
+    Corner,
+    /// Lane 0 at every step, or lane `k` at step `k`, or both.
+    Edges {
+        row: bool,
+        column: bool,
+    },
+}
+
+impl Seeds {
+    fn of(start: Start, top: usize, block: usize) -> Self {
+        match (start, top == 0, block == 0) {
+            (Start::Corner, true, true) => Self::Corner,
+            (Start::Corner, ..) | (Start::Edges, false, false) => Self::None,
+            (Start::Edges, row, column) => Self::Edges { row, column },
+        }
+    }
+
+    /// The lanes, as bits, that may start at step `k` of the block.
+    pub(super) fn lanes(self, k: usize) -> u32 {
+        match self {
+            Self::None => 0,
+            Self::Corner => u32::from(k == 0),
+            Self::Edges { row, column } => u32::from(row) | (u32::from(column) << k),
+        }
+    }
+}
+
+/// One block of steps.
 pub(super) struct Block<'a> {
-    /// Local costs: those of lane `r` at step `k` of the block are at `(LANES + k − r) × LANES + r`.
-    pub(super) costs: &'a [f32],
-    /// The row above the strip; it becomes the row above the next strip, as far as the wavefront has passed.
-    pub(super) above: &'a mut [f32],
-    /// Column of lane 0 at step 0 of the block.
-    pub(super) column: usize,
-    /// First column of the strip.
-    pub(super) first: usize,
+    /// Number of the block: lane 0 stands in column `number × LANES` at its first step.
+    pub(super) number: usize,
     /// The lane that holds the last row of the strip.
     pub(super) out_lane: usize,
-    /// One word a step, for all steps of the block.
+    /// Whether the block touches an edge of the matrix: only then seeds count, the trail is kept, and the last row of the
+    /// strip may be another than the last lane.
+    pub(super) edge: bool,
+    pub(super) seeds: Seeds,
+    pub(super) steps: &'a StepCosts,
+    /// The row above the strip, column `j` at `LANES + j`; it becomes the row above the next strip as far as the wavefront
+    /// has passed.
+    pub(super) above: &'a mut [f32],
+    /// One word a step.
     pub(super) moves: &'a mut [u64],
+    /// Every lane's value at every step.
+    pub(super) trail: &'a mut [Lanes; LANES],
 }
 
 /// Runs the recurrence over the corridor.
@@ -144,90 +231,100 @@ pub(super) fn fill(
     progress: &Progress,
 ) -> Result<Filled> {
     let (rows, columns) = (corridor.rows(), corridor.columns());
-    let span = |top: usize| corridor.row(top).start..corridor.row((top + LANES).min(rows) - 1).end;
     let out_lane = |top: usize| LANES.min(rows - top) - 1;
-    let words: usize = (0..rows).step_by(LANES).map(|top| span(top).len() + out_lane(top)).sum();
+    let blocks = |top: usize| {
+        let (start, end) = (corridor.row(top).start, corridor.row(top + out_lane(top)).end);
+        start / LANES..(end + out_lane(top)).div_ceil(LANES)
+    };
+    let words: usize = (0..rows).step_by(LANES).map(|top| blocks(top).len() * LANES).sum();
     let mut filled = Filled {
         last_row: Vec::new(),
         last_column: vec![f64::INFINITY; rows],
         moves: zeros(words)?,
         strips: Vec::with_capacity(rows.div_ceil(LANES)),
     };
-    // The row above the strip, relative to the base of its block of columns. Infinite to the right of the corridor.
-    let mut above = vec![f32::INFINITY; columns + LANES + BLOCK];
-    let mut bases = vec![0.0_f64; above.len() / BLOCK + 1];
-    // A tile, after the LANES columns before it, which the slant still needs.
-    let mut costs = vec![f32::INFINITY; (LANES + BLOCK) * LANES];
-    // A factor acts on the whole cost, so a base can't be split off.
+    // Relative to the bases of its blocks of columns, and infinite to the right of the corridor.
+    let mut above = vec![f32::INFINITY; (columns.div_ceil(LANES) + 3) * LANES];
+    let mut bases = vec![0.0_f64; above.len() / LANES];
+    let mut ring = Ring::new();
+    let mut trail = [Lanes::INFINITE; LANES];
+    // A factor acts on the whole cost, so no base can be split off.
     let split_off = (params.steps.factor - 1.0).abs() < f32::EPSILON;
     let mut offset = 0;
     for top in (0..rows).step_by(LANES) {
         progress.step(offset, words)?;
-        let (span, out_lane) = (span(top), out_lane(top));
-        filled.strips.push(StripMoves { offset, first: span.start });
-        let mut wave = Wave { left: [f32::INFINITY; LANES], up: [f32::INFINITY; LANES] };
+        let (blocks, out_lane) = (blocks(top), out_lane(top));
+        let first = blocks.start * LANES;
+        filled.strips.push(StripMoves { offset, first });
+        let mut wave = Wave { left: Lanes::INFINITE, up: Lanes::INFINITE };
         let mut base = 0.0;
-        if top > 0 && span.start > corridor.row(top - 1).start {
-            wave.up[0] = above[span.start - 1];
-            base = bases[(span.start - 1) / BLOCK];
+        if top > 0 && first > corridor.row(top - 1).start {
+            wave.up.0[0] = above[LANES + first - 1];
+            base = bases[blocks.start - 1];
         }
-        costs[..LANES * LANES].fill(f32::INFINITY);
-        let (mut t, steps) = (0, span.len() + out_lane);
-        while t < steps {
-            // A block ends where lane 0 enters the next block of columns.
-            let from = span.start + t;
-            let block = from / BLOCK;
-            let count = ((block + 1) * BLOCK - from).min(steps - t);
+        ring.bar(blocks.start);
+        source.tile(corridor, top, blocks.start, &mut ring);
+        for block in blocks.clone() {
+            let over = (block + 1) * LANES..(block + 2) * LANES;
             // Paths that begin in this block begin at cost 0, not at the base.
-            let next = if split_off && top > 0 && from > 0 {
-                let reached = bases[block] + least(&above[from..from + count]);
-                let best = reached.min(base + least(&wave.left)).min(base + least(&wave.up)).floor();
+            let next = if split_off && top > 0 && block > 0 {
+                let reached = bases[block] + least(&above[over.clone()]);
+                let best = reached.min(base + least(&wave.left.0)).min(base + least(&wave.up.0)).floor();
                 if best.is_finite() { best } else { base }
             } else {
                 0.0
             };
-            shift(&mut above[from..from + count], bases[block] - next);
-            shift(&mut wave.left, base - next);
-            shift(&mut wave.up, base - next);
+            shift(&mut above[over], bases[block] - next);
+            shift(&mut wave.left.0, base - next);
+            shift(&mut wave.up.0, base - next);
             (bases[block], base) = (next, next);
 
-            let inside = from.min(span.end)..(from + count).min(span.end);
-            let tile = &mut costs[LANES * LANES..];
-            tile[..count * LANES].fill(f32::INFINITY);
-            if !inside.is_empty() {
-                source.tile(corridor, top, inside.clone(), &mut tile[..inside.len() * LANES]);
-            }
-            let mut wanted = Block {
-                costs: &costs,
-                above: &mut above,
-                column: from,
-                first: span.start,
+            let seeds = Seeds::of(params.start, top, block);
+            let meets_last_column = (block + 1) * LANES >= columns;
+            let edge = meets_last_column || out_lane != LANES - 1 || seeds != Seeds::None;
+            let mut now = Block {
+                number: block,
                 out_lane,
-                moves: &mut filled.moves[offset..offset + count],
+                edge,
+                seeds,
+                steps: &params.steps,
+                above: &mut above,
+                moves: &mut filled.moves[offset..offset + LANES],
+                trail: &mut trail,
             };
-            let starts = |k: usize| starts(params.start, top, span.start, t + k);
-            // From here on a lane stands in the last column at every step.
-            let edge = if span.end == columns { (columns - 1).saturating_sub(from).min(count) } else { count };
-            sweep(&mut wave, &mut wanted, 0..edge, &starts, &params.steps);
-            for k in edge..count {
-                sweep(&mut wave, &mut wanted, k..k + 1, &starts, &params.steps);
-                let lane = from + k + 1 - columns;
-                filled.last_column[top + lane] = base + f64::from(wave.left[lane]);
+            let more = block + 1 < blocks.end;
+            if more
+                && !edge
+                && let Some(ahead) = source.ahead(top, block + 1)
+            {
+                wavefront::sweep_and_fill(&mut wave, &mut ring, &mut now, &ahead);
+                source.bar(corridor, top, block + 1, &mut ring);
+            } else {
+                wavefront::sweep(&mut wave, &mut ring, &mut now);
+                if more {
+                    source.tile(corridor, top, block + 1, &mut ring);
+                }
+            }
+            if meets_last_column {
+                for (k, lanes) in trail.iter().enumerate() {
+                    let lane = (block * LANES + k + 1).wrapping_sub(columns);
+                    if lane <= out_lane {
+                        filled.last_column[top + lane] = base + f64::from(lanes.0[lane]);
+                    }
+                }
             }
             // What was written left of the block belongs to the block before, and so to its base.
-            let late = from.saturating_sub(out_lane).max(span.start)..(from + count - count.min(out_lane)).min(from);
-            if block > 0 && late.start < late.end {
+            if block > 0 {
+                let late = (block + 1) * LANES - out_lane..(block + 1) * LANES;
                 shift(&mut above[late], next - bases[block - 1]);
             }
-            costs.copy_within(count * LANES..(count + LANES) * LANES, 0);
-            t += count;
-            offset += count;
+            offset += LANES;
         }
     }
     progress.step(words, words)?;
     let last_row = corridor.row(rows - 1);
-    let reached = |j: usize| if last_row.contains(&j) { bases[j / BLOCK] + f64::from(above[j]) } else { f64::INFINITY };
-    filled.last_row = (0..columns).map(reached).collect();
+    let reached = |j: usize| bases[j / LANES] + f64::from(above[LANES + j]);
+    filled.last_row = (0..columns).map(|j| if last_row.contains(&j) { reached(j) } else { f64::INFINITY }).collect();
     Ok(filled)
 }
 
@@ -244,52 +341,11 @@ fn zeros(count: usize) -> Result<Vec<u64>> {
 }
 
 fn least(values: &[f32]) -> f64 {
-    f64::from(values.iter().copied().fold(f32::INFINITY, f32::min))
+    f64::from(values.iter().copied().fold(f32::INFINITY, |least, value| if value < least { value } else { least }))
 }
 
 fn shift(values: &mut [f32], by: f64) {
-    values.iter_mut().for_each(|value| *value += by as f32);
-}
-
-/// The lanes, as bits, that stand in a cell where a path may start.
-fn starts(start: Start, top: usize, first: usize, t: usize) -> u32 {
-    match start {
-        Start::Edges => u32::from(top == 0) | if first == 0 && t < LANES { 1 << t } else { 0 },
-        Start::Corner => u32::from(top == 0 && first == 0 && t == 0),
-    }
-}
-
-/// Takes the wavefront through `range` of the steps of a block.
-fn sweep(
-    wave: &mut Wave,
-    block: &mut Block<'_>,
-    range: Range<usize>,
-    starts: &impl Fn(usize) -> u32,
-    steps: &StepCosts,
-) {
-    for k in range {
-        let begin = starts(k);
-        let mut up = [block.above[block.column + k]; LANES];
-        up[1..].copy_from_slice(&wave.left[..LANES - 1]);
-        let mut word = 0;
-        for r in 0..LANES {
-            let cost = block.costs[(LANES + k - r) * LANES + r];
-            let slanted = wave.up[r] + steps.diagonal * cost;
-            let vertical = up[r] * steps.factor + (steps.penalty + steps.vertical * cost);
-            let horizontal = wave.left[r] * steps.factor + (steps.penalty + steps.horizontal * cost);
-            let straight = vertical.min(horizontal);
-            if begin >> r & 1 == 1 {
-                wave.left[r] = steps.diagonal * cost;
-                continue;
-            }
-            word |= u64::from(straight < slanted) << r | u64::from(horizontal < vertical) << (LANES + r);
-            wave.left[r] = straight.min(slanted);
-        }
-        wave.up = up;
-        block.moves[k] = word;
-        let out = block.column + k;
-        if out >= block.first + block.out_lane {
-            block.above[out - block.out_lane] = wave.left[block.out_lane];
-        }
+    for value in values {
+        *value += by as f32;
     }
 }

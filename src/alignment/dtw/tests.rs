@@ -127,6 +127,28 @@ fn params() -> impl Strategy<Value = DtwParams> {
     (start, end, step_costs()).prop_map(|(start, end, steps)| DtwParams { start, end, steps })
 }
 
+/// Unit rows that look like features: a slow drift with noise. Every seventh row or so is zero.
+pub(super) fn features(frames: usize, bins: usize, seed: u64) -> Array2<f32> {
+    let noise = coarse_costs(frames, bins, seed);
+    let mut rows = Array2::from_shape_fn((frames, bins), |(i, d)| {
+        let drift = ((i as f32 * 0.03 + d as f32).sin() + 1.0) / 2.0;
+        -(drift + noise[(i, d)])
+    });
+    for (i, mut row) in rows.rows_mut().into_iter().enumerate() {
+        let norm = row.dot(&row).sqrt();
+        row.mapv_inplace(|value| if noise[(i, 0)] < 0.06 { 0.0 } else { value / norm });
+    }
+    rows
+}
+
+fn obvious_distances(x: &Array2<f32>, y: &Array2<f32>) -> Array2<f32> {
+    let distance = |(i, j)| {
+        let product: f64 = x.row(i).iter().zip(y.row(j)).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+        (1.0 - product).max(0.0) as f32
+    };
+    Array2::from_shape_fn((x.nrows(), y.nrows()), distance)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -141,6 +163,22 @@ proptest! {
         if let Ok(path) = dtw(rows_of(&costs), &corridor, &params, &Progress::silent()) {
             prop_assert_eq!(path.cells, cells);
             prop_assert!((path.cost - cost).abs() < 1e-9, "{} and {}", path.cost, cost);
+        } else {
+            prop_assert!(!cost.is_finite());
+        }
+    }
+
+    #[test]
+    fn features_give_the_path_of_their_distances(
+        (rows, columns, bins) in (1_usize..140, 1_usize..300, 1_usize..60), seed: u64, params in params(), whole: bool,
+    ) {
+        let (x, y) = (features(rows, bins, seed), features(columns, bins, !seed));
+        let corridor = if whole { Corridor::full(rows, columns) } else { random_corridor(rows, columns, seed) };
+        let (_, cost) = obvious_path(&obvious_distances(&x, &y), &corridor, &params);
+        if let Ok(path) = dtw_features(x.view(), y.view(), &corridor, &params, &Progress::silent()) {
+            // Distances differ in the last bits, so that another path can be as good; then its cost is the same.
+            prop_assert!((path.cost - cost).abs() <= 1e-5 * (1.0 + cost), "{} and {}", path.cost, cost);
+            prop_assert!(path.cells.iter().all(|&cell| corridor.contains(cell)));
         } else {
             prop_assert!(!cost.is_finite());
         }

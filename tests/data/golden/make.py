@@ -23,8 +23,8 @@ def render(name, start, piano):
 
 
 cases = {
-    "piano": render("d_e2m6.mid", 36.0, True),
-    "band": render("d_map06.mid", 50.0, False),
+    "piano": render("d_map02.mid", 24.0, True),
+    "band": render("d_map28.mid", 24.0, False),
     "recording": (librosa.load(ogg, sr=RATE, mono=True, offset=20.0, duration=SECONDS)[0], None),
 }
 r = 2 ** (1 / 12)

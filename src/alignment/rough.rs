@@ -1,0 +1,324 @@
+//! A first map at any tempo and in any key: which moment is about which.
+//!
+//! The published aligners add a penalty to every step that is not diagonal, so they hold only where both sides run at
+//! nearly the same tempo. Here the MIDI's frames are first stretched to the recording's length; then steps are weighted
+//! (2 diagonal, 1.5 otherwise, per frame moved ¾ or 1) instead of penalised, and the path goes from corner to corner.
+//! Two hypotheses are tried, and the cheaper one is taken:
+//!
+//! - *whole*: both sides hold the same music from end to end;
+//! - *part*: one side holds a part of the other, at one of several tempo ratios.
+//!
+//! Twelve transpositions are tried on pooled frames. Long pairs go from coarse to fine: a path on pooled frames, then a
+//! corridor around it on frames half as long. (Our choice; the multi-scale idea is Müller, Mattes and Kurth, "An
+//! efficient multiscale approach to audio synchronization", ISMIR 2006.)
+
+use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw};
+use crate::error::{Error, Result};
+use crate::job::Progress;
+use ndarray::{Array1, Array2, ArrayView2, s};
+
+/// Semitones by which the MIDI's bins extend below and above the recording's.
+pub(crate) const KEY_MARGIN: usize = 6;
+/// Transpositions tried, in semitones.
+const TRANSPOSITIONS: std::ops::RangeInclusive<i32> = -5..=6;
+/// Longest side, in frames, of the matrix that is searched without a corridor.
+const COARSEST_FRAMES: usize = 3000;
+/// Half width of the corridor around a coarser path, in frames of the finer one.
+const CORRIDOR_FRAMES: usize = 24;
+/// Frames averaged for the search over transpositions and parts: 186 ms.
+const SURVEY_POOL: usize = 4;
+/// Tempo ratios of the *part* hypothesis, a whole tone of a scale of speeds apart: 0.45 … 2.2.
+const PART_RATIOS: std::ops::RangeInclusive<i32> = -7..=7;
+/// A transposition is applied when its path costs less than this share of the untransposed one.
+const CLEARLY_CHEAPER: f64 = 0.9;
+/// *Part* is taken when its path costs less than this share of *whole*'s.
+const PART_CHEAPER: f64 = 0.85;
+
+/// What [`rough`] found.
+#[derive(Debug, Clone)]
+pub(crate) struct Rough {
+    /// MIDI seconds, audio seconds; strictly increasing in both.
+    pub(crate) knots: Vec<(f64, f64)>,
+    /// Semitones that the MIDI is to be moved by.
+    pub(crate) transpose: i32,
+    /// Mean cosine distance along the path.
+    pub(crate) cost: f64,
+    /// The same for paths that can't be right: the MIDI backwards.
+    pub(crate) null_cost: f64,
+    /// Whether one side holds only a part of the other.
+    pub(crate) part: bool,
+    /// Whether the pair went from coarse to fine, and over how many levels.
+    pub(crate) levels: usize,
+}
+
+/// Compressed levels for comparing: log of the gain-normalised magnitude, most of the row's mean taken off, rows of unit
+/// length. A silent row is zero: it is at distance 1 from everything.
+pub(crate) fn contrast(magnitudes: &Array2<f32>) -> Array2<f32> {
+    const COMPRESSION: f32 = 30.0;
+    const MEAN_SHARE: f32 = 0.7;
+    let mut sorted: Vec<f32> = magnitudes.iter().copied().filter(|x| x.is_finite()).collect();
+    if sorted.is_empty() {
+        return magnitudes.clone();
+    }
+    let at = sorted.len() * 95 / 100;
+    let loud = *sorted.select_nth_unstable_by(at.min(magnitudes.len() - 1), f32::total_cmp).1;
+    let gain = if loud > 0.0 { COMPRESSION / loud } else { 0.0 };
+    let mut rows = magnitudes.mapv(|x| if x.is_finite() { (x * gain).ln_1p() } else { 0.0 });
+    for mut row in rows.outer_iter_mut() {
+        let mean = MEAN_SHARE * row.sum() / row.len().max(1) as f32;
+        let loudest = row.fold(0.0f32, |a, &b| a.max(b));
+        row.mapv_inplace(|x| x - mean);
+        let length = row.dot(&row).sqrt();
+        // 0.05 is a level 55 dB below the loud ones.
+        let scale = if loudest > 0.05 && length > 0.0 { 1.0 / length } else { 0.0 };
+        row.mapv_inplace(|x| x * scale);
+    }
+    rows
+}
+
+/// Averages of `factor` rows, of unit length again.
+fn pool(rows: ArrayView2<'_, f32>, factor: usize) -> Array2<f32> {
+    let pooled_rows = rows.nrows().div_ceil(factor);
+    let mut pooled = Array2::zeros((pooled_rows, rows.ncols()));
+    for (mut to, from) in pooled.outer_iter_mut().zip(rows.axis_chunks_iter(ndarray::Axis(0), factor)) {
+        to.assign(&from.sum_axis(ndarray::Axis(0)));
+        unit(&mut to);
+    }
+    pooled
+}
+
+/// `count` rows, linearly interpolated between the given ones so that the ends coincide.
+fn stretch(rows: ArrayView2<'_, f32>, count: usize) -> Array2<f32> {
+    let mut stretched = Array2::zeros((count, rows.ncols()));
+    let scale = (rows.nrows() - 1) as f64 / (count.max(2) - 1) as f64;
+    for (i, mut to) in stretched.outer_iter_mut().enumerate() {
+        let at = i as f64 * scale;
+        let k = (at as usize).min(rows.nrows().saturating_sub(2));
+        let share = (at - k as f64) as f32;
+        let next = (k + 1).min(rows.nrows() - 1);
+        let mixed: Array1<f32> = &rows.row(k) * (1.0 - share) + &rows.row(next) * share;
+        to.assign(&mixed);
+        unit(&mut to);
+    }
+    stretched
+}
+
+fn unit(row: &mut ndarray::ArrayViewMut1<'_, f32>) {
+    let length = row.dot(row).sqrt();
+    if length > 1e-6 {
+        row.mapv_inplace(|x| x / length);
+    }
+}
+
+/// Rows from the first to the last that is not silent.
+fn sounding_rows(rows: &Array2<f32>) -> std::ops::Range<usize> {
+    let sounds = |row: ndarray::ArrayView1<'_, f32>| row.iter().any(|x| *x != 0.0);
+    let first = rows.outer_iter().position(sounds).unwrap_or(0);
+    let last = rows.outer_iter().enumerate().filter(|(_, row)| sounds(*row)).last().map_or(0, |(i, _)| i + 1);
+    first..last
+}
+
+/// The bins of the MIDI, moved by `semitones`, that correspond to the recording's.
+fn transposed(midi: ArrayView2<'_, f32>, bins: usize, semitones: i32) -> ArrayView2<'_, f32> {
+    let first = (KEY_MARGIN as i32 - semitones).max(0) as usize;
+    midi.slice_move(s![.., first..first + bins])
+}
+
+/// Weighted DTW from corner to corner.
+fn corner_path(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, corridor: &Corridor, p: &Progress) -> Result<Path> {
+    let steps = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.5, ..StepCosts::default() };
+    let params = DtwParams { start: Start::Corner, end: End::Corner, steps };
+    dtw(cosine(x, y), corridor, &params, p)
+}
+
+/// Cosine distances of row `i` of `x` to a range of rows of `y`.
+fn cosine<'a>(
+    x: ArrayView2<'a, f32>,
+    y: ArrayView2<'a, f32>,
+) -> impl FnMut(usize, std::ops::Range<usize>, &mut [f32]) + 'a {
+    move |i, columns, out| {
+        let row = x.row(i);
+        for (cost, j) in out.iter_mut().zip(columns) {
+            *cost = (1.0 - row.dot(&y.row(j))).max(0.0);
+        }
+    }
+}
+
+fn mean(costs: &[f32]) -> f64 {
+    costs.iter().map(|&c| f64::from(c)).sum::<f64>() / costs.len().max(1) as f64
+}
+
+/// Finds the rough map. `midi` (frames × ([`KEY_MARGIN`] + bins + [`KEY_MARGIN`])) and `audio` (frames × bins) are
+/// constant-Q magnitudes with frames `frame_s` apart; the MIDI's lowest bin is [`KEY_MARGIN`] semitones lower.
+pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progress: &Progress) -> Result<Rough> {
+    let bins = audio.ncols();
+    assert_eq!(midi.ncols(), bins + 2 * KEY_MARGIN, "bins of the MIDI side");
+    let (midi, audio) = (contrast(midi), contrast(audio));
+    let (midi_span, audio_span) = (sounding_rows(&midi), sounding_rows(&audio));
+    if midi_span.len() < 2 {
+        return Err(Error::Empty("the MIDI file makes no sound in the range analysed".into()));
+    }
+    if audio_span.len() < 2 {
+        return Err(Error::Empty("the recording is silent".into()));
+    }
+    let midi = midi.slice(s![midi_span.clone(), ..]);
+    let audio = audio.slice(s![audio_span.clone(), ..]);
+
+    // Survey: all keys, both hypotheses, on pooled frames.
+    let survey = progress.part(0.0, 0.4);
+    let pool_by = SURVEY_POOL.max(audio.nrows().max(midi.nrows()).div_ceil(COARSEST_FRAMES / 2));
+    let (small_midi, small_audio) = (pool(midi, pool_by), pool(audio, pool_by));
+    let whole_cost = |semitones: i32, backwards: bool| -> Result<f64> {
+        let window = transposed(small_midi.view(), bins, semitones);
+        let mut x = stretch(window, small_audio.nrows());
+        if backwards {
+            x.invert_axis(ndarray::Axis(0));
+        }
+        let corridor = Corridor::full(x.nrows(), small_audio.nrows());
+        Ok(mean(&corner_path(x.view(), small_audio.view(), &corridor, &survey)?.costs))
+    };
+    let untransposed = whole_cost(0, false)?;
+    let mut best = (untransposed, 0);
+    for semitones in TRANSPOSITIONS {
+        survey.step((semitones - TRANSPOSITIONS.start()) as usize, 12)?;
+        if semitones != 0 {
+            let cost = whole_cost(semitones, false)?;
+            if cost < best.0 {
+                best = (cost, semitones);
+            }
+        }
+    }
+    let mut transpose = if best.0 < CLEARLY_CHEAPER * untransposed { best.1 } else { 0 };
+    let whole = if transpose == 0 { untransposed } else { best.0 };
+
+    let window = transposed(small_midi.view(), bins, 0);
+    let mut part = best_part(window, small_audio.view(), &survey)?;
+    let mut part_key = 0;
+    if transpose != 0 {
+        let other = best_part(transposed(small_midi.view(), bins, transpose), small_audio.view(), &survey)?;
+        if other.cost < CLEARLY_CHEAPER * part.cost {
+            (part, part_key) = (other, transpose);
+        }
+    }
+    let is_part = part.cost < PART_CHEAPER * whole;
+    let (midi_rows, audio_rows) = if is_part {
+        transpose = part_key;
+        let fine = |range: &std::ops::Range<usize>, rows: usize| {
+            (range.start * pool_by).min(rows - 2)..(range.end * pool_by).clamp(2, rows)
+        };
+        (fine(&part.midi, midi.nrows()), fine(&part.audio, audio.nrows()))
+    } else {
+        (0..midi.nrows(), 0..audio.nrows())
+    };
+    let null_cost = whole_cost(transpose, true)?;
+
+    // The chosen hypothesis on full frames.
+    let midi = transposed(midi, bins, transpose);
+    let x = stretch(midi.slice(s![midi_rows.clone(), ..]), audio_rows.len());
+    let y = audio.slice(s![audio_rows.clone(), ..]);
+    let (path, levels) = coarse_to_fine(x.view(), y, &progress.part(0.4, 1.0))?;
+    let ratio = (midi_rows.len() - 1) as f64 / (audio_rows.len() - 1) as f64;
+    let midi_at = |row: f64| (midi_span.start as f64 + midi_rows.start as f64 + row * ratio) * frame_s;
+    let audio_at = |column: f64| ((audio_span.start + audio_rows.start) as f64 + column) * frame_s;
+    let knots = knots(&path.cells).into_iter().map(|(i, j)| (midi_at(i), audio_at(j))).collect();
+    Ok(Rough { knots, transpose, cost: mean(&path.costs), null_cost, part: is_part, levels })
+}
+
+/// The centre of every run of steps that move on one side only: strictly increasing in both.
+fn knots(cells: &[(usize, usize)]) -> Vec<(f64, f64)> {
+    let mut knots: Vec<(f64, f64)> = Vec::with_capacity(cells.len());
+    for run in cells.chunk_by(|a, b| a.0 == b.0) {
+        let centre = (run[0].1 + run[run.len() - 1].1) as f64 / 2.0;
+        match knots.last_mut() {
+            // Rows that share their column: the map would stand still; it is spread over the frame instead.
+            Some(last) if centre <= last.1 => {}
+            _ => knots.push((run[0].0 as f64, centre)),
+        }
+    }
+    if let Some(&(i, j)) = cells.last()
+        && knots.last().is_none_or(|k| (i as f64) > k.0 && (j as f64) > k.1)
+    {
+        knots.push((i as f64, j as f64));
+    }
+    knots
+}
+
+/// Corner to corner, from pooled frames to full ones. Both sides have the same number of rows.
+fn coarse_to_fine(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, progress: &Progress) -> Result<(Path, usize)> {
+    let mut factor = 1;
+    while y.nrows().max(x.nrows()) / factor > COARSEST_FRAMES {
+        factor *= 2;
+    }
+    let mut levels = 1;
+    let (small_x, small_y) = (pool(x, factor), pool(y, factor));
+    let corridor = Corridor::full(small_x.nrows(), small_y.nrows());
+    let mut path = corner_path(small_x.view(), small_y.view(), &corridor, progress)?;
+    while factor > 1 {
+        factor /= 2;
+        levels += 1;
+        let (finer_x, finer_y) = (pool(x, factor), pool(y, factor));
+        let shape = (finer_x.nrows(), finer_y.nrows());
+        let corridor = Corridor::around(&path.cells, (2, 2), shape, CORRIDOR_FRAMES);
+        path = corner_path(finer_x.view(), finer_y.view(), &corridor, progress)?;
+    }
+    Ok((path, levels))
+}
+
+/// The best part: rows of each side, and the mean cost.
+#[derive(Debug, Clone)]
+struct Part {
+    midi: std::ops::Range<usize>,
+    audio: std::ops::Range<usize>,
+    cost: f64,
+}
+
+/// The side that is shorter at a tempo ratio is found whole inside the other.
+fn best_part(midi: ArrayView2<'_, f32>, audio: ArrayView2<'_, f32>, progress: &Progress) -> Result<Part> {
+    let mut best = Part { midi: 0..midi.nrows(), audio: 0..audio.nrows(), cost: f64::INFINITY };
+    for step in PART_RATIOS {
+        let ratio = 2f64.powf(f64::from(step) / 6.0);
+        let stretched = stretch(midi, ((midi.nrows() as f64 * ratio) as usize).max(2));
+        let back = |range: std::ops::Range<usize>| {
+            let to_midi = |row: usize| ((row as f64 / ratio).round() as usize).min(midi.nrows());
+            to_midi(range.start)..to_midi(range.end)
+        };
+        let (inner, outer) = if stretched.nrows() <= audio.nrows() {
+            (stretched.view(), audio)
+        } else {
+            (audio, stretched.view())
+        };
+        let (found, cost) = inside(inner, outer, progress)?;
+        if cost < best.cost {
+            best = if stretched.nrows() <= audio.nrows() {
+                Part { midi: 0..midi.nrows(), audio: found, cost }
+            } else {
+                Part { midi: back(found), audio: 0..audio.nrows(), cost }
+            };
+        }
+    }
+    Ok(best)
+}
+
+/// Where in `outer` all of `inner` lies, and the mean cost of the path.
+fn inside(
+    inner: ArrayView2<'_, f32>,
+    outer: ArrayView2<'_, f32>,
+    progress: &Progress,
+) -> Result<(std::ops::Range<usize>, f64)> {
+    // An infinite first column below the first row: the path starts in the first row, anywhere. One silent row in front
+    // of the first and one after the last would do the same; this needs no copy.
+    let mut distances = cosine(inner, outer);
+    let costs = |i: usize, columns: std::ops::Range<usize>, out: &mut [f32]| {
+        let first = columns.start;
+        distances(i, columns, out);
+        if i > 0 && first == 0 {
+            out[0] = f32::INFINITY;
+        }
+    };
+    let steps = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.5, ..StepCosts::default() };
+    let params = DtwParams { start: Start::Edges, end: End::Gully(1.0), steps };
+    let corridor = Corridor::full(inner.nrows(), outer.nrows());
+    let path = dtw(costs, &corridor, &params, progress)?;
+    let (first, last) = (path.cells[0].1, path.cells[path.cells.len() - 1].1);
+    Ok((first..last + 1, mean(&path.costs)))
+}

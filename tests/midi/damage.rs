@@ -1,0 +1,156 @@
+//! Files that are wrong, cut short, huge or hostile.
+
+use super::{file, quarter, tempo, track, variable};
+use antiphon::midi::{Midi, MidiTime};
+
+const ON: &[u8] = &[0x90, 60, 64];
+const OFF: &[u8] = &[0x80, 60, 0];
+
+fn reason(bytes: &[u8]) -> String {
+    Midi::parse(bytes).expect_err("not readable").to_string()
+}
+
+fn one_note() -> Vec<u8> {
+    track(&[(0, ON), (96, OFF)])
+}
+
+#[test]
+fn what_is_no_midi_file_is_refused_in_one_line() {
+    assert_eq!(reason(b""), "can't read MIDI: the file is empty: \"\"");
+    assert_eq!(reason(b"Dear diary"), "can't read MIDI: it has no header (MThd): \"\"");
+    assert_eq!(reason(b"MThd\0\0\0\x06\0"), "can't read MIDI: the header claims 6 bytes, 1 follow: \"\"");
+    assert_eq!(
+        reason(b"MThd\xFF\0\0\x06\0\x01\0\x01\0\x60"),
+        "can't read MIDI: the header claims 4278190086 bytes, 6 follow: \"\""
+    );
+    let division = |bytes| reason(&file(0, bytes, &[one_note()]));
+    assert!(division([0, 0]).contains("0 ticks a quarter note, 1..=32767 are allowed"));
+    assert!(division([0xE7, 0]).contains("0 ticks a SMPTE frame, 1..=255 are allowed"));
+    assert!(division([0x80, 40]).contains("128 SMPTE frames a second, 24, 25, 29 or 30 are allowed"));
+}
+
+#[test]
+fn the_path_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.mid");
+    std::fs::write(&path, "text").expect("written");
+    assert!(Midi::read(&path).expect_err("text").to_string().ends_with("a.mid\""));
+    assert!(Midi::read(&folder.path().join("none.mid")).expect_err("missing").to_string().starts_with("can't read: "));
+}
+
+#[test]
+fn a_file_without_notes_is_read() {
+    for bytes in [file(1, quarter(96), &[]), file(0, quarter(96), &[vec![]]), file(0, quarter(96), &[track(&[])])] {
+        let midi = Midi::parse(&bytes).expect("a header is enough");
+        assert!(midi.notes().is_empty() && midi.messages().is_empty() && midi.beats().is_empty());
+        assert_eq!(midi.end(), MidiTime(0.0));
+        assert!(Midi::parse(&midi.to_bytes()).is_ok());
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_keeps_what_came_before() {
+    let whole = file(1, quarter(96), &[one_note(), track(&[(0, ON), (96, OFF), (0, ON), (96, OFF)])]);
+    for length in 0..whole.len() {
+        if let Ok(midi) = Midi::parse(&whole[..length]) {
+            assert!(midi.notes().len() <= 3);
+            // After the first track, less than the whole is never silent.
+            assert!(length < 14 || !midi.warnings().is_empty(), "{length} bytes");
+        } else {
+            assert!(length < 14);
+        }
+    }
+    let cut = Midi::parse(&whole[..whole.len() - 8]).expect("read as far as it goes");
+    assert_eq!(cut.notes().len(), 2);
+    assert_eq!(cut.warnings()[0], "track 2 is cut short: 12 bytes of 20");
+}
+
+#[test]
+fn malformed_events_are_skipped_and_the_rest_is_read() {
+    let contents = track(&[
+        (0, ON),
+        (10, &[0xFE]),
+        (10, &[0xF1, 3]),
+        (10, &[0xFF, 0x59, 1, 0]),
+        (10, &[0xFF, 0x54, 5, 99, 99, 99, 99, 99]),
+        (56, OFF),
+        (0, ON),
+        (4, OFF),
+    ]);
+    let midi = Midi::parse(&file(0, quarter(96), &[contents])).expect("readable");
+    let spans: Vec<_> = midi.notes().iter().map(|note| (note.start_tick, note.end_tick)).collect();
+    assert_eq!(spans, [(0, 96), (96, 100)]);
+    assert_eq!(midi.warnings(), ["track 1: 4 malformed events were skipped"]);
+}
+
+#[test]
+fn an_event_without_status_ends_its_track_only() {
+    let lost = [&variable(0)[..], &[60, 64, 0, 60, 0]].concat();
+    let midi = Midi::parse(&file(1, quarter(96), &[lost, one_note()])).expect("readable");
+    assert_eq!(midi.notes().len(), 1);
+    assert_eq!(midi.warnings(), ["track 1: unreadable after 0 of 6 bytes"]);
+}
+
+#[test]
+fn wrong_chunk_lengths_and_garbage_between_tracks_lose_no_track() {
+    let mut long = file(1, quarter(96), &[one_note(), one_note()]);
+    long[14 + 4..14 + 8].copy_from_slice(&1000u32.to_be_bytes());
+    assert_eq!(Midi::parse(&long).expect("readable").notes().len(), 2);
+
+    let mut bytes = file(1, quarter(96), &[one_note()]);
+    bytes.extend([0xFF; 37]);
+    bytes.extend(&file(1, quarter(96), &[one_note()])[14..]);
+    bytes.extend(*b"bye");
+    let midi = Midi::parse(&bytes).expect("readable");
+    assert_eq!(midi.notes().len(), 2);
+    assert_eq!(midi.warnings()[0], "37 bytes that belong to no track were skipped");
+    assert!(midi.warnings().iter().any(|w| w == "3 bytes at the end were ignored"));
+}
+
+#[test]
+fn tempo_0_and_metres_of_0_beats_are_ignored_with_a_warning() {
+    let contents = track(&[
+        (0, &tempo(0)),
+        (0, &[0xFF, 0x58, 4, 0, 2, 24, 8]),
+        (0, &[0xFF, 0x58, 4, 4, 77, 24, 8]),
+        (0, ON),
+        (96, OFF),
+    ]);
+    let midi = Midi::parse(&file(0, quarter(96), &[contents])).expect("readable");
+    assert_eq!(midi.end(), MidiTime(0.5));
+    assert!(midi.time_signatures().is_empty());
+    assert_eq!(midi.warnings().len(), 2);
+}
+
+#[test]
+fn a_hundred_hours_are_the_limit() {
+    let long = |count: usize| {
+        let events: Vec<(u32, &[u8])> = std::iter::repeat_n((0x0FFF_FFFF, ON), count).collect();
+        file(0, quarter(24), &[track(&events)])
+    };
+    // 2^28 ticks of 1/48 s are 1553 hours.
+    assert!(reason(&long(1)).contains("it lasts 1553.4 hours, the limit is 100"));
+    assert!(reason(&long(5000)).contains("the limit is 100"));
+    let ten_hours = track(&[(0, ON), (72_000 * 24, OFF)]);
+    let midi = Midi::parse(&file(0, quarter(24), &[ten_hours])).expect("ten hours are fine");
+    assert_eq!(midi.end(), MidiTime(36_000.0));
+    assert_eq!(midi.beats().len(), 72_000);
+}
+
+#[test]
+fn many_tracks_and_many_events_are_read() {
+    let empty = vec![vec![]; 65_535];
+    let midi = Midi::parse(&file(1, quarter(96), &empty)).expect("readable");
+    assert_eq!(midi.track_names().len(), 65_535);
+    assert!(midi.warnings().is_empty());
+
+    let event: Vec<(u32, &[u8])> = [(1, ON), (1, OFF)].into_iter().cycle().take(1_000_000).collect();
+    let midi = Midi::parse(&file(0, quarter(96), &[track(&event)])).expect("readable");
+    assert_eq!((midi.notes().len(), midi.messages().len()), (500_000, 1_000_000));
+}
+
+#[test]
+fn warnings_do_not_grow_without_bound() {
+    let broken = vec![vec![0, 1, 2, 3]; 1000];
+    assert_eq!(Midi::parse(&file(1, quarter(96), &broken)).expect("readable").warnings().len(), 51);
+}
