@@ -7,4 +7,3 @@ mod golden;
 mod gui;
 mod layering;
 mod midi;
-

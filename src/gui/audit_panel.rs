@@ -41,6 +41,7 @@ impl AuditPanel {
         let each = (readout.top() - strips_top) / 2.0;
 
         ruler(ui.painter(), ruler_rect, model.view(), &palette);
+        head(ui, ruler_rect.with_min_y(ruler_rect.bottom() - 8.0), model);
         let ruler_response = ui.interact(ruler_rect, ui.scope_id().with("ruler"), Sense::click_and_drag());
         ruler_response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Time ruler"));
         let mut hover = time_gestures(ui, &ruler_response, ruler_rect, model, out).map(|audio_s| Hover {
@@ -57,14 +58,6 @@ impl AuditPanel {
             );
             self.title(ui, title, side, model, &palette);
             hover = self.strip(ui, rect, side, model, &palette, out).or(hover);
-        }
-        // One playhead through ruler and strips.
-        if model.playable() {
-            let at = model.transport().position(ui.input(|i| i.time));
-            let x = model.view().x(inner, at);
-            if inner.x_range().contains(x) {
-                playhead(ui.painter(), x, ruler_rect.bottom() - 8.0, readout.top() - theme::GAP);
-            }
         }
         read_out(ui, readout, model, &palette);
         hover
@@ -161,6 +154,7 @@ impl AuditPanel {
         };
         painter.rect_stroke(rect, 0.0, edge, eframe::egui::StrokeKind::Outside);
         crosshair(painter, rect, shown, model);
+        head(ui, rect, model);
 
         let time = time_gestures(ui, &response, rect, model, out);
         let hover =
@@ -264,6 +258,14 @@ fn crosshair(painter: &Painter, rect: Rect, strip: Option<&Arc<Strip>>, model: &
         let bin = f32::from(note.saturating_sub(CqtParams::default().first_note)) + 0.5;
         let y = rect.bottom() - bin / strip.values.ncols() as f32 * rect.height();
         painter.hline(rect.x_range(), y, stroke);
+    }
+}
+
+/// The playhead in a part of the time axis.
+fn head(ui: &Ui, rect: Rect, model: &Model) {
+    let x = model.view().x(rect, model.transport().position(ui.input(|i| i.time)));
+    if model.playable() && rect.x_range().contains(x) {
+        playhead(ui.painter(), x, rect.top(), rect.bottom());
     }
 }
 

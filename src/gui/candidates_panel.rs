@@ -1,10 +1,11 @@
 //! The list at the left: the MIDI, and the recordings it may belong to.
 
 use super::command::Command;
+use super::icon::Icon;
 use super::loading::file_name;
 use super::model::{Model, State};
 use super::theme::{self, Palette};
-use eframe::egui::{Align, Button, Label, Layout, RichText, ScrollArea, Ui};
+use eframe::egui::{Align, Button, Label, Layout, RichText, ScrollArea, Ui, vec2};
 
 /// Shows the list.
 pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
@@ -46,18 +47,22 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
 
 fn row(ui: &mut Ui, model: &Model, index: usize, palette: &Palette, out: &mut Vec<Command>) {
     let candidate = &model.candidates()[index];
-    let (text, colour) = match model.state(candidate) {
-        State::Aligned(confidence) if confidence > 0.5 => (format!("✔ {confidence:.2}"), palette.good),
-        State::Aligned(confidence) => (format!("✖ {confidence:.2}"), palette.bad),
-        State::Waiting => ("waiting".into(), palette.faint),
-        State::Reading => ("reading".into(), palette.faint),
-        State::NoMidi => ("ready".into(), palette.faint),
-        State::Aligning => ("aligning".into(), palette.faint),
-        State::Halted => ("try again".into(), palette.warning),
+    let (icon, text, colour) = match model.state(candidate) {
+        State::Aligned(confidence) if confidence > 0.5 => (Some(Icon::Good), format!("{confidence:.2}"), palette.good),
+        State::Aligned(confidence) => (Some(Icon::Bad), format!("{confidence:.2}"), palette.bad),
+        State::Waiting => (None, "waiting".into(), palette.faint),
+        State::Reading => (None, "reading".into(), palette.faint),
+        State::NoMidi => (None, "ready".into(), palette.faint),
+        State::Aligning => (None, "aligning".into(), palette.faint),
+        State::Halted => (Some(Icon::Warning), "try again".into(), palette.warning),
     };
     ui.push_id(candidate.path.as_os_str(), |ui| {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let line = vec2(ui.available_width(), ui.spacing().interact_size.y);
+        ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
             ui.label(RichText::new(text).color(colour));
+            if let Some(icon) = icon {
+                icon.show(ui, 10.0, colour);
+            }
             let selected = model.selected() == Some(index);
             let name = file_name(&candidate.path);
             let button = Button::selectable(selected, name).truncate();

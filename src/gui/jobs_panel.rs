@@ -1,9 +1,10 @@
 //! Work that goes on, with a way to stop it, and what went wrong, with a way to copy it and to try again. Never modal.
 
 use super::command::Command;
+use super::icon::Icon;
 use super::model::Model;
 use super::theme;
-use eframe::egui::{Align, Label, Layout, ProgressBar, RichText, Ui};
+use eframe::egui::{Align, Label, Layout, ProgressBar, RichText, Ui, vec2};
 
 /// Lines shown at most; more problems scroll out of sight and come back as others are dismissed.
 const LINES: usize = 5;
@@ -17,7 +18,8 @@ pub(super) fn wanted(model: &Model) -> bool {
 pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
     let palette = theme::palette(ui);
     for running in model.running() {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let line = vec2(ui.available_width(), ui.spacing().interact_size.y);
+        ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
             if ui.small_button("Cancel").on_hover_text(format!("Stop: {}", running.name)).clicked() {
                 out.push(Command::Cancel(running.id));
             }
@@ -28,7 +30,8 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
         });
     }
     for problem in model.problems().iter().rev().take(LINES) {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let line = vec2(ui.available_width(), ui.spacing().interact_size.y);
+        ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
             if ui.small_button("Dismiss").clicked() {
                 out.push(Command::Dismiss(problem.id));
             }
@@ -39,7 +42,7 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
                 out.push(Command::Retry(problem.id));
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.label(RichText::new("⚠").color(palette.warning));
+                Icon::Warning.show(ui, 12.0, palette.warning);
                 ui.add(Label::new(&problem.text).truncate()).on_hover_text(&problem.text);
             });
         });

@@ -4,6 +4,7 @@
 use super::audit_panel::{playhead, pressed_or_moved};
 use super::command::{Command, Hover};
 use super::heatmap::{Heatmap, Matrix};
+use super::icon::Icon;
 use super::model::{Aligned, Model};
 use super::theme::{self, Palette};
 use crate::audio::AudioTime;
@@ -267,10 +268,14 @@ fn path_points(plot: &Plot, aligned: &Aligned) -> Vec<Pos2> {
 fn verdict(ui: &mut Ui, aligned: &Aligned, palette: &Palette) {
     let alignment = &aligned.alignment;
     ui.add_space(2.0);
-    let (glyph, word, colour) =
-        if alignment.accepted() { ("✔", "a match", palette.good) } else { ("✖", "not a match", palette.bad) };
-    ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new(format!("{glyph} {:.2}", alignment.confidence)).color(colour).size(20.0).strong());
+    let (icon, word, colour) = if alignment.accepted() {
+        (Icon::Good, "a match", palette.good)
+    } else {
+        (Icon::Bad, "not a match", palette.bad)
+    };
+    ui.horizontal(|ui| {
+        icon.show(ui, 16.0, colour);
+        ui.label(RichText::new(format!("{:.2}", alignment.confidence)).color(colour).size(20.0).strong());
         ui.label(format!("confidence: {word}"));
     });
     if alignment.transpose != 0 {

@@ -9,6 +9,7 @@ mod audit_panel;
 mod candidates_panel;
 mod command;
 mod heatmap;
+mod icon;
 mod jobs_panel;
 mod loading;
 mod matrix_panel;
@@ -30,7 +31,8 @@ use crate::job::Job;
 use crate::playback::device::Sound;
 use audit_panel::AuditPanel;
 use eframe::egui::{
-    self, Align2, Button, CentralPanel, Context, Grid, MenuBar, Panel, RichText, ThemePreference, Ui, ViewportCommand,
+    self, Align2, Button, CentralPanel, Context, Grid, MenuBar, Panel, RichText, ScrollArea, ThemePreference, Ui,
+    ViewportCommand,
 };
 use matrix_panel::MatrixPanel;
 use screenshot::Screenshot;
@@ -314,13 +316,20 @@ fn sheet(ctx: &Context, out: &mut Vec<Command>) {
         .resizable(false)
         .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
         .show(ctx, |ui| {
-            Grid::new("shortcuts").num_columns(2).striped(true).spacing([24.0, 4.0]).show(ui, |ui| {
-                for entry in TABLE.iter().filter(|entry| !entry.shortcuts.is_empty()) {
-                    let keys: Vec<String> = entry.shortcuts.iter().map(|keys| shortcut_text(ctx, keys)).collect();
-                    ui.label(RichText::new(keys.join(" or ")).monospace());
-                    ui.label(entry.name).on_hover_text(entry.tooltip);
-                    ui.end_row();
-                }
+            let high = ctx.content_rect().height() - 140.0;
+            ScrollArea::vertical().max_height(high).show(ui, |ui| {
+                Grid::new("shortcuts").num_columns(2).striped(true).spacing([24.0, 4.0]).min_col_width(150.0).show(
+                    ui,
+                    |ui| {
+                        for entry in TABLE.iter().filter(|entry| !entry.shortcuts.is_empty()) {
+                            let keys: Vec<String> =
+                                entry.shortcuts.iter().map(|keys| shortcut_text(ctx, keys)).collect();
+                            ui.label(RichText::new(keys.join(" or ")).monospace());
+                            ui.label(entry.name).on_hover_text(entry.tooltip);
+                            ui.end_row();
+                        }
+                    },
+                );
             });
         });
     if !open || ctx.input(|i| i.key_pressed(egui::Key::Escape)) {

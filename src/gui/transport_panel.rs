@@ -1,6 +1,7 @@
 //! The transport: play, where the playhead is in both clocks, what is heard and how.
 
 use super::command::Command;
+use super::icon::Icon;
 use super::model::Model;
 use super::theme::{self, Palette};
 use crate::picture::axis::clock_text;
@@ -15,17 +16,18 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> bool {
     let mut arrows_taken = false;
     ui.horizontal_centered(|ui| {
         let playing = model.transport().playing();
-        press(ui, model, Command::Start, "⏮", "To the start", false, out);
-        press(
-            ui,
-            model,
-            Command::PlayPause,
-            if playing { "⏸" } else { "▶" },
-            if playing { "Pause" } else { "Play" },
-            false,
-            out,
-        );
-        press(ui, model, Command::End, "⏭", "To the end", false, out);
+        let (icon, label) = if playing { (Icon::Pause, "Pause") } else { (Icon::Play, "Play") };
+        for (command, icon, label) in [
+            (Command::Start, Icon::Start, "To the start"),
+            (Command::PlayPause, icon, label),
+            (Command::End, Icon::End, "To the end"),
+        ] {
+            let Some(entry) = command.entry() else { continue };
+            let response = icon.button(ui, (entry.enabled)(model)).on_hover_text(entry.tooltip_text(ui.ctx()));
+            if response.accessible_name(label).clicked() {
+                out.push(command);
+            }
+        }
         ui.separator();
         clocks(ui, model, now, &palette);
         ui.separator();

@@ -85,7 +85,7 @@ fn keys_do_what_the_table_says() {
     let mut harness = window(aligned(Theme::Dark));
     let press = |harness: &mut Harness<'static, App>, modifiers, key| {
         harness.key_press_modifiers(modifiers, key);
-        harness.run_steps(3);
+        harness.run_steps(8);
     };
     press(&mut harness, Modifiers::NONE, Key::ArrowUp);
     assert!(!harness.state().model().view().is_fit());
@@ -151,7 +151,7 @@ fn painted_panels_have_a_label_and_say_where_they_are() {
     let mut harness = window(aligned(Theme::Light));
     harness.run_steps(3);
     for label in ["Recording constant-Q", "MIDI constant-Q", "Distance matrix", "Time ruler"] {
-        assert!(harness.query_by_label(label).is_some(), "{label}");
+        assert!(harness.query_by_role_and_label(egui::accesskit::Role::Image, label).is_some(), "{label}");
     }
     let value = |harness: &Harness<'static, App>| {
         harness.get_by_role_and_label(egui::accesskit::Role::Image, "Distance matrix").value().unwrap_or_default()
