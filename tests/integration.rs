@@ -5,6 +5,7 @@ mod audio;
 //! Integration tests, one module an area.
 
 mod golden;
+#[cfg(feature = "gui")]
+mod gui;
 mod layering;
 mod midi;
-
