@@ -2,8 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod audio;
-//! Integration tests, one module an area.
-
 mod golden;
 #[cfg(feature = "gui")]
 mod gui;
