@@ -5,4 +5,3 @@ mod audio;
 mod golden;
 mod layering;
 mod midi;
-

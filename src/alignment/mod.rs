@@ -2,10 +2,11 @@
 
 pub mod distance;
 pub mod dtw;
-pub mod retime;
-pub mod warp;
+pub mod published;
 pub(crate) mod refine;
+pub mod retime;
 pub(crate) mod rough;
+pub mod warp;
 
 use crate::audio::AudioTime;
 use crate::error::Result;
@@ -74,7 +75,12 @@ impl Alignment {
 }
 
 /// Aligns by our own method: a [rough](rough::rough) map at any tempo, then the attack of every chord.
-pub(crate) fn align(midi: MidiInput<'_>, audio: AudioInput<'_>, frame_s: f64, progress: &Progress) -> Result<Alignment> {
+pub(crate) fn align(
+    midi: MidiInput<'_>,
+    audio: AudioInput<'_>,
+    frame_s: f64,
+    progress: &Progress,
+) -> Result<Alignment> {
     let rough = rough::rough(midi.magnitudes, audio.magnitudes, frame_s, &progress.part(0.0, 0.6))?;
     let mut notes = midi.notes.to_vec();
     for note in &mut notes {
@@ -84,7 +90,8 @@ pub(crate) fn align(midi: MidiInput<'_>, audio: AudioInput<'_>, frame_s: f64, pr
     }
     let chords = refine::chords(&notes);
     let first = refine::RefineParams::first_pass();
-    let mut attacks = refine::refine(&chords, &interpolated(&rough.knots), audio.onsets, &first, &progress.part(0.6, 0.85))?;
+    let mut attacks =
+        refine::refine(&chords, &interpolated(&rough.knots), audio.onsets, &first, &progress.part(0.6, 0.85))?;
     if attacks.len() >= 2 {
         let knots = increasing(&attacks);
         let second = refine::RefineParams::second_pass();

@@ -31,6 +31,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod coarse;
 mod corridor;
 mod cosine;
 mod strip;
@@ -38,6 +39,8 @@ mod strip;
 mod tests;
 mod wavefront;
 
+pub(in crate::alignment) use coarse::pooling_factor;
+pub use coarse::{dtw_coarse_to_fine, pool};
 pub use corridor::Corridor;
 
 use crate::alignment::distance;
