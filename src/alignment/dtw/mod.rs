@@ -36,7 +36,7 @@ mod corridor;
 mod cosine;
 mod strip;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod wavefront;
 
 pub(in crate::alignment) use coarse::pooling_factor;
