@@ -56,6 +56,9 @@ pub enum Error {
     /// There is nothing to work on: no notes, no frames, silence.
     #[error("nothing to align: {0}")]
     Empty(String),
+    /// There is no window to be had: no display, or the system refused.
+    #[error("can't open a window: {0}")]
+    Window(String),
     /// The work was cancelled. A normal outcome, never shown as a failure.
     #[error("cancelled")]
     Cancelled,

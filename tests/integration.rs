@@ -3,5 +3,7 @@
 
 mod audio;
 mod golden;
+#[cfg(feature = "gui")]
+mod gui;
 mod layering;
 mod midi;

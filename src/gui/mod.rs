@@ -1,1 +1,363 @@
-//! The window.
+//! The window: see and hear whether a MIDI file and a recording belong together.
+//!
+//! - [`Model`]: everything shown; [`Model::apply`] and [`Model::receive`] are the only code that changes it.
+//! - [`Command`]: everything that can be asked; [`TABLE`] names those that have a name.
+//! - Panels read the model, draw, and push commands: strips, matrix, candidates, transport, jobs.
+//! - [`App`]: the thin shell. `logic` collects and applies, `show` draws. Tests drive both without a display.
+
+mod audit_panel;
+mod candidates_panel;
+mod command;
+mod heatmap;
+mod icon;
+mod jobs_panel;
+mod loading;
+mod matrix_panel;
+mod model;
+mod screenshot;
+mod settings;
+mod theme;
+mod timeline;
+mod transport_panel;
+
+pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE, shortcut_text, shortcuts};
+pub use loading::{Arrival, Prepared, Running, WakeUp};
+pub use model::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Problem, State};
+pub use settings::{Settings, Theme};
+pub use timeline::{Follow, TimeView};
+
+use crate::error::{Error, Result};
+use crate::job::Job;
+use crate::playback::device::Sound;
+use audit_panel::AuditPanel;
+use eframe::egui::{
+    self, Align2, Button, CentralPanel, Context, Grid, MenuBar, Panel, RichText, ScrollArea, ThemePreference, Ui,
+    ViewportCommand,
+};
+use matrix_panel::MatrixPanel;
+use screenshot::Screenshot;
+use std::path::PathBuf;
+use std::sync::mpsc::{Sender, channel};
+
+/// How to open the window.
+#[derive(Debug, Clone, Default)]
+pub struct Launch {
+    /// MIDI file to open.
+    pub midi: Option<PathBuf>,
+    /// Recordings to open, the first one is looked at.
+    pub recordings: Vec<PathBuf>,
+    /// Soundfont, instead of the one in the settings.
+    pub soundfont: Option<PathBuf>,
+    /// Theme, instead of the one in the settings.
+    pub theme: Option<Theme>,
+    /// Save a picture of the window once everything is there, and close it. The settings are neither read nor written.
+    pub screenshot: Option<PathBuf>,
+    /// Size of the window in points; 1280 × 800 without.
+    pub size: Option<(f32, f32)>,
+}
+
+/// Opens the window and returns when it is closed.
+///
+/// # Errors
+/// [`Error::Window`] when there is no display, or the system refuses a window.
+pub fn run(launch: Launch) -> Result<()> {
+    if cfg!(target_os = "linux") {
+        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        if !set("DISPLAY") && !set("WAYLAND_DISPLAY") && !set("WAYLAND_SOCKET") {
+            return Err(Error::Window("no display (DISPLAY and WAYLAND_DISPLAY are not set)".into()));
+        }
+    }
+    let (width, height) = launch.size.unwrap_or((1280.0, 800.0));
+    let viewport = egui::ViewportBuilder::default()
+        .with_title("Antiphon")
+        .with_app_id("antiphon")
+        .with_inner_size([width, height])
+        .with_min_inner_size([800.0, 520.0])
+        .with_drag_and_drop(true);
+    let options = eframe::NativeOptions { viewport, ..eframe::NativeOptions::default() };
+    let (outcome, finished) = channel();
+    eframe::run_native(
+        "antiphon",
+        options,
+        Box::new(move |creation| Ok(Box::new(App::launch(&creation.egui_ctx, launch, outcome)))),
+    )
+    .map_err(|error| Error::Window(error.to_string()))?;
+    finished.try_recv().unwrap_or(Ok(()))
+}
+
+/// The shell around the [`Model`]. See the module.
+pub struct App {
+    model: Model,
+    commands: Vec<Command>,
+    audit: AuditPanel,
+    matrix: MatrixPanel,
+    /// A slider has the focus: the arrow keys are its.
+    arrows_taken: bool,
+    settings_file: Option<PathBuf>,
+    saved: Settings,
+    /// The settings at the start: with what the command line said, and as the file has them.
+    given: Settings,
+    kept: Settings,
+    screenshot: Option<(Screenshot, Sender<Result<()>>)>,
+}
+
+impl App {
+    /// The shell around a model.
+    pub fn new(ctx: &Context, model: Model) -> Self {
+        theme::install(ctx);
+        ctx.set_zoom_factor(model.settings().ui_scale);
+        let saved = model.settings().clone();
+        Self {
+            model,
+            commands: Vec::new(),
+            audit: AuditPanel::default(),
+            matrix: MatrixPanel::default(),
+            arrows_taken: false,
+            settings_file: None,
+            given: saved.clone(),
+            kept: saved.clone(),
+            saved,
+            screenshot: None,
+        }
+    }
+
+    fn launch(ctx: &Context, launch: Launch, outcome: Sender<Result<()>>) -> Self {
+        let settings_file = Settings::file().filter(|_| launch.screenshot.is_none());
+        let kept = settings_file.as_deref().map(Settings::load).unwrap_or_default();
+        let mut settings = kept.clone();
+        settings.soundfont = launch.soundfont.or(settings.soundfont.take());
+        settings.theme = launch.theme.unwrap_or(settings.theme);
+        let (wake, wake_sound) = (ctx.clone(), ctx.clone());
+        let sound = Sound::open(move || wake_sound.request_repaint());
+        let model = Model::new(settings, sound, std::sync::Arc::new(move || wake.request_repaint()));
+        let mut app = Self::new(ctx, model);
+        app.settings_file = settings_file;
+        (app.given, app.kept) = (app.saved.clone(), kept);
+        app.screenshot = launch.screenshot.map(|path| (Screenshot::new(path), outcome));
+        let files: Vec<PathBuf> = launch.midi.into_iter().chain(launch.recordings).collect();
+        if !files.is_empty() {
+            app.commands.push(Command::Open(files));
+        }
+        app
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The model, for tests that bring what a job would bring.
+    pub fn model_mut(&mut self) -> &mut Model {
+        &mut self.model
+    }
+
+    /// Whether nothing is computed and the pictures in sight are there.
+    pub fn drawn(&self) -> bool {
+        self.model.idle() && self.audit.complete() && self.matrix.complete()
+    }
+
+    /// Takes in what has happened and obeys what was asked. Called before every frame.
+    pub fn logic(&mut self, ctx: &Context) {
+        let now = ctx.input(|i| i.time);
+        let dropped: Vec<PathBuf> =
+            ctx.input(|i| i.raw.dropped_files.iter().map(|file| file.path().to_path_buf()).collect());
+        if !dropped.is_empty() {
+            self.commands.push(Command::Open(dropped));
+        }
+        self.model.collect(now);
+        for command in std::mem::take(&mut self.commands) {
+            self.model.apply(command, now);
+        }
+        let theme: ThemePreference = self.model.settings().theme.into();
+        if ctx.options(|options| options.theme_preference) != theme {
+            ctx.set_theme(theme);
+        }
+        if self.model.transport().playing() {
+            ctx.request_repaint();
+        }
+        if self.model.quit() {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+        if self.screenshot.is_some() {
+            let ready = self.drawn();
+            if let Some((screenshot, outcome)) = &mut self.screenshot
+                && let Some(result) = screenshot.step(ctx, ready)
+            {
+                drop(outcome.send(result));
+            }
+        }
+    }
+
+    /// Draws everything.
+    pub fn show(&mut self, ui: &mut Ui) {
+        let commands = &mut self.commands;
+        let before = commands.len();
+        shortcuts(ui.ctx(), &self.model, self.arrows_taken, commands);
+        let frame = theme::panel_frame(ui);
+        Panel::top("menu").frame(frame.inner_margin(egui::Margin::symmetric(8, 3))).show(ui, |ui| {
+            menus(ui, &self.model, commands);
+        });
+        let transport = Panel::bottom("transport").frame(frame.inner_margin(egui::Margin::symmetric(8, 0)));
+        self.arrows_taken = transport
+            .exact_size(theme::TRANSPORT_HEIGHT)
+            .show(ui, |ui| transport_panel::show(ui, &self.model, commands))
+            .inner;
+        if jobs_panel::wanted(&self.model) {
+            Panel::bottom("jobs").frame(frame).show(ui, |ui| jobs_panel::show(ui, &self.model, commands));
+        }
+        let mut hover = None;
+        let empty = self.model.midi_path().is_none() && self.model.candidates().is_empty();
+        if !empty {
+            Panel::left("candidates")
+                .frame(frame)
+                .default_size(theme::CANDIDATES_WIDTH)
+                .size_range(140.0..=420.0)
+                .show(ui, |ui| candidates_panel::show(ui, &self.model, commands));
+            Panel::right("matrix")
+                .frame(frame)
+                .default_size(theme::MATRIX_WIDTH)
+                .size_range(200.0..=700.0)
+                .show(ui, |ui| hover = self.matrix.show(ui, &self.model, commands).or(hover));
+        }
+        CentralPanel::default().frame(frame).show(ui, |ui| {
+            if empty {
+                welcome(ui, commands);
+            } else {
+                hover = self.audit.show(ui, &self.model, commands).or(hover);
+            }
+        });
+        if hover != self.model.hover() {
+            commands.push(Command::Hover(hover));
+        }
+        if self.model.sheet() {
+            sheet(ui.ctx(), commands);
+        }
+        curtain(ui.ctx());
+        if commands.len() > before {
+            // They are obeyed before the next frame.
+            ui.ctx().request_repaint();
+        }
+    }
+
+    /// Writes the settings when they have changed: on a thread, since a frame must not wait for a disk.
+    fn save_settings(&mut self, ctx: &Context) {
+        self.model.set_ui_scale(ctx.zoom_factor());
+        let settings = self.model.settings().clone();
+        if let Some(file) = self.settings_file.clone()
+            && settings != self.saved
+        {
+            self.saved = settings.clone();
+            // What the command line said is for this run only.
+            let mut settings = settings;
+            if settings.theme == self.given.theme {
+                settings.theme = self.kept.theme;
+            }
+            if settings.soundfont == self.given.soundfont {
+                settings.soundfont.clone_from(&self.kept.soundfont);
+            }
+            drop(Job::start("Saving the settings", || {}, move |_| settings.save(&file)));
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
+        self.logic(ctx);
+        // Not while something is dragged: a slider would write the file sixty times a second.
+        if !ctx.input(|i| i.pointer.any_down()) {
+            self.save_settings(ctx);
+        }
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
+        self.show(ui);
+    }
+}
+
+/// The menus, from the table.
+fn menus(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
+    MenuBar::new().ui(ui, |ui| {
+        for menu in Menu::ALL {
+            ui.menu_button(menu.title(), |ui| {
+                for entry in TABLE.iter().filter(|entry| entry.menu == menu) {
+                    let button = Button::new(entry.name).shortcut_text(entry.shortcut_text(ui.ctx()));
+                    if ui.add_enabled((entry.enabled)(model), button).on_hover_text(entry.tooltip).clicked() {
+                        out.push(entry.command.clone());
+                        ui.close();
+                    }
+                }
+            });
+        }
+    });
+}
+
+/// What stands in a window with nothing in it.
+fn welcome(ui: &mut Ui, out: &mut Vec<Command>) {
+    let palette = theme::palette(ui);
+    ui.vertical_centered(|ui| {
+        ui.add_space(ui.available_height() * 0.3);
+        ui.label(RichText::new("Is this MIDI file this recording?").size(24.0));
+        ui.add_space(8.0);
+        let next = "Drop a MIDI file and one or more recordings anywhere in this window.";
+        ui.label(RichText::new(next).color(palette.faint));
+        ui.add_space(12.0);
+        if ui.button("Open files…").clicked() {
+            out.push(Command::ChooseFiles);
+        }
+    });
+}
+
+/// The shortcut sheet, from the table.
+fn sheet(ctx: &Context, out: &mut Vec<Command>) {
+    let mut open = true;
+    egui::Window::new("Shortcuts")
+        .open(&mut open)
+        .collapsible(false)
+        .resizable(false)
+        .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
+        .show(ctx, |ui| {
+            let high = ctx.content_rect().height() - 140.0;
+            ScrollArea::vertical().max_height(high).show(ui, |ui| {
+                Grid::new("shortcuts").num_columns(2).striped(true).spacing([24.0, 4.0]).min_col_width(150.0).show(
+                    ui,
+                    |ui| {
+                        for entry in TABLE.iter().filter(|entry| !entry.shortcuts.is_empty()) {
+                            let keys: Vec<String> =
+                                entry.shortcuts.iter().map(|keys| shortcut_text(ctx, keys)).collect();
+                            ui.label(RichText::new(keys.join(" or ")).monospace());
+                            ui.label(entry.name).on_hover_text(entry.tooltip);
+                            ui.end_row();
+                        }
+                    },
+                );
+            });
+        });
+    if !open || ctx.input(|i| i.key_pressed(egui::Key::Escape)) {
+        out.push(Command::ShortcutSheet);
+    }
+}
+
+/// While files are held over the window it says what dropping them will do.
+fn curtain(ctx: &Context) {
+    let held = ctx.input(|i| i.raw.hovered_files.clone());
+    if held.is_empty() {
+        return;
+    }
+    let midis = held.iter().filter(|f| f.path.as_deref().is_some_and(loading::is_midi)).count();
+    let recordings = held.iter().filter(|f| f.path.as_deref().is_some_and(|path| !loading::is_midi(path))).count();
+    let mut effects = Vec::new();
+    if midis > 0 {
+        effects.push("open the MIDI file".to_owned());
+    }
+    match recordings {
+        0 => {}
+        1 => effects.push("add 1 recording".to_owned()),
+        n => effects.push(format!("add {n} recordings")),
+    }
+    let text =
+        if effects.is_empty() { "Drop to open".to_owned() } else { format!("Drop to {}", effects.join(" and ")) };
+    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("curtain")));
+    let rect = ctx.content_rect();
+    painter.rect_filled(rect, 0.0, theme::CURTAIN);
+    painter.text(rect.center(), Align2::CENTER_CENTER, text, egui::FontId::proportional(24.0), theme::LIGHT);
+}

@@ -1,1 +1,20 @@
-//! Pictures of matrices, for files and for the window: no window needed.
+//! Pictures of matrices and of an alignment, for files and for the window: no window needed.
+//!
+//! - [`ColorMap`] and [`Contrast`]: from a value to a colour.
+//! - [`Strip`]: constant-Q frames on the recording's clock, the MIDI's moved there through the time map.
+//! - [`max_pool`] and [`similarity`]: a region of a matrix at the resolution of a picture. Pooling takes the largest
+//!   value of what falls into a pixel, so that a thin ridge is still there when the whole song is shown.
+//! - [`alignment_png`]: the picture that `antiphon align -o` writes.
+//! - [`axis`]: tick steps, clock texts, note names.
+
+mod alignment_png;
+pub mod axis;
+mod colormap;
+mod raster;
+mod strip;
+mod text;
+
+pub use alignment_png::alignment_png;
+pub use colormap::{ColorMap, Contrast};
+pub use raster::{matrix_image, max_pool, similarity, strip_image};
+pub use strip::{Strip, transposed};

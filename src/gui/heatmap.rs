@@ -1,0 +1,325 @@
+//! [`Heatmap`]: a matrix too large for one texture, shown as tiles of a pyramid.
+//!
+//! A tile is 512 × 512 cells of a level; level `k` pools 2^k × 2^k cells of the matrix by the largest. Tiles are made in
+//! a job, those in sight first, and a coarser level stands in until they are there. Frames only upload and draw.
+
+use crate::error::Result;
+use crate::features::Features;
+use crate::job::{Job, Progress};
+use crate::picture::{ColorMap, Contrast, Strip, matrix_image, max_pool, similarity, strip_image};
+use eframe::egui::{
+    Color32, ColorImage, Context, Painter, Rect, TextureFilter, TextureHandle, TextureOptions, TextureWrapMode, pos2,
+};
+use image::RgbaImage;
+use ndarray::Array2;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Side of a tile in cells.
+const TILE: usize = 512;
+/// Tiles kept as textures (1 MB each).
+const KEPT: usize = 160;
+/// Tiles made by one job: a zoomed view is there after one or two.
+const BATCH: usize = 4;
+
+/// What is shown.
+#[derive(Clone)]
+pub(super) enum Matrix {
+    /// Frames × bins, time to the right, low bins at the bottom.
+    Strip(Arc<Strip>),
+    /// Cosine similarity of MIDI frames (upwards) and recording frames (to the right); never held as a whole.
+    Similarity {
+        /// The MIDI's features, in the key of the recording.
+        midi: Arc<Features>,
+        /// The recording's.
+        audio: Arc<Strip>,
+    },
+}
+
+impl Matrix {
+    /// Cells to the right and upwards.
+    fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Strip(strip) => strip.values.dim(),
+            Self::Similarity { midi, audio } => (audio.values.nrows(), midi.frames.nrows()),
+        }
+    }
+
+    /// Whether both are the same matrix, not only equal ones.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Strip(a), Self::Strip(b)) => Arc::ptr_eq(a, b),
+            (Self::Similarity { midi: a, audio: b }, Self::Similarity { midi: c, audio: d }) => {
+                Arc::ptr_eq(a, c) && Arc::ptr_eq(b, d)
+            }
+            _ => false,
+        }
+    }
+
+    /// The value of one cell.
+    pub(super) fn value(&self, across: usize, up: usize) -> Option<f32> {
+        match self {
+            Self::Strip(strip) => strip.values.get([across, up]).copied(),
+            Self::Similarity { midi, audio } => {
+                let inside = up < midi.frames.nrows() && across < audio.values.nrows();
+                inside.then(|| midi.frames.row(up).dot(&audio.values.row(across)))
+            }
+        }
+    }
+
+    fn pool(
+        &self,
+        across: &Range<usize>,
+        up: &Range<usize>,
+        size: (usize, usize),
+        p: &Progress,
+    ) -> Result<Array2<f32>> {
+        match self {
+            Self::Strip(strip) => Ok(max_pool(strip.values.view(), across, up, size.0, size.1)),
+            Self::Similarity { midi, audio } => {
+                similarity(midi.frames.view(), audio.values.view(), up, across, size.1, size.0, p)
+            }
+        }
+    }
+
+    fn image(&self, pooled: &Array2<f32>, map: ColorMap, contrast: Contrast) -> RgbaImage {
+        match self {
+            Self::Strip(_) => strip_image(pooled, map, contrast),
+            Self::Similarity { .. } => matrix_image(pooled, map, contrast),
+        }
+    }
+
+    /// The coarsest level: everything in one tile.
+    fn top_level(&self) -> u32 {
+        let (across, up) = self.size();
+        (0..).find(|&level| across.max(up) <= TILE << level).unwrap_or(0)
+    }
+}
+
+/// Level, column and row of a tile.
+type Place = (u32, usize, usize);
+
+/// Tiles of one job, and the contrast it used.
+struct Batch {
+    contrast: Contrast,
+    tiles: Vec<(Place, ColorImage)>,
+}
+
+/// See the module.
+pub(super) struct Heatmap {
+    name: &'static str,
+    matrix: Matrix,
+    map: ColorMap,
+    contrast: Option<Contrast>,
+    tiles: BTreeMap<Place, (TextureHandle, u64)>,
+    job: Option<Job<Batch>>,
+    frame: u64,
+}
+
+impl Heatmap {
+    /// A picture of `matrix`; nothing is computed yet.
+    pub(super) fn new(name: &'static str, matrix: Matrix, map: ColorMap) -> Self {
+        Self { name, matrix, map, contrast: None, tiles: BTreeMap::new(), job: None, frame: 0 }
+    }
+
+    /// Shows `matrix` in `map`, keeping what is there when it is the same.
+    pub(super) fn set(&mut self, matrix: &Matrix, map: ColorMap) {
+        if !self.matrix.is(matrix) || self.map != map {
+            *self = Self::new(self.name, matrix.clone(), map);
+        }
+    }
+
+    /// The matrix.
+    pub(super) fn matrix(&self) -> &Matrix {
+        &self.matrix
+    }
+
+    /// Whether everything in sight is there at the resolution of the screen.
+    pub(super) fn complete(&self) -> bool {
+        self.job.is_none() && !self.tiles.is_empty()
+    }
+
+    /// Draws the part `across` × `up` (in cells, fractions allowed) into `rect`.
+    pub(super) fn paint(&mut self, painter: &Painter, rect: Rect, across: Range<f64>, up: Range<f64>) {
+        self.frame += 1;
+        self.collect(painter.ctx());
+        let (wide, high) = self.matrix.size();
+        if wide == 0 || high == 0 || across.end <= across.start || up.end <= up.start {
+            return;
+        }
+        let pixels = f64::from(painter.pixels_per_point());
+        let cells_a_pixel = (across.end - across.start) / (f64::from(rect.width()) * pixels).max(1.0);
+        let cells_up_a_pixel = (up.end - up.start) / (f64::from(rect.height()) * pixels).max(1.0);
+        let finest = match self.matrix {
+            // Bins are few: only time asks for a coarser level, which would pool bins away.
+            Matrix::Strip(_) => cells_a_pixel,
+            Matrix::Similarity { .. } => cells_a_pixel.max(cells_up_a_pixel),
+        };
+        let top = self.matrix.top_level();
+        let level = (finest.max(1.0).log2().floor() as u32).min(top);
+        let painter = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
+        let to_screen = |x: f64, y: f64| {
+            let along = |v: f64, r: &Range<f64>| ((v - r.start) / (r.end - r.start)) as f32;
+            pos2(rect.left() + along(x, &across) * rect.width(), rect.bottom() - along(y, &up) * rect.height())
+        };
+        // Coarse first, so that fine tiles lie on top.
+        let mut missing = Vec::new();
+        for level in (level..=top).rev() {
+            for place in self.in_sight(level, &across, &up) {
+                let (columns, rows) = self.cells(place);
+                if let Some((texture, used)) = self.tiles.get_mut(&place) {
+                    *used = self.frame;
+                    let area = Rect::from_two_pos(
+                        to_screen(columns.start as f64, rows.start as f64),
+                        to_screen(columns.end as f64, rows.end as f64),
+                    );
+                    let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+                    painter.image(texture.id(), area, uv, Color32::WHITE);
+                }
+            }
+        }
+        for place in self.in_sight(top, &across, &up).into_iter().chain(self.in_sight(level, &across, &up)) {
+            if !self.tiles.contains_key(&place) && !missing.contains(&place) {
+                missing.push(place);
+            }
+        }
+        self.request(painter.ctx(), missing);
+    }
+
+    /// The cells of a tile: to the right and upwards.
+    fn cells(&self, (level, column, row): Place) -> (Range<usize>, Range<usize>) {
+        let (wide, high) = self.matrix.size();
+        let side = TILE << level;
+        let right = column * side..((column + 1) * side).min(wide);
+        match self.matrix {
+            Matrix::Strip(_) => (right, 0..high),
+            Matrix::Similarity { .. } => (right, row * side..((row + 1) * side).min(high)),
+        }
+    }
+
+    /// The tiles of a level that touch a part.
+    fn in_sight(&self, level: u32, across: &Range<f64>, up: &Range<f64>) -> Vec<Place> {
+        let (wide, high) = self.matrix.size();
+        let side = (TILE << level) as f64;
+        let tiles = |part: &Range<f64>, size: usize| {
+            let last = ((size as f64 / side).ceil() as usize).max(1);
+            let from = ((part.start / side).floor().max(0.0) as usize).min(last);
+            from..((part.end / side).ceil().max(0.0) as usize).min(last)
+        };
+        let rows = match self.matrix {
+            Matrix::Strip(_) => 0..1,
+            Matrix::Similarity { .. } => tiles(up, high),
+        };
+        tiles(across, wide).flat_map(|column| rows.clone().map(move |row| (level, column, row))).collect()
+    }
+
+    /// Takes what the job has made, and lets go of what was not seen for long.
+    fn collect(&mut self, ctx: &Context) {
+        let Some(outcome) = self.job.as_mut().and_then(Job::poll) else { return };
+        self.job = None;
+        // Cancelled, or a bug in the job: the tiles in sight are asked for again.
+        let Ok(batch) = outcome else { return };
+        self.contrast = Some(batch.contrast);
+        let options = TextureOptions {
+            magnification: TextureFilter::Nearest,
+            minification: TextureFilter::Linear,
+            wrap_mode: TextureWrapMode::ClampToEdge,
+            mipmap_mode: None,
+        };
+        for (place, image) in batch.tiles {
+            let texture = ctx.load_texture(format!("{} {place:?}", self.name), image, options);
+            self.tiles.insert(place, (texture, self.frame));
+        }
+        while self.tiles.len() > KEPT {
+            let oldest = self.tiles.iter().min_by_key(|(_, (_, used))| *used).map(|(&place, _)| place);
+            let Some(place) = oldest else { break };
+            self.tiles.remove(&place);
+        }
+        ctx.request_repaint();
+    }
+
+    /// Starts a job for the first of `missing`, unless one runs.
+    fn request(&mut self, ctx: &Context, missing: Vec<Place>) {
+        if missing.is_empty() || self.job.is_some() {
+            return;
+        }
+        let wanted: Vec<_> = missing.into_iter().take(BATCH).map(|place| (place, self.cells(place))).collect();
+        let (matrix, map, known) = (self.matrix.clone(), self.map, self.contrast);
+        let wake = ctx.clone();
+        self.job = Some(Job::start(
+            self.name,
+            move || wake.request_repaint(),
+            move |progress| {
+                let contrast = match known {
+                    Some(contrast) => contrast,
+                    None => contrast_of(&matrix, progress)?,
+                };
+                let mut tiles = Vec::new();
+                for (place, (across, up)) in wanted {
+                    let pooled_side = |cells: usize| cells.div_ceil(1 << place.0).max(1);
+                    let high = match matrix {
+                        Matrix::Strip(_) => up.len(),
+                        Matrix::Similarity { .. } => pooled_side(up.len()),
+                    };
+                    let pooled = matrix.pool(&across, &up, (pooled_side(across.len()), high), progress)?;
+                    let image = matrix.image(&pooled, map, contrast);
+                    let size = [image.width() as usize, image.height() as usize];
+                    tiles.push((place, ColorImage::from_rgba_unmultiplied(size, image.as_raw())));
+                }
+                Ok(Batch { contrast, tiles })
+            },
+        ));
+    }
+}
+
+/// From the whole matrix at a low resolution: a few odd values must not darken the rest.
+fn contrast_of(matrix: &Matrix, progress: &Progress) -> Result<Contrast> {
+    match matrix {
+        Matrix::Strip(strip) => {
+            let step = (strip.values.len() / 200_000).max(1);
+            Ok(Contrast::percentiles(strip.values.iter().step_by(step).copied(), 0.05, 0.995))
+        }
+        Matrix::Similarity { midi, audio } => {
+            // A sample of rows and columns: the ridge is thin, so the high end must come from single cells.
+            let take = |rows: usize| (0..rows).step_by((rows / 256).max(1));
+            let mut values = Vec::new();
+            for up in take(midi.frames.nrows()) {
+                progress.step(up, midi.frames.nrows())?;
+                values.extend(take(audio.values.nrows()).map(|a| midi.frames.row(up).dot(&audio.values.row(a))));
+            }
+            let contrast = Contrast::percentiles(values, 0.05, 0.995);
+            Ok(Contrast { low: contrast.low, high: contrast.high.max(contrast.low + 0.1) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::FrameTimes;
+
+    fn matrix(frames: usize, other: usize) -> Matrix {
+        let midi = Features { frames: Array2::ones((other, 4)), times: FrameTimes::Regular(0.05) };
+        let audio = Strip { values: Array2::ones((frames, 4)), frame_s: 0.05 };
+        Matrix::Similarity { midi: Arc::new(midi), audio: Arc::new(audio) }
+    }
+
+    #[test]
+    fn tiles_cover_the_matrix_once() {
+        let map = Heatmap::new("test", matrix(8000, 5000), ColorMap::Viridis);
+        for level in 0..=map.matrix.top_level() {
+            let places = map.in_sight(level, &(0.0..8000.0), &(0.0..5000.0));
+            let cells: usize = places.iter().map(|&p| map.cells(p)).map(|(a, b)| a.len() * b.len()).sum();
+            assert_eq!(cells, 8000 * 5000, "level {level}");
+        }
+        assert_eq!(map.in_sight(map.matrix.top_level(), &(0.0..8000.0), &(0.0..5000.0)).len(), 1);
+    }
+
+    #[test]
+    fn only_what_is_in_sight_is_made() {
+        let map = Heatmap::new("test", matrix(8000, 5000), ColorMap::Viridis);
+        assert_eq!(map.in_sight(0, &(600.0..1000.0), &(0.0..500.0)), [(0, 1, 0)]);
+        assert!(map.in_sight(0, &(9000.0..9900.0), &(0.0..500.0)).is_empty());
+    }
+}

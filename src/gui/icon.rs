@@ -1,0 +1,73 @@
+//! Small drawings beside text: no font is sure to have them.
+
+use eframe::egui::{Button, Color32, Painter, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2};
+
+/// What is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Icon {
+    Start,
+    Play,
+    Pause,
+    End,
+    Good,
+    Bad,
+    Warning,
+}
+
+/// Side of an icon in points.
+const SIDE: f32 = 12.0;
+
+impl Icon {
+    /// Draws it into a square.
+    pub(super) fn paint(self, painter: &Painter, rect: Rect, colour: Color32) {
+        let at = |x: f32, y: f32| pos2(rect.left() + x * rect.width(), rect.top() + y * rect.height());
+        let fill = |points: Vec<Pos2>| {
+            painter.add(Shape::convex_polygon(points, colour, Stroke::NONE));
+        };
+        let bar = |from: f32, to: f32| fill(vec![at(from, 0.08), at(to, 0.08), at(to, 0.92), at(from, 0.92)]);
+        let line = Stroke::new(rect.width() * 0.16, colour);
+        match self {
+            Self::Play => fill(vec![at(0.15, 0.02), at(0.95, 0.5), at(0.15, 0.98)]),
+            Self::Pause => {
+                bar(0.12, 0.40);
+                bar(0.60, 0.88);
+            }
+            Self::Start => {
+                bar(0.08, 0.24);
+                fill(vec![at(0.95, 0.08), at(0.30, 0.5), at(0.95, 0.92)]);
+            }
+            Self::End => {
+                bar(0.76, 0.92);
+                fill(vec![at(0.05, 0.08), at(0.70, 0.5), at(0.05, 0.92)]);
+            }
+            Self::Good => {
+                painter.line(vec![at(0.08, 0.55), at(0.38, 0.85), at(0.92, 0.18)], line);
+            }
+            Self::Bad => {
+                painter.line_segment([at(0.15, 0.15), at(0.85, 0.85)], line);
+                painter.line_segment([at(0.15, 0.85), at(0.85, 0.15)], line);
+            }
+            Self::Warning => {
+                let outline = Stroke::new(rect.width() * 0.1, colour);
+                painter.add(Shape::closed_line(vec![at(0.5, 0.06), at(0.98, 0.92), at(0.02, 0.92)], outline));
+                painter.line_segment([at(0.5, 0.36), at(0.5, 0.62)], outline);
+                painter.circle_filled(at(0.5, 0.77), rect.width() * 0.06, colour);
+            }
+        }
+    }
+
+    /// Puts it beside text.
+    pub(super) fn show(self, ui: &mut Ui, side: f32, colour: Color32) {
+        let (rect, _) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());
+        self.paint(ui.painter(), rect, colour);
+    }
+
+    /// A button with the icon in its middle.
+    pub(super) fn button(self, ui: &mut Ui, enabled: bool) -> Response {
+        let response = ui.add_enabled(enabled, Button::new("").min_size(vec2(34.0, 26.0)));
+        let colour = ui.style().interact(&response).fg_stroke.color;
+        let colour = if enabled { colour } else { colour.gamma_multiply(0.4) };
+        self.paint(ui.painter(), Rect::from_center_size(response.rect.center(), Vec2::splat(SIDE)), colour);
+        response
+    }
+}

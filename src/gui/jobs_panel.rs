@@ -1,0 +1,54 @@
+//! Work that goes on, with a way to stop it, and what went wrong, with a way to copy it and to try again. Never modal.
+
+use super::command::Command;
+use super::icon::Icon;
+use super::model::Model;
+use super::theme;
+use eframe::egui::{Align, Label, Layout, ProgressBar, RichText, Ui, vec2};
+
+/// Lines shown at most; more problems scroll out of sight and come back as others are dismissed.
+const LINES: usize = 5;
+
+/// Whether there is anything to show.
+pub(super) fn wanted(model: &Model) -> bool {
+    !model.running().is_empty() || !model.problems().is_empty()
+}
+
+/// Shows a line for each.
+pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
+    let palette = theme::palette(ui);
+    for running in model.running() {
+        let line = vec2(ui.available_width(), ui.spacing().interact_size.y);
+        ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
+            if ui.small_button("Cancel").on_hover_text(format!("Stop: {}", running.name)).clicked() {
+                out.push(Command::Cancel(running.id));
+            }
+            let bar = ProgressBar::new(running.fraction).desired_width(160.0).desired_height(10.0);
+            ui.add(bar).accessible_name(format!("Progress of {}", running.name));
+            ui.label(RichText::new(format!("{:>3.0} %", running.fraction * 100.0)).color(palette.faint));
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Label::new(&running.name).truncate()));
+        });
+    }
+    for problem in model.problems().iter().rev().take(LINES) {
+        let line = vec2(ui.available_width(), ui.spacing().interact_size.y);
+        ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
+            if ui.small_button("Dismiss").clicked() {
+                out.push(Command::Dismiss(problem.id));
+            }
+            if ui.small_button("Copy").on_hover_text("Copy the message").clicked() {
+                ui.ctx().copy_text(problem.text.clone());
+            }
+            if problem.can_retry() && ui.small_button("Retry").clicked() {
+                out.push(Command::Retry(problem.id));
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                Icon::Warning.show(ui, 12.0, palette.warning);
+                ui.add(Label::new(&problem.text).truncate()).on_hover_text(&problem.text);
+            });
+        });
+    }
+    let hidden = model.problems().len().saturating_sub(LINES);
+    if hidden > 0 {
+        ui.label(RichText::new(format!("and {hidden} more")).color(palette.faint));
+    }
+}

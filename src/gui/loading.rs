@@ -1,0 +1,318 @@
+//! From paths to what the window shows: the jobs, one slot a purpose. A new job in a slot drops, and so cancels, the
+//! old one; what it would have answered is never seen.
+
+use super::model::{Aligned, LoadedMidi, LoadedRecording};
+use crate::alignment::{Alignment, Preset};
+use crate::audio::{Keep, Stereo};
+use crate::error::{Error, Result};
+use crate::job::{Job, Progress};
+use crate::pair;
+use crate::picture::{Strip, transposed};
+use crate::playback::{Programme, Source, resample};
+use crate::synth::{Score, SoundFont, Voice};
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Called from a job when there is something new: asks for a frame.
+pub type WakeUp = Arc<dyn Fn() + Send + Sync>;
+
+/// What a finished job brings. Tests make these themselves.
+pub enum Arrival {
+    /// The MIDI file.
+    Midi(Result<LoadedMidi>),
+    /// The recording of this candidate.
+    Recording(u64, Result<LoadedRecording>),
+    /// The alignment of this candidate with the MIDI.
+    Aligned(u64, Result<Aligned>),
+    /// What is to be played, with the recording of the candidate at the rate of the device.
+    Programme(Result<Prepared>),
+    /// Files from the dialog.
+    Files(Result<Vec<PathBuf>>),
+    /// A soundfont from the dialog.
+    SoundFont(Result<Vec<PathBuf>>),
+}
+
+/// A programme, and the resampled sound to keep for the next one.
+pub struct Prepared {
+    /// What is to be played.
+    pub programme: Box<Programme>,
+    /// The candidate's sound at the rate of the device.
+    pub sound: Option<(u64, Arc<Stereo>)>,
+}
+
+/// Work that goes on, for the jobs panel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Running {
+    /// For `Command::Cancel`.
+    pub id: u64,
+    /// What is done.
+    pub name: String,
+    /// How far it is, 0..=1.
+    pub fraction: f32,
+}
+
+/// What a cancelled job was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopped {
+    Midi,
+    Candidate(u64),
+    Other,
+}
+
+struct Task<T> {
+    id: u64,
+    about: u64,
+    job: Job<T>,
+}
+
+/// The slots. See the module.
+pub(super) struct Loads {
+    wake: WakeUp,
+    started: u64,
+    midi: Option<Task<LoadedMidi>>,
+    recording: Option<Task<LoadedRecording>>,
+    aligned: Option<Task<Aligned>>,
+    programme: Option<Task<Prepared>>,
+    files: Option<Task<Vec<PathBuf>>>,
+    soundfont: Option<Task<Vec<PathBuf>>>,
+}
+
+impl Loads {
+    pub(super) fn new(wake: WakeUp) -> Self {
+        let (midi, recording, aligned, programme, files, soundfont) = (None, None, None, None, None, None);
+        Self { wake, started: 0, midi, recording, aligned, programme, files, soundfont }
+    }
+
+    fn start<T: Send + 'static>(
+        &mut self,
+        about: u64,
+        name: String,
+        work: impl FnOnce(&Progress) -> Result<T> + Send + 'static,
+    ) -> Task<T> {
+        self.started += 1;
+        let wake = Arc::clone(&self.wake);
+        Task { id: self.started, about, job: Job::start(name, move || wake(), work) }
+    }
+
+    /// Reads a MIDI file, with a soundfont that is loaded already or is to be loaded first.
+    pub(super) fn load_midi(&mut self, path: PathBuf, font_path: Option<PathBuf>, font: Option<SoundFont>) {
+        // What was computed for the old MIDI is of no use.
+        (self.aligned, self.programme) = (None, None);
+        let name = format!("Reading {}", file_name(&path));
+        self.midi = Some(self.start(0, name, move |progress| {
+            let font = match (font, &font_path) {
+                (Some(font), _) => font,
+                (None, Some(path)) => SoundFont::open(path)?,
+                (None, None) => SoundFont::bundled()?,
+            };
+            let side = pair::load_midi(&path, &font, progress)?;
+            Ok(LoadedMidi::new(side, Some(font), font_path))
+        }));
+    }
+
+    /// Stops reading the MIDI and what depends on it.
+    pub(super) fn drop_midi(&mut self) {
+        (self.midi, self.aligned, self.programme) = (None, None, None);
+    }
+
+    pub(super) fn load_recording(&mut self, candidate: u64, path: PathBuf) {
+        let name = format!("Reading {}", file_name(&path));
+        self.recording = Some(self.start(candidate, name, move |progress| {
+            pair::load_audio(&path, Keep::Listening, progress).map(LoadedRecording::new)
+        }));
+    }
+
+    pub(super) fn align(&mut self, candidate: u64, midi: Arc<LoadedMidi>, recording: Arc<LoadedRecording>) {
+        let name = format!("Aligning {}", file_name(&recording.side.path));
+        self.aligned = Some(self.start(candidate, name, move |progress| {
+            let alignment = pair::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.0, 0.95))?;
+            Ok(Aligned::new(alignment, &midi, &recording))
+        }));
+    }
+
+    /// Makes what is to be played: the MIDI under the time map, the recording at the device's rate.
+    pub(super) fn prepare(
+        &mut self,
+        midi: Option<Arc<LoadedMidi>>,
+        aligned: Option<Arc<Aligned>>,
+        recording: Option<(u64, Arc<Stereo>)>,
+        seconds: f64,
+        sample_rate: u32,
+    ) {
+        self.programme = Some(self.start(0, "Preparing to play".into(), move |progress| {
+            let mut sound = None;
+            if let Some((candidate, stereo)) = recording {
+                sound = Some((candidate, resample(&stereo, sample_rate, &progress.part(0.0, 0.6))?));
+            }
+            let alignment = aligned.as_deref().map(|aligned| &aligned.alignment);
+            let voice = match midi.as_deref().and_then(|midi| Some((midi, midi.font.as_ref()?))) {
+                Some((midi, font)) => Some(voice(midi, font, alignment, sample_rate)?),
+                None => None,
+            };
+            let heard = sound.as_ref().map(|(_, stereo)| Source::samples(Arc::clone(stereo)));
+            let programme = Programme::new(voice, heard, seconds, sample_rate, &progress.part(0.6, 1.0))?;
+            Ok(Prepared { programme: Box::new(programme), sound })
+        }));
+    }
+
+    /// Asks for files. Call it on the thread of the window: some systems want their dialogs made there.
+    pub(super) fn choose_files(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new()
+            .set_title("Open a MIDI file, recordings, or both")
+            .add_filter("MIDI and audio", &[MIDI_EXTENSIONS, AUDIO_EXTENSIONS].concat())
+            .add_filter("All files", &["*"])
+            .pick_files();
+        self.files = Some(self.start(0, "Choosing files".into(), move |progress| answer(dialog, progress)));
+    }
+
+    /// Asks for a soundfont.
+    pub(super) fn choose_soundfont(&mut self) {
+        let dialog =
+            rfd::AsyncFileDialog::new().set_title("Choose a soundfont").add_filter("SF2", &["sf2", "SF2"]).pick_file();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.soundfont = Some(self.start(0, "Choosing a soundfont".into(), move |progress| answer(dialog, progress)));
+    }
+
+    /// Whether a dialog is open.
+    pub(super) fn choosing(&self) -> bool {
+        self.files.is_some() || self.soundfont.is_some()
+    }
+
+    pub(super) fn midi_runs(&self) -> bool {
+        self.midi.is_some()
+    }
+
+    /// The candidate whose recording is read.
+    pub(super) fn reading(&self) -> Option<u64> {
+        self.recording.as_ref().map(|task| task.about)
+    }
+
+    /// The candidate that is aligned.
+    pub(super) fn aligning(&self) -> Option<u64> {
+        self.aligned.as_ref().map(|task| task.about)
+    }
+
+    pub(super) fn preparing(&self) -> bool {
+        self.programme.is_some()
+    }
+
+    /// Stops everything about a candidate.
+    pub(super) fn drop_candidate(&mut self, candidate: u64) {
+        self.recording.take_if(|task| task.about == candidate);
+        self.aligned.take_if(|task| task.about == candidate);
+    }
+
+    /// What runs, oldest first. Dialogs are not shown: they are their own progress.
+    pub(super) fn running(&self) -> Vec<Running> {
+        fn row<T: Send + 'static>(task: Option<&Task<T>>) -> Option<Running> {
+            task.map(|t| Running { id: t.id, name: t.job.name().to_owned(), fraction: t.job.progress().fraction() })
+        }
+        let mut rows: Vec<Running> = [
+            row(self.midi.as_ref()),
+            row(self.recording.as_ref()),
+            row(self.aligned.as_ref()),
+            row(self.programme.as_ref()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        rows.sort_by_key(|row| row.id);
+        rows
+    }
+
+    /// Stops the job with this number and says what it was about.
+    pub(super) fn cancel(&mut self, id: u64) -> Option<Stopped> {
+        fn cut<T>(slot: &mut Option<Task<T>>, id: u64) -> Option<u64> {
+            slot.take_if(|task| task.id == id).map(|task| task.about)
+        }
+        if cut(&mut self.midi, id).is_some() {
+            return Some(Stopped::Midi);
+        }
+        if let Some(candidate) = cut(&mut self.recording, id).or_else(|| cut(&mut self.aligned, id)) {
+            return Some(Stopped::Candidate(candidate));
+        }
+        cut(&mut self.programme, id).map(|_| Stopped::Other)
+    }
+
+    /// What has come in since the last call.
+    pub(super) fn poll(&mut self) -> Vec<Arrival> {
+        fn take<T: Send + 'static>(slot: &mut Option<Task<T>>) -> Option<(u64, Result<T>)> {
+            let task = slot.as_mut()?;
+            let outcome = task.job.poll()?;
+            let about = task.about;
+            *slot = None;
+            Some((about, outcome))
+        }
+        let mut arrivals = Vec::new();
+        arrivals.extend(take(&mut self.midi).map(|(_, outcome)| Arrival::Midi(outcome)));
+        arrivals.extend(take(&mut self.recording).map(|(about, outcome)| Arrival::Recording(about, outcome)));
+        arrivals.extend(take(&mut self.aligned).map(|(about, outcome)| Arrival::Aligned(about, outcome)));
+        arrivals.extend(take(&mut self.programme).map(|(_, outcome)| Arrival::Programme(outcome)));
+        arrivals.extend(take(&mut self.files).map(|(_, outcome)| Arrival::Files(outcome)));
+        arrivals.extend(take(&mut self.soundfont).map(|(_, outcome)| Arrival::SoundFont(outcome)));
+        arrivals
+    }
+}
+
+/// The MIDI as a voice on the recording's clock.
+fn voice(midi: &LoadedMidi, font: &SoundFont, alignment: Option<&Alignment>, sample_rate: u32) -> Result<Source> {
+    let score = match alignment {
+        Some(alignment) => {
+            let moved = midi.side.midi.transposed(alignment.transpose);
+            Score::new(&moved, |time| alignment.map.to_audio(time).0)
+        }
+        None => Score::new(&midi.side.midi, |time| time.0),
+    };
+    Ok(Source::Voice(Box::new(Voice::new(font, sample_rate, Arc::new(score))?)))
+}
+
+impl Aligned {
+    /// Prepares what is drawn of an alignment.
+    pub fn new(alignment: Alignment, midi: &LoadedMidi, recording: &LoadedRecording) -> Self {
+        let features = Arc::new(transposed(&midi.side.features, alignment.transpose));
+        let (frames, frame_s) = (recording.strip.values.nrows(), recording.strip.frame_s);
+        let strip = Arc::new(Strip::in_audio_time(&features, &alignment.map, frames, frame_s));
+        Self { alignment, features, strip }
+    }
+}
+
+/// The name of a file without its folders.
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+const MIDI_EXTENSIONS: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
+const AUDIO_EXTENSIONS: &[&str] = &[
+    "wav", "aif", "aiff", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "alac", "caf", "mka", "mkv", "webm",
+];
+
+/// Whether a file is taken as MIDI; everything else is taken as a recording.
+pub(super) fn is_midi(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    MIDI_EXTENSIONS.contains(&extension.as_str())
+}
+
+/// Waits for a dialog, and gives up when the job is cancelled.
+fn answer(
+    dialog: impl Future<Output = Option<Vec<rfd::FileHandle>>> + Send,
+    progress: &Progress,
+) -> Result<Vec<PathBuf>> {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut dialog = std::pin::pin!(dialog);
+    loop {
+        if let Poll::Ready(files) = dialog.as_mut().poll(&mut Context::from_waker(&waker)) {
+            let files = files.ok_or(Error::Cancelled)?;
+            return Ok(files.into_iter().map(|file| file.path().to_path_buf()).collect());
+        }
+        progress.step(0, 1)?;
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,320 @@
+//! [`MatrixPanel`]: how alike every moment of the MIDI and every moment of the recording are, with the path, and what
+//! the alignment says of itself.
+
+use super::audit_panel::{playhead, pressed_or_moved};
+use super::command::{Command, Hover};
+use super::heatmap::{Heatmap, Matrix};
+use super::icon::Icon;
+use super::model::{Aligned, Model};
+use super::theme::{self, Palette};
+use crate::audio::AudioTime;
+use crate::picture::axis::{clock_text, tick_step};
+use eframe::egui::{
+    Align2, EventFilter, Painter, PointerButton, Pos2, Rect, RichText, Role, Sense, Shape, Stroke, StrokeKind, Ui,
+    WidgetInfo, pos2, vec2,
+};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Space for the times left of and below the matrix.
+const AXIS_WIDTH: f32 = 34.0;
+const AXIS_HEIGHT: f32 = 18.0;
+
+/// See the module. Keeps the picture and how far it is zoomed in.
+#[derive(Default)]
+pub(super) struct MatrixPanel {
+    heatmap: Option<Heatmap>,
+    /// Seconds shown of the recording and of the MIDI; everything without.
+    zoomed: Option<(Range<f64>, Range<f64>)>,
+}
+
+/// From seconds to the screen and back.
+struct Plot {
+    rect: Rect,
+    audio: Range<f64>,
+    midi: Range<f64>,
+}
+
+impl Plot {
+    fn x(&self, audio_s: f64) -> f32 {
+        let along = (audio_s - self.audio.start) / (self.audio.end - self.audio.start).max(1e-9);
+        self.rect.left() + along as f32 * self.rect.width()
+    }
+
+    fn y(&self, midi_s: f64) -> f32 {
+        let along = (midi_s - self.midi.start) / (self.midi.end - self.midi.start).max(1e-9);
+        self.rect.bottom() - along as f32 * self.rect.height()
+    }
+
+    fn audio_s(&self, x: f32) -> f64 {
+        let along = f64::from((x - self.rect.left()) / self.rect.width());
+        self.audio.start + along * (self.audio.end - self.audio.start)
+    }
+
+    fn midi_s(&self, y: f32) -> f64 {
+        let along = f64::from((self.rect.bottom() - y) / self.rect.height());
+        self.midi.start + along * (self.midi.end - self.midi.start)
+    }
+}
+
+impl MatrixPanel {
+    /// Shows the matrix and returns what the pointer is at.
+    pub(super) fn show(&mut self, ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> Option<Hover> {
+        let palette = theme::palette(ui);
+        ui.label(RichText::new("Distance matrix").strong());
+        let side = (ui.available_width() - AXIS_WIDTH).min(ui.available_height() - AXIS_HEIGHT - 120.0).max(80.0);
+        let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), side + AXIS_HEIGHT), Sense::hover());
+        let rect =
+            Rect::from_min_size(pos2(area.left() + AXIS_WIDTH, area.top()), vec2(area.width() - AXIS_WIDTH, side));
+        ui.painter().rect_filled(rect, 0.0, palette.empty);
+        let response = ui.interact(rect, ui.scope_id().with("matrix"), Sense::click_and_drag());
+        let mut hover = None;
+        let mut value = "nothing to show yet".to_owned();
+        if let (Some(aligned), Some(recording)) = (model.aligned(), model.recording()) {
+            let whole =
+                (recording.strip.seconds(), aligned.features.times.seconds(aligned.features.frames.nrows() as f64));
+            hover = self.gestures(ui, &response, rect, whole, out);
+            let (audio, midi) = self.zoomed.clone().unwrap_or((0.0..whole.0, 0.0..whole.1));
+            let plot = Plot { rect, audio, midi };
+            self.picture(ui, &plot, aligned, model);
+            axes(ui.painter(), &plot, &palette);
+            overlay(ui.painter(), &plot, aligned, model, ui.input(|i| i.time));
+            value = self.describe(model, ui.input(|i| i.time));
+        } else {
+            (self.heatmap, self.zoomed) = (None, None);
+            let text = if model.recording().is_some() && model.midi().is_some() {
+                "Aligning"
+            } else {
+                "Needs a MIDI file and a recording"
+            };
+            ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::small(), palette.faint);
+        }
+        let edge = if response.has_focus() {
+            Stroke::new(2.0, ui.visuals().selection.stroke.color)
+        } else {
+            theme::outline(&palette)
+        };
+        ui.painter().rect_stroke(rect, 0.0, edge, StrokeKind::Outside);
+        response.widget_info(|| WidgetInfo {
+            current_text_value: Some(value.clone()),
+            ..WidgetInfo::labeled(Role::Image, true, "Distance matrix")
+        });
+        if let Some(aligned) = model.aligned() {
+            verdict(ui, aligned, &palette);
+        }
+        hover
+    }
+
+    /// Whether the picture in sight is there.
+    pub(super) fn complete(&self) -> bool {
+        self.heatmap.as_ref().is_none_or(Heatmap::complete)
+    }
+
+    fn picture(&mut self, ui: &Ui, plot: &Plot, aligned: &Arc<Aligned>, model: &Model) {
+        let Some(recording) = model.recording() else { return };
+        let matrix = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(&recording.strip) };
+        let map = model.settings().color_map;
+        let heatmap =
+            self.heatmap.get_or_insert_with(|| Heatmap::new("Drawing the distance matrix", matrix.clone(), map));
+        heatmap.set(&matrix, map);
+        let step = aligned.features.times.seconds(1.0).max(1e-6);
+        let across = |s: f64| s / recording.strip.frame_s + 0.5;
+        let up = |s: f64| s / step + 0.5;
+        let (a, m) = (&plot.audio, &plot.midi);
+        heatmap.paint(ui.painter(), plot.rect, across(a.start)..across(a.end), up(m.start)..up(m.end));
+    }
+
+    /// Zoom by wheel and pinch, move by the middle or right button, everything by a double click, seek by click or drag.
+    fn gestures(
+        &mut self,
+        ui: &Ui,
+        response: &eframe::egui::Response,
+        rect: Rect,
+        whole: (f64, f64),
+        out: &mut Vec<Command>,
+    ) -> Option<Hover> {
+        if response.has_focus() {
+            let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
+            ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
+        }
+        let (audio, midi) = self.zoomed.clone().unwrap_or((0.0..whole.0, 0.0..whole.1));
+        let plot = Plot { rect, audio, midi };
+        if response.double_clicked() {
+            self.zoomed = None;
+        } else if let Some(pointer) = pressed_or_moved(ui, response) {
+            out.push(Command::Seek(plot.audio_s(pointer.x)));
+        }
+        let drag = response.drag_delta();
+        if drag != vec2(0.0, 0.0) && !response.dragged_by(PointerButton::Primary) && self.zoomed.is_some() {
+            let (dx, dy) = (
+                f64::from(drag.x / rect.width()) * (plot.audio.end - plot.audio.start),
+                f64::from(drag.y / rect.height()) * (plot.midi.end - plot.midi.start),
+            );
+            self.zoomed = Some((moved(&plot.audio, -dx, whole.0), moved(&plot.midi, dy, whole.1)));
+        }
+        let pointer = response.hover_pos().filter(|_| response.contains_pointer())?;
+        let (audio_s, midi_s) = (plot.audio_s(pointer.x), plot.midi_s(pointer.y));
+        let (scroll, pinch) = ui.input(|i| (i.smooth_scroll_delta(), i.zoom_delta()));
+        let factor = f64::from(pinch) * (f64::from(scroll.y) * 0.005).exp();
+        if (factor - 1.0).abs() > 1e-6 {
+            let audio = zoomed(&plot.audio, factor, audio_s, whole.0);
+            let midi = zoomed(&plot.midi, factor, midi_s, whole.1);
+            let everything = audio.end - audio.start >= whole.0 && midi.end - midi.start >= whole.1;
+            self.zoomed = (!everything).then_some((audio, midi));
+        }
+        Some(Hover { audio_s, midi_s: Some(midi_s), note: None })
+    }
+
+    /// What a reader that cannot see the picture is told.
+    fn describe(&self, model: &Model, now: f64) -> String {
+        let at = model.transport().position(now);
+        let Some(midi) = model.midi_time(at) else { return String::new() };
+        let cost = self.heatmap.as_ref().and_then(|heatmap| {
+            let (Matrix::Similarity { midi: features, audio }, aligned) = (heatmap.matrix(), model.aligned()?) else {
+                return None;
+            };
+            let up = (midi.0 / features.times.seconds(1.0).max(1e-6)).round().max(0.0) as usize;
+            let across = (at / audio.frame_s).round() as usize;
+            // Held while the alignment is: the picture and the numbers are of the same pair.
+            Arc::ptr_eq(features, &aligned.features).then(|| heatmap.matrix().value(across, up)).flatten()
+        });
+        let cost = cost.map(|similarity| format!(", distance {:.2}", 1.0 - similarity)).unwrap_or_default();
+        format!("recording {}, MIDI {}{cost}", clock_text(at, 0.1), clock_text(midi.0, 0.1))
+    }
+}
+
+/// A part of `0..whole`, `factor` times shorter, in which `around` keeps its place.
+fn zoomed(part: &Range<f64>, factor: f64, around: f64, whole: f64) -> Range<f64> {
+    let shown = part.end - part.start;
+    let to_show = (shown / factor).clamp(whole.min(0.5), whole);
+    let start = around - (around - part.start) * to_show / shown;
+    moved(&(start..start + to_show), 0.0, whole)
+}
+
+fn moved(part: &Range<f64>, by: f64, whole: f64) -> Range<f64> {
+    let shown = part.end - part.start;
+    let start = (part.start + by).clamp(0.0, (whole - shown).max(0.0));
+    start..start + shown
+}
+
+fn axes(painter: &Painter, plot: &Plot, palette: &Palette) {
+    let rect = plot.rect;
+    let step = tick_step(plot.audio.end - plot.audio.start, (rect.width() / 64.0) as usize);
+    for tick in (plot.audio.start / step).ceil() as i64..=(plot.audio.end / step).floor() as i64 {
+        let (x, text) = (plot.x(tick as f64 * step), clock_text(tick as f64 * step, step));
+        painter.vline(x, rect.bottom()..=rect.bottom() + 4.0, theme::outline(palette));
+        let align = if rect.right() - x < 14.0 { Align2::RIGHT_TOP } else { Align2::CENTER_TOP };
+        painter.text(pos2(x, rect.bottom() + 4.0), align, text, theme::small(), palette.faint);
+    }
+    let step = tick_step(plot.midi.end - plot.midi.start, (rect.height() / 40.0) as usize);
+    for tick in (plot.midi.start / step).ceil() as i64..=(plot.midi.end / step).floor() as i64 {
+        let (y, text) = (plot.y(tick as f64 * step), clock_text(tick as f64 * step, step));
+        painter.hline(rect.left() - 4.0..=rect.left(), y, theme::outline(palette));
+        let align = if rect.bottom() - y < 6.0 { Align2::RIGHT_BOTTOM } else { Align2::RIGHT_CENTER };
+        let y = if y - rect.top() < 6.0 { rect.top() + 5.0 } else { y };
+        painter.text(pos2(rect.left() - 5.0, y), align, text, theme::small(), palette.faint);
+    }
+}
+
+/// Path, unreliable stretches, the part that the strips show, playhead and crosshair.
+fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now: f64) {
+    let rect = plot.rect;
+    let painter = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
+    for &(from, to) in &aligned.alignment.unreliable {
+        let part = rect.with_min_x(plot.x(from)).with_max_x(plot.x(to));
+        painter.rect_filled(part.intersect(rect), 0.0, theme::UNRELIABLE);
+    }
+    let points = path_points(plot, aligned);
+    for (width, colour) in [(3.5, theme::DARK), (1.5, theme::PATH)] {
+        painter.add(Shape::line(points.clone(), Stroke::new(width, colour)));
+    }
+    let view = model.view();
+    if !view.is_fit() {
+        for edge in [view.start(), view.end()] {
+            painter.vline(plot.x(edge), rect.y_range(), Stroke::new(1.0, theme::CROSSHAIR));
+        }
+    }
+    let map = &aligned.alignment.map;
+    if let Some(hover) = model.hover() {
+        let stroke = Stroke::new(1.0, theme::CROSSHAIR);
+        let midi_s = hover.midi_s.unwrap_or_else(|| map.to_midi(AudioTime(hover.audio_s)).0);
+        painter.vline(plot.x(hover.audio_s), rect.y_range(), stroke);
+        painter.hline(rect.x_range(), plot.y(midi_s), stroke);
+    }
+    let at = model.transport().position(now);
+    playhead(&painter, plot.x(at), rect.top(), rect.bottom());
+    let y = painter.round_to_pixel_center(plot.y(map.to_midi(AudioTime(at)).0));
+    painter.hline(rect.x_range(), y, Stroke::new(1.0, theme::LIGHT));
+    painter.hline(rect.x_range(), y + 1.0, Stroke::new(1.0, theme::DARK));
+}
+
+/// The knots in sight, no more than one a pixel: a long path has tens of thousands.
+fn path_points(plot: &Plot, aligned: &Aligned) -> Vec<Pos2> {
+    let mut points: Vec<Pos2> = Vec::new();
+    let mut last = None;
+    for (midi, audio) in aligned.alignment.map.knots() {
+        let point = pos2(plot.x(audio.0), plot.y(midi.0));
+        let far = points.last().is_none_or(|before| before.distance(point) >= 1.0);
+        if far {
+            points.push(point);
+        }
+        last = Some(point);
+    }
+    points.extend(last);
+    points
+}
+
+/// What the alignment says of itself, below the matrix.
+fn verdict(ui: &mut Ui, aligned: &Aligned, palette: &Palette) {
+    let alignment = &aligned.alignment;
+    ui.add_space(2.0);
+    let (icon, word, colour) = if alignment.accepted() {
+        (Icon::Good, "a match", palette.good)
+    } else {
+        (Icon::Bad, "not a match", palette.bad)
+    };
+    ui.horizontal(|ui| {
+        icon.show(ui, 16.0, colour);
+        ui.label(RichText::new(format!("{:.2}", alignment.confidence)).color(colour).size(20.0).strong());
+        ui.label(format!("confidence: {word}"));
+    });
+    if alignment.transpose != 0 {
+        ui.label(format!("The MIDI was moved by {:+} semitones.", alignment.transpose));
+    }
+    let doubtful: f64 = alignment.unreliable.iter().map(|(from, to)| to - from).sum();
+    if doubtful > 0.0 {
+        let stretches = match alignment.unreliable.len() {
+            1 => "1 stretch".to_owned(),
+            n => format!("{n} stretches"),
+        };
+        ui.label(RichText::new(format!("{stretches} ({doubtful:.0} s) should not be trusted.")).color(palette.warning));
+    }
+    for remark in &alignment.remarks {
+        ui.label(RichText::new(remark).color(palette.faint).font(theme::small()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zooming_keeps_the_place_and_stays_inside() {
+        let part = zoomed(&(0.0..100.0), 4.0, 80.0, 100.0);
+        assert!((part.end - part.start - 25.0).abs() < 1e-9 && part.end <= 100.0);
+        assert!(((80.0 - part.start) / 25.0 - 0.8).abs() < 1e-9);
+        let whole = zoomed(&part, 0.001, 80.0, 100.0);
+        assert!(whole.start.abs() < 1e-9 && (whole.end - 100.0).abs() < 1e-9);
+        let far = moved(&part, 1e9, 100.0);
+        assert!((far.end - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn places_in_the_plot_are_inverse() {
+        let rect = Rect::from_min_size(pos2(10.0, 20.0), vec2(300.0, 200.0));
+        let plot = Plot { rect, audio: 5.0..65.0, midi: 0.0..40.0 };
+        assert!((plot.audio_s(plot.x(42.0)) - 42.0).abs() < 1e-3);
+        assert!((plot.midi_s(plot.y(17.0)) - 17.0).abs() < 1e-3);
+        assert!(plot.y(40.0) < plot.y(0.0));
+    }
+}

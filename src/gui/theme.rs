@@ -1,0 +1,141 @@
+//! The only place where colours and sizes of the window are written.
+
+use eframe::egui::{self, Color32, CornerRadius, FontId, Margin, Stroke, Theme, Visuals};
+
+/// Height of the time ruler.
+pub(super) const RULER_HEIGHT: f32 = 22.0;
+/// Width of the column of note names and piano keys left of a strip.
+pub(super) const GUTTER_WIDTH: f32 = 52.0;
+/// Width of the piano keys in it.
+pub(super) const KEYS_WIDTH: f32 = 14.0;
+/// Height of the title line above a painted panel.
+pub(super) const TITLE_HEIGHT: f32 = 20.0;
+/// Space between panels.
+pub(super) const GAP: f32 = 8.0;
+/// Width of the list of candidates, and of the panel of the distance matrix.
+pub(super) const CANDIDATES_WIDTH: f32 = 230.0;
+pub(super) const MATRIX_WIDTH: f32 = 360.0;
+/// Height of the transport.
+pub(super) const TRANSPORT_HEIGHT: f32 = 48.0;
+
+/// Text of painted panels.
+pub(super) fn small() -> FontId {
+    FontId::proportional(11.0)
+}
+
+/// The clocks of the transport: figures of one width do not jump.
+pub(super) fn clock_font() -> FontId {
+    FontId::monospace(15.0)
+}
+
+/// Colours that egui's own visuals do not have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Palette {
+    /// Behind a picture that is not there yet.
+    pub(super) empty: Color32,
+    /// Text on panels, and the weaker kind.
+    pub(super) text: Color32,
+    pub(super) faint: Color32,
+    /// Lines of rulers and frames.
+    pub(super) line: Color32,
+    /// Keys of the piano gutter.
+    pub(super) white_key: Color32,
+    pub(super) black_key: Color32,
+    /// A match, not a match, something went wrong.
+    pub(super) good: Color32,
+    pub(super) bad: Color32,
+    pub(super) warning: Color32,
+    /// The MIDI and the recording, wherever they are told apart.
+    pub(super) midi: Color32,
+    pub(super) recording: Color32,
+}
+
+/// Lines that lie on a picture: both tones are drawn, so that one of them shows on every colour.
+pub(super) const LIGHT: Color32 = Color32::from_rgb(255, 255, 255);
+pub(super) const DARK: Color32 = Color32::from_rgb(0, 0, 0);
+/// The crosshair: weaker than the playhead.
+pub(super) const CROSSHAIR: Color32 = Color32::from_rgba_premultiplied(170, 170, 170, 170);
+/// The path over the distance matrix.
+pub(super) const PATH: Color32 = Color32::from_rgb(255, 120, 70);
+/// Over stretches of time that should not be trusted.
+pub(super) const UNRELIABLE: Color32 = Color32::from_rgba_premultiplied(90, 18, 8, 90);
+/// Over the window while files are held above it.
+pub(super) const CURTAIN: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 190);
+
+const DARK_PALETTE: Palette = Palette {
+    empty: Color32::from_rgb(16, 18, 22),
+    text: Color32::from_rgb(222, 226, 232),
+    faint: Color32::from_rgb(154, 162, 174),
+    line: Color32::from_rgb(62, 68, 78),
+    white_key: Color32::from_rgb(206, 210, 216),
+    black_key: Color32::from_rgb(40, 44, 50),
+    good: Color32::from_rgb(104, 204, 140),
+    bad: Color32::from_rgb(240, 128, 110),
+    warning: Color32::from_rgb(236, 182, 88),
+    midi: Color32::from_rgb(122, 178, 250),
+    recording: Color32::from_rgb(250, 176, 104),
+};
+
+const LIGHT_PALETTE: Palette = Palette {
+    empty: Color32::from_rgb(226, 229, 234),
+    text: Color32::from_rgb(28, 32, 38),
+    faint: Color32::from_rgb(86, 94, 106),
+    line: Color32::from_rgb(190, 196, 204),
+    white_key: Color32::from_rgb(255, 255, 255),
+    black_key: Color32::from_rgb(60, 64, 72),
+    good: Color32::from_rgb(20, 112, 56),
+    bad: Color32::from_rgb(176, 44, 28),
+    warning: Color32::from_rgb(138, 88, 0),
+    midi: Color32::from_rgb(22, 92, 178),
+    recording: Color32::from_rgb(160, 82, 0),
+};
+
+/// The colours for the theme in force.
+pub(super) fn palette(ui: &egui::Ui) -> Palette {
+    if ui.visuals().dark_mode { DARK_PALETTE } else { LIGHT_PALETTE }
+}
+
+/// A frame around painted panels.
+pub(super) fn outline(palette: &Palette) -> Stroke {
+    Stroke::new(1.0, palette.line)
+}
+
+/// Margins of the panels at the edges of the window.
+pub(super) fn panel_frame(ui: &egui::Ui) -> egui::Frame {
+    egui::Frame::new().fill(ui.visuals().panel_fill).inner_margin(Margin::same(GAP as i8))
+}
+
+/// Sets both themes up; called once.
+pub(super) fn install(ctx: &egui::Context) {
+    for theme in [Theme::Dark, Theme::Light] {
+        let (mut visuals, colours, fill, raised) = match theme {
+            Theme::Dark => {
+                (Visuals::dark(), DARK_PALETTE, Color32::from_rgb(27, 30, 35), Color32::from_rgb(46, 51, 59))
+            }
+            Theme::Light => {
+                (Visuals::light(), LIGHT_PALETTE, Color32::from_rgb(246, 247, 249), Color32::from_rgb(228, 231, 236))
+            }
+        };
+        visuals.panel_fill = fill;
+        visuals.window_fill = fill;
+        visuals.override_text_color = Some(colours.text);
+        visuals.weak_text_color = Some(colours.faint);
+        visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, colours.line);
+        visuals.widgets.inactive.weak_bg_fill = raised;
+        visuals.widgets.inactive.bg_fill = raised;
+        for widget in [
+            &mut visuals.widgets.noninteractive,
+            &mut visuals.widgets.inactive,
+            &mut visuals.widgets.hovered,
+            &mut visuals.widgets.active,
+            &mut visuals.widgets.open,
+        ] {
+            widget.corner_radius = CornerRadius::same(4);
+        }
+        ctx.style_mut_of(theme, |style| {
+            style.visuals = visuals;
+            style.spacing.item_spacing = egui::vec2(8.0, 6.0);
+            style.spacing.button_padding = egui::vec2(8.0, 4.0);
+        });
+    }
+}

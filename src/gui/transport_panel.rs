@@ -1,0 +1,113 @@
+//! The transport: play, where the playhead is in both clocks, what is heard and how.
+
+use super::command::Command;
+use super::icon::Icon;
+use super::model::Model;
+use super::theme::{self, Palette};
+use crate::picture::axis::clock_text;
+use crate::playback::device::Sound;
+use crate::playback::mixer::Listen;
+use eframe::egui::{Align, Button, Label, Layout, RichText, Slider, Ui, vec2};
+
+/// Shows the transport. Returns whether a slider has the focus and so wants the arrow keys.
+pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> bool {
+    let palette = theme::palette(ui);
+    let now = ui.input(|i| i.time);
+    let mut arrows_taken = false;
+    ui.horizontal_centered(|ui| {
+        let playing = model.transport().playing();
+        let (icon, label) = if playing { (Icon::Pause, "Pause") } else { (Icon::Play, "Play") };
+        for (command, icon, label) in [
+            (Command::Start, Icon::Start, "To the start"),
+            (Command::PlayPause, icon, label),
+            (Command::End, Icon::End, "To the end"),
+        ] {
+            let Some(entry) = command.entry() else { continue };
+            let response = icon.button(ui, (entry.enabled)(model)).on_hover_text(entry.tooltip_text(ui.ctx()));
+            if response.accessible_name(label).clicked() {
+                out.push(command);
+            }
+        }
+        ui.separator();
+        clocks(ui, model, now, &palette);
+        ui.separator();
+        let mix = model.settings().mix;
+        ui.spacing_mut().item_spacing.x = 3.0;
+        for (command, name, listen) in [
+            (Command::HearMidi, "MIDI", Listen::Midi),
+            (Command::HearBoth, "Both", Listen::Both),
+            (Command::HearRecording, "Recording", Listen::Recording),
+        ] {
+            press(ui, model, command, name, name, mix.listen == listen, out);
+        }
+        ui.add_space(8.0);
+        press(ui, model, Command::Split, "L | R", "Left and right", mix.split, out);
+        ui.add_space(8.0);
+        let label = ui.label(RichText::new("Balance").color(palette.faint));
+        let mut balance = mix.balance;
+        ui.spacing_mut().slider_width = 90.0;
+        let slider = ui
+            .add_enabled(mix.listen == Listen::Both, Slider::new(&mut balance, -1.0..=1.0).show_value(false))
+            .labelled_by(label.id)
+            .on_hover_text("Left: more of the MIDI. Right: more of the recording. Double click: both alike.");
+        if slider.double_clicked() {
+            out.push(Command::Balance(0.0));
+        } else if slider.changed() {
+            out.push(Command::Balance(balance));
+        }
+        arrows_taken = slider.has_focus();
+        ui.add_space(8.0);
+        let follow = format!("Follow: {}", model.settings().follow.name());
+        press(ui, model, Command::Follow, &follow, &follow, false, out);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| sound(ui, model, &palette));
+    });
+    arrows_taken
+}
+
+/// A button for a command of the table: enabled and explained as the table says.
+fn press(ui: &mut Ui, model: &Model, command: Command, text: &str, label: &str, on: bool, out: &mut Vec<Command>) {
+    let Some(entry) = command.entry() else { return };
+    let button = Button::new(text).selected(on).min_size(vec2(28.0, 26.0));
+    let response = ui.add_enabled((entry.enabled)(model), button).on_hover_text(entry.tooltip_text(ui.ctx()));
+    let response = response.accessible_name(label);
+    if response.clicked() {
+        out.push(command);
+    }
+}
+
+/// The playhead: in the recording, in the MIDI, in bars and beats.
+fn clocks(ui: &mut Ui, model: &Model, now: f64, palette: &Palette) {
+    let at = model.transport().position(now);
+    ui.vertical(|ui| {
+        ui.spacing_mut().item_spacing.y = 1.0;
+        ui.add_space(3.0);
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(clock_text(at, 0.001)).font(theme::clock_font()));
+            let length = format!("of {}", clock_text(model.transport().seconds(), 1.0));
+            ui.label(RichText::new(length).font(theme::small()).color(palette.faint));
+        });
+        let musical = match (model.midi(), model.midi_time(at)) {
+            (Some(midi), Some(time)) => {
+                let (bar, beat) = midi.side.midi.bar_and_beat(time);
+                format!("MIDI {}, bar {bar}, beat {beat:.1}", clock_text(time.0, 0.01))
+            }
+            _ => "MIDI –".to_owned(),
+        };
+        // Wide enough for every text, so that what stands to the right does not move.
+        ui.allocate_ui_with_layout(vec2(170.0, 14.0), Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_width(170.0);
+            ui.label(RichText::new(musical).font(theme::small()).color(palette.midi));
+        });
+    });
+}
+
+fn sound(ui: &mut Ui, model: &Model, palette: &Palette) {
+    let colour = if matches!(model.sound(), Sound::Silent(_)) { palette.warning } else { palette.faint };
+    let text = model.sound().describe();
+    let label = Label::new(RichText::new(&text).color(colour).font(theme::small())).truncate();
+    let explained = match model.sound() {
+        Sound::Silent(_) => format!("{text}. Everything else works; the playhead goes by the clock."),
+        _ => text,
+    };
+    ui.add(label).on_hover_text(explained);
+}

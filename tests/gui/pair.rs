@@ -1,0 +1,129 @@
+//! A pair of known alignment: a MIDI file made here, and a recording that plays it with a changing tempo.
+
+use antiphon::alignment::Alignment;
+use antiphon::alignment::warp::TimeMap;
+use antiphon::audio::{AudioTime, Recording, Stereo, Tags, Waveform};
+use antiphon::features::{Features, FrameTimes, piano_roll};
+use antiphon::gui::{Aligned, Arrival, LoadedMidi, LoadedRecording, Model};
+use antiphon::midi::{Midi, MidiTime};
+use antiphon::pair::{AudioSide, MidiSide};
+use ndarray::Array2;
+use std::path::PathBuf;
+
+/// Seconds from a frame to the next, hop 1024 at 22 050 Hz.
+pub const FRAME_S: f64 = 1024.0 / 22_050.0;
+
+/// A tune of `bars` bars at 120 beats a minute: a bass, chords and a melody.
+pub fn tune(bars: u32) -> Midi {
+    const TICKS: u32 = 480;
+    let mut events: Vec<(u32, [u8; 3])> = Vec::new();
+    let mut note = |at: u32, long: u32, pitch: u8| {
+        events.push((at, [0x90, pitch, 90]));
+        events.push((at + long - 10, [0x80, pitch, 0]));
+    };
+    for bar in 0..bars {
+        let root = [48, 45, 41, 43][bar as usize % 4];
+        let start = bar * 4 * TICKS;
+        note(start, 4 * TICKS, root);
+        for third in [root + 12, root + 16, root + 19] {
+            note(start, 2 * TICKS, third);
+            note(start + 2 * TICKS, 2 * TICKS, third);
+        }
+        for eighth in 0..8 {
+            let step = (bar * 5 + eighth * 3) % 7;
+            note(start + eighth * TICKS / 2, TICKS / 2, root + 24 + [0, 2, 4, 5, 7, 9, 11][step as usize]);
+        }
+    }
+    events.sort_by_key(|&(at, [status, ..])| (at, status));
+    let mut track = Vec::new();
+    let mut before = 0;
+    for (at, message) in events {
+        let delta = at - before;
+        if delta >= 128 {
+            track.push(0x80 | (delta >> 7) as u8);
+        }
+        track.push(delta as u8 & 0x7f);
+        track.extend(message);
+        before = at;
+    }
+    track.extend([0, 0xff, 0x2f, 0]);
+    let mut bytes = b"MThd\0\0\0\x06\0\0\0\x01\x01\xe0MTrk".to_vec();
+    bytes.extend((track.len() as u32).to_be_bytes());
+    bytes.extend(track);
+    Midi::parse(&bytes).unwrap()
+}
+
+/// Where the recording has a moment of the MIDI: it begins 1.5 s later and sways by 20 % in tempo.
+fn map(seconds: f64) -> TimeMap {
+    let knots = (0..=(seconds / 0.25) as u32).map(|i| {
+        let midi = f64::from(i) * 0.25;
+        (MidiTime(midi), AudioTime(1.5 + 1.1 * midi + (midi * 0.2).sin()))
+    });
+    TimeMap::new(knots).unwrap()
+}
+
+/// The frames of `midi` at the moments of the recording, with some noise and a first overtone.
+fn heard(midi: &Features, map: &TimeMap, seconds: f64) -> Features {
+    let mut state = 7_u32;
+    let rows = (seconds / FRAME_S) as usize;
+    let mut frames = Array2::zeros((rows, midi.frames.ncols()));
+    for (i, mut row) in frames.rows_mut().into_iter().enumerate() {
+        let at = map.to_midi(AudioTime(i as f64 * FRAME_S)).0 / FRAME_S;
+        for bin in 0..row.len() {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = (state >> 8) as f32 / (1 << 24) as f32 * 0.12;
+            let from =
+                |bin: usize| if at >= 0.0 { midi.frames.get([at as usize, bin]).copied().unwrap_or(0.0) } else { 0.0 };
+            row[bin] = noise + from(bin) + if bin >= 12 { 0.4 * from(bin - 12) } else { 0.0 };
+        }
+        let norm = row.dot(&row).sqrt();
+        row /= norm;
+    }
+    Features { frames, times: FrameTimes::Regular(FRAME_S) }
+}
+
+/// The two files, read, and their alignment.
+pub struct Pair {
+    pub midi: LoadedMidi,
+    pub recording: LoadedRecording,
+    pub alignment: Alignment,
+}
+
+/// A pair of `bars` bars (2 s each). The recording is called `name`.
+pub fn pair(bars: u32, name: &str) -> Pair {
+    let midi = tune(bars);
+    let features = piano_roll(&midi, FRAME_S);
+    let map = map(midi.end().0);
+    let seconds = map.to_audio(midi.end()).0 + 1.0;
+    let audio = heard(&features, &map, seconds);
+    let side = MidiSide { path: PathBuf::from("/music/A tune made for the tests.mid"), midi, features };
+    let recording = Recording {
+        mono: Waveform { samples: vec![0.0; (seconds * 22_050.0) as usize], sample_rate: 22_050 },
+        stereo: Some(Stereo { left: vec![0.0; 100], right: vec![0.0; 100], sample_rate: 44_100 }),
+        tags: Tags::default(),
+        source_rate: 44_100,
+        channels: 2,
+        codec: "wav".into(),
+        warning: None,
+    };
+    let audio = AudioSide { path: PathBuf::from(name), recording, features: audio };
+    let knots = map.knots().len();
+    let alignment = Alignment {
+        map,
+        costs: vec![0.1; knots],
+        score: 0.54,
+        confidence: 0.92,
+        transpose: 0,
+        unreliable: vec![(0.0, 1.5)],
+        remarks: Vec::new(),
+    };
+    Pair { midi: LoadedMidi::new(side, None, None), recording: LoadedRecording::new(audio), alignment }
+}
+
+/// Brings a pair into a model in which its recording is candidate `id`, as jobs would.
+pub fn bring(model: &mut Model, id: u64, pair: Pair) {
+    let aligned = Aligned::new(pair.alignment, &pair.midi, &pair.recording);
+    model.receive(Arrival::Midi(Ok(pair.midi)), 0.0);
+    model.receive(Arrival::Recording(id, Ok(pair.recording)), 0.0);
+    model.receive(Arrival::Aligned(id, Ok(aligned)), 0.0);
+}
