@@ -102,7 +102,9 @@ impl StepCosts {
 
     /// Whether more than the penalty is at work.
     fn weighted(&self) -> bool {
-        [self.diagonal, self.vertical, self.horizontal, self.factor] != [1.0; 4]
+        [self.diagonal, self.vertical, self.horizontal, self.factor]
+            .iter()
+            .any(|value| value.to_bits() != 1.0_f32.to_bits())
     }
 
     fn check(&self) -> Result<()> {
