@@ -78,7 +78,12 @@ impl Alignment {
 }
 
 /// Aligns by our own method: a [rough](rough::rough) map at any tempo, then the attack of every chord.
-pub(crate) fn align(midi: MidiInput<'_>, audio: AudioInput<'_>, frame_s: f64, progress: &Progress) -> Result<Alignment> {
+pub(crate) fn align(
+    midi: MidiInput<'_>,
+    audio: AudioInput<'_>,
+    frame_s: f64,
+    progress: &Progress,
+) -> Result<Alignment> {
     let rough = rough::rough(midi.magnitudes, audio.magnitudes, frame_s, &progress.part(0.0, 0.6))?;
     let mut notes = midi.notes.to_vec();
     for note in notes.iter_mut().filter(|note| !note.is_drum()) {
@@ -89,6 +94,9 @@ pub(crate) fn align(midi: MidiInput<'_>, audio: AudioInput<'_>, frame_s: f64, pr
     let mut attacks =
         refine::refine(&chords, &interpolated(&rough.knots), audio.onsets, &first, &progress.part(0.6, 0.8))?;
     if let Some(knots) = increasing(&attacks) {
+        refine::refine(&chords, &interpolated(&rough.knots), audio.onsets, &first, &progress.part(0.6, 0.85))?;
+    if attacks.len() >= 2 {
+        let knots = increasing(&attacks);
         let second = refine::RefineParams::second_pass();
         attacks = refine::refine(&chords, &interpolated(&knots), audio.onsets, &second, &progress.part(0.8, 1.0))?;
     }

@@ -281,11 +281,8 @@ fn best_part(midi: ArrayView2<'_, f32>, audio: ArrayView2<'_, f32>, progress: &P
             let to_midi = |row: usize| ((row as f64 / ratio).round() as usize).min(midi.nrows());
             to_midi(range.start)..to_midi(range.end)
         };
-        let (inner, outer) = if stretched.nrows() <= audio.nrows() {
-            (stretched.view(), audio)
-        } else {
-            (audio, stretched.view())
-        };
+        let (inner, outer) =
+            if stretched.nrows() <= audio.nrows() { (stretched.view(), audio) } else { (audio, stretched.view()) };
         let (found, cost) = inside(inner, outer, progress)?;
         if cost < best.cost {
             best = if stretched.nrows() <= audio.nrows() {
