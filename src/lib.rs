@@ -3,6 +3,9 @@
 pub mod alignment;
 pub mod audio;
 pub mod error;
+
+pub mod evaluate;
+pub mod export;
 pub mod features;
 #[cfg(feature = "gui")]
 pub mod gui;

@@ -186,21 +186,32 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let whole = if transpose == 0 { untransposed } else { best.0 };
 
     let window = transposed(small_midi.view(), bins, 0);
-    let null_cost = whole_cost(transpose, true)?;
-    let mut part = Part { midi: 0..0, audio: 0..0, cost: f64::INFINITY };
+    let mut null_cost = whole_cost(transpose, true)?;
+    let mut part = None;
     if whole > SURELY_WHOLE * null_cost {
-        part = best_part(window, small_audio.view(), &survey)?;
-    }
-    let mut part_key = 0;
-    if transpose != 0 && part.cost.is_finite() {
-        let other = best_part(transposed(small_midi.view(), bins, transpose), small_audio.view(), &survey)?;
-        if other.cost < CLEARLY_CHEAPER * part.cost {
-            (part, part_key) = (other, transpose);
+        let survey_part = |semitones: i32, backwards: bool| {
+            let mut window = transposed(small_midi.view(), bins, semitones).to_owned();
+            if backwards {
+                window.invert_axis(ndarray::Axis(0));
+            }
+            best_part(window.view(), small_audio.view(), &survey)
+        };
+        let mut found = (survey_part(0, false)?, 0);
+        if transpose != 0 {
+            let other = survey_part(transpose, false)?;
+            if other.cost < CLEARLY_CHEAPER * found.0.cost {
+                found = (other, transpose);
+            }
+        }
+        // A part has more freedom than the whole: it is measured against the best part of the MIDI backwards.
+        let null = survey_part(found.1, true)?.cost;
+        if found.0.cost / null < PART_CHEAPER * whole / null_cost {
+            part = Some((found.0, found.1, null));
         }
     }
-    let is_part = part.cost < PART_CHEAPER * whole;
-    let (midi_rows, audio_rows) = if is_part {
-        transpose = part_key;
+    let is_part = part.is_some();
+    let (midi_rows, audio_rows) = if let Some((part, key, null)) = part {
+        (transpose, null_cost) = (key, null);
         let fine = |range: &std::ops::Range<usize>, rows: usize| {
             (range.start * pool_by).min(rows - 2)..(range.end * pool_by).clamp(2, rows)
         };
