@@ -3,12 +3,13 @@
 //! A tile is 512 × 512 cells of a level; level `k` pools 2^k × 2^k cells of the matrix by the largest. Tiles are made in
 //! a job, those in sight first, and a coarser level stands in until they are there. Frames only upload and draw.
 
+use super::theme;
 use crate::error::Result;
 use crate::features::Features;
 use crate::job::{Job, Progress};
 use crate::picture::{ColorMap, Contrast, Strip, matrix_image, max_pool, similarity, strip_image};
 use eframe::egui::{
-    Color32, ColorImage, Context, Painter, Rect, TextureFilter, TextureHandle, TextureOptions, TextureWrapMode, pos2,
+    ColorImage, Context, Painter, Rect, TextureFilter, TextureHandle, TextureOptions, TextureWrapMode, pos2,
 };
 use image::RgbaImage;
 use ndarray::Array2;
@@ -76,9 +77,9 @@ impl Matrix {
         p: &Progress,
     ) -> Result<Array2<f32>> {
         match self {
-            Self::Strip(strip) => Ok(max_pool(strip.values.view(), across, up, size.0, size.1)),
+            Self::Strip(strip) => Ok(max_pool(&strip.values.view(), across, up, size.0, size.1)),
             Self::Similarity { midi, audio } => {
-                similarity(midi.frames.view(), audio.values.view(), up, across, size.1, size.0, p)
+                similarity(&midi.frames.view(), &audio.values.view(), up, across, size.1, size.0, p)
             }
         }
     }
@@ -93,7 +94,7 @@ impl Matrix {
     /// The coarsest level: everything in one tile.
     fn top_level(&self) -> u32 {
         let (across, up) = self.size();
-        (0..).find(|&level| across.max(up) <= TILE << level).unwrap_or(0)
+        across.max(up).div_ceil(TILE).next_power_of_two().trailing_zeros()
     }
 }
 
@@ -175,7 +176,7 @@ impl Heatmap {
                         to_screen(columns.end as f64, rows.end as f64),
                     );
                     let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-                    painter.image(texture.id(), area, uv, Color32::WHITE);
+                    painter.image(texture.id(), area, uv, theme::LIGHT);
                 }
             }
         }

@@ -385,13 +385,12 @@ impl Model {
             self.receive(arrival, now);
         }
         self.start_what_is_missing();
-        match (self.sound.clock(), self.sound.sample_rate()) {
-            (Some(clock), Some(sample_rate)) => self.transport.follow(&clock, sample_rate, now),
-            _ => {
-                self.transport.follow_silently(now);
-                if self.resume && self.playable() {
-                    self.play(true, now);
-                }
+        if let (Some(clock), Some(sample_rate)) = (self.sound.clock(), self.sound.sample_rate()) {
+            self.transport.follow(&clock, sample_rate, now);
+        } else {
+            self.transport.follow_silently(now);
+            if self.resume && self.playable() {
+                self.play(true, now);
             }
         }
         let at = self.transport.position(now);

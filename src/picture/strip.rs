@@ -77,6 +77,7 @@ pub fn transposed(features: &Features, semitones: i32) -> Features {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
     use crate::midi::MidiTime;
