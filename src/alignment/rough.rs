@@ -12,7 +12,7 @@
 //! corridor around it on frames half as long. (Our choice; the multi-scale idea is Müller, Mattes and Kurth, "An
 //! efficient multiscale approach to audio synchronization", ISMIR 2006.)
 
-use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw};
+use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw_features};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use ndarray::{Array1, Array2, ArrayView2, s};
@@ -31,6 +31,8 @@ const SURVEY_POOL: usize = 4;
 const PART_RATIOS: std::ops::RangeInclusive<i32> = -7..=7;
 /// A transposition is applied when its path costs less than this share of the untransposed one.
 const CLEARLY_CHEAPER: f64 = 0.9;
+/// Below this share of the cost of a path that can't be right, *part* is not even tried.
+const SURELY_WHOLE: f64 = 0.6;
 /// *Part* is taken when its path costs less than this share of *whole*'s.
 const PART_CHEAPER: f64 = 0.85;
 
@@ -128,20 +130,7 @@ fn transposed(midi: ArrayView2<'_, f32>, bins: usize, semitones: i32) -> ArrayVi
 fn corner_path(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, corridor: &Corridor, p: &Progress) -> Result<Path> {
     let steps = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.5, ..StepCosts::default() };
     let params = DtwParams { start: Start::Corner, end: End::Corner, steps };
-    dtw(cosine(x, y), corridor, &params, p)
-}
-
-/// Cosine distances of row `i` of `x` to a range of rows of `y`.
-fn cosine<'a>(
-    x: ArrayView2<'a, f32>,
-    y: ArrayView2<'a, f32>,
-) -> impl FnMut(usize, std::ops::Range<usize>, &mut [f32]) + 'a {
-    move |i, columns, out| {
-        let row = x.row(i);
-        for (cost, j) in out.iter_mut().zip(columns) {
-            *cost = (1.0 - row.dot(&y.row(j))).max(0.0);
-        }
-    }
+    dtw_features(x, y, corridor, &params, p)
 }
 
 fn mean(costs: &[f32]) -> f64 {
@@ -192,9 +181,13 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let whole = if transpose == 0 { untransposed } else { best.0 };
 
     let window = transposed(small_midi.view(), bins, 0);
-    let mut part = best_part(window, small_audio.view(), &survey)?;
+    let null_cost = whole_cost(transpose, true)?;
+    let mut part = Part { midi: 0..0, audio: 0..0, cost: f64::INFINITY };
+    if whole > SURELY_WHOLE * null_cost {
+        part = best_part(window, small_audio.view(), &survey)?;
+    }
     let mut part_key = 0;
-    if transpose != 0 {
+    if transpose != 0 && part.cost.is_finite() {
         let other = best_part(transposed(small_midi.view(), bins, transpose), small_audio.view(), &survey)?;
         if other.cost < CLEARLY_CHEAPER * part.cost {
             (part, part_key) = (other, transpose);
@@ -210,8 +203,6 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     } else {
         (0..midi.nrows(), 0..audio.nrows())
     };
-    let null_cost = whole_cost(transpose, true)?;
-
     // The chosen hypothesis on full frames.
     let midi = transposed(midi, bins, transpose);
     let x = stretch(midi.slice(s![midi_rows.clone(), ..]), audio_rows.len());
@@ -305,20 +296,13 @@ fn inside(
     outer: ArrayView2<'_, f32>,
     progress: &Progress,
 ) -> Result<(std::ops::Range<usize>, f64)> {
-    // An infinite first column below the first row: the path starts in the first row, anywhere. One silent row in front
-    // of the first and one after the last would do the same; this needs no copy.
-    let mut distances = cosine(inner, outer);
-    let costs = |i: usize, columns: std::ops::Range<usize>, out: &mut [f32]| {
-        let first = columns.start;
-        distances(i, columns, out);
-        if i > 0 && first == 0 {
-            out[0] = f32::INFINITY;
-        }
-    };
+    // From row to row at least half a column: the path can't begin on the left edge or end on the right one.
+    let rows = inner.nrows();
+    let ranges = (0..rows).map(|i| i / 2..outer.nrows() - (rows - 1 - i) / 2).collect();
+    let corridor = Corridor::new(ranges, outer.nrows())?;
     let steps = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.5, ..StepCosts::default() };
-    let params = DtwParams { start: Start::Edges, end: End::Gully(1.0), steps };
-    let corridor = Corridor::full(inner.nrows(), outer.nrows());
-    let path = dtw(costs, &corridor, &params, progress)?;
+    let params = DtwParams { start: Start::Edges, end: End::Gully(0.5), steps };
+    let path = dtw_features(inner, outer, &corridor, &params, progress)?;
     let (first, last) = (path.cells[0].1, path.cells[path.cells.len() - 1].1);
     Ok((first..last + 1, mean(&path.costs)))
 }

@@ -110,7 +110,9 @@ fn gains(channels: &Channels, count: usize) -> Vec<[f32; 2]> {
             return mean;
         }
         if sum > 1.0 || count == 1 {
-            gains.iter_mut().for_each(|gain| gain[side] /= sum);
+            for gain in &mut gains {
+                gain[side] /= sum;
+            }
         }
     }
     gains

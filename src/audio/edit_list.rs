@@ -55,15 +55,15 @@ fn find_moov(source: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
 }
 
 fn edits(moov: &[u8]) -> Vec<Edit> {
-    let Some(movie_scale) = child(moov, b"mvhd").and_then(|mvhd| timescale(mvhd)) else { return Vec::new() };
+    let Some(movie_scale) = child(moov, *b"mvhd").and_then(timescale) else { return Vec::new() };
     boxes(moov).filter(|(kind, _)| kind == b"trak").filter_map(|(_, trak)| edit_of(trak, movie_scale)).collect()
 }
 
 fn edit_of(trak: &[u8], movie_scale: f64) -> Option<Edit> {
-    let tkhd = child(trak, b"tkhd")?;
+    let tkhd = child(trak, *b"tkhd")?;
     let track_id = be_u32(tkhd, if tkhd.first()? == &1 { 20 } else { 12 })?;
-    let media_scale = timescale(child(child(trak, b"mdia")?, b"mdhd")?)?;
-    let elst = child(child(trak, b"edts")?, b"elst")?;
+    let media_scale = timescale(child(child(trak, *b"mdia")?, *b"mdhd")?)?;
+    let elst = child(child(trak, *b"edts")?, *b"elst")?;
     let long = elst.first()? == &1;
     let entry_bytes = if long { 20 } else { 12 };
     let mut spans = elst.get(8..)?.chunks_exact(entry_bytes).take(be_u32(elst, 4)? as usize).filter_map(|entry| {
@@ -87,8 +87,8 @@ fn timescale(header: &[u8]) -> Option<f64> {
     (ticks > 0).then(|| f64::from(ticks))
 }
 
-fn child<'a>(parent: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
-    boxes(parent).find(|(kind, _)| kind == wanted).map(|(_, body)| body)
+fn child(parent: &[u8], wanted: [u8; 4]) -> Option<&[u8]> {
+    boxes(parent).find(|(kind, _)| *kind == wanted).map(|(_, body)| body)
 }
 
 /// The boxes that lie in `bytes` one after the other; ends at the first that doesn't fit.

@@ -1,7 +1,7 @@
 //! Generation 1's time base: one row a beat, at 240 beats a minute or more.
 //!
 //! Beats are halved until the tempo reaches 240 ([`double_until`]), the magnitudes between two beats are averaged, and
-//! only then come logarithm and norm ([`beat_synchronous`]; spec A). A beat is at most a quarter of a second then, and
+//! only then come logarithm and norm ([`beat_synchronous()`]; spec A). A beat is at most a quarter of a second then, and
 //! two performances of one piece have the same number of rows whatever their tempo, as long as the beats are right.
 
 use super::{Features, FrameTimes, log_normalize};

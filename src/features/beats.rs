@@ -79,7 +79,9 @@ fn mean_autocorrelation(strength: &[f32], window_frames: usize) -> Option<Vec<f6
     inverse.process(&mut spectrum, &mut autocorrelation).expect("buffers of the plan's size");
     let scale = 1.0 / (size as f64 * strength.len() as f64);
     autocorrelation.truncate(window_frames);
-    autocorrelation.iter_mut().for_each(|value| *value *= scale);
+    for value in &mut autocorrelation {
+        *value *= scale;
+    }
     sounding.then_some(autocorrelation)
 }
 
@@ -163,9 +165,9 @@ fn trim(score: &[f64], beats: Vec<usize>) -> Vec<usize> {
     let smooth = |i: usize| 0.5 * at(i + 1) + at(i + 2) + 0.5 * at(i + 3);
     let n = beats.len() + 2;
     let level = ((0..n).map(|i| smooth(i).powi(2)).sum::<f64>() / n as f64).sqrt();
-    let clear = |&value: &f64| value > 0.5 * level;
-    let first = score.iter().position(|v| clear(v)).unwrap_or(score.len());
-    let last = score.iter().rposition(|v| clear(v)).unwrap_or(0);
+    let clear = |value: &f64| *value > 0.5 * level;
+    let first = score.iter().position(clear).unwrap_or(score.len());
+    let last = score.iter().rposition(clear).unwrap_or(0);
     beats.into_iter().filter(|frame| (first..=last).contains(frame)).collect()
 }
 
@@ -237,7 +239,7 @@ mod tests {
     fn nothing_to_track_gives_nothing() {
         for strength in [vec![], vec![1.0], vec![0.0; 500], vec![0.7; 500], vec![f32::NAN; 500]] {
             assert!(track(&strength, FRAME_S, Some(120.0)).is_empty());
-            assert!(track(&strength, FRAME_S, None).is_empty() || strength[0] == 0.7);
+            assert!(track(&strength, FRAME_S, None).is_empty());
         }
         assert_eq!(tempo(&[], FRAME_S), None);
         assert_eq!(tempo(&[0.0; 500], FRAME_S), None);

@@ -71,7 +71,11 @@ pub fn constant_q(wave: &Waveform, params: &CqtParams, progress: &Progress) -> R
             progress.step(done.fetch_add(rows, Ordering::Relaxed) + rows, frames)
         },
     )?;
-    Ok(Array2::from_shape_vec((frames, params.bins), magnitudes).expect("frames × bins values were made"))
+    Ok(matrix(frames, params.bins, magnitudes))
+}
+
+fn matrix(frames: usize, bins: usize, values: Vec<f32>) -> Array2<f32> {
+    Array2::from_shape_vec((frames, bins), values).expect("frames × bins values were made")
 }
 
 /// Everything that depends on the parameters only.
@@ -263,7 +267,7 @@ impl FilterBank {
 fn half_band(top: f64) -> Vec<f32> {
     let beta = 0.1102 * (ALIAS_DB - 8.7);
     let length = (ALIAS_DB - 7.95) / (2.285 * 2.0 * PI * (0.5 - 2.0 * top));
-    let count = ((length / 2.0 + 1.0) / 2.0).ceil() as usize;
+    let count = (length / 4.0 + 0.5).ceil() as usize;
     let reach = (2 * count) as f64;
     // Modified Bessel function of the first kind, order 0, by its power series.
     let bessel = |x: f64| {
@@ -328,7 +332,7 @@ mod tests {
                 let note = [45.0, 52.0, 60.0, 64.0, 71.0, 76.0][(seconds * 4.0) as usize % 6];
                 let frequency = 440.0 * 2.0_f64.powf((note - 69.0) / 12.0);
                 let tone: f64 = (1..20)
-                    .map(|h| f64::from(h))
+                    .map(f64::from)
                     .take_while(|h| h * frequency < f64::from(sample_rate) / 2.0)
                     .map(|h| (2.0 * PI * frequency * h * seconds).sin() / h)
                     .sum();
@@ -351,7 +355,7 @@ mod tests {
         for (rate, hop_samples) in [(22_050, 1024), (22_050, 512), (11_025, 512), (11_025, 256)] {
             let samples = music(rate as usize, rate);
             let params = CqtParams { hop_samples, ..CqtParams::default() };
-            assert_close(&transform(&samples, rate, &params), &transform_slowly(&samples, rate, &params), 1e-3);
+            assert_close(&transform(&samples, rate, &params), &transform_slowly(&samples, rate, &params), 8e-4);
         }
     }
 
@@ -360,7 +364,7 @@ mod tests {
         for hop_samples in [441, 735, 1000, 1] {
             let samples = music(if hop_samples == 1 { 600 } else { 9000 }, 22_050);
             let params = CqtParams { hop_samples, ..CqtParams::default() };
-            assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 2e-3);
+            assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 1.5e-3);
         }
     }
 
@@ -371,7 +375,7 @@ mod tests {
             [(24, 84, 12), (60, 7, 12), (36, 144, 36), (40, 100, 24), (100, 20, 12)]
         {
             let params = CqtParams { hop_samples: 512, first_note, bins, bins_per_octave };
-            assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 1e-3);
+            assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 8e-4);
         }
     }
 
@@ -413,7 +417,7 @@ mod tests {
         assert!(transform(&[0.5], 22_050, &params).iter().all(|&m| m > 0.0));
         let far_hop = CqtParams { hop_samples: 1 << 30, ..params };
         assert_eq!(transform(&[0.5; 100], 22_050, &far_hop).dim(), (1, 48));
-        assert!(transform(&[0.0; 5000], 22_050, &params).iter().all(|&m| m == 0.0));
+        assert!(transform(&[0.0; 3000], 22_050, &params).iter().all(|&m| m == 0.0));
     }
 
     #[test]

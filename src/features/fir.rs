@@ -4,7 +4,9 @@
 //! compiled twice: for the baseline of the target, and on x86-64 for AVX2 with fused multiply-add, taken when the
 //! machine has them. Both give the same values but for the rounding of the fused step.
 
-/// Bins of one [`FilterBank`].
+#![expect(clippy::inline_always, reason = "a loop is compiled for the features of the function that it is part of")]
+
+/// Bins of one filter bank.
 pub(super) const BANK_BINS: usize = 12;
 /// Values of one tap: the real parts of all bins, then the imaginary parts.
 const LANES: usize = 2 * BANK_BINS;

@@ -4,10 +4,10 @@
 //! |---|---|
 //! | How loud is each semitone at each moment? | [`constant_q`] |
 //! | What do aligners and networks see of it? | [`log_normalize`], both at once [`features`] |
-//! | Where does something begin? | [`onset_strength`] of a transform, [`mel_onset_strength`] of a waveform |
+//! | Where does something begin? | [`onset_strength()`] of a transform, [`mel_onset_strength`] of a waveform |
 //! | Where are the beats? | [`beats::track`], at the tempo told or at [`beats::tempo`] |
-//! | One row a beat, for generation 1? | [`double_until`] for the beats, [`beat_synchronous`] for the rows |
-//! | A MIDI file without a synthesiser? | [`piano_roll`] |
+//! | One row a beat, for generation 1? | [`double_until`] for the beats, [`beat_synchronous()`] for the rows |
+//! | A MIDI file without a synthesiser? | [`piano_roll()`] |
 //!
 //! Constants are those of spec A, the systems of Raffel 2015 and 2016; the two generations differ in time base only:
 //!

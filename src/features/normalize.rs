@@ -19,35 +19,19 @@ const QUIETEST: f32 = 1e-10;
 /// loudest of all, has no direction and stays 0. Magnitudes that are not numbers count as silence.
 pub fn log_normalize(magnitudes: &Array2<f32>) -> Array2<f32> {
     let loudest = magnitudes.iter().copied().filter(|m| m.is_finite()).fold(QUIETEST, f32::max);
-    let reference = 10.0 * log10(loudest);
-    // In standard layout, so that rows are slices whatever the caller's layout was.
-    let mut rows = Array2::zeros(magnitudes.dim());
-    for (mut row, magnitudes) in rows.axis_iter_mut(Axis(0)).zip(magnitudes.axis_iter(Axis(0))) {
-        let row = row.as_slice_mut().expect("a new matrix is in standard layout");
-        match magnitudes.as_slice() {
-            Some(magnitudes) => log_row(magnitudes, loudest, reference, row),
-            None => log_row(&magnitudes.to_vec(), loudest, reference, row),
-        }
-    }
-    // All silent: every value is 0 below the loudest, itself silence. The floor is then the only sensible level.
-    if loudest <= QUIETEST {
-        rows.fill(FLOOR);
-    }
+    // All silent: every value would be 0 below the loudest, itself silence. The floor is the only sensible level.
+    let reference = if loudest > QUIETEST { 10.0 * log10(loudest) } else { f32::INFINITY };
+    // Rows are contiguous whatever the caller's layout was.
+    let mut rows = magnitudes.as_standard_layout().into_owned();
+    // `max` answers the other operand for what is not a number; `min` keeps infinities out.
+    rows.mapv_inplace(|m| (10.0 * log10(m.max(QUIETEST).min(loudest)) - reference).clamp(FLOOR, 0.0));
     for mut row in rows.axis_iter_mut(Axis(0)) {
-        let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+        let norm = row.dot(&row).sqrt();
         if norm > 0.0 {
-            row.mapv_inplace(|v| v / norm);
+            row /= norm;
         }
     }
     rows
-}
-
-fn log_row(magnitudes: &[f32], loudest: f32, reference: f32, row: &mut [f32]) {
-    for (value, &magnitude) in row.iter_mut().zip(magnitudes) {
-        // `max` answers the other operand for what is not a number.
-        let magnitude = magnitude.max(QUIETEST).min(loudest);
-        *value = (10.0 * log10(magnitude) - reference).clamp(FLOOR, 0.0);
-    }
 }
 
 /// Decimal logarithm of a normal positive number, to 4e-7 of its value or of 1: the library's costs several times as

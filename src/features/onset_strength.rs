@@ -2,7 +2,7 @@
 //!
 //! The rise of every band from frame to frame, falls counted as 0, and of those the median over the bands, as
 //! librosa's `onset_strength(aggregate=np.median)` computes it. Two spectra: the constant-Q transform, which
-//! generation 1 uses ([`onset_strength`]; spec A), and librosa's own default for beat tracking, 128 mel bands in
+//! generation 1 uses ([`onset_strength()`]; spec A), and librosa's own default for beat tracking, 128 mel bands in
 //! decibels ([`mel_onset_strength`]), which hears drums above the top of the transform and is the better of the two
 //! when there is no MIDI to tell the tempo.
 

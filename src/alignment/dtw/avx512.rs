@@ -11,10 +11,10 @@
 use super::strip::{Block, LANES, Lanes, Ring, Wave};
 use super::wavefront::{Ahead, REACH};
 use std::arch::x86_64::{
-    __m512, _CMP_LT_OQ, _mm_cvtss_f32, _mm_permute_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm512_add_ps,
-    _mm512_alignr_epi32, _mm512_broadcast_f32x8, _mm512_castps_si512, _mm512_castps512_ps256, _mm512_castsi512_ps,
-    _mm512_cmp_ps_mask, _mm512_extractf32x4_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps, _mm512_load_ps,
-    _mm512_loadu_ps, _mm512_mask_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_set1_ps,
+    __m512, _CMP_LT_OQ, _MM_HINT_T0, _mm_cvtss_f32, _mm_permute_ps, _mm_prefetch, _mm256_loadu_ps, _mm256_storeu_ps,
+    _mm512_add_ps, _mm512_alignr_epi32, _mm512_broadcast_f32x8, _mm512_castps_si512, _mm512_castps512_ps256,
+    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_extractf32x4_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps,
+    _mm512_load_ps, _mm512_loadu_ps, _mm512_mask_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_set1_ps,
     _mm512_setzero_ps, _mm512_store_ps, _mm512_sub_ps,
 };
 use std::ops::Range;
@@ -99,11 +99,17 @@ unsafe fn woven<const WEIGHTED: bool>(wave: &mut Wave, ring: &mut Ring, block: &
     unsafe {
         let (steps, mut front) = (Steps::new(block), Front::load(wave));
         let from = block.number * LANES % Ring::STEPS;
-        let share = ahead.dimensions / 8;
+        let dimensions = ahead.dimensions;
+        let share = dimensions / 8;
         for first in (0..LANES).step_by(8) {
             let mut products = Products::new();
             for k in 0..8 {
                 products.add(ahead, k * share..(k + 1) * share, first);
+                // The features of the block after next, on their way from the outer caches.
+                let columns = ahead.columns.as_ptr().wrapping_add((dimensions + (first + k) * share / 4) * REACH);
+                for line in 0..share * REACH / 64 {
+                    _mm_prefetch::<_MM_HINT_T0>(columns.wrapping_add(16 * line).cast());
+                }
                 let costs = ring.0.as_ptr().add(from + first + k);
                 front.step::<false, WEIGHTED>(first + k, costs.cast(), block, &steps);
             }

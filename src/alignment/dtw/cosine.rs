@@ -4,7 +4,7 @@ use super::Corridor;
 use super::strip::{LANES, LocalCosts, Ring};
 use super::wavefront::{self, Ahead, REACH};
 use crate::alignment::distance;
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis, s};
 use std::ops::Range;
 
 /// Two feature matrices, packed.
@@ -22,22 +22,22 @@ impl<'a> Cosine<'a> {
         // A multiple of 8, because the wavefront computes an eighth of a product at each step.
         let dimensions = x.ncols().next_multiple_of(8);
         let mut strips = vec![0.0; x.nrows().div_ceil(LANES) * dimensions * LANES];
-        for (i, row) in x.rows().into_iter().enumerate() {
-            let strip = &mut strips[i / LANES * dimensions * LANES..];
-            for (d, &value) in row.iter().enumerate() {
-                strip[d * LANES + i % LANES] = value;
+        for (strip, rows) in strips.chunks_exact_mut(dimensions * LANES).zip(x.axis_chunks_iter(Axis(0), LANES)) {
+            for (places, values) in strip.chunks_exact_mut(LANES).zip(rows.columns()) {
+                places.iter_mut().zip(values).for_each(|(place, &value)| *place = value);
             }
         }
         // One block more than there are columns: the slant reaches beyond the last.
-        let mut blocks = vec![0.0; (y.nrows().div_ceil(LANES) + 1) * dimensions * REACH];
-        for (j, row) in y.rows().into_iter().enumerate() {
-            let (number, at) = (j / LANES, j % LANES);
-            for (d, &value) in row.iter().enumerate() {
-                blocks[(number * dimensions + d) * REACH + LANES - 1 - at] = value;
-                // The last columns of a block are the reach of the next.
-                if at >= 2 * LANES - REACH {
-                    blocks[((number + 1) * dimensions + d) * REACH + 2 * LANES - 1 - at] = value;
-                }
+        let count = y.nrows().div_ceil(LANES) + 1;
+        let mut blocks = vec![0.0; count * dimensions * REACH];
+        for (number, block) in blocks.chunks_exact_mut(dimensions * REACH).enumerate() {
+            let (from, to) = ((number * LANES + LANES).saturating_sub(REACH), (number + 1) * LANES);
+            let (from, to, before) = (from, to.min(y.nrows()), to - to.min(y.nrows()));
+            for (places, values) in block.chunks_exact_mut(REACH).zip(y.slice(s![from.min(to)..to, ..]).columns()) {
+                places[before.min(REACH)..]
+                    .iter_mut()
+                    .zip(values.iter().rev())
+                    .for_each(|(place, &value)| *place = value);
             }
         }
         Self { x, y, strips, blocks, dimensions }
@@ -70,13 +70,18 @@ impl LocalCosts for Cosine<'_> {
         if corridor.row(last).start + 7 <= from && corridor.row(top).end >= to {
             return;
         }
+        // Of each lane, the steps at which its column is inside. Lanes past the last row don't count.
+        let (mut enter, mut leave) = ([0_u32; LANES], [u32::MAX; LANES]);
         for (lane, row) in (top..=last).enumerate() {
             let inside = corridor.row(row);
-            // Counted from seven columns before the block, which may lie outside the matrix.
-            for shifted in (from..to).map(|s| s + 7 - lane % 8) {
-                let column = shifted.wrapping_sub(7);
-                if !inside.contains(&column) {
-                    ring.0[(shifted + lane - 7) % Ring::STEPS].0[lane] = f32::INFINITY;
+            (enter[lane], leave[lane]) = ((inside.start + lane % 8) as u32, (inside.end + lane % 8) as u32);
+        }
+        for step in from..to {
+            for (eight, (enter, leave)) in enter.chunks_exact(8).zip(leave.chunks_exact(8)).enumerate() {
+                let costs = &mut ring.0[(step + 8 * eight) % Ring::STEPS].0[8 * eight..8 * eight + 8];
+                for ((cost, &enter), &leave) in costs.iter_mut().zip(enter).zip(leave) {
+                    let inside = (enter <= step as u32) & (leave > step as u32);
+                    *cost = if inside { *cost } else { f32::INFINITY };
                 }
             }
         }

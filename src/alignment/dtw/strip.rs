@@ -17,6 +17,9 @@ use std::ops::Range;
 /// Rows of a strip, and steps of a block. 32 moves of 2 bits make one word.
 pub(super) const LANES: usize = 32;
 
+/// Bases are multiples of this many times the largest usual local cost. Larger: fewer changes of base, coarser rounding.
+const BASE_UNIT: f64 = 64.0;
+
 /// One value a lane, on a cache line's boundary.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(align(64))]
@@ -40,11 +43,6 @@ impl Ring {
     /// The costs of all lanes at `step`.
     pub(super) fn step(&self, step: usize) -> &[f32; LANES] {
         &self.0[step % Self::STEPS].0
-    }
-
-    /// Sets the cost of cell (lane, column).
-    pub(super) fn set(&mut self, lane: usize, column: usize, cost: f32) {
-        self.0[(column + lane) % Self::STEPS].0[lane] = cost;
     }
 
     /// Makes one block of steps infinite.
@@ -72,28 +70,45 @@ pub(super) trait LocalCosts {
 /// Costs from a closure that fills a piece of a row.
 pub(super) struct RowCosts<F> {
     local: F,
+    /// [`PIECE`](Self::PIECE) columns of each row of the strip, from the multiple of it that was asked for last.
+    pieces: Vec<f32>,
+    place: (usize, usize),
 }
 
 impl<F: FnMut(usize, Range<usize>, &mut [f32])> RowCosts<F> {
+    /// Columns that the closure is asked for at once: enough to pay for the call, few enough to stay in the cache.
+    const PIECE: usize = 8 * LANES;
+
     pub(super) fn new(local: F) -> Self {
-        Self { local }
+        Self { local, pieces: vec![f32::INFINITY; LANES * Self::PIECE], place: (usize::MAX, usize::MAX) }
+    }
+
+    fn ask(&mut self, corridor: &Corridor, top: usize, from: usize) {
+        let to = from + Self::PIECE;
+        self.pieces.fill(f32::INFINITY);
+        for (row, piece) in (top..corridor.rows()).zip(self.pieces.chunks_exact_mut(Self::PIECE)) {
+            let inside = corridor.row(row);
+            let inside = inside.start.clamp(from, to)..inside.end.clamp(from, to);
+            if !inside.is_empty() {
+                let piece = &mut piece[inside.start - from..inside.end - from];
+                (self.local)(row, inside, piece);
+                legalise(piece);
+            }
+        }
+        self.place = (top, from);
     }
 }
 
 impl<F: FnMut(usize, Range<usize>, &mut [f32])> LocalCosts for RowCosts<F> {
     fn tile(&mut self, corridor: &Corridor, top: usize, block: usize, ring: &mut Ring) {
-        let columns = block * LANES..(block + 1) * LANES;
-        let mut piece = [f32::INFINITY; LANES];
-        for r in 0..LANES.min(corridor.rows() - top) {
-            let row = corridor.row(top + r);
-            let inside = row.start.clamp(columns.start, columns.end)..row.end.clamp(columns.start, columns.end);
-            piece.fill(f32::INFINITY);
-            if !inside.is_empty() {
-                let piece = &mut piece[inside.start - columns.start..inside.end - columns.start];
-                (self.local)(top + r, inside, piece);
-            }
-            for (j, cost) in columns.clone().zip(piece) {
-                ring.set(r, j, legal(cost));
+        let column = block * LANES;
+        let from = column - column % Self::PIECE;
+        if self.place != (top, from) {
+            self.ask(corridor, top, from);
+        }
+        for (lane, piece) in self.pieces.chunks_exact(Self::PIECE).enumerate() {
+            for (k, &cost) in piece[column - from..column - from + LANES].iter().enumerate() {
+                ring.0[(column + k + lane) % Ring::STEPS].0[lane] = cost;
             }
         }
     }
@@ -106,15 +121,15 @@ impl<F: FnMut(usize, Range<usize>, &mut [f32])> LocalCosts for RowCosts<F> {
 
     fn row(&mut self, row: usize, columns: Range<usize>, out: &mut [f32]) {
         (self.local)(row, columns, out);
-        for cost in out {
-            *cost = legal(*cost);
-        }
+        legalise(out);
     }
 }
 
-/// A cost from outside, made fit for the recurrence: NaN forbids the cell, a negative cost would make the edges leak.
-fn legal(cost: f32) -> f32 {
-    if cost.is_nan() { f32::INFINITY } else { cost.max(0.0) }
+/// Makes costs from outside fit for the recurrence: NaN forbids a cell, a negative cost would make the edges leak.
+fn legalise(costs: &mut [f32]) {
+    for cost in costs {
+        *cost = if cost.is_nan() { f32::INFINITY } else { cost.max(0.0) };
+    }
 }
 
 /// What the sweep leaves: costs on the two last edges, and the moves.
@@ -269,7 +284,8 @@ pub(super) fn fill(
             // Paths that begin in this block begin at cost 0, not at the base.
             let next = if split_off && top > 0 && block > 0 {
                 let reached = bases[block] + least(&above[over.clone()]);
-                let best = reached.min(base + least(&wave.left.0)).min(base + least(&wave.up.0)).floor();
+                let best = reached.min(base + least(&wave.left.0)).min(base + least(&wave.up.0));
+                let best = (best / BASE_UNIT).floor() * BASE_UNIT;
                 if best.is_finite() { best } else { base }
             } else {
                 0.0
@@ -345,6 +361,9 @@ fn least(values: &[f32]) -> f64 {
 }
 
 fn shift(values: &mut [f32], by: f64) {
+    if by.abs() < f64::EPSILON {
+        return;
+    }
     for value in values {
         *value += by as f32;
     }
