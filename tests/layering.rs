@@ -17,10 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("picture", &["job", "audio", "midi", "features", "alignment", "pair"]),
     ("playback", &["job", "audio", "midi", "synth", "alignment"]),
     ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "pair"]),
-    (
-        "gui",
-        &["job", "audio", "midi", "synth", "features", "alignment", "pair", "picture", "playback", "demo"],
-    ),
+    ("gui", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "picture", "playback", "demo"]),
 ];
 
 /// Every source file, with its path relative to `src/` and its text without comments and test modules.

@@ -199,8 +199,11 @@ pub(crate) fn refine(
             let from_hi = (centre + reach).clamp(0, states as isize - 1) as usize;
             // Jumps of any size forward cost the same: a fermata, a trill held.
             let latest = (state as isize + (first[k] - first[k - 1])).min(states as isize - 1);
-            let (mut best, mut best_from) =
-                if latest >= 0 { (lowest[latest as usize].0 + params.jump, lowest[latest as usize].1) } else { (f32::INFINITY, from_lo) };
+            let (mut best, mut best_from) = if latest >= 0 {
+                (lowest[latest as usize].0 + params.jump, lowest[latest as usize].1)
+            } else {
+                (f32::INFINITY, from_lo)
+            };
             for (from, c) in cost.iter().enumerate().take(from_hi + 1).skip(from_lo) {
                 let error = (state as f32 - from as f32 + shift) / deviation;
                 let total = c + 0.5 * error * error;

@@ -121,8 +121,9 @@ fn band_weights(rate: f64) -> Vec<(usize, Vec<f32>)> {
             let half_hz = (centre_hz * (2f64.powf(1.0 / 12.0) - 1.0)).max(1.5 * bin_hz);
             let first = (((centre_hz - half_hz) / bin_hz).ceil().max(0.0) as usize).min(last);
             let end = (((centre_hz + half_hz) / bin_hz).floor() as usize).clamp(first, last);
-            let weights =
-                (first..=end).map(|k| (1.0 - (k as f64 * bin_hz - centre_hz).abs() / half_hz).max(0.0) as f32).collect();
+            let weights = (first..=end)
+                .map(|k| (1.0 - (k as f64 * bin_hz - centre_hz).abs() / half_hz).max(0.0) as f32)
+                .collect();
             (first, weights)
         })
         .collect()

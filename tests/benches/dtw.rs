@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --no-default-features --bench dtw`. The peer is numba on a distance matrix that is given.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 use antiphon::alignment::dtw::{Corridor, DtwParams, dtw, dtw_features};
 use antiphon::job::Progress;
 use ndarray::Array2;

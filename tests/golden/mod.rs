@@ -1,7 +1,8 @@
-//! Against librosa: what the recipe in `tests/data/golden/HOW.md` wrote.
+//! Against librosa and numba: what the recipes in `tests/data/golden/HOW.md` wrote.
 
 mod beats;
 mod cqt;
+mod dtw;
 
 use antiphon::audio::Waveform;
 use std::path::PathBuf;

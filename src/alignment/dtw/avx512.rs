@@ -7,6 +7,7 @@
     unsafe_code,
     reason = "AVX-512 kernels, reached only where the processor has it; each equals its plain version"
 )]
+#![expect(clippy::inline_always, reason = "the pieces must become part of the three functions that have the features")]
 
 use super::strip::{Block, LANES, Lanes, Ring, Wave};
 use super::wavefront::{Ahead, REACH};

@@ -69,7 +69,7 @@ impl Corridor {
         if rows == 0 || columns == 0 {
             return Self::full(rows, columns);
         }
-        let mut narrow = vec![usize::MAX..0; rows];
+        let mut narrow = vec![Range { start: usize::MAX, end: 0 }; rows];
         for &(p, q) in path {
             let from = (p * rows_per_cell).min(rows);
             for range in &mut narrow[from..(from + rows_per_cell).min(rows)] {
@@ -152,9 +152,12 @@ mod tests {
 
     #[test]
     fn broken_corridors_are_refused_with_the_row() {
-        for (ranges, row) in
-            [(vec![0..2, 3..4], "row 1"), (vec![1..2, 0..2], "row 1"), (vec![0..0], "row 0"), (vec![0..9], "row 0")]
-        {
+        for (ranges, row) in [
+            (vec![0..2, 3..4], "row 1"),
+            (vec![1..2, 0..2], "row 1"),
+            (vec![0..0, 0..1], "row 0"),
+            (vec![0..9, 0..9], "row 0"),
+        ] {
             let message = Corridor::new(ranges, 5).expect_err("illegal").to_string();
             assert!(message.contains(row), "{message}");
         }

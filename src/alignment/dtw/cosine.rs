@@ -80,8 +80,8 @@ impl LocalCosts for Cosine<'_> {
             for (eight, (enter, leave)) in enter.chunks_exact(8).zip(leave.chunks_exact(8)).enumerate() {
                 let costs = &mut ring.0[(step + 8 * eight) % Ring::STEPS].0[8 * eight..8 * eight + 8];
                 for ((cost, &enter), &leave) in costs.iter_mut().zip(enter).zip(leave) {
-                    let inside = (enter <= step as u32) & (leave > step as u32);
-                    *cost = if inside { *cost } else { f32::INFINITY };
+                    let entered = if enter <= step as u32 { *cost } else { f32::INFINITY };
+                    *cost = if leave > step as u32 { entered } else { f32::INFINITY };
                 }
             }
         }

@@ -31,13 +31,16 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod coarse;
 mod corridor;
 mod cosine;
 mod strip;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod wavefront;
 
+pub(in crate::alignment) use coarse::pooling_factor;
+pub use coarse::{dtw_coarse_to_fine, pool};
 pub use corridor::Corridor;
 
 use crate::alignment::distance;
@@ -99,7 +102,9 @@ impl StepCosts {
 
     /// Whether more than the penalty is at work.
     fn weighted(&self) -> bool {
-        [self.diagonal, self.vertical, self.horizontal, self.factor] != [1.0; 4]
+        [self.diagonal, self.vertical, self.horizontal, self.factor]
+            .iter()
+            .any(|value| value.to_bits() != 1.0_f32.to_bits())
     }
 
     fn check(&self) -> Result<()> {

@@ -36,7 +36,7 @@ impl Ring {
     /// Steps that are kept: the block that is swept, the next, whose costs are being filled in, and what these reach ahead.
     pub(super) const STEPS: usize = 4 * LANES;
 
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Box::new([Lanes::INFINITE; Self::STEPS]))
     }
 

@@ -105,3 +105,117 @@ fn fill_plainly(ring: &mut Ring, ahead: &Ahead<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::StepCosts;
+    use super::super::strip::Seeds;
+    use super::super::tests::features;
+    use super::*;
+
+    /// A ring of costs, a wavefront and a row above it, with some infinite values.
+    struct Case {
+        ring: Ring,
+        wave: Wave,
+        above: Vec<f32>,
+        moves: Vec<u64>,
+        trail: Box<[Lanes; LANES]>,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let values = features(6 * LANES, LANES, 11);
+            let lanes = |row: usize| {
+                let mut lanes = Lanes([0.0; LANES]);
+                for (r, lane) in lanes.0.iter_mut().enumerate() {
+                    let value = values[(row, r)].abs();
+                    *lane = if value == 0.0 { f32::INFINITY } else { value };
+                }
+                lanes
+            };
+            let mut ring = Ring::new();
+            (0..Ring::STEPS).for_each(|step| ring.0[step] = lanes(step));
+            let wave = Wave { left: lanes(Ring::STEPS), up: lanes(Ring::STEPS + 1) };
+            let above = (0..4).flat_map(|k| lanes(Ring::STEPS + 2 + k).0).collect();
+            Self { ring, wave, above, moves: vec![0; LANES], trail: Box::new([Lanes::INFINITE; LANES]) }
+        }
+
+        fn run(mut self, edge: Option<(usize, Seeds)>, steps: &StepCosts, sweep: Sweep) -> Self {
+            let (out_lane, seeds) = edge.unwrap_or((LANES - 1, Seeds::None));
+            let mut block = Block {
+                number: 1,
+                out_lane,
+                edge: edge.is_some(),
+                seeds,
+                steps,
+                above: &mut self.above,
+                moves: &mut self.moves,
+                trail: &mut self.trail,
+            };
+            sweep(&mut self.wave, &mut self.ring, &mut block);
+            self
+        }
+    }
+
+    type Sweep = fn(&mut Wave, &mut Ring, &mut Block<'_>);
+
+    fn step_costs() -> [StepCosts; 3] {
+        let weighted = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.3, penalty: 0.1, factor: 1.0 };
+        [StepCosts::penalty(0.0), StepCosts::penalty(0.07), weighted]
+    }
+
+    #[test]
+    fn the_fast_sweep_is_the_plain_one_to_the_bit() {
+        let edges = [
+            None,
+            Some((LANES - 1, Seeds::Corner)),
+            Some((4, Seeds::Edges { row: true, column: false })),
+            Some((LANES - 1, Seeds::Edges { row: false, column: true })),
+            Some((0, Seeds::None)),
+        ];
+        for steps in step_costs() {
+            for edge in edges {
+                let fast = Case::new().run(edge, &steps, sweep);
+                let plain = Case::new().run(edge, &steps, |wave, ring, block| sweep_plainly(wave, ring, block));
+                assert_eq!(fast.wave, plain.wave, "{edge:?}");
+                assert_eq!(fast.moves, plain.moves, "{edge:?}");
+                assert_eq!(fast.above, plain.above, "{edge:?}");
+                if edge.is_some() {
+                    assert_eq!(fast.trail, plain.trail, "{edge:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_fast_distances_are_the_plain_ones_woven_in_or_not() {
+        let dimensions = 24;
+        let rows: Vec<f32> = features(dimensions, LANES, 1).iter().map(|value| -value).collect();
+        let columns: Vec<f32> = features(dimensions, REACH, 2).iter().map(|value| -value).collect();
+        let ahead = Ahead { rows: &rows, columns: &columns, dimensions, block: 2 };
+        let (mut plain, mut fast) = (Case::new().ring, Case::new().ring);
+        fill_plainly(&mut plain, &ahead);
+        fill(&mut fast, &ahead);
+        let mut woven = Case::new();
+        let mut block = Block {
+            number: 1,
+            out_lane: LANES - 1,
+            edge: false,
+            seeds: Seeds::None,
+            steps: &StepCosts::penalty(0.07),
+            above: &mut woven.above,
+            moves: &mut woven.moves,
+            trail: &mut woven.trail,
+        };
+        sweep_and_fill(&mut woven.wave, &mut woven.ring, &mut block, &ahead);
+        for step in 0..Ring::STEPS {
+            for ((plain, fast), woven) in plain.step(step).iter().zip(fast.step(step)).zip(woven.ring.step(step)) {
+                // Infinite where nothing was written, and equal then.
+                let near = |value: f32| plain.to_bits() == value.to_bits() || (plain - value).abs() < 1e-5;
+                assert!(near(*fast) && near(*woven), "{plain}, {fast}, {woven}");
+            }
+        }
+        let alone = Case::new().run(None, &StepCosts::penalty(0.07), sweep);
+        assert_eq!((woven.wave, woven.moves, woven.above), (alone.wave, alone.moves, alone.above));
+    }
+}
