@@ -56,7 +56,7 @@ impl AuditPanel {
                 pos2(inner.left(), title.bottom()),
                 pos2(inner.right(), (top + each - theme::GAP).max(title.bottom() + 8.0)),
             );
-            self.title(ui, title, side, model, &palette);
+            Self::title(ui, title, side, model, &palette);
             hover = self.strip(ui, rect, side, model, &palette, out).or(hover);
         }
         read_out(ui, readout, model, &palette);
@@ -68,7 +68,7 @@ impl AuditPanel {
         [&self.recording, &self.midi].into_iter().flatten().all(Heatmap::complete)
     }
 
-    fn title(&self, ui: &mut Ui, rect: Rect, side: Side, model: &Model, palette: &Palette) {
+    fn title(ui: &mut Ui, rect: Rect, side: Side, model: &Model, palette: &Palette) {
         let (kind, name, colour) = match side {
             Side::Recording => ("Recording", model.recording_name(), palette.recording),
             Side::Midi => ("MIDI", model.midi_name(), palette.midi),

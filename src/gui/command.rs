@@ -4,7 +4,9 @@
 //! [`Model`](super::Model).
 
 use super::model::Model;
+use super::settings::Theme;
 use crate::picture::ColorMap;
+use crate::playback::mixer::Listen;
 use eframe::egui::{Context, Event, Key, Modifiers};
 use std::path::PathBuf;
 
@@ -193,6 +195,21 @@ impl Command {
     /// Its line in the [`TABLE`], when it has one.
     pub fn entry(&self) -> Option<&'static Entry> {
         TABLE.iter().find(|entry| entry.command == *self)
+    }
+
+    /// Whether what it sets is set already: its line in the menu is marked then.
+    pub fn is_on(&self, model: &Model) -> bool {
+        let settings = model.settings();
+        match self {
+            Self::ThemeSystem => settings.theme == Theme::System,
+            Self::ThemeDark => settings.theme == Theme::Dark,
+            Self::ThemeLight => settings.theme == Theme::Light,
+            Self::HearMidi => settings.mix.listen == Listen::Midi,
+            Self::HearRecording => settings.mix.listen == Listen::Recording,
+            Self::HearBoth => settings.mix.listen == Listen::Both,
+            Self::Split => settings.mix.split,
+            other => other.color_map() == Some(settings.color_map),
+        }
     }
 
     /// The colours that it sets.

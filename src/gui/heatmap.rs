@@ -3,12 +3,14 @@
 //! A tile is 512 × 512 cells of a level; level `k` pools 2^k × 2^k cells of the matrix by the largest. Tiles are made in
 //! a job, those in sight first, and a coarser level stands in until they are there. Frames only upload and draw.
 
+use super::model::LoadedRecording;
+use super::theme;
 use crate::error::Result;
 use crate::features::Features;
 use crate::job::{Job, Progress};
 use crate::picture::{ColorMap, Contrast, Strip, matrix_image, max_pool, similarity, strip_image};
 use eframe::egui::{
-    Color32, ColorImage, Context, Painter, Rect, TextureFilter, TextureHandle, TextureOptions, TextureWrapMode, pos2,
+    ColorImage, Context, Painter, Rect, TextureFilter, TextureHandle, TextureOptions, TextureWrapMode, pos2,
 };
 use image::RgbaImage;
 use ndarray::Array2;
@@ -32,8 +34,8 @@ pub(super) enum Matrix {
     Similarity {
         /// The MIDI's features, in the key of the recording.
         midi: Arc<Features>,
-        /// The recording's.
-        audio: Arc<Strip>,
+        /// The recording with its features.
+        audio: Arc<LoadedRecording>,
     },
 }
 
@@ -42,7 +44,7 @@ impl Matrix {
     fn size(&self) -> (usize, usize) {
         match self {
             Self::Strip(strip) => strip.values.dim(),
-            Self::Similarity { midi, audio } => (audio.values.nrows(), midi.frames.nrows()),
+            Self::Similarity { midi, audio } => (audio.frames().nrows(), midi.frames.nrows()),
         }
     }
 
@@ -62,8 +64,8 @@ impl Matrix {
         match self {
             Self::Strip(strip) => strip.values.get([across, up]).copied(),
             Self::Similarity { midi, audio } => {
-                let inside = up < midi.frames.nrows() && across < audio.values.nrows();
-                inside.then(|| midi.frames.row(up).dot(&audio.values.row(across)))
+                let inside = up < midi.frames.nrows() && across < audio.frames().nrows();
+                inside.then(|| midi.frames.row(up).dot(&audio.frames().row(across)))
             }
         }
     }
@@ -76,9 +78,9 @@ impl Matrix {
         p: &Progress,
     ) -> Result<Array2<f32>> {
         match self {
-            Self::Strip(strip) => Ok(max_pool(strip.values.view(), across, up, size.0, size.1)),
+            Self::Strip(strip) => Ok(max_pool(&strip.values.view(), across, up, size.0, size.1)),
             Self::Similarity { midi, audio } => {
-                similarity(midi.frames.view(), audio.values.view(), up, across, size.1, size.0, p)
+                similarity(&midi.frames.view(), &audio.frames().view(), up, across, size.1, size.0, p)
             }
         }
     }
@@ -93,7 +95,7 @@ impl Matrix {
     /// The coarsest level: everything in one tile.
     fn top_level(&self) -> u32 {
         let (across, up) = self.size();
-        (0..).find(|&level| across.max(up) <= TILE << level).unwrap_or(0)
+        across.max(up).div_ceil(TILE).next_power_of_two().trailing_zeros()
     }
 }
 
@@ -175,7 +177,7 @@ impl Heatmap {
                         to_screen(columns.end as f64, rows.end as f64),
                     );
                     let uv = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-                    painter.image(texture.id(), area, uv, Color32::WHITE);
+                    painter.image(texture.id(), area, uv, theme::LIGHT);
                 }
             }
         }
@@ -278,7 +280,7 @@ fn contrast_of(matrix: &Matrix, progress: &Progress) -> Result<Contrast> {
     match matrix {
         Matrix::Strip(strip) => {
             let step = (strip.values.len() / 200_000).max(1);
-            Ok(Contrast::percentiles(strip.values.iter().step_by(step).copied(), 0.05, 0.995))
+            Ok(Contrast::percentiles(strip.values.iter().step_by(step).copied(), 0.3, 0.995))
         }
         Matrix::Similarity { midi, audio } => {
             // A sample of rows and columns: the ridge is thin, so the high end must come from single cells.
@@ -286,9 +288,9 @@ fn contrast_of(matrix: &Matrix, progress: &Progress) -> Result<Contrast> {
             let mut values = Vec::new();
             for up in take(midi.frames.nrows()) {
                 progress.step(up, midi.frames.nrows())?;
-                values.extend(take(audio.values.nrows()).map(|a| midi.frames.row(up).dot(&audio.values.row(a))));
+                values.extend(take(audio.frames().nrows()).map(|a| midi.frames.row(up).dot(&audio.frames().row(a))));
             }
-            let contrast = Contrast::percentiles(values, 0.05, 0.995);
+            let contrast = Contrast::percentiles(values, 0.3, 0.995);
             Ok(Contrast { low: contrast.low, high: contrast.high.max(contrast.low + 0.1) })
         }
     }
@@ -297,12 +299,24 @@ fn contrast_of(matrix: &Matrix, progress: &Progress) -> Result<Contrast> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::{Recording, Tags, Waveform};
     use crate::features::FrameTimes;
+    use crate::pair::AudioSide;
+    use std::path::PathBuf;
 
     fn matrix(frames: usize, other: usize) -> Matrix {
-        let midi = Features { frames: Array2::ones((other, 4)), times: FrameTimes::Regular(0.05) };
-        let audio = Strip { values: Array2::ones((frames, 4)), frame_s: 0.05 };
-        Matrix::Similarity { midi: Arc::new(midi), audio: Arc::new(audio) }
+        let features = |rows| Features { frames: Array2::ones((rows, 4)), times: FrameTimes::Regular(0.05) };
+        let recording = Recording {
+            mono: Waveform { samples: Vec::new(), sample_rate: 22_050 },
+            stereo: None,
+            tags: Tags::default(),
+            source_rate: 22_050,
+            channels: 1,
+            codec: "wav".into(),
+            warning: None,
+        };
+        let side = AudioSide { path: PathBuf::new(), recording, features: features(frames) };
+        Matrix::Similarity { midi: Arc::new(features(other)), audio: Arc::new(LoadedRecording::new(side)) }
     }
 
     #[test]

@@ -82,10 +82,10 @@ impl MatrixPanel {
             value = self.describe(model, ui.input(|i| i.time));
         } else {
             (self.heatmap, self.zoomed) = (None, None);
-            let text = if model.recording().is_some() && model.midi().is_some() {
-                "Aligning"
-            } else {
-                "Needs a MIDI file and a recording"
+            let text = match (model.midi(), model.recording()) {
+                (Some(_), Some(_)) => "Waiting for the alignment",
+                _ if model.midi_path().is_some() && model.candidate().is_some() => "Waiting for both files",
+                _ => "Needs a MIDI file and a recording",
             };
             ui.painter().text(rect.center(), Align2::CENTER_CENTER, text, theme::small(), palette.faint);
         }
@@ -112,7 +112,7 @@ impl MatrixPanel {
 
     fn picture(&mut self, ui: &Ui, plot: &Plot, aligned: &Arc<Aligned>, model: &Model) {
         let Some(recording) = model.recording() else { return };
-        let matrix = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(&recording.strip) };
+        let matrix = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(recording) };
         let map = model.settings().color_map;
         let heatmap =
             self.heatmap.get_or_insert_with(|| Heatmap::new("Drawing the distance matrix", matrix.clone(), map));
@@ -174,7 +174,7 @@ impl MatrixPanel {
                 return None;
             };
             let up = (midi.0 / features.times.seconds(1.0).max(1e-6)).round().max(0.0) as usize;
-            let across = (at / audio.frame_s).round() as usize;
+            let across = (at / audio.strip.frame_s).round() as usize;
             // Held while the alignment is: the picture and the numbers are of the same pair.
             Arc::ptr_eq(features, &aligned.features).then(|| heatmap.matrix().value(across, up)).flatten()
         });
@@ -230,8 +230,9 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
     }
     let view = model.view();
     if !view.is_fit() {
-        for edge in [view.start(), view.end()] {
-            painter.vline(plot.x(edge), rect.y_range(), Stroke::new(1.0, theme::CROSSHAIR));
+        let sides = [rect.with_max_x(plot.x(view.start())), rect.with_min_x(plot.x(view.end()))];
+        for side in sides {
+            painter.rect_filled(side.intersect(rect), 0.0, theme::SHADE);
         }
     }
     let map = &aligned.alignment.map;

@@ -281,6 +281,7 @@ fn menus(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
             ui.menu_button(menu.title(), |ui| {
                 for entry in TABLE.iter().filter(|entry| entry.menu == menu) {
                     let button = Button::new(entry.name).shortcut_text(entry.shortcut_text(ui.ctx()));
+                    let button = button.selected(entry.command.is_on(model));
                     if ui.add_enabled((entry.enabled)(model), button).on_hover_text(entry.tooltip).clicked() {
                         out.push(entry.command.clone());
                         ui.close();

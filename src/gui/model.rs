@@ -19,6 +19,7 @@ use crate::playback::device::Sound;
 use crate::playback::mixer::{Listen, Mix};
 use crate::playback::{Order, Transport};
 use crate::synth::SoundFont;
+use ndarray::Array2;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,6 +64,11 @@ impl LoadedRecording {
         let sound = side.recording.stereo.take().map(Arc::new);
         let strip = Arc::new(Strip::of(&side.features));
         Self { side, sound, strip }
+    }
+
+    /// Its features (frames × bins), rows of unit length.
+    pub fn frames(&self) -> &Array2<f32> {
+        &self.side.features.frames
     }
 
     /// Length in seconds.
@@ -385,13 +391,12 @@ impl Model {
             self.receive(arrival, now);
         }
         self.start_what_is_missing();
-        match (self.sound.clock(), self.sound.sample_rate()) {
-            (Some(clock), Some(sample_rate)) => self.transport.follow(&clock, sample_rate, now),
-            _ => {
-                self.transport.follow_silently(now);
-                if self.resume && self.playable() {
-                    self.play(true, now);
-                }
+        if let (Some(clock), Some(sample_rate)) = (self.sound.clock(), self.sound.sample_rate()) {
+            self.transport.follow(&clock, sample_rate, now);
+        } else {
+            self.transport.follow_silently(now);
+            if self.resume && self.playable() {
+                self.play(true, now);
             }
         }
         let at = self.transport.position(now);

@@ -36,7 +36,7 @@ impl Screenshot {
             let path = self.path.clone();
             ctx.request_screenshot(move |image| {
                 let [width, height] = image.size;
-                let bytes = image.pixels.iter().flat_map(|pixel| pixel.to_array()).collect();
+                let bytes = image.pixels.iter().flat_map(eframe::egui::Color32::to_array).collect();
                 drop(sender.send(save(width as u32, height as u32, bytes, &path)));
             });
         }

@@ -59,6 +59,8 @@ pub(super) const CROSSHAIR: Color32 = Color32::from_rgba_premultiplied(170, 170,
 pub(super) const PATH: Color32 = Color32::from_rgb(255, 120, 70);
 /// Over stretches of time that should not be trusted.
 pub(super) const UNRELIABLE: Color32 = Color32::from_rgba_premultiplied(90, 18, 8, 90);
+/// Over the part of the matrix that the strips do not show.
+pub(super) const SHADE: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 110);
 /// Over the window while files are held above it.
 pub(super) const CURTAIN: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 190);
 

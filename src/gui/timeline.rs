@@ -189,6 +189,7 @@ pub(super) fn ruler(painter: &Painter, rect: Rect, view: &TimeView, palette: &th
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
     use eframe::egui::vec2;

@@ -17,7 +17,7 @@ use image::{Rgba, RgbaImage, imageops};
 use std::path::Path;
 
 // Sizes in pixels at scale 1.
-const PAGE: (u32, u32) = (800, 960);
+const PAGE: (u32, u32) = (800, 990);
 const MARGIN: u32 = 16;
 const GUTTER: u32 = 56;
 const STRIP_HEIGHT: u32 = 144;
@@ -56,15 +56,15 @@ pub fn alignment_png(
         for &(from, to) in &alignment.unreliable {
             page.mark(left, top + STRIP_HEIGHT, inner, from / recording.seconds(), to / recording.seconds());
         }
-        top += STRIP_HEIGHT + 14;
+        top += STRIP_HEIGHT + 30;
     }
     page.text(left, top, "distance of every pair of moments (bright = near) and the path", INK);
     top += 14;
     let height = MATRIX_HEIGHT;
     let (wide, high) = ((inner * scale) as usize, (height * scale) as usize);
     let (rows, columns) = (0..moved.frames.nrows(), 0..recording.values.nrows());
-    let near = similarity(moved.frames.view(), recording.values.view(), &rows, &columns, high, wide, progress)?;
-    let contrast = Contrast::percentiles(near.iter().step_by(7).copied(), 0.05, 0.999);
+    let near = similarity(&moved.frames.view(), &audio.features.frames.view(), &rows, &columns, high, wide, progress)?;
+    let contrast = Contrast::percentiles(near.iter().step_by(7).copied(), 0.3, 0.999);
     let picture = matrix_image(&near, ColorMap::Viridis, contrast);
     page.paste(&picture, left, top);
     let midi_s = moved.times.seconds(rows.len() as f64);
@@ -119,8 +119,8 @@ impl Page {
     fn strip(&mut self, strip: &Strip, x: u32, y: u32, width: u32, height: u32) {
         let (frames, bins) = strip.values.dim();
         let (wide, high) = ((width * self.scale) as usize, (height * self.scale) as usize);
-        let contrast = Contrast::percentiles(strip.values.iter().step_by(5).copied(), 0.05, 0.995);
-        let pooled = max_pool(strip.values.view(), &(0..frames), &(0..bins), wide, high);
+        let contrast = Contrast::percentiles(strip.values.iter().step_by(5).copied(), 0.3, 0.995);
+        let pooled = max_pool(&strip.values.view(), &(0..frames), &(0..bins), wide, high);
         self.paste(&strip_image(&pooled, ColorMap::Viridis, contrast), x, y);
         let lowest = CqtParams::default().first_note;
         for bin in (0..bins as u32).step_by(12) {

@@ -2,7 +2,7 @@
 //!
 //! Each map is a few knots with straight lines between them; the greatest distance to the published tables of 256
 //! colours is 1/255 a channel. Viridis and magma are by S. van der Walt and N. Smith (CC0); cividis is by J. Nuñez,
-//! C. Anderton and R. Renslow, "Optimizing colormaps with consideration for color vision deficiency" (PLoS ONE, 2018).
+//! C. Anderton and R. Renslow, "Optimizing colormaps with consideration for color vision deficiency" (2018).
 
 use serde::{Deserialize, Serialize};
 
@@ -21,64 +21,64 @@ pub enum ColorMap {
     Grey,
 }
 
-/// Knots: index in a table of 256, colour as 0xRRGGBB.
-type Knots = &'static [(u8, u32)];
+/// Knots: index in a table of 256; red, green, blue.
+type Knots = &'static [(u8, [u8; 3])];
 
 const VIRIDIS: Knots = &[
-    (0, 0x440154),
-    (20, 0x481d6f),
-    (35, 0x46307e),
-    (59, 0x3d4d8a),
-    (93, 0x2d708e),
-    (132, 0x1f948c),
-    (147, 0x1fa287),
-    (162, 0x2ab07f),
-    (179, 0x44bf70),
-    (198, 0x6ccd5a),
-    (223, 0xaadc32),
-    (237, 0xd0e11c),
-    (244, 0xe2e418),
-    (253, 0xf8e621),
-    (255, 0xfde725),
+    (0, [0x44, 0x01, 0x54]),
+    (20, [0x48, 0x1d, 0x6f]),
+    (35, [0x46, 0x30, 0x7e]),
+    (59, [0x3d, 0x4d, 0x8a]),
+    (93, [0x2d, 0x70, 0x8e]),
+    (132, [0x1f, 0x94, 0x8c]),
+    (147, [0x1f, 0xa2, 0x87]),
+    (162, [0x2a, 0xb0, 0x7f]),
+    (179, [0x44, 0xbf, 0x70]),
+    (198, [0x6c, 0xcd, 0x5a]),
+    (223, [0xaa, 0xdc, 0x32]),
+    (237, [0xd0, 0xe1, 0x1c]),
+    (244, [0xe2, 0xe4, 0x18]),
+    (253, [0xf8, 0xe6, 0x21]),
+    (255, [0xfd, 0xe7, 0x25]),
 ];
 
 const MAGMA: Knots = &[
-    (0, 0x000004),
-    (7, 0x03030f),
-    (20, 0x0e0b2b),
-    (38, 0x251255),
-    (48, 0x36106b),
-    (58, 0x471078),
-    (75, 0x621980),
-    (105, 0x912b81),
-    (133, 0xbf3a77),
-    (152, 0xdc4869),
-    (168, 0xef5d5e),
-    (182, 0xf8765c),
-    (195, 0xfc8e64),
-    (213, 0xfeb078),
-    (239, 0xfde0a1),
-    (255, 0xfcfdbf),
+    (0, [0x00, 0x00, 0x04]),
+    (7, [0x03, 0x03, 0x0f]),
+    (20, [0x0e, 0x0b, 0x2b]),
+    (38, [0x25, 0x12, 0x55]),
+    (48, [0x36, 0x10, 0x6b]),
+    (58, [0x47, 0x10, 0x78]),
+    (75, [0x62, 0x19, 0x80]),
+    (105, [0x91, 0x2b, 0x81]),
+    (133, [0xbf, 0x3a, 0x77]),
+    (152, [0xdc, 0x48, 0x69]),
+    (168, [0xef, 0x5d, 0x5e]),
+    (182, [0xf8, 0x76, 0x5c]),
+    (195, [0xfc, 0x8e, 0x64]),
+    (213, [0xfe, 0xb0, 0x78]),
+    (239, [0xfd, 0xe0, 0xa1]),
+    (255, [0xfc, 0xfd, 0xbf]),
 ];
 
 const CIVIDIS: Knots = &[
-    (0, 0x00224e),
-    (20, 0x003070),
-    (23, 0x013271),
-    (29, 0x143670),
-    (41, 0x293f6e),
-    (65, 0x444f6c),
-    (102, 0x666970),
-    (130, 0x7e7d78),
-    (163, 0x9e9676),
-    (199, 0xc3b369),
-    (226, 0xe0cb56),
-    (244, 0xf5dc41),
-    (251, 0xfde334),
-    (255, 0xfee838),
+    (0, [0x00, 0x22, 0x4e]),
+    (20, [0x00, 0x30, 0x70]),
+    (23, [0x01, 0x32, 0x71]),
+    (29, [0x14, 0x36, 0x70]),
+    (41, [0x29, 0x3f, 0x6e]),
+    (65, [0x44, 0x4f, 0x6c]),
+    (102, [0x66, 0x69, 0x70]),
+    (130, [0x7e, 0x7d, 0x78]),
+    (163, [0x9e, 0x96, 0x76]),
+    (199, [0xc3, 0xb3, 0x69]),
+    (226, [0xe0, 0xcb, 0x56]),
+    (244, [0xf5, 0xdc, 0x41]),
+    (251, [0xfd, 0xe3, 0x34]),
+    (255, [0xfe, 0xe8, 0x38]),
 ];
 
-const GREY: Knots = &[(0, 0x000000), (255, 0xffffff)];
+const GREY: Knots = &[(0, [0x00, 0x00, 0x00]), (255, [0xff, 0xff, 0xff])];
 
 impl ColorMap {
     /// All of them, in the order of a menu.
@@ -107,8 +107,8 @@ impl ColorMap {
             let ((from, a), (to, b)) = (pair[0], pair[1]);
             for index in from..=to {
                 let along = f32::from(index - from) / f32::from(to - from);
-                for (channel, shift) in [16, 8, 0].into_iter().enumerate() {
-                    let (a, b) = ((a >> shift & 0xff) as f32, (b >> shift & 0xff) as f32);
+                for channel in 0..3 {
+                    let (a, b) = (f32::from(a[channel]), f32::from(b[channel]));
                     table[usize::from(index)][channel] = (a + (b - a) * along).round() as u8;
                 }
             }

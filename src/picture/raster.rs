@@ -21,7 +21,7 @@ fn cover(of: &Range<usize>, i: usize, pixels: usize) -> Range<usize> {
 /// The region `rows` × `columns` of `values` in `height` × `width` pixels, each the largest value it covers. A region
 /// smaller than the picture is repeated.
 pub fn max_pool(
-    values: ArrayView2<f32>,
+    values: &ArrayView2<f32>,
     rows: &Range<usize>,
     columns: &Range<usize>,
     height: usize,
@@ -40,8 +40,8 @@ pub fn max_pool(
 /// `columns` (MIDI frames × audio frames), in `height` × `width` pixels, each the largest value it covers: 1 minus the
 /// least distance. The whole matrix is never held: 5,000 × 8,000 frames need 1 MB beside the picture.
 pub fn similarity(
-    midi: ArrayView2<f32>,
-    audio: ArrayView2<f32>,
+    midi: &ArrayView2<f32>,
+    audio: &ArrayView2<f32>,
     rows: &Range<usize>,
     columns: &Range<usize>,
     height: usize,
@@ -113,6 +113,7 @@ pub fn matrix_image(pooled: &Array2<f32>, map: ColorMap, contrast: Contrast) -> 
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
 
@@ -137,8 +138,8 @@ mod tests {
             [(0..217, 0..301, 50, 40), (10..200, 7..300, 217, 301), (3..9, 5..8, 30, 30), (0..217, 0..301, 1, 1)]
         {
             let fast =
-                similarity(x.view(), y.view(), &rows, &columns, height, width, &Progress::silent()).expect("made");
-            let plain = max_pool(whole.view(), &rows, &columns, height, width);
+                similarity(&x.view(), &y.view(), &rows, &columns, height, width, &Progress::silent()).expect("made");
+            let plain = max_pool(&whole.view(), &rows, &columns, height, width);
             assert!(fast.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-5));
         }
     }
@@ -146,16 +147,18 @@ mod tests {
     #[test]
     fn a_ridge_one_cell_wide_is_in_every_row_of_a_small_picture() {
         let x = unit_rows(2000, 3);
-        let small = similarity(x.view(), x.view(), &(0..2000), &(0..2000), 64, 64, &Progress::silent()).expect("made");
+        let small =
+            similarity(&x.view(), &x.view(), &(0..2000), &(0..2000), 64, 64, &Progress::silent()).expect("made");
         assert!((0..64).all(|i| small[[i, i]] > 0.999));
     }
 
     #[test]
     fn an_empty_region_is_an_empty_picture() {
         let none = Array2::<f32>::zeros((0, 12));
-        let picture = similarity(none.view(), none.view(), &(0..0), &(0..0), 4, 5, &Progress::silent()).expect("made");
+        let picture =
+            similarity(&none.view(), &none.view(), &(0..0), &(0..0), 4, 5, &Progress::silent()).expect("made");
         assert_eq!(picture.dim(), (4, 5));
-        assert_eq!(max_pool(none.view(), &(0..0), &(0..0), 2, 2).sum(), 0.0);
+        assert_eq!(max_pool(&none.view(), &(0..0), &(0..0), 2, 2).sum(), 0.0);
     }
 
     #[test]

@@ -3,39 +3,53 @@
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
 use crate::features::{Features, FrameTimes};
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView1, s};
 
-/// Constant-Q frames (frames × bins) on the recording's clock, frame `i` at `i × frame_s` seconds.
+/// Constant-Q frames (frames × bins) on the recording's clock for the eye, frame `i` at `i × frame_s` seconds.
+///
+/// The features are decibels below the loudest moment, scaled to rows of unit length, so that silence would look as
+/// bright as a chord. For the eye each row is scaled back by its lowest bin, which is at the floor but for the densest
+/// sounds: −1 is the floor, 0 the loudest moment. Rows without negative values (piano rolls) stay as they are.
 #[derive(Debug, Clone)]
 pub struct Strip {
-    /// The frames, rows of unit length.
+    /// The frames.
     pub values: Array2<f32>,
     /// Seconds from one frame to the next.
     pub frame_s: f64,
 }
 
 impl Strip {
-    /// The frames as they are. Features that do not come at a regular step are taken at the step of the first two.
+    /// The frames of a recording, or of a MIDI file on its own clock. Features that do not come at a regular step are
+    /// taken at the step of the first two.
     pub fn of(features: &Features) -> Self {
         let frame_s = match &features.times {
             FrameTimes::Regular(step) => *step,
             FrameTimes::At(_) => (features.times.seconds(1.0) - features.times.seconds(0.0)).max(1e-3),
         };
-        Self { values: features.frames.clone(), frame_s }
+        let mut values = features.frames.clone();
+        for mut row in values.rows_mut() {
+            let lowest = lowest(row.view());
+            if lowest < 0.0 {
+                row /= -lowest;
+            }
+        }
+        Self { values, frame_s }
     }
 
     /// The frames of a MIDI file where the recording has the same moment: `frames` frames of `frame_s` seconds of the
     /// recording's clock, each with the largest value of the MIDI frames that fall into it; dark where the MIDI has
-    /// nothing. Drums and key as in `midi`; see [`transposed`].
+    /// nothing.
     pub fn in_audio_time(midi: &Features, map: &TimeMap, frames: usize, frame_s: f64) -> Self {
-        let mut values = Array2::zeros((frames, midi.frames.ncols()));
-        let row_at = |audio_s: f64| row_of(&midi.times, midi.frames.nrows(), map.to_midi(AudioTime(audio_s)).0);
+        let seen = Self::of(midi).values;
+        let dark = seen.iter().copied().fold(0.0, f32::min);
+        let mut values = Array2::from_elem((frames, seen.ncols()), dark);
+        let row_at = |audio_s: f64| row_of(&midi.times, seen.nrows(), map.to_midi(AudioTime(audio_s)).0);
         let mut from = row_at(-0.5 * frame_s);
         for (i, mut out) in values.rows_mut().into_iter().enumerate() {
             let to = row_at((i as f64 + 0.5) * frame_s);
             let (a, b) = (from.round() as i64, (to.round() as i64).max(from.round() as i64 + 1));
-            for row in a.max(0)..b.min(midi.frames.nrows() as i64) {
-                out.zip_mut_with(&midi.frames.row(row as usize), |o: &mut f32, &v: &f32| *o = o.max(v));
+            for row in a.max(0)..b.min(seen.nrows() as i64) {
+                out.zip_mut_with(&seen.row(row as usize), |o: &mut f32, &v: &f32| *o = o.max(v));
             }
             from = to;
         }
@@ -65,18 +79,34 @@ fn row_of(times: &FrameTimes, rows: usize, seconds: f64) -> f64 {
     }
 }
 
-/// The features of the same music moved by `semitones`, one bin each; bins that move in from outside are empty.
+fn lowest(row: ArrayView1<f32>) -> f32 {
+    row.iter().copied().fold(f32::INFINITY, f32::min)
+}
+
+/// The features of the same music moved by `semitones`, one bin each, rows of unit length again. Bins that move in from
+/// outside are as quiet as the quietest of their row.
 #[must_use]
 pub fn transposed(features: &Features, semitones: i32) -> Features {
+    if semitones == 0 {
+        return features.clone();
+    }
     let (rows, bins) = features.frames.dim();
     let shift = (semitones.unsigned_abs() as usize).min(bins);
+    let (from, to) = if semitones > 0 { (0..bins - shift, shift..bins) } else { (shift..bins, 0..bins - shift) };
     let mut frames = Array2::zeros((rows, bins));
-    let (from, to) = if semitones >= 0 { (0..bins - shift, shift..bins) } else { (shift..bins, 0..bins - shift) };
-    frames.slice_mut(s![.., to]).assign(&features.frames.slice(s![.., from]));
+    for (row, mut moved) in features.frames.rows().into_iter().zip(frames.rows_mut()) {
+        moved.fill(lowest(row));
+        moved.slice_mut(s![to.clone()]).assign(&row.slice(s![from.clone()]));
+        let norm = moved.dot(&moved).sqrt();
+        if norm > 0.0 {
+            moved /= norm;
+        }
+    }
     Features { frames, times: features.times.clone() }
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
     use crate::midi::MidiTime;
@@ -107,10 +137,27 @@ mod tests {
     }
 
     #[test]
-    fn transposing_moves_bins_and_leaves_the_edge_empty() {
-        let features = Features { frames: array![[1.0, 2.0, 3.0]], times: FrameTimes::Regular(1.0) };
-        assert_eq!(transposed(&features, 1).frames, array![[0.0, 1.0, 2.0]]);
-        assert_eq!(transposed(&features, -2).frames, array![[3.0, 0.0, 0.0]]);
-        assert_eq!(transposed(&features, 9).frames, array![[0.0, 0.0, 0.0]]);
+    fn transposing_moves_bins_and_fills_the_edge_with_the_quietest() {
+        let features = Features { frames: array![[-0.1, -0.2, -0.3]], times: FrameTimes::Regular(1.0) };
+        let moved = transposed(&features, 1).frames;
+        let norm = 0.14_f32.sqrt();
+        assert!((&moved - &array![[-0.3 / norm, -0.1 / norm, -0.2 / norm]]).iter().all(|d| d.abs() < 1e-6));
+        assert_eq!(transposed(&features, 0).frames, features.frames);
+        let gone = transposed(&features, -9).frames;
+        assert!(gone.iter().all(|&v| (v + 3.0_f32.sqrt().recip()).abs() < 1e-6));
+    }
+
+    #[test]
+    fn silence_is_dark_and_the_loudest_bin_is_bright() {
+        // −80 dB everywhere, then one bin at 0 dB; unit rows.
+        let silence = -(4.0_f32.sqrt().recip());
+        let quiet = -(3.0_f32.sqrt().recip());
+        let frames = array![[silence, silence, silence, silence], [quiet, 0.0, quiet, quiet]];
+        let features = Features { frames, times: FrameTimes::Regular(1.0) };
+        assert_eq!(Strip::of(&features).values, array![[-1.0, -1.0, -1.0, -1.0], [-1.0, 0.0, -1.0, -1.0]]);
+        let later =
+            TimeMap::new([(MidiTime(0.0), AudioTime(1.0)), (MidiTime(5.0), AudioTime(6.0))]).expect("two knots");
+        let strip = Strip::in_audio_time(&features, &later, 4, 1.0);
+        assert_eq!(strip.values.column(1).to_vec(), [-1.0, -1.0, 0.0, -1.0]);
     }
 }

@@ -15,10 +15,10 @@ pub(super) fn width(text: &str, scale: u32) -> u32 {
 /// the font does not have is drawn as `?`.
 pub(super) fn draw(image: &mut RgbaImage, x: i64, y: i64, text: &str, scale: u32, colour: Rgba<u8>) {
     for (i, character) in text.chars().enumerate() {
-        let left = x + (i as u32 * CELL * scale) as i64;
+        let left = x + i64::from(i as u32 * CELL * scale);
         for (row, bits) in glyph(character).into_iter().enumerate() {
             for column in (0..8).filter(|column| bits >> column & 1 == 1) {
-                let (px, py) = (left + (column * scale) as i64, y + (row as u32 * scale) as i64);
+                let (px, py) = (left + i64::from(column * scale), y + i64::from(row as u32 * scale));
                 fill(image, px, py, scale, scale, colour);
             }
         }

@@ -153,7 +153,7 @@ fn run(answer: &SyncSender<Result<Device, String>>, wake: &(impl Fn() + Send + '
     if answer.send(Ok(device)).is_ok() {
         wake();
         // Ends with an error when the window drops its end.
-        while held.recv_timeout(Duration::from_secs(3600)) != Err(std::sync::mpsc::RecvTimeoutError::Disconnected) {}
+        while held.recv_timeout(Duration::from_hours(1)) != Err(std::sync::mpsc::RecvTimeoutError::Disconnected) {}
     }
 }
 

@@ -302,7 +302,9 @@ mod tests {
             })
             .collect();
         let sum: f32 = taps.iter().sum();
-        taps.iter_mut().for_each(|tap| *tap /= -sum);
+        for tap in &mut taps {
+            *tap /= -sum;
+        }
         taps[TAPS / 2] += 1.0;
         let peak = signal
             .windows(TAPS)

@@ -193,6 +193,7 @@ pub fn resample(stereo: &Arc<Stereo>, sample_rate: u32, progress: &Progress) -> 
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
 

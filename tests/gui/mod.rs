@@ -3,6 +3,8 @@
 mod pair;
 
 use antiphon::gui::{App, Arrival, Command, Model, Settings, State, TABLE, Theme, shortcuts};
+use antiphon::job::Progress;
+use antiphon::picture::alignment_png;
 use antiphon::playback::device::Sound;
 use antiphon::playback::mixer::Listen;
 use antiphon::{Error, gui};
@@ -26,6 +28,7 @@ fn aligned(theme: Theme) -> Model {
     let mut model = empty(theme);
     add(&mut model, NAME, 40);
     model.apply(Command::Select(0), 0.0);
+    model.apply(Command::Start, 0.0);
     model
 }
 
@@ -240,6 +243,47 @@ fn an_empty_window_says_what_to_do() {
     harness.run_steps(2);
     assert!(harness.query_by_label_contains("Drop a MIDI file").is_some());
     assert!(harness.query_by_label("Open files…").is_some());
+}
+
+#[test]
+fn a_cancelled_job_is_gone_and_stays_away() {
+    // A file that takes long to read: an hour of silence, 8 kHz.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.wav");
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: 8000, bits_per_sample: 8, sample_format: hound::SampleFormat::Int };
+    let mut file = hound::WavWriter::create(&path, spec).unwrap();
+    for _ in 0..8000 * 3600 {
+        file.write_sample(0_i8).unwrap();
+    }
+    file.finalize().unwrap();
+    let mut harness = window(empty(Theme::Dark));
+    harness.state_mut().model_mut().apply(Command::Open(vec![path]), 0.0);
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Reading long.wav").is_some());
+    harness.get_by_label("Cancel").click();
+    harness.run_steps(8);
+    let model = harness.state().model();
+    assert!(model.running().is_empty() && model.problems().is_empty());
+    assert_eq!(model.state(&model.candidates()[0]), State::Halted);
+}
+
+#[test]
+fn the_picture_of_an_alignment_has_its_path_and_its_size() {
+    let pair = pair::pair(20, NAME);
+    for scale in [1, 2] {
+        let (midi, audio) = (&pair.midi.side, &pair.recording.side);
+        let picture = alignment_png(midi, audio, &pair.alignment, scale, &Progress::silent()).unwrap();
+        assert_eq!((picture.width(), picture.height()), (800 * scale, 990 * scale));
+        // The path is the only pure white line inside the matrix, from its lower left to its upper right.
+        let white = |x: u32, y: u32| picture.get_pixel(x * scale, y * scale).0 == [255; 4];
+        let inside = (460..930).filter(|&y| (80..780).any(|x| white(x, y))).count();
+        assert!(inside > 440, "{inside} rows of 470 have a piece of the path");
+        picture.save(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("alignment_{scale}.png"))).unwrap();
+    }
+    let stopped = Progress::silent();
+    stopped.cancel();
+    assert!(alignment_png(&pair.midi.side, &pair.recording.side, &pair.alignment, 1, &stopped).is_err());
 }
 
 /// Writes pictures of the window into the target folder, for a person to look at.
