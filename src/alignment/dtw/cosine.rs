@@ -2,52 +2,64 @@
 
 use super::Corridor;
 use super::strip::{LANES, LocalCosts, Ring};
-use super::wavefront::{self, Ahead, REACH};
+use super::wavefront::{self, Ahead, FIXED_ONE, Numbers, REACH};
 use crate::alignment::distance;
 use ndarray::{ArrayView2, Axis, s};
 use std::ops::Range;
 
-/// Two feature matrices, packed.
+/// Two feature matrices, packed into words: see [`Numbers`].
 pub(super) struct Cosine<'a> {
     x: ArrayView2<'a, f32>,
     y: ArrayView2<'a, f32>,
-    strips: Vec<f32>,
-    blocks: Vec<f32>,
-    dimensions: usize,
+    numbers: Numbers,
+    strips: Vec<u32>,
+    blocks: Vec<u32>,
+    words: usize,
 }
 
 impl<'a> Cosine<'a> {
     /// Packs unit rows `x` (rows × bins) and `y` (columns × bins).
-    pub(super) fn new(x: ArrayView2<'a, f32>, y: ArrayView2<'a, f32>) -> Self {
+    pub(super) fn new(x: ArrayView2<'a, f32>, y: ArrayView2<'a, f32>, numbers: Numbers) -> Self {
+        let per_word = numbers.per_word();
         // A multiple of 8, because the wavefront computes an eighth of a product at each step.
-        let dimensions = x.ncols().next_multiple_of(8);
-        let mut strips = vec![0.0; x.nrows().div_ceil(LANES) * dimensions * LANES];
-        for (strip, rows) in strips.chunks_exact_mut(dimensions * LANES).zip(x.axis_chunks_iter(Axis(0), LANES)) {
-            for (places, values) in strip.chunks_exact_mut(LANES).zip(rows.columns()) {
-                places.iter_mut().zip(values).for_each(|(place, &value)| *place = value);
+        let words = x.ncols().div_ceil(per_word).next_multiple_of(8);
+        let mut strips = vec![0; x.nrows().div_ceil(LANES) * words * LANES];
+        for (strip, rows) in strips.chunks_exact_mut(words * LANES).zip(x.axis_chunks_iter(Axis(0), LANES)) {
+            for (places, values) in strip.chunks_exact_mut(LANES).zip(rows.axis_chunks_iter(Axis(1), per_word)) {
+                pack(places.iter_mut(), values, numbers);
             }
         }
         // One block more than there are columns: the slant reaches beyond the last.
-        let count = y.nrows().div_ceil(LANES) + 1;
-        let mut blocks = vec![0.0; count * dimensions * REACH];
-        for (number, block) in blocks.chunks_exact_mut(dimensions * REACH).enumerate() {
-            let (from, to) = ((number * LANES + LANES).saturating_sub(REACH), (number + 1) * LANES);
-            let (from, to, before) = (from, to.min(y.nrows()), to - to.min(y.nrows()));
-            for (places, values) in block.chunks_exact_mut(REACH).zip(y.slice(s![from.min(to)..to, ..]).columns()) {
-                places[before.min(REACH)..]
-                    .iter_mut()
-                    .zip(values.iter().rev())
-                    .for_each(|(place, &value)| *place = value);
+        let mut blocks = vec![0; (y.nrows().div_ceil(LANES) + 1) * words * REACH];
+        for (number, block) in blocks.chunks_exact_mut(words * REACH).enumerate() {
+            // Backwards from the last place, which belongs to the first column of the reach.
+            let first = ((number + 1) * LANES) as isize - REACH as isize;
+            let missing = first.min(0).unsigned_abs();
+            let (from, to) = (first.max(0) as usize, ((number + 1) * LANES).min(y.nrows()));
+            let columns = y.slice(s![from.min(to)..to, ..]);
+            for (places, values) in block.chunks_exact_mut(REACH).zip(columns.axis_chunks_iter(Axis(1), per_word)) {
+                pack(places.iter_mut().rev().skip(missing), values, numbers);
             }
         }
-        Self { x, y, strips, blocks, dimensions }
+        Self { x, y, numbers, strips, blocks, words }
     }
 
     fn work(&self, top: usize, block: usize) -> Option<Ahead<'_>> {
-        let (strip, size) = (self.dimensions * LANES, self.dimensions * REACH);
+        let (strip, size) = (self.words * LANES, self.words * REACH);
         let columns = self.blocks.get(block * size..(block + 1) * size)?;
         let rows = &self.strips[top / LANES * strip..(top / LANES + 1) * strip];
-        Some(Ahead { rows, columns, dimensions: self.dimensions, block })
+        Some(Ahead { numbers: self.numbers, rows, columns, words: self.words, block })
+    }
+}
+
+/// Puts one word of each row of `values` in its place.
+fn pack<'a>(places: impl Iterator<Item = &'a mut u32>, values: ArrayView2<'_, f32>, numbers: Numbers) {
+    match numbers {
+        Numbers::Single => places.zip(values.column(0)).for_each(|(place, value)| *place = value.to_bits()),
+        Numbers::Fixed => places.zip(values.rows()).for_each(|(place, row)| {
+            let fixed = |k: usize| row.get(k).map_or(0, |value| (value * FIXED_ONE).round_ties_even() as i16);
+            *place = wavefront::pair(fixed(0), fixed(1));
+        }),
     }
 }
 
