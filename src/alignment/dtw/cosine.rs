@@ -83,17 +83,21 @@ impl LocalCosts for Cosine<'_> {
             return;
         }
         // Of each lane, the steps at which its column is inside. Lanes past the last row don't count.
-        let (mut enter, mut leave) = ([0_u32; LANES], [u32::MAX; LANES]);
+        let (mut enter, mut leave) = ([0; LANES], [usize::MAX; LANES]);
         for (lane, row) in (top..=last).enumerate() {
             let inside = corridor.row(row);
-            (enter[lane], leave[lane]) = ((inside.start + lane % 8) as u32, (inside.end + lane % 8) as u32);
+            (enter[lane], leave[lane]) = (inside.start + lane % 8, inside.end + lane % 8);
         }
-        for step in from..to {
-            for (eight, (enter, leave)) in enter.chunks_exact(8).zip(leave.chunks_exact(8)).enumerate() {
-                let costs = &mut ring.0[(step + 8 * eight) % Ring::STEPS].0[8 * eight..8 * eight + 8];
+        for first in (0..LANES).step_by(8) {
+            let (enter, leave) = (&enter[first..first + 8], &leave[first..first + 8]);
+            let all_from = enter.iter().fold(0, |latest, &step| step.max(latest));
+            let all_to = leave.iter().fold(usize::MAX, |earliest, &step| step.min(earliest));
+            for step in (from..to).filter(|&step| step < all_from || step >= all_to) {
+                let costs = &mut ring.0[(step + first) % Ring::STEPS].0[first..first + 8];
                 for ((cost, &enter), &leave) in costs.iter_mut().zip(enter).zip(leave) {
-                    let entered = if enter <= step as u32 { *cost } else { f32::INFINITY };
-                    *cost = if leave > step as u32 { entered } else { f32::INFINITY };
+                    if step < enter || step >= leave {
+                        *cost = f32::INFINITY;
+                    }
                 }
             }
         }
