@@ -1,13 +1,29 @@
 //! One MIDI file and one recording: loaded, prepared, aligned. What the command line and the window both call.
+//!
+//! ```no_run
+//! use antiphon::{alignment::Preset, audio::Keep, job::Progress, pair, synth::SoundFont};
+//! # use std::path::Path;
+//! let progress = Progress::silent();
+//! let midi = pair::load_midi(Path::new("song.mid"), &SoundFont::bundled()?, &progress)?;
+//! let audio = pair::load_audio(Path::new("song.mp3"), Keep::Analysis, &progress)?;
+//! let alignment = pair::align(&midi, &audio, Preset::Antiphon, &progress)?;
+//! println!("confidence {:.2}", alignment.confidence);
+//! # antiphon::Result::Ok(())
+//! ```
 
-use crate::alignment::{Alignment, Preset};
-use crate::audio::{Keep, Recording};
-use crate::error::Result;
-use crate::features::Features;
+use crate::alignment::{self, Alignment, AudioInput, KEY_MARGIN, MidiInput, Preset, published};
+use crate::audio::{self, ANALYSIS_RATE, Keep, Recording, Waveform};
+use crate::error::{Error, Result};
+use crate::features::onsets::Onsets;
+use crate::features::{self, CqtParams, Features, FrameTimes};
 use crate::job::Progress;
-use crate::midi::Midi;
-use crate::synth::SoundFont;
+use crate::midi::{Midi, MidiTime};
+use crate::synth::{self, SoundFont};
+use ndarray::{Array2, s};
 use std::path::{Path, PathBuf};
+
+/// Seconds between frames of the features of both sides (spec A, generation 2).
+pub const FRAME_S: f64 = 1024.0 / ANALYSIS_RATE as f64;
 
 /// A MIDI file ready to be aligned.
 #[derive(Debug, Clone)]
@@ -18,6 +34,10 @@ pub struct MidiSide {
     pub midi: Midi,
     /// Constant-Q features of its synthesis, hop 1024 at 22 050 Hz.
     pub features: Features,
+    /// Magnitudes with [`KEY_MARGIN`] bins more at each end; empty when made from features.
+    magnitudes: Array2<f32>,
+    /// Its synthesis.
+    wave: Waveform,
 }
 
 /// A recording ready to be aligned.
@@ -29,22 +49,120 @@ pub struct AudioSide {
     pub recording: Recording,
     /// Constant-Q features, hop 1024 at 22 050 Hz.
     pub features: Features,
+    magnitudes: Array2<f32>,
+    onsets: Option<Onsets>,
+}
+
+impl MidiSide {
+    /// Prepares a parsed file: synthesises and analyses it.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] when it has no notes; as [`synth::render`] and [`features::constant_q`] otherwise.
+    pub fn new(path: PathBuf, midi: Midi, font: &SoundFont, progress: &Progress) -> Result<Self> {
+        if midi.notes().is_empty() {
+            return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));
+        }
+        let wave = synth::render(&midi, font, ANALYSIS_RATE, &progress.part(0.0, 0.9))?;
+        let params = CqtParams::default();
+        let wide = CqtParams {
+            first_note: params.first_note - KEY_MARGIN as u8,
+            bins: params.bins + 2 * KEY_MARGIN,
+            ..params
+        };
+        let magnitudes = features::constant_q(&wave, &wide, &progress.part(0.9, 1.0))?;
+        let inner = magnitudes.slice(s![.., KEY_MARGIN..KEY_MARGIN + params.bins]).to_owned();
+        let features =
+            Features { frames: features::log_normalize(&inner), times: FrameTimes::Regular(FRAME_S) };
+        Ok(Self { path, midi, features, magnitudes, wave })
+    }
+
+    /// A side that can be shown but not aligned: its features are known and nothing is synthesised.
+    pub fn from_features(path: PathBuf, midi: Midi, features: Features) -> Self {
+        let wave = Waveform { samples: Vec::new(), sample_rate: ANALYSIS_RATE };
+        Self { path, midi, features, magnitudes: Array2::zeros((0, 0)), wave }
+    }
+}
+
+impl AudioSide {
+    /// Prepares a decoded recording.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] when it has no samples; as [`features::constant_q`] otherwise.
+    pub fn new(path: PathBuf, recording: Recording, progress: &Progress) -> Result<Self> {
+        let params = CqtParams::default();
+        let magnitudes = features::constant_q(&recording.mono, &params, &progress.part(0.0, 0.3))?;
+        if magnitudes.nrows() == 0 {
+            return Err(Error::Empty(format!("the recording has no samples: {path:?}")));
+        }
+        let onsets = Onsets::new(&recording.mono, &progress.part(0.3, 1.0))?;
+        let features =
+            Features { frames: features::log_normalize(&magnitudes), times: FrameTimes::Regular(FRAME_S) };
+        Ok(Self { path, recording, features, magnitudes, onsets: Some(onsets) })
+    }
+
+    /// A side that can be shown but not aligned: its features are known and nothing is analysed.
+    pub fn from_features(path: PathBuf, recording: Recording, features: Features) -> Self {
+        Self { path, recording, features, magnitudes: Array2::zeros((0, 0)), onsets: None }
+    }
 }
 
 /// Reads, synthesises and analyses a MIDI file.
+///
+/// # Errors
+/// As [`Midi::read`] and [`MidiSide::new`].
 pub fn load_midi(path: &Path, font: &SoundFont, progress: &Progress) -> Result<MidiSide> {
-    let _ = (path, font, progress);
-    unimplemented!()
+    MidiSide::new(path.to_path_buf(), Midi::read(path)?, font, progress)
 }
 
 /// Decodes and analyses a recording.
+///
+/// # Errors
+/// As [`audio::decode`] and [`AudioSide::new`].
 pub fn load_audio(path: &Path, keep: Keep, progress: &Progress) -> Result<AudioSide> {
-    let _ = (path, keep, progress);
-    unimplemented!()
+    let recording = audio::decode(path, keep, &progress.part(0.0, 0.6))?;
+    AudioSide::new(path.to_path_buf(), recording, &progress.part(0.6, 1.0))
 }
 
 /// Aligns the two.
+///
+/// # Errors
+/// [`Error::Empty`] when a side makes no sound; [`Error::Cancelled`].
 pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Progress) -> Result<Alignment> {
-    let _ = (midi, audio, preset, progress);
-    unimplemented!()
+    match preset {
+        Preset::Antiphon => {
+            let onsets = audio.onsets.as_ref().filter(|_| midi.magnitudes.nrows() > 0);
+            let onsets = onsets.ok_or_else(|| Error::Empty("a side was made from features alone".into()))?;
+            let midi_input = MidiInput { notes: midi.midi.notes(), magnitudes: &midi.magnitudes };
+            let audio_input = AudioInput { magnitudes: &audio.magnitudes, onsets };
+            alignment::align(midi_input, audio_input, FRAME_S, progress)
+        }
+        Preset::Gen2 => alignment::from_published(
+            &published::gen2(&midi.features, &audio.features, progress)?,
+            &midi.features,
+            &audio.features,
+        ),
+        Preset::Gen1 => {
+            let (midi_beats, audio_beats) = beat_features(midi, audio, progress)?;
+            let found = published::gen1(&midi_beats, &audio_beats, progress)?;
+            alignment::from_published(&found, &midi_beats, &audio_beats)
+        }
+    }
+}
+
+/// Generation 1's beat-synchronous features of both sides: hop 512, beats of the MIDI doubled to 240 a minute or more,
+/// the recording's tracked at that tempo (spec A).
+fn beat_features(midi: &MidiSide, audio: &AudioSide, progress: &Progress) -> Result<(Features, Features)> {
+    const HOP: usize = 512;
+    let params = CqtParams { hop_samples: HOP, ..CqtParams::default() };
+    let frame_s = HOP as f64 / f64::from(ANALYSIS_RATE);
+    let beats: Vec<f64> = midi.midi.beats().into_iter().map(|MidiTime(s)| s).collect();
+    let midi_beats = features::double_until(&beats, 240.0);
+    let midi_magnitudes = features::constant_q(&midi.wave, &params, progress)?;
+    let audio_magnitudes = features::constant_q(&audio.recording.mono, &params, progress)?;
+    let strength = features::onset_strength(&audio_magnitudes, frame_s);
+    let audio_beats = features::beats::track(&strength, frame_s, features::mean_tempo(&midi_beats));
+    Ok((
+        features::beat_synchronous(&midi_magnitudes, frame_s, &midi_beats),
+        features::beat_synchronous(&audio_magnitudes, frame_s, &audio_beats),
+    ))
 }

@@ -8,8 +8,11 @@ pub mod retime;
 pub(crate) mod rough;
 pub mod warp;
 
+pub(crate) use rough::KEY_MARGIN;
+
 use crate::audio::AudioTime;
 use crate::error::Result;
+use crate::features::Features;
 use crate::features::onsets::{self, Onsets};
 use crate::job::Progress;
 use crate::midi::{MidiTime, Note};
@@ -83,46 +86,136 @@ pub(crate) fn align(
 ) -> Result<Alignment> {
     let rough = rough::rough(midi.magnitudes, audio.magnitudes, frame_s, &progress.part(0.0, 0.6))?;
     let mut notes = midi.notes.to_vec();
-    for note in &mut notes {
-        if !note.is_drum() {
-            note.pitch = (i32::from(note.pitch) + rough.transpose).clamp(0, 127) as u8;
-        }
+    for note in notes.iter_mut().filter(|note| !note.is_drum()) {
+        note.pitch = (i32::from(note.pitch) + rough.transpose).clamp(0, 127) as u8;
     }
     let chords = refine::chords(&notes);
     let first = refine::RefineParams::first_pass();
     let mut attacks =
+        refine::refine(&chords, &interpolated(&rough.knots), audio.onsets, &first, &progress.part(0.6, 0.8))?;
+    if let Some(knots) = increasing(&attacks) {
         refine::refine(&chords, &interpolated(&rough.knots), audio.onsets, &first, &progress.part(0.6, 0.85))?;
     if attacks.len() >= 2 {
         let knots = increasing(&attacks);
         let second = refine::RefineParams::second_pass();
-        attacks = refine::refine(&chords, &interpolated(&knots), audio.onsets, &second, &progress.part(0.85, 1.0))?;
+        attacks = refine::refine(&chords, &interpolated(&knots), audio.onsets, &second, &progress.part(0.8, 1.0))?;
     }
-    let knots = increasing(&attacks);
-    let knots = if knots.len() >= 2 { knots } else { rough.knots.clone() };
-    let lead = onsets::LEAD_S;
-    let map = TimeMap::new(knots.iter().map(|&(m, a)| (MidiTime(m), AudioTime(a + lead))))?;
-    let score = rough.cost / rough.null_cost.max(1e-9);
-    let costs = vec![0.0; map.knots().len()];
+    let knots = increasing(&attacks).map_or(rough.knots, |knots| {
+        knots.into_iter().map(|(midi_s, audio_s)| (midi_s, audio_s + onsets::LEAD_S)).collect()
+    });
+    let map = TimeMap::new(knots.into_iter().map(|(m, a)| (MidiTime(m), AudioTime(a))))?;
+    let local = |MidiTime(m): MidiTime, AudioTime(a): AudioTime| {
+        let row = |rows: &Array2<f32>, seconds: f64| ((seconds / frame_s).round().max(0.0) as usize).min(rows.nrows() - 1);
+        let (i, j) = (row(&rough.midi, m), row(&rough.audio, a));
+        (1.0 - rough.midi.row(i).dot(&rough.audio.row(j))).clamp(0.0, 1.0)
+    };
+    let costs: Vec<f32> = map.knots().map(|(m, a)| local(m, a)).collect();
+    let confidence = confidence(rough.cost, rough.null_cost);
+    let unreliable = unreliable(&map, audio.magnitudes.nrows() as f64 * frame_s, rough.null_cost, local);
+    let mut remarks = Vec::new();
+    if rough.transpose != 0 {
+        remarks.push(format!("the MIDI was moved by {:+} semitones", rough.transpose));
+    }
+    if rough.part {
+        remarks.push("one side holds a part of the other only".into());
+    }
+    if rough.levels > 1 {
+        remarks.push(format!("aligned coarse to fine, in {} levels", rough.levels));
+    }
     Ok(Alignment {
         map,
         costs,
-        score,
-        confidence: (2.0 * (1.0 - score)).clamp(0.0, 1.0),
+        score: rough.cost / rough.null_cost,
+        confidence,
         transpose: rough.transpose,
-        unreliable: Vec::new(),
-        remarks: Vec::new(),
+        unreliable,
+        remarks,
     })
 }
 
-/// Attacks that advance on both clocks.
-fn increasing(attacks: &[refine::Attack]) -> Vec<(f64, f64)> {
+/// Confidence from the mean cost of the path and that of a path that can't be right.
+fn confidence(cost: f64, null_cost: f64) -> f64 {
+    (2.0 * (1.0 - cost / null_cost.max(1e-9))).clamp(0.0, 1.0)
+}
+
+/// Stretches of audio time, longer than a second, where the two sides are hardly more alike than unrelated music, or
+/// where the map goes on beyond its knots.
+fn unreliable(
+    map: &TimeMap,
+    audio_s: f64,
+    null_cost: f64,
+    local: impl Fn(MidiTime, AudioTime) -> f32,
+) -> Vec<(f64, f64)> {
+    const STEP_S: f64 = 0.05;
+    const RADIUS: usize = 30;
+    const SHORTEST_S: f64 = 1.0;
+    let knots: Vec<f64> = map.knots().map(|(_, AudioTime(a))| a).collect();
+    let (first, last) = (knots[0], knots[knots.len() - 1]);
+    let steps = (audio_s / STEP_S) as usize;
+    let at = |i: usize| i as f64 * STEP_S;
+    let costs: Vec<f64> = (0..steps)
+        .map(|i| if at(i) < first - SHORTEST_S || at(i) > last + 2.0 * SHORTEST_S {
+            1.0
+        } else {
+            f64::from(local(map.to_midi(AudioTime(at(i))), AudioTime(at(i))))
+        })
+        .collect();
+    let mut sums = vec![0.0; steps + 1];
+    for (i, cost) in costs.iter().enumerate() {
+        sums[i + 1] = sums[i] + cost;
+    }
+    let mut runs: Vec<(f64, f64)> = Vec::new();
+    for i in 0..steps {
+        let (from, to) = (i.saturating_sub(RADIUS), (i + RADIUS + 1).min(steps));
+        if (sums[to] - sums[from]) / (to - from) as f64 > null_cost {
+            match runs.last_mut() {
+                Some(run) if at(i) - run.1 < 1.5 * STEP_S => run.1 = at(i) + STEP_S,
+                _ => runs.push((at(i), at(i) + STEP_S)),
+            }
+        }
+    }
+    runs.retain(|run| run.1 - run.0 > SHORTEST_S);
+    runs
+}
+
+/// The result of a published system in our form: knots at the middle of every run of steps on one side.
+pub(crate) fn from_published(
+    found: &published::PublishedAlignment,
+    midi: &Features,
+    audio: &Features,
+) -> Result<Alignment> {
+    let path = &found.path;
+    let mut knots = Vec::with_capacity(path.cells.len());
+    let mut costs = Vec::with_capacity(path.cells.len());
+    for (&(i, j), &cost) in path.cells.iter().zip(&path.costs) {
+        let knot = (midi.times.seconds(i as f64), audio.times.seconds(j as f64));
+        // Raffel's tools keep the first of the steps that share a moment and go on from there.
+        if knots.last().is_none_or(|&(m, a): &(f64, f64)| knot.0 > m && knot.1 > a) {
+            knots.push(knot);
+            costs.push(cost);
+        }
+    }
+    let map = TimeMap::new(knots.into_iter().map(|(m, a)| (MidiTime(m), AudioTime(a))))?;
+    Ok(Alignment {
+        costs,
+        map,
+        score: found.score,
+        confidence: found.confidence,
+        transpose: 0,
+        unreliable: Vec::new(),
+        remarks: found.remark.iter().cloned().collect(),
+    })
+}
+
+/// Attacks that advance on both clocks; `None` when fewer than two do.
+fn increasing(attacks: &[refine::Attack]) -> Option<Vec<(f64, f64)>> {
     let mut knots: Vec<(f64, f64)> = Vec::with_capacity(attacks.len());
     for attack in attacks {
-        if knots.last().is_none_or(|&(m, a)| attack.midi_s > m && attack.audio_s > a) {
+        if knots.last().is_none_or(|&(m, a)| attack.midi_s > m + 1e-6 && attack.audio_s > a + 1e-6) {
             knots.push((attack.midi_s, attack.audio_s));
         }
     }
-    knots
+    (knots.len() >= 2).then_some(knots)
 }
 
 /// The piecewise linear function through `knots`, going on with the slope of the whole.

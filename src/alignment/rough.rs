@@ -34,7 +34,7 @@ const CLEARLY_CHEAPER: f64 = 0.9;
 /// Below this share of the cost of a path that can't be right, *part* is not even tried.
 const SURELY_WHOLE: f64 = 0.6;
 /// *Part* is taken when its path costs less than this share of *whole*'s.
-const PART_CHEAPER: f64 = 0.85;
+const PART_CHEAPER: f64 = 0.75;
 
 /// What [`rough`] found.
 #[derive(Debug, Clone)]
@@ -47,6 +47,10 @@ pub(crate) struct Rough {
     pub(crate) cost: f64,
     /// The same for paths that can't be right: the MIDI backwards.
     pub(crate) null_cost: f64,
+    /// The MIDI's frames as compared, in the key chosen, and the recording's: (frames × bins), rows of unit length.
+    pub(crate) midi: Array2<f32>,
+    /// The recording's.
+    pub(crate) audio: Array2<f32>,
     /// Whether one side holds only a part of the other.
     pub(crate) part: bool,
     /// Whether the pair went from coarse to fine, and over how many levels.
@@ -150,8 +154,9 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     if audio_span.len() < 2 {
         return Err(Error::Empty("the recording is silent".into()));
     }
-    let midi = midi.slice(s![midi_span.clone(), ..]);
-    let audio = audio.slice(s![audio_span.clone(), ..]);
+    let (all_midi, all_audio) = (midi, audio);
+    let midi = all_midi.slice(s![midi_span.clone(), ..]);
+    let audio = all_audio.slice(s![audio_span.clone(), ..]);
 
     // Survey: all keys, both hypotheses, on pooled frames.
     let survey = progress.part(0.0, 0.4);
@@ -212,7 +217,10 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let midi_at = |row: f64| (midi_span.start as f64 + midi_rows.start as f64 + row * ratio) * frame_s;
     let audio_at = |column: f64| ((audio_span.start + audio_rows.start) as f64 + column) * frame_s;
     let knots = knots(&path.cells).into_iter().map(|(i, j)| (midi_at(i), audio_at(j))).collect();
-    Ok(Rough { knots, transpose, cost: mean(&path.costs), null_cost, part: is_part, levels })
+    let mut midi = transposed(all_midi.view(), bins, transpose).to_owned();
+    midi.outer_iter_mut().for_each(|mut row| unit(&mut row));
+    let cost = mean(&path.costs);
+    Ok(Rough { knots, transpose, cost, null_cost, midi, audio: all_audio, part: is_part, levels })
 }
 
 /// The centre of every run of steps that move on one side only: strictly increasing in both.

@@ -116,7 +116,7 @@ mod tests {
     use proptest::prelude::*;
     use std::io::Cursor;
 
-    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
         [&(body.len() as u32 + 8).to_be_bytes(), kind.as_slice(), body].concat()
     }
 
@@ -126,13 +126,13 @@ mod tests {
 
     fn movie(elst: &[u32]) -> Vec<u8> {
         let trak = [
-            boxed(b"tkhd", &words(&[0, 0, 0, 7])),
-            boxed(b"edts", &boxed(b"elst", &words(elst))),
-            boxed(b"mdia", &boxed(b"mdhd", &words(&[0, 0, 0, 44_100]))),
+            boxed(*b"tkhd", &words(&[0, 0, 0, 7])),
+            boxed(*b"edts", &boxed(*b"elst", &words(elst))),
+            boxed(*b"mdia", &boxed(*b"mdhd", &words(&[0, 0, 0, 44_100]))),
         ]
         .concat();
-        let moov = [boxed(b"mvhd", &words(&[0, 0, 0, 1000])), boxed(b"trak", &trak)].concat();
-        [boxed(b"ftyp", b"M4A "), boxed(b"mdat", &[0; 99]), boxed(b"moov", &moov)].concat()
+        let moov = [boxed(*b"mvhd", &words(&[0, 0, 0, 1000])), boxed(*b"trak", &trak)].concat();
+        [boxed(*b"ftyp", b"M4A "), boxed(*b"mdat", &[0; 99]), boxed(*b"moov", &moov)].concat()
     }
 
     #[test]

@@ -114,9 +114,12 @@ const MAX_KEPT_SAMPLES: usize = 24 * 3600 * ANALYSIS_RATE as usize;
 /// Decodes a file. See the module for what is read.
 ///
 /// # Errors
-/// [`Error::Io`] when the file can't be read, [`Error::Decode`] when it holds no sample that we can decode,
-/// [`Error::Cancelled`] after a cancel. Damage that leaves something to hear is no error but a
-/// [warning](Recording::warning).
+/// [`Io`] when the file can't be read, [`Decode`] when it holds no sample that we can decode, [`Cancelled`] after a
+/// cancel. Damage that leaves something to hear is no error but a [warning](Recording::warning).
+///
+/// [`Io`]: crate::Error::Io
+/// [`Decode`]: crate::Error::Decode
+/// [`Cancelled`]: crate::Error::Cancelled
 ///
 /// ```no_run
 /// # fn main() -> antiphon::Result<()> {

@@ -15,7 +15,7 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 4000..=384_000;
 /// Longest silence for one lost packet, and for all of a file. Packets are shorter than a second; a header that says
 /// otherwise must not fill the memory.
 const MAX_LOST_PACKET_S: f64 = 1.0;
-const MAX_SILENCE_S: f64 = 600.0;
+const MAX_SILENCE_S: f64 = 120.0;
 
 /// After so many bad packets in a row the rest is given up: 26 s of MP3.
 const MAX_BAD_RUN: usize = 1000;
@@ -131,8 +131,12 @@ impl Output {
         let silence_s = self.losses.run_s.min(MAX_SILENCE_S - self.losses.silence_s);
         self.losses.silence_s += silence_s;
         (self.losses.run, self.losses.run_s) = (0, 0.0);
-        let silence = vec![0.0; (silence_s * f64::from(rate)).round() as usize];
-        kept.add(&silence, &silence, &silence, &mut self.skip_s)?;
+        let mut silent_frames = (silence_s * f64::from(rate)).round() as usize;
+        while silent_frames > 0 {
+            let silence = &[0.0; 1024][..silent_frames.min(1024)];
+            kept.add(silence, silence, silence, &mut self.skip_s)?;
+            silent_frames -= silence.len();
+        }
         kept.add(&self.downmix.left, &self.downmix.right, &self.downmix.mono, &mut self.skip_s)?;
         if kept.samples() >= self.max_samples {
             self.ended = Some(End::Full);

@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn dropped_frames_shorten_the_end() {
         let mut resampler = Resampler::new(44_100, 22_050).expect("a supported rate");
-        resampler.push(&[0.25; 10_000]).expect("finite samples");
+        resampler.push(&vec![0.25; 10_000]).expect("finite samples");
         assert_eq!(resampler.finish(1000).expect("finite samples").len(), 4500);
     }
 }

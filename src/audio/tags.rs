@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
         let mut chunk = [kind.as_slice(), &(body.len() as u32).to_le_bytes(), body].concat();
         chunk.resize(chunk.len().next_multiple_of(2), 0);
         chunk
@@ -129,10 +129,14 @@ mod tests {
 
     #[test]
     fn riff_info_is_found_behind_the_samples_and_in_latin_1() {
-        let info =
-            [b"INFO".to_vec(), chunk(b"IART", b"Bj\xf6rk\0"), chunk(b"INAM", b"J\xc3\xb3ga"), chunk(b"ICRD", b"1997")];
-        let body = [b"WAVE".to_vec(), chunk(b"data", &[0; 7]), chunk(b"LIST", &info.concat())].concat();
-        let file = chunk(b"RIFF", &body);
+        let info = [
+            b"INFO".to_vec(),
+            chunk(*b"IART", b"Bj\xf6rk\0"),
+            chunk(*b"INAM", b"J\xc3\xb3ga"),
+            chunk(*b"ICRD", b"1997"),
+        ];
+        let body = [b"WAVE".to_vec(), chunk(*b"data", &[0; 7]), chunk(*b"LIST", &info.concat())].concat();
+        let file = chunk(*b"RIFF", &body);
         let tags = read_riff_info(&mut Cursor::new(&file));
         assert_eq!(tags.artist.as_deref(), Some("Björk"));
         assert_eq!(tags.title.as_deref(), Some("Jóga"));

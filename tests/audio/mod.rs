@@ -31,7 +31,7 @@ fn refusal(bytes: &[u8]) -> String {
 }
 
 /// A RIFF chunk.
-fn chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
     let mut chunk = [kind.as_slice(), &(body.len() as u32).to_le_bytes(), body].concat();
     chunk.resize(chunk.len().next_multiple_of(2), 0);
     chunk
@@ -50,5 +50,5 @@ fn wav(format: u16, bits: u16, channels: u16, rate: u32, samples: &[u8]) -> Vec<
     for word in [block, bits] {
         fmt.extend(word.to_le_bytes());
     }
-    chunk(b"RIFF", &[b"WAVE".to_vec(), chunk(b"fmt ", &fmt), chunk(b"data", samples)].concat())
+    chunk(*b"RIFF", &[b"WAVE".to_vec(), chunk(*b"fmt ", &fmt), chunk(*b"data", samples)].concat())
 }

@@ -88,7 +88,7 @@ fn extended(value: u32) -> [u8; 10] {
     bytes
 }
 
-fn be_chunk(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+fn be_chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
     [kind.as_slice(), &(body.len() as u32).to_be_bytes(), body].concat()
 }
 
@@ -107,8 +107,8 @@ fn aiff_of_every_width_gives_the_same_sine() {
         let frames = (samples.len() as u32).to_be_bytes();
         let common = [&2_u16.to_be_bytes()[..], &frames, &bits.to_be_bytes(), &extended(rate)].concat();
         let sound = [vec![0; 8], body].concat();
-        let form = [b"AIFF".to_vec(), be_chunk(b"COMM", &common), be_chunk(b"SSND", &sound)].concat();
-        let recording = listen_to_bytes(&be_chunk(b"FORM", &form)).expect("decodes");
+        let form = [b"AIFF".to_vec(), be_chunk(*b"COMM", &common), be_chunk(*b"SSND", &sound)].concat();
+        let recording = listen_to_bytes(&be_chunk(*b"FORM", &form)).expect("decodes");
         assert_eq!((recording.source_rate, recording.channels, recording.warning), (rate, 2, None));
         let error = error_of(&recording.mono.samples);
         assert!(error < tolerance, "{bits} bit: off by {error}");
@@ -118,9 +118,9 @@ fn aiff_of_every_width_gives_the_same_sine() {
 #[test]
 fn riff_info_gives_the_tags_of_a_wav_file() {
     let info =
-        [b"INFO".to_vec(), chunk(b"IART", b"Artist"), chunk(b"INAM", b"Title"), chunk(b"ICRD", b"1999")].concat();
+        [b"INFO".to_vec(), chunk(*b"IART", b"Artist"), chunk(*b"INAM", b"Title"), chunk(*b"ICRD", b"1999")].concat();
     let mut file = wav(1, 16, 1, 22_050, &[0; 200]);
-    file.extend(chunk(b"LIST", &info));
+    file.extend(chunk(*b"LIST", &info));
     let tags = listen_to_bytes(&file).expect("decodes").tags;
     assert_eq!([tags.artist, tags.title, tags.year].map(Option::unwrap_or_default), ["Artist", "Title", "1999"]);
 }
@@ -129,7 +129,7 @@ fn riff_info_gives_the_tags_of_a_wav_file() {
 fn one_sample_silence_and_clipping_are_ordinary_recordings() {
     let one = listen_to_bytes(&wav(1, 16, 1, 44_100, &[0, 64])).expect("decodes");
     assert_eq!((one.mono.samples.len(), one.stereo.expect("asked for").left), (1, vec![0.5]));
-    let silent = listen_to_bytes(&wav(1, 16, 2, 44_100, &[0; 44_100])).expect("decodes");
+    let silent = listen_to_bytes(&wav(1, 16, 2, 44_100, &vec![0; 44_100])).expect("decodes");
     assert!(silent.mono.samples.iter().all(|&x| x == 0.0) && silent.warning.is_none());
     let clipped: Vec<f64> = sine(22_050).iter().map(|x| (x * 100.0).clamp(-1.0, 1.0)).collect();
     let clipped = listen_to_bytes(&wav(1, 16, 1, 22_050, &interleaved(&clipped, 1, 1, 16))).expect("decodes");
