@@ -61,7 +61,7 @@ pub(super) struct Ahead<'a> {
 /// Takes the wavefront through one block.
 pub(super) fn sweep(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>) {
     #[cfg(target_arch = "x86_64")]
-    if super::avx512::sweep(wave, ring, block) {
+    if super::avx512::sweep(wave, ring, block) || super::avx2::sweep(wave, ring, block) {
         return;
     }
     sweep_plainly(wave, ring, block);
@@ -73,20 +73,22 @@ pub(super) fn sweep_and_fill(wave: &mut Wave, ring: &mut Ring, block: &mut Block
     if super::avx512::sweep_and_fill(wave, ring, block, ahead) {
         return;
     }
-    sweep_plainly(wave, ring, block);
-    fill_plainly(ring, ahead);
+    sweep(wave, ring, block);
+    fill(ring, ahead);
 }
 
 /// Fills in the distances of one block.
 pub(super) fn fill(ring: &mut Ring, ahead: &Ahead<'_>) {
     #[cfg(target_arch = "x86_64")]
-    if super::avx512::fill(ring, ahead) {
+    if super::avx512::fill(ring, ahead) || super::avx2::fill(ring, ahead) {
         return;
     }
     fill_plainly(ring, ahead);
 }
 
-fn sweep_plainly(wave: &mut Wave, ring: &Ring, block: &mut Block<'_>) {
+#[expect(clippy::inline_always, reason = "`avx2` compiles it again for more lanes")]
+#[inline(always)]
+pub(super) fn sweep_plainly(wave: &mut Wave, ring: &Ring, block: &mut Block<'_>) {
     let steps = block.steps;
     for k in 0..LANES {
         let step = block.number * LANES + k;
@@ -133,7 +135,7 @@ fn fill_plainly(ring: &mut Ring, ahead: &Ahead<'_>) {
             let columns = &ahead.columns[w * REACH + LANES - 1 - k..][..8];
             match ahead.numbers {
                 Numbers::Single => {
-                    multiply(&mut single, rows, columns, |row, column| f32::from_bits(row) * f32::from_bits(column))
+                    multiply(&mut single, rows, columns, |row, column| f32::from_bits(row) * f32::from_bits(column));
                 }
                 Numbers::Fixed => multiply(&mut fixed, rows, columns, |row, column| {
                     let half = |word: u32, shift: u32| i32::from((word >> shift) as i16);
@@ -244,6 +246,14 @@ mod tests {
                 if edge.is_some() {
                     assert_eq!(fast.trail, plain.trail, "{edge:?}");
                 }
+                #[cfg(target_arch = "x86_64")]
+                {
+                    let by_eight = Case::new().run(edge, &steps, |wave, ring, block| {
+                        super::super::avx2::sweep(wave, ring, block);
+                    });
+                    assert_eq!((by_eight.wave, by_eight.moves), (plain.wave, plain.moves), "{edge:?}");
+                    assert_eq!((by_eight.above, by_eight.trail), (plain.above, plain.trail), "{edge:?}");
+                }
             }
         }
     }
@@ -265,6 +275,16 @@ mod tests {
         let (mut plain, mut fast) = (Case::new().ring, Case::new().ring);
         fill_plainly(&mut plain, &ahead);
         fill(&mut fast, &ahead);
+        #[cfg(target_arch = "x86_64")]
+        if numbers == Numbers::Single {
+            let mut by_eight = Case::new().ring;
+            super::super::avx2::fill(&mut by_eight, &ahead);
+            for (plain, by_eight) in plain.0.iter().zip(by_eight.0.iter()) {
+                for (plain, by_eight) in plain.0.iter().zip(by_eight.0) {
+                    assert!(plain.to_bits() == by_eight.to_bits() || (plain - by_eight).abs() < 1e-5);
+                }
+            }
+        }
         let mut woven = Case::new();
         let mut block = Block {
             number: 1,
