@@ -12,7 +12,7 @@
 //! corridor around it on frames half as long. (Our choice; the multi-scale idea is Müller, Mattes and Kurth, "An
 //! efficient multiscale approach to audio synchronization", ISMIR 2006.)
 
-use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw_features};
+use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw_features_16bit, pool};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use ndarray::{Array1, Array2, ArrayView2, s};
@@ -82,17 +82,6 @@ pub(crate) fn contrast(magnitudes: &Array2<f32>) -> Array2<f32> {
     rows
 }
 
-/// Averages of `factor` rows, of unit length again.
-fn pool(rows: ArrayView2<'_, f32>, factor: usize) -> Array2<f32> {
-    let pooled_rows = rows.nrows().div_ceil(factor);
-    let mut pooled = Array2::zeros((pooled_rows, rows.ncols()));
-    for (mut to, from) in pooled.outer_iter_mut().zip(rows.axis_chunks_iter(ndarray::Axis(0), factor)) {
-        to.assign(&from.sum_axis(ndarray::Axis(0)));
-        unit(&mut to);
-    }
-    pooled
-}
-
 /// `count` rows, linearly interpolated between the given ones so that the ends coincide.
 fn stretch(rows: ArrayView2<'_, f32>, count: usize) -> Array2<f32> {
     let mut stretched = Array2::zeros((count, rows.ncols()));
@@ -134,7 +123,7 @@ fn transposed(midi: ArrayView2<'_, f32>, bins: usize, semitones: i32) -> ArrayVi
 fn corner_path(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, corridor: &Corridor, p: &Progress) -> Result<Path> {
     let steps = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.5, ..StepCosts::default() };
     let params = DtwParams { start: Start::Corner, end: End::Corner, steps };
-    dtw_features(x, y, corridor, &params, p)
+    dtw_features_16bit(x, y, corridor, &params, p)
 }
 
 fn mean(costs: &[f32]) -> f64 {
@@ -185,7 +174,6 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let mut transpose = if best.0 < CLEARLY_CHEAPER * untransposed { best.1 } else { 0 };
     let whole = if transpose == 0 { untransposed } else { best.0 };
 
-    let window = transposed(small_midi.view(), bins, 0);
     let mut null_cost = whole_cost(transpose, true)?;
     let mut part = None;
     if whole > SURELY_WHOLE * null_cost {
@@ -318,7 +306,7 @@ fn inside(
     let corridor = Corridor::new(ranges, outer.nrows())?;
     let steps = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.5, ..StepCosts::default() };
     let params = DtwParams { start: Start::Edges, end: End::Gully(0.5), steps };
-    let path = dtw_features(inner, outer, &corridor, &params, progress)?;
+    let path = dtw_features_16bit(inner, outer, &corridor, &params, progress)?;
     let (first, last) = (path.cells[0].1, path.cells[path.cells.len() - 1].1);
     Ok((first..last + 1, mean(&path.costs)))
 }

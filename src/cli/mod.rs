@@ -110,7 +110,9 @@ fn open_window(window: Window) -> Result<ExitCode> {
         size: window.size,
     };
     if launch.midi.is_none() && launch.recordings.is_empty() {
-        let demo = antiphon::demo::unpack()?;
+        let folder = directories::ProjectDirs::from("", "", "antiphon")
+            .map_or_else(std::env::temp_dir, |dirs| dirs.cache_dir().to_path_buf());
+        let demo = antiphon::demo::unpack(&folder.join("demo"))?;
         (launch.midi, launch.recordings) = (Some(demo.midi), demo.recordings);
     }
     match antiphon::gui::run(launch) {
