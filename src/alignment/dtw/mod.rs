@@ -29,13 +29,13 @@
 //! # Ok::<(), antiphon::Error>(())
 //! ```
 
-#[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 mod coarse;
 mod corridor;
 mod cosine;
+#[cfg(target_arch = "x86_64")]
+mod simd_avx2;
+#[cfg(target_arch = "x86_64")]
+mod simd_avx512;
 mod strip;
 #[cfg(test)]
 pub(super) mod tests;

@@ -29,7 +29,7 @@ impl Numbers {
     /// Fixed-point numbers where the processor multiplies them faster than `f32`.
     pub(super) fn fastest() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if super::avx512::available_fixed() {
+        if super::simd_avx512::available_fixed() {
             return Self::Fixed;
         }
         Self::Single
@@ -61,7 +61,7 @@ pub(super) struct Ahead<'a> {
 /// Takes the wavefront through one block.
 pub(super) fn sweep(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>) {
     #[cfg(target_arch = "x86_64")]
-    if super::avx512::sweep(wave, ring, block) || super::avx2::sweep(wave, ring, block) {
+    if super::simd_avx512::sweep(wave, ring, block) || super::simd_avx2::sweep(wave, ring, block) {
         return;
     }
     sweep_plainly(wave, ring, block);
@@ -70,7 +70,7 @@ pub(super) fn sweep(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>) {
 /// Takes the wavefront through one block and fills in the distances of the next.
 pub(super) fn sweep_and_fill(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>, ahead: &Ahead<'_>) {
     #[cfg(target_arch = "x86_64")]
-    if super::avx512::sweep_and_fill(wave, ring, block, ahead) {
+    if super::simd_avx512::sweep_and_fill(wave, ring, block, ahead) {
         return;
     }
     sweep(wave, ring, block);
@@ -80,13 +80,13 @@ pub(super) fn sweep_and_fill(wave: &mut Wave, ring: &mut Ring, block: &mut Block
 /// Fills in the distances of one block.
 pub(super) fn fill(ring: &mut Ring, ahead: &Ahead<'_>) {
     #[cfg(target_arch = "x86_64")]
-    if super::avx512::fill(ring, ahead) || super::avx2::fill(ring, ahead) {
+    if super::simd_avx512::fill(ring, ahead) || super::simd_avx2::fill(ring, ahead) {
         return;
     }
     fill_plainly(ring, ahead);
 }
 
-#[expect(clippy::inline_always, reason = "`avx2` compiles it again for more lanes")]
+#[expect(clippy::inline_always, reason = "`simd_avx2` compiles it again for more lanes")]
 #[inline(always)]
 pub(super) fn sweep_plainly(wave: &mut Wave, ring: &Ring, block: &mut Block<'_>) {
     let steps = block.steps;
@@ -249,7 +249,7 @@ mod tests {
                 #[cfg(target_arch = "x86_64")]
                 {
                     let by_eight = Case::new().run(edge, &steps, |wave, ring, block| {
-                        super::super::avx2::sweep(wave, ring, block);
+                        super::super::simd_avx2::sweep(wave, ring, block);
                     });
                     assert_eq!((by_eight.wave, by_eight.moves), (plain.wave, plain.moves), "{edge:?}");
                     assert_eq!((by_eight.above, by_eight.trail), (plain.above, plain.trail), "{edge:?}");
@@ -278,7 +278,7 @@ mod tests {
         #[cfg(target_arch = "x86_64")]
         if numbers == Numbers::Single {
             let mut by_eight = Case::new().ring;
-            super::super::avx2::fill(&mut by_eight, &ahead);
+            super::super::simd_avx2::fill(&mut by_eight, &ahead);
             for (plain, by_eight) in plain.0.iter().zip(by_eight.0.iter()) {
                 for (plain, by_eight) in plain.0.iter().zip(by_eight.0) {
                     assert!(plain.to_bits() == by_eight.to_bits() || (plain - by_eight).abs() < 1e-5);
