@@ -2,6 +2,7 @@
 
 pub mod alignment;
 pub mod audio;
+pub mod demo;
 pub mod error;
 pub mod features;
 #[cfg(feature = "gui")]
