@@ -315,7 +315,7 @@ mod tests {
             codec: "wav".into(),
             warning: None,
         };
-        let side = AudioSide { path: PathBuf::new(), recording, features: features(frames) };
+        let side = AudioSide::from_features(PathBuf::new(), recording, features(frames));
         Matrix::Similarity { midi: Arc::new(features(other)), audio: Arc::new(LoadedRecording::new(side)) }
     }
 

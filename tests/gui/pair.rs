@@ -96,7 +96,7 @@ pub fn pair(bars: u32, name: &str) -> Pair {
     let map = map(midi.end().0);
     let seconds = map.to_audio(midi.end()).0 + 1.0;
     let audio = heard(&features, &map, seconds);
-    let side = MidiSide { path: PathBuf::from("/music/A tune made for the tests.mid"), midi, features };
+    let side = MidiSide::from_features(PathBuf::from("/music/A tune made for the tests.mid"), midi, features);
     let recording = Recording {
         mono: Waveform { samples: vec![0.0; (seconds * 22_050.0) as usize], sample_rate: 22_050 },
         stereo: Some(Stereo { left: vec![0.0; 100], right: vec![0.0; 100], sample_rate: 44_100 }),
@@ -106,7 +106,7 @@ pub fn pair(bars: u32, name: &str) -> Pair {
         codec: "wav".into(),
         warning: None,
     };
-    let audio = AudioSide { path: PathBuf::from(name), recording, features: audio };
+    let audio = AudioSide::from_features(PathBuf::from(name), recording, audio);
     let knots = map.knots().len();
     let alignment = Alignment {
         map,
