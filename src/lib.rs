@@ -2,7 +2,11 @@
 
 pub mod alignment;
 pub mod audio;
+pub mod demo;
 pub mod error;
+
+pub mod evaluate;
+pub mod export;
 pub mod features;
 #[cfg(feature = "gui")]
 pub mod gui;

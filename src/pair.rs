@@ -71,8 +71,7 @@ impl MidiSide {
         };
         let magnitudes = features::constant_q(&wave, &wide, &progress.part(0.9, 1.0))?;
         let inner = magnitudes.slice(s![.., KEY_MARGIN..KEY_MARGIN + params.bins]).to_owned();
-        let features =
-            Features { frames: features::log_normalize(&inner), times: FrameTimes::Regular(FRAME_S) };
+        let features = Features { frames: features::log_normalize(&inner), times: FrameTimes::Regular(FRAME_S) };
         Ok(Self { path, midi, features, magnitudes, wave })
     }
 
@@ -95,8 +94,7 @@ impl AudioSide {
             return Err(Error::Empty(format!("the recording has no samples: {path:?}")));
         }
         let onsets = Onsets::new(&recording.mono, &progress.part(0.3, 1.0))?;
-        let features =
-            Features { frames: features::log_normalize(&magnitudes), times: FrameTimes::Regular(FRAME_S) };
+        let features = Features { frames: features::log_normalize(&magnitudes), times: FrameTimes::Regular(FRAME_S) };
         Ok(Self { path, recording, features, magnitudes, onsets: Some(onsets) })
     }
 
@@ -165,4 +163,15 @@ fn beat_features(midi: &MidiSide, audio: &AudioSide, progress: &Progress) -> Res
         features::beat_synchronous(&midi_magnitudes, frame_s, &midi_beats),
         features::beat_synchronous(&audio_magnitudes, frame_s, &audio_beats),
     ))
+}
+
+/// Whether a file looks like MIDI: by its first bytes, or by its name where it can't be read.
+pub fn is_midi(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut start = [0; 12];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut start));
+    match read {
+        Ok(n) if n >= 4 => &start[..4] == b"MThd" || (&start[..4] == b"RIFF" && &start[8..] == b"RMID"),
+        _ => path.extension().is_some_and(|e| ["mid", "midi", "rmi", "kar"].iter().any(|m| e.eq_ignore_ascii_case(m))),
+    }
 }

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("picture", &["job", "audio", "midi", "features", "alignment", "pair"]),
     ("playback", &["job", "audio", "midi", "synth", "alignment"]),
     ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "pair"]),
+    ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
     ("gui", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "picture", "playback", "demo"]),
 ];
 

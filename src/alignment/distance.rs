@@ -41,6 +41,17 @@ pub(super) fn check(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Result<()
     Ok(())
 }
 
+/// Refuses rows that are longer than unit rows.
+pub(super) fn check_length(features: ArrayView2<'_, f32>) -> Result<()> {
+    match features.rows().into_iter().map(|row| row.dot(&row)).enumerate().find(|(_, square)| *square > 1.001) {
+        None => Ok(()),
+        Some((frame, square)) => {
+            let value = format!("{} of frame {frame}", square.sqrt());
+            Err(Error::Limit { what: "length", value, limit: "at most 1, the length of a unit row".into() })
+        }
+    }
+}
+
 /// The whole matrix `S`, (n × m): for pictures, and for pairs small enough to keep it.
 ///
 /// # Errors

@@ -12,7 +12,7 @@
 //! corridor around it on frames half as long. (Our choice; the multi-scale idea is Müller, Mattes and Kurth, "An
 //! efficient multiscale approach to audio synchronization", ISMIR 2006.)
 
-use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw_features};
+use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw_features_16bit, pool};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use ndarray::{Array1, Array2, ArrayView2, s};
@@ -82,17 +82,6 @@ pub(crate) fn contrast(magnitudes: &Array2<f32>) -> Array2<f32> {
     rows
 }
 
-/// Averages of `factor` rows, of unit length again.
-fn pool(rows: ArrayView2<'_, f32>, factor: usize) -> Array2<f32> {
-    let pooled_rows = rows.nrows().div_ceil(factor);
-    let mut pooled = Array2::zeros((pooled_rows, rows.ncols()));
-    for (mut to, from) in pooled.outer_iter_mut().zip(rows.axis_chunks_iter(ndarray::Axis(0), factor)) {
-        to.assign(&from.sum_axis(ndarray::Axis(0)));
-        unit(&mut to);
-    }
-    pooled
-}
-
 /// `count` rows, linearly interpolated between the given ones so that the ends coincide.
 fn stretch(rows: ArrayView2<'_, f32>, count: usize) -> Array2<f32> {
     let mut stretched = Array2::zeros((count, rows.ncols()));
@@ -134,7 +123,7 @@ fn transposed(midi: ArrayView2<'_, f32>, bins: usize, semitones: i32) -> ArrayVi
 fn corner_path(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, corridor: &Corridor, p: &Progress) -> Result<Path> {
     let steps = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.5, ..StepCosts::default() };
     let params = DtwParams { start: Start::Corner, end: End::Corner, steps };
-    dtw_features(x, y, corridor, &params, p)
+    dtw_features_16bit(x, y, corridor, &params, p)
 }
 
 fn mean(costs: &[f32]) -> f64 {
@@ -185,22 +174,32 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let mut transpose = if best.0 < CLEARLY_CHEAPER * untransposed { best.1 } else { 0 };
     let whole = if transpose == 0 { untransposed } else { best.0 };
 
-    let window = transposed(small_midi.view(), bins, 0);
-    let null_cost = whole_cost(transpose, true)?;
-    let mut part = Part { midi: 0..0, audio: 0..0, cost: f64::INFINITY };
+    let mut null_cost = whole_cost(transpose, true)?;
+    let mut part = None;
     if whole > SURELY_WHOLE * null_cost {
-        part = best_part(window, small_audio.view(), &survey)?;
-    }
-    let mut part_key = 0;
-    if transpose != 0 && part.cost.is_finite() {
-        let other = best_part(transposed(small_midi.view(), bins, transpose), small_audio.view(), &survey)?;
-        if other.cost < CLEARLY_CHEAPER * part.cost {
-            (part, part_key) = (other, transpose);
+        let survey_part = |semitones: i32, backwards: bool| {
+            let mut window = transposed(small_midi.view(), bins, semitones).to_owned();
+            if backwards {
+                window.invert_axis(ndarray::Axis(0));
+            }
+            best_part(window.view(), small_audio.view(), &survey)
+        };
+        let mut found = (survey_part(0, false)?, 0);
+        if transpose != 0 {
+            let other = survey_part(transpose, false)?;
+            if other.cost < CLEARLY_CHEAPER * found.0.cost {
+                found = (other, transpose);
+            }
+        }
+        // A part has more freedom than the whole: it is measured against the best part of the MIDI backwards.
+        let null = survey_part(found.1, true)?.cost;
+        if found.0.cost / null < PART_CHEAPER * whole / null_cost {
+            part = Some((found.0, found.1, null));
         }
     }
-    let is_part = part.cost < PART_CHEAPER * whole;
-    let (midi_rows, audio_rows) = if is_part {
-        transpose = part_key;
+    let is_part = part.is_some();
+    let (midi_rows, audio_rows) = if let Some((part, key, null)) = part {
+        (transpose, null_cost) = (key, null);
         let fine = |range: &std::ops::Range<usize>, rows: usize| {
             (range.start * pool_by).min(rows - 2)..(range.end * pool_by).clamp(2, rows)
         };
@@ -307,7 +306,7 @@ fn inside(
     let corridor = Corridor::new(ranges, outer.nrows())?;
     let steps = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.5, ..StepCosts::default() };
     let params = DtwParams { start: Start::Edges, end: End::Gully(0.5), steps };
-    let path = dtw_features(inner, outer, &corridor, &params, progress)?;
+    let path = dtw_features_16bit(inner, outer, &corridor, &params, progress)?;
     let (first, last) = (path.cells[0].1, path.cells[path.cells.len() - 1].1);
     Ok((first..last + 1, mean(&path.costs)))
 }

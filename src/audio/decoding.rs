@@ -1,7 +1,7 @@
 //! Runs the packets of a track through its decoder.
 
 use super::output::Output;
-use super::stream::{AudioTrack, Open, Stream, explain};
+use super::stream::{AudioTrack, Open, PANICKED, Stream, contained, explain};
 use super::{Keep, Recording, Tags, tags};
 use crate::error::{Error, Result};
 use crate::job::Progress;
@@ -38,7 +38,7 @@ fn packets(mut stream: Stream, path: &Path, mut output: Output, progress: &Progr
     let mut container_faults = 0;
     while !output.has_ended() {
         progress.step(stream.done_permille(), 1000)?;
-        let packet = match stream.format.next_packet() {
+        let packet = match contained(|| stream.format.next_packet()) {
             Ok(Some(packet)) => packet,
             Ok(None) => break,
             Err(Fault::ResetRequired) => {
@@ -69,8 +69,10 @@ fn packets(mut stream: Stream, path: &Path, mut output: Output, progress: &Progr
             output.skip(stream.track.skip_s.unwrap_or_else(|| before_zero_s(&stream.track, &packet)));
         }
         let length_s = stream.track.seconds(packet.dur.get());
-        match stream.track.decoder.decode(&packet) {
+        let (decoder, packet) = (&mut stream.track.decoder, &packet);
+        match contained(move || decoder.decode(packet)) {
             Ok(block) => output.add(&block, length_s).map_err(|error| error.at(path))?,
+            Err(Fault::Unsupported(PANICKED)) => output.end_early(PANICKED.into()),
             Err(fault) => output.lose(length_s, explain(&fault)),
         }
     }

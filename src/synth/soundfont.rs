@@ -149,11 +149,11 @@ mod tests {
 
     /// The smallest font that is one: a sample of 64 values, an instrument and a preset.
     fn tiny_font() -> Vec<u8> {
-        fn chunk(id: &[u8; 4], data: &[u8]) -> Vec<u8> {
+        fn chunk(id: [u8; 4], data: &[u8]) -> Vec<u8> {
             [id.as_slice(), &(data.len() as u32).to_le_bytes(), data].concat()
         }
-        fn list(kind: &[u8; 4], chunks: &[Vec<u8>]) -> Vec<u8> {
-            chunk(b"LIST", &[kind.as_slice(), &chunks.concat()].concat())
+        fn list(kind: [u8; 4], chunks: &[Vec<u8>]) -> Vec<u8> {
+            chunk(*b"LIST", &[kind.as_slice(), &chunks.concat()].concat())
         }
         let words = |values: &[u16]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
         let preset = |bag: u16| [[0; 20].as_slice(), &words(&[0, 0, bag]), &[0; 12]].concat();
@@ -162,24 +162,24 @@ mod tests {
             [[0; 20].as_slice(), &numbers, &[60, 0], &words(&[0, 1])].concat()
         };
         let lists = [
-            list(b"INFO", &[chunk(b"ifil", &words(&[2, 1])), chunk(b"INAM", b"Tiny\0\0")]),
-            list(b"sdta", &[chunk(b"smpl", &words(&[1000; 64]))]),
+            list(*b"INFO", &[chunk(*b"ifil", &words(&[2, 1])), chunk(*b"INAM", b"Tiny\0\0")]),
+            list(*b"sdta", &[chunk(*b"smpl", &words(&[1000; 64]))]),
             list(
-                b"pdta",
+                *b"pdta",
                 &[
-                    chunk(b"phdr", &[preset(0), preset(1)].concat()),
-                    chunk(b"pbag", &words(&[0, 0, 1, 0])),
-                    chunk(b"pmod", &[0; 10]),
-                    chunk(b"pgen", &words(&[41, 0, 0, 0])),
-                    chunk(b"inst", &[[0; 20].as_slice(), &words(&[0]), &[0; 20], &words(&[1])].concat()),
-                    chunk(b"ibag", &words(&[0, 0, 2, 0])),
-                    chunk(b"imod", &[0; 10]),
-                    chunk(b"igen", &words(&[54, 1, 53, 0, 0, 0])),
-                    chunk(b"shdr", &[sample(60), sample(0)].concat()),
+                    chunk(*b"phdr", &[preset(0), preset(1)].concat()),
+                    chunk(*b"pbag", &words(&[0, 0, 1, 0])),
+                    chunk(*b"pmod", &[0; 10]),
+                    chunk(*b"pgen", &words(&[41, 0, 0, 0])),
+                    chunk(*b"inst", &[[0; 20].as_slice(), &words(&[0]), &[0; 20], &words(&[1])].concat()),
+                    chunk(*b"ibag", &words(&[0, 0, 2, 0])),
+                    chunk(*b"imod", &[0; 10]),
+                    chunk(*b"igen", &words(&[54, 1, 53, 0, 0, 0])),
+                    chunk(*b"shdr", &[sample(60), sample(0)].concat()),
                 ],
             ),
         ];
-        chunk(b"RIFF", &[b"sfbk".as_slice(), &lists.concat()].concat())
+        chunk(*b"RIFF", &[b"sfbk".as_slice(), &lists.concat()].concat())
     }
 
     #[test]
@@ -205,6 +205,20 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&tiny_font()).unwrap();
         assert_eq!(SoundFont::open(file.path()).unwrap().name(), "Tiny");
+    }
+
+    #[test]
+    fn a_font_that_breaks_the_synthesiser_is_an_error_of_the_render() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&tiny_font()).unwrap();
+        let font = SoundFont::open(file.path()).unwrap();
+        // Its loop is 32 samples long, and 67 semitones up the steps are of 96.
+        let render = |key| {
+            let score = crate::synth::Score::from_messages([(0.0, 0, 0x90, key, 100), (0.5, 0, 0x80, key, 0)]);
+            crate::synth::render_mono(&score, &font, 22_050, &crate::job::Progress::silent())
+        };
+        assert!(render(60).is_ok());
+        assert!(matches!(render(127), Err(Error::SoundFont { .. })));
     }
 
     #[test]

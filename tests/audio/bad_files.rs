@@ -82,6 +82,15 @@ fn a_damaged_middle_keeps_the_time_of_what_follows() {
 }
 
 #[test]
+fn absurd_counts_in_the_tables_of_mp4_do_no_harm() {
+    // Found by fuzzing: the reader adds such counts, and panics where overflow is checked.
+    let mut bytes = bytes_of("alac.m4a");
+    let table = bytes.windows(4).position(|window| window == b"stts").expect("a time-to-sample table");
+    bytes[table + 12..table + 16].fill(0xff);
+    assert!(listen_to_bytes(&bytes).expect("decodes").mono.seconds() > 0.3);
+}
+
+#[test]
 fn a_path_that_can_t_be_read_is_named_last() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for path in [folder.path().to_path_buf(), folder.path().join("missing.mp3")] {

@@ -4,7 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
-use antiphon::alignment::dtw::{Corridor, DtwParams, dtw, dtw_features};
+use antiphon::alignment::dtw::{Corridor, DtwParams, dtw, dtw_features, dtw_features_16bit};
 use antiphon::job::Progress;
 use ndarray::Array2;
 use std::ops::Range;
@@ -77,9 +77,12 @@ fn main() {
         measure(&format!("features {rows} × {columns}"), rows * columns, || {
             dtw_features(x.view(), y.view(), &whole, &params, &progress).expect("a path").cost
         });
+        measure(&format!("16-bit features {rows} × {columns}"), rows * columns, || {
+            dtw_features_16bit(x.view(), y.view(), &whole, &params, &progress).expect("a path").cost
+        });
         let diagonal: Vec<(usize, usize)> = (0..rows).map(|i| (i, i * columns / rows)).collect();
         let corridor = Corridor::around(&diagonal, (1, 1), (rows, columns), 150);
-        measure(&format!("features {rows} × {columns}, corridor"), corridor.cells(), || {
+        measure(&format!("corridor in {rows} × {columns}"), corridor.cells(), || {
             dtw_features(x.view(), y.view(), &corridor, &params, &progress).expect("a path").cost
         });
         if rows == 2000 {

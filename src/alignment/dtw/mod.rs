@@ -29,11 +29,13 @@
 //! # Ok::<(), antiphon::Error>(())
 //! ```
 
-#[cfg(target_arch = "x86_64")]
-mod avx512;
 mod coarse;
 mod corridor;
 mod cosine;
+#[cfg(target_arch = "x86_64")]
+mod simd_avx2;
+#[cfg(target_arch = "x86_64")]
+mod simd_avx512;
 mod strip;
 #[cfg(test)]
 pub(super) mod tests;
@@ -50,6 +52,7 @@ use cosine::Cosine;
 use ndarray::ArrayView2;
 use std::ops::Range;
 use strip::{LocalCosts, RowCosts};
+use wavefront::Numbers;
 
 /// Where a path may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -186,12 +189,43 @@ pub fn dtw_features(
     params: &DtwParams,
     progress: &Progress,
 ) -> Result<Path> {
+    search_features(x, y, Numbers::Single, corridor, params, progress)
+}
+
+/// [`dtw_features`] at nearly twice its speed, on distances that are computed from 16-bit features.
+///
+/// Meant for paths that are refined or judged by other means later. While the path is searched, a distance of 48-bin rows is
+/// off by 1.3e-5 on average (RMS) and by 2.2e-4 at most; [`Path::costs`] and [`Path::cost`] are exact for the path found.
+/// Where the processor has no fast 16-bit products (AVX-512 VNNI), this is [`dtw_features`].
+///
+/// # Errors
+/// Those of [`dtw_features`], and [`Error::Limit`] for a row that is longer than a unit row.
+pub fn dtw_features_16bit(
+    x: ArrayView2<'_, f32>,
+    y: ArrayView2<'_, f32>,
+    corridor: &Corridor,
+    params: &DtwParams,
+    progress: &Progress,
+) -> Result<Path> {
+    distance::check_length(x)?;
+    distance::check_length(y)?;
+    search_features(x, y, Numbers::fastest(), corridor, params, progress)
+}
+
+fn search_features(
+    x: ArrayView2<'_, f32>,
+    y: ArrayView2<'_, f32>,
+    numbers: Numbers,
+    corridor: &Corridor,
+    params: &DtwParams,
+    progress: &Progress,
+) -> Result<Path> {
     distance::check(x, y)?;
     if (corridor.rows(), corridor.columns()) != (x.nrows(), y.nrows()) {
         let value = format!("for {} × {} frames", corridor.rows(), corridor.columns());
         return Err(Error::Limit { what: "corridor", value, limit: format!("{} × {} frames", x.nrows(), y.nrows()) });
     }
-    search(&mut Cosine::new(x, y), corridor, params, progress)
+    search(&mut Cosine::new(x, y, numbers), corridor, params, progress)
 }
 
 fn search(source: &mut impl LocalCosts, corridor: &Corridor, params: &DtwParams, progress: &Progress) -> Result<Path> {

@@ -356,8 +356,16 @@ fn zeros(count: usize) -> Result<Vec<u64>> {
     Ok(words)
 }
 
+/// The least of 32 or so values, eight by eight because the compiler may not change the order of a longer chain.
 fn least(values: &[f32]) -> f64 {
-    f64::from(values.iter().copied().fold(f32::INFINITY, |least, value| if value < least { value } else { least }))
+    let less = |a: f32, b: f32| if b < a { b } else { a };
+    let mut eight = [f32::INFINITY; 8];
+    for values in values.chunks(8) {
+        for (least, &value) in eight.iter_mut().zip(values) {
+            *least = less(*least, value);
+        }
+    }
+    f64::from(eight.into_iter().fold(f32::INFINITY, less))
 }
 
 fn shift(values: &mut [f32], by: f64) {

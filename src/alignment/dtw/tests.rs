@@ -176,6 +176,19 @@ proptest! {
     }
 
     #[test]
+    fn sixteen_bits_give_nearly_the_cheapest_path(
+        (rows, columns, bins) in (1_usize..140, 1_usize..300, 1_usize..60), seed: u64, params in params(),
+    ) {
+        let (x, y) = (features(rows, bins, seed), features(columns, bins, !seed));
+        let whole = Corridor::full(rows, columns);
+        let exact = dtw_features(x.view(), y.view(), &whole, &params, &Progress::silent()).unwrap();
+        let fast = dtw_features_16bit(x.view(), y.view(), &whole, &params, &Progress::silent()).unwrap();
+        // Each cell of both paths is off by less than 2.2e-4, and weighs at most 2.
+        let margin = 4.4e-4 * (exact.cells.len() + fast.cells.len()) as f64;
+        prop_assert!((fast.cost - exact.cost).abs() < margin, "{} and {}", fast.cost, exact.cost);
+    }
+
+    #[test]
     fn path_is_connected_and_monotone_and_stays_in_the_corridor(
         (rows, columns) in (1_usize..80, 1_usize..200), seed: u64, params in params(),
     ) {
@@ -279,6 +292,17 @@ fn a_walled_corner_and_bad_step_costs_are_errors_not_paths() {
     }
     let none = dtw(rows_of(&costs), &Corridor::full(0, 4), &DtwParams::default(), &Progress::silent());
     assert!(matches!(none, Err(Error::Empty(_))));
+}
+
+#[test]
+fn features_that_cannot_be_compared_are_refused() {
+    let (x, y, silent) = (features(9, 12, 1), features(8, 12, 2), Progress::silent());
+    let params = DtwParams::default();
+    let refused = |outcome: Result<Path>| matches!(outcome, Err(Error::Limit { .. }));
+    assert!(refused(dtw_features(x.view(), features(8, 11, 2).view(), &Corridor::full(9, 8), &params, &silent)));
+    assert!(refused(dtw_features(x.view(), y.view(), &Corridor::full(8, 9), &params, &silent)));
+    assert!(refused(dtw_features(x.view(), (&y * f32::NAN).view(), &Corridor::full(9, 8), &params, &silent)));
+    assert!(refused(dtw_features_16bit(x.view(), (&y * 2.0).view(), &Corridor::full(9, 8), &params, &silent)));
 }
 
 #[test]

@@ -5,17 +5,55 @@ use super::strip::{Block, LANES, Lanes, Ring, Wave};
 /// Columns of features that a block of distances reads: its own, and those before it that the slant within eight lanes needs.
 pub(super) const REACH: usize = LANES + 8;
 
+/// 1 in the fixed-point numbers. A product of unit rows is then at most 2³⁰.
+pub(super) const FIXED_ONE: f32 = 32_767.0;
+
+/// How features are held in words of 32 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbers {
+    /// An `f32`.
+    Single,
+    /// Two neighbouring dimensions as `i16`, the first in the lower half, [`FIXED_ONE`] being 1.
+    Fixed,
+}
+
+impl Numbers {
+    /// Dimensions in a word.
+    pub(super) fn per_word(self) -> usize {
+        match self {
+            Self::Single => 1,
+            Self::Fixed => 2,
+        }
+    }
+
+    /// Fixed-point numbers where the processor multiplies them faster than `f32`.
+    pub(super) fn fastest() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if super::simd_avx512::available_fixed() {
+            return Self::Fixed;
+        }
+        Self::Single
+    }
+}
+
+/// Two fixed-point numbers as a word.
+pub(super) fn pair(first: i16, second: i16) -> u32 {
+    u32::from(first.cast_unsigned()) | (u32::from(second.cast_unsigned()) << 16)
+}
+
 /// One block of cosine distances that is still to be computed.
 ///
 /// Step `s = LANES × block + k` of eight lanes together is one product of a vector of rows and a slanted vector of columns:
 /// lane `r` gets the distance of its row to column `s − r % 8`, and that value belongs to step `s + r − r % 8`.
 pub(super) struct Ahead<'a> {
-    /// Features of the strip: dimension `d` of the row of lane `r` at `d × LANES + r`.
-    pub(super) rows: &'a [f32],
-    /// Features of the columns, backwards: dimension `d` of column `LANES × block + LANES − 1 − p` at `d × REACH + p`.
-    pub(super) columns: &'a [f32],
-    /// Number of dimensions, a multiple of 8.
-    pub(super) dimensions: usize,
+    /// What a word holds.
+    pub(super) numbers: Numbers,
+    /// Features of the strip: word `w` of the row of lane `r` at `w × LANES + r`.
+    pub(super) rows: &'a [u32],
+    /// Features of the columns, backwards: word `w` of column `LANES × block + LANES − 1 − p` at `w × REACH + p`.
+    pub(super) columns: &'a [u32],
+    /// Number of words of a row of features, a multiple of 8.
+    pub(super) words: usize,
     /// Number of the block.
     pub(super) block: usize,
 }
@@ -23,7 +61,7 @@ pub(super) struct Ahead<'a> {
 /// Takes the wavefront through one block.
 pub(super) fn sweep(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>) {
     #[cfg(target_arch = "x86_64")]
-    if super::avx512::sweep(wave, ring, block) {
+    if super::simd_avx512::sweep(wave, ring, block) || super::simd_avx2::sweep(wave, ring, block) {
         return;
     }
     sweep_plainly(wave, ring, block);
@@ -32,23 +70,25 @@ pub(super) fn sweep(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>) {
 /// Takes the wavefront through one block and fills in the distances of the next.
 pub(super) fn sweep_and_fill(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>, ahead: &Ahead<'_>) {
     #[cfg(target_arch = "x86_64")]
-    if super::avx512::sweep_and_fill(wave, ring, block, ahead) {
+    if super::simd_avx512::sweep_and_fill(wave, ring, block, ahead) {
         return;
     }
-    sweep_plainly(wave, ring, block);
-    fill_plainly(ring, ahead);
+    sweep(wave, ring, block);
+    fill(ring, ahead);
 }
 
 /// Fills in the distances of one block.
 pub(super) fn fill(ring: &mut Ring, ahead: &Ahead<'_>) {
     #[cfg(target_arch = "x86_64")]
-    if super::avx512::fill(ring, ahead) {
+    if super::simd_avx512::fill(ring, ahead) || super::simd_avx2::fill(ring, ahead) {
         return;
     }
     fill_plainly(ring, ahead);
 }
 
-fn sweep_plainly(wave: &mut Wave, ring: &Ring, block: &mut Block<'_>) {
+#[expect(clippy::inline_always, reason = "`simd_avx2` compiles it again for more lanes")]
+#[inline(always)]
+pub(super) fn sweep_plainly(wave: &mut Wave, ring: &Ring, block: &mut Block<'_>) {
     let steps = block.steps;
     for k in 0..LANES {
         let step = block.number * LANES + k;
@@ -89,19 +129,41 @@ fn sweep_plainly(wave: &mut Wave, ring: &Ring, block: &mut Block<'_>) {
 
 fn fill_plainly(ring: &mut Ring, ahead: &Ahead<'_>) {
     for k in 0..LANES {
-        let mut products = [0.0_f32; LANES];
-        for d in 0..ahead.dimensions {
-            let rows = &ahead.rows[d * LANES..(d + 1) * LANES];
-            let columns = &ahead.columns[d * REACH + LANES - 1 - k..][..8];
-            for (eight, rows) in products.chunks_exact_mut(8).zip(rows.chunks_exact(8)) {
-                for ((product, row), column) in eight.iter_mut().zip(rows).zip(columns) {
-                    *product += row * column;
+        let (mut single, mut fixed) = ([0.0_f32; LANES], [0_i32; LANES]);
+        for w in 0..ahead.words {
+            let rows = &ahead.rows[w * LANES..(w + 1) * LANES];
+            let columns = &ahead.columns[w * REACH + LANES - 1 - k..][..8];
+            match ahead.numbers {
+                Numbers::Single => {
+                    multiply(&mut single, rows, columns, |row, column| f32::from_bits(row) * f32::from_bits(column));
                 }
+                Numbers::Fixed => multiply(&mut fixed, rows, columns, |row, column| {
+                    let half = |word: u32, shift: u32| i32::from((word >> shift) as i16);
+                    half(row, 0) * half(column, 0) + half(row, 16) * half(column, 16)
+                }),
             }
         }
         let step = ahead.block * LANES + k;
-        for (r, product) in products.into_iter().enumerate() {
+        for r in 0..LANES {
+            let product = match ahead.numbers {
+                Numbers::Single => single[r],
+                Numbers::Fixed => fixed[r] as f32 * (1.0 / (FIXED_ONE * FIXED_ONE)),
+            };
             ring.0[(step + r - r % 8) % Ring::STEPS].0[r] = (1.0 - product).max(0.0);
+        }
+    }
+}
+
+/// Adds the products of the words of 32 rows with those of eight columns, four times over.
+fn multiply<T: std::ops::AddAssign>(
+    sums: &mut [T; LANES],
+    rows: &[u32],
+    columns: &[u32],
+    product: impl Fn(u32, u32) -> T,
+) {
+    for (sums, rows) in sums.chunks_exact_mut(8).zip(rows.chunks_exact(8)) {
+        for ((sum, &row), &column) in sums.iter_mut().zip(rows).zip(columns) {
+            *sum += product(row, column);
         }
     }
 }
@@ -112,6 +174,7 @@ mod tests {
     use super::super::strip::Seeds;
     use super::super::tests::features;
     use super::*;
+    use ndarray::Array2;
 
     /// A ring of costs, a wavefront and a row above it, with some infinite values.
     struct Case {
@@ -183,19 +246,45 @@ mod tests {
                 if edge.is_some() {
                     assert_eq!(fast.trail, plain.trail, "{edge:?}");
                 }
+                #[cfg(target_arch = "x86_64")]
+                {
+                    let by_eight = Case::new().run(edge, &steps, |wave, ring, block| {
+                        super::super::simd_avx2::sweep(wave, ring, block);
+                    });
+                    assert_eq!((by_eight.wave, by_eight.moves), (plain.wave, plain.moves), "{edge:?}");
+                    assert_eq!((by_eight.above, by_eight.trail), (plain.above, plain.trail), "{edge:?}");
+                }
             }
         }
     }
 
     #[test]
     fn the_fast_distances_are_the_plain_ones_woven_in_or_not() {
-        let dimensions = 24;
-        let rows: Vec<f32> = features(dimensions, LANES, 1).iter().map(|value| -value).collect();
-        let columns: Vec<f32> = features(dimensions, REACH, 2).iter().map(|value| -value).collect();
-        let ahead = Ahead { rows: &rows, columns: &columns, dimensions, block: 2 };
+        let words = 24;
+        let [rows, columns] = [(LANES, 1), (REACH, 2)].map(|(width, seed)| features(words, width, seed));
+        let bits = |rows: &Array2<f32>| rows.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();
+        distances_agree(Numbers::Single, &bits(&rows), &bits(&columns), words);
+        let pairs = |rows: &Array2<f32>| {
+            rows.iter().map(|value| pair((value * FIXED_ONE) as i16, (value * 9999.0) as i16)).collect::<Vec<u32>>()
+        };
+        distances_agree(Numbers::Fixed, &pairs(&rows), &pairs(&columns), words);
+    }
+
+    fn distances_agree(numbers: Numbers, rows: &[u32], columns: &[u32], words: usize) {
+        let ahead = Ahead { numbers, rows, columns, words, block: 2 };
         let (mut plain, mut fast) = (Case::new().ring, Case::new().ring);
         fill_plainly(&mut plain, &ahead);
         fill(&mut fast, &ahead);
+        #[cfg(target_arch = "x86_64")]
+        if numbers == Numbers::Single {
+            let mut by_eight = Case::new().ring;
+            super::super::simd_avx2::fill(&mut by_eight, &ahead);
+            for (plain, by_eight) in plain.0.iter().zip(by_eight.0.iter()) {
+                for (plain, by_eight) in plain.0.iter().zip(by_eight.0) {
+                    assert!(plain.to_bits() == by_eight.to_bits() || (plain - by_eight).abs() < 1e-5);
+                }
+            }
+        }
         let mut woven = Case::new();
         let mut block = Block {
             number: 1,

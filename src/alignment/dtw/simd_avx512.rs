@@ -10,13 +10,13 @@
 #![expect(clippy::inline_always, reason = "the pieces must become part of the three functions that have the features")]
 
 use super::strip::{Block, LANES, Lanes, Ring, Wave};
-use super::wavefront::{Ahead, REACH};
+use super::wavefront::{Ahead, FIXED_ONE, Numbers, REACH};
 use std::arch::x86_64::{
     __m512, _CMP_LT_OQ, _MM_HINT_T0, _mm_cvtss_f32, _mm_permute_ps, _mm_prefetch, _mm256_loadu_ps, _mm256_storeu_ps,
     _mm512_add_ps, _mm512_alignr_epi32, _mm512_broadcast_f32x8, _mm512_castps_si512, _mm512_castps512_ps256,
-    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_extractf32x4_ps, _mm512_extractf32x8_ps, _mm512_fmadd_ps,
-    _mm512_load_ps, _mm512_loadu_ps, _mm512_mask_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_store_ps, _mm512_sub_ps,
+    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_extractf32x4_ps, _mm512_extractf32x8_ps,
+    _mm512_fmadd_ps, _mm512_load_ps, _mm512_loadu_ps, _mm512_mask_mov_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_store_ps, _mm512_sub_ps,
 };
 use std::ops::Range;
 
@@ -40,15 +40,16 @@ pub(super) fn sweep(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>) -> 
 /// [`wavefront::sweep_and_fill`](super::wavefront::sweep_and_fill) away from the edges; false where the processor can't.
 pub(super) fn sweep_and_fill(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>, ahead: &Ahead<'_>) -> bool {
     assert!(!block.edge, "blocks on an edge are swept alone");
-    available() && {
+    available_for(ahead) && {
         check(block);
         check_ahead(ahead);
         // SAFETY: the processor has the features, and `check` has seen the lengths.
         unsafe {
-            if block.steps.weighted() {
-                woven::<true>(wave, ring, block, ahead);
-            } else {
-                woven::<false>(wave, ring, block, ahead);
+            match (ahead.numbers, block.steps.weighted()) {
+                (Numbers::Single, false) => woven_single::<false>(wave, ring, block, ahead),
+                (Numbers::Single, true) => woven_single::<true>(wave, ring, block, ahead),
+                (Numbers::Fixed, false) => woven_fixed::<false>(wave, ring, block, ahead),
+                (Numbers::Fixed, true) => woven_fixed::<true>(wave, ring, block, ahead),
             }
         }
         true
@@ -57,10 +58,15 @@ pub(super) fn sweep_and_fill(wave: &mut Wave, ring: &mut Ring, block: &mut Block
 
 /// [`wavefront::fill`](super::wavefront::fill); false where the processor can't.
 pub(super) fn fill(ring: &mut Ring, ahead: &Ahead<'_>) -> bool {
-    available() && {
+    available_for(ahead) && {
         check_ahead(ahead);
         // SAFETY: the processor has the features, and `check_ahead` has seen the lengths.
-        unsafe { fill_alone(ring, ahead) };
+        unsafe {
+            match ahead.numbers {
+                Numbers::Single => fill_single(ring, ahead),
+                Numbers::Fixed => fill_fixed(ring, ahead),
+            }
+        }
         true
     }
 }
@@ -69,14 +75,26 @@ fn available() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512dq")
 }
 
+/// Whether the processor also multiplies pairs of 16-bit numbers and adds them in one go.
+pub(super) fn available_fixed() -> bool {
+    available() && is_x86_feature_detected!("avx512vnni")
+}
+
+fn available_for(ahead: &Ahead<'_>) -> bool {
+    match ahead.numbers {
+        Numbers::Single => available(),
+        Numbers::Fixed => available_fixed(),
+    }
+}
+
 fn check(block: &Block<'_>) {
     assert!(block.above.len() >= (block.number + 2) * LANES && block.moves.len() == LANES && block.out_lane < LANES);
 }
 
 fn check_ahead(ahead: &Ahead<'_>) {
-    let dimensions = ahead.dimensions;
-    assert!(dimensions.is_multiple_of(8), "{dimensions} dimensions");
-    assert!(ahead.rows.len() >= dimensions * LANES && ahead.columns.len() >= dimensions * REACH);
+    let words = ahead.words;
+    assert!(words.is_multiple_of(8), "{words} words");
+    assert!(ahead.rows.len() >= words * LANES && ahead.columns.len() >= words * REACH);
 }
 
 /// The recurrence over one block.
@@ -93,23 +111,42 @@ unsafe fn alone<const EDGE: bool, const WEIGHTED: bool>(wave: &mut Wave, ring: &
     }
 }
 
-/// The recurrence over one block, and the distances of another between its steps: an eighth of eight vectors at each.
+/// [`woven`] over `f32`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq")]
-unsafe fn woven<const WEIGHTED: bool>(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>, ahead: &Ahead<'_>) {
-    // SAFETY: as in `alone`; eight shares make up all dimensions.
+unsafe fn woven_single<const W: bool>(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>, ahead: &Ahead<'_>) {
+    // SAFETY: this function has the features; its caller has checked the lengths.
+    unsafe { woven::<false, W>(wave, ring, block, ahead) }
+}
+
+/// [`woven`] over fixed-point numbers.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vnni")]
+unsafe fn woven_fixed<const W: bool>(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>, ahead: &Ahead<'_>) {
+    // SAFETY: this function has the features; its caller has checked the lengths.
+    unsafe { woven::<true, W>(wave, ring, block, ahead) }
+}
+
+/// The recurrence over one block, and the distances of another between its steps: an eighth of eight vectors at each.
+#[inline(always)]
+unsafe fn woven<const FIXED: bool, const WEIGHTED: bool>(
+    wave: &mut Wave,
+    ring: &mut Ring,
+    block: &mut Block<'_>,
+    ahead: &Ahead<'_>,
+) {
+    // SAFETY: the caller has the features and has checked the lengths; eight shares make up all words; a block never wraps
+    // around in the ring.
     unsafe {
         let (steps, mut front) = (Steps::new(block), Front::load(wave));
         let from = block.number * LANES % Ring::STEPS;
-        let dimensions = ahead.dimensions;
-        let share = dimensions / 8;
+        let share = ahead.words / 8;
         for first in (0..LANES).step_by(8) {
-            let mut products = Products::new();
+            let mut products = Products::<FIXED>::new();
             for k in 0..8 {
                 products.add(ahead, k * share..(k + 1) * share, first);
-                // The features of the block after next, on their way from the outer caches.
-                let columns = ahead.columns.as_ptr().wrapping_add((dimensions + (first + k) * share / 4) * REACH);
+                // The features of the block after next, on their way from the outer caches: a 32nd at each step.
+                let next = ahead.columns.as_ptr().wrapping_add((ahead.words + (first + k) * share / 4) * REACH);
                 for line in 0..share * REACH / 64 {
-                    _mm_prefetch::<_MM_HINT_T0>(columns.wrapping_add(16 * line).cast());
+                    _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(16 * line).cast());
                 }
                 let costs = ring.0.as_ptr().add(from + first + k);
                 front.step::<false, WEIGHTED>(first + k, costs.cast(), block, &steps);
@@ -120,43 +157,61 @@ unsafe fn woven<const WEIGHTED: bool>(wave: &mut Wave, ring: &mut Ring, block: &
     }
 }
 
-/// The distances of one block.
+/// The distances of one block, over `f32`.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq")]
-unsafe fn fill_alone(ring: &mut Ring, ahead: &Ahead<'_>) {
+unsafe fn fill_single(ring: &mut Ring, ahead: &Ahead<'_>) {
+    // SAFETY: this function has the features; its caller has checked the lengths.
+    unsafe { fill_alone::<false>(ring, ahead) }
+}
+
+/// The distances of one block, over fixed-point numbers.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vnni")]
+unsafe fn fill_fixed(ring: &mut Ring, ahead: &Ahead<'_>) {
+    // SAFETY: this function has the features; its caller has checked the lengths.
+    unsafe { fill_alone::<true>(ring, ahead) }
+}
+
+#[inline(always)]
+unsafe fn fill_alone<const FIXED: bool>(ring: &mut Ring, ahead: &Ahead<'_>) {
     for first in (0..LANES).step_by(8) {
-        // SAFETY: this function has the features; its caller has checked the lengths.
+        // SAFETY: the caller has the features and has checked the lengths.
         unsafe {
-            let mut products = Products::new();
-            products.add(ahead, 0..ahead.dimensions, first);
+            let mut products = Products::<FIXED>::new();
+            products.add(ahead, 0..ahead.words, first);
             products.store(ring, ahead.block * LANES + first);
         }
     }
 }
 
-/// Eight steps of products of 32 rows with slanted columns.
-struct Products([[__m512; 2]; 8]);
+/// Eight steps of products of 32 rows with slanted columns; of integers, as bits, where `FIXED`.
+struct Products<const FIXED: bool>([[__m512; 2]; 8]);
 
-impl Products {
+impl<const FIXED: bool> Products<FIXED> {
     #[inline(always)]
     unsafe fn new() -> Self {
         // SAFETY: the caller has the features.
         unsafe { Self([[_mm512_setzero_ps(); 2]; 8]) }
     }
 
-    /// Adds some dimensions of the steps `first .. first + 8` of the block.
+    /// Adds some words of the steps `first .. first + 8` of the block.
     #[inline(always)]
-    unsafe fn add(&mut self, ahead: &Ahead<'_>, dimensions: Range<usize>, first: usize) {
-        for d in dimensions {
-            // SAFETY: the caller has the features and keeps `d` below the number of dimensions; `first` is at most 24, so
-            // that what is read of the columns lies in 0 .. LANES + 7.
+    unsafe fn add(&mut self, ahead: &Ahead<'_>, words: Range<usize>, first: usize) {
+        for w in words {
+            // SAFETY: the caller has the features and keeps `w` below the number of words; `first` is at most 24, so that
+            // what is read of the columns lies in 0 .. LANES + 7.
             unsafe {
-                let rows = ahead.rows.as_ptr().add(d * LANES);
-                let columns = ahead.columns.as_ptr().add(d * REACH + LANES - 1 - first);
+                let rows = ahead.rows.as_ptr().add(w * LANES).cast::<f32>();
+                let columns = ahead.columns.as_ptr().add(w * REACH + LANES - 1 - first).cast::<f32>();
                 let (upper, lower) = (_mm512_loadu_ps(rows), _mm512_loadu_ps(rows.add(16)));
                 for (k, product) in self.0.iter_mut().enumerate() {
                     let slanted = _mm512_broadcast_f32x8(_mm256_loadu_ps(columns.sub(k)));
-                    product[0] = _mm512_fmadd_ps(upper, slanted, product[0]);
-                    product[1] = _mm512_fmadd_ps(lower, slanted, product[1]);
+                    if FIXED {
+                        product[0] = add_pairs(upper, slanted, product[0]);
+                        product[1] = add_pairs(lower, slanted, product[1]);
+                    } else {
+                        product[0] = _mm512_fmadd_ps(upper, slanted, product[0]);
+                        product[1] = _mm512_fmadd_ps(lower, slanted, product[1]);
+                    }
                 }
             }
         }
@@ -167,10 +222,8 @@ impl Products {
     unsafe fn store(&self, ring: &mut Ring, step: usize) {
         // SAFETY: the caller has the features; each store is of eight values into a slice of eight.
         unsafe {
-            let (one, zero) = (_mm512_set1_ps(1.0), _mm512_setzero_ps());
             for (k, product) in self.0.iter().enumerate() {
-                let upper = _mm512_max_ps(_mm512_sub_ps(one, product[0]), zero);
-                let lower = _mm512_max_ps(_mm512_sub_ps(one, product[1]), zero);
+                let (upper, lower) = (Self::distance(product[0]), Self::distance(product[1]));
                 let mut at = |q: usize| ring.0[(step + k + 8 * q) % Ring::STEPS].0[8 * q..8 * q + 8].as_mut_ptr();
                 _mm256_storeu_ps(at(0), _mm512_castps512_ps256(upper));
                 _mm256_storeu_ps(at(1), _mm512_extractf32x8_ps(upper, 1));
@@ -179,6 +232,40 @@ impl Products {
             }
         }
     }
+
+    #[inline(always)]
+    unsafe fn distance(product: __m512) -> __m512 {
+        // SAFETY: the caller has the features.
+        unsafe {
+            let product = if FIXED {
+                let unit = _mm512_set1_ps(1.0 / (FIXED_ONE * FIXED_ONE));
+                _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_castps_si512(product)), unit)
+            } else {
+                product
+            };
+            _mm512_max_ps(_mm512_sub_ps(_mm512_set1_ps(1.0), product), _mm512_setzero_ps())
+        }
+    }
+}
+
+/// Adds to each 32-bit sum the products of two pairs of 16-bit numbers. All are passed as bits.
+///
+/// Assembly, because the compiler makes two instructions of the intrinsic of this one, and halves the speed.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vnni")]
+unsafe fn add_pairs(a: __m512, b: __m512, sum: __m512) -> __m512 {
+    let mut sum = sum;
+    // SAFETY: this function has the features, and the instruction touches nothing but these registers.
+    unsafe {
+        core::arch::asm!(
+            "vpdpwssd {sum}, {a}, {b}",
+            sum = inout(zmm_reg) sum,
+            a = in(zmm_reg) a,
+            b = in(zmm_reg) b,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    sum
 }
 
 /// What steps cost, in registers.

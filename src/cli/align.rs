@@ -1,0 +1,160 @@
+//! `antiphon align` and `antiphon features`.
+
+use super::{progress, soundfont};
+use antiphon::alignment::Preset;
+use antiphon::audio::{self, Keep};
+use antiphon::error::{Error, Result};
+use antiphon::export::{self, Seconds};
+use antiphon::midi::Midi;
+use antiphon::pair::{self, AudioSide, MidiSide};
+use antiphon::picture;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum PresetName {
+    /// Ours.
+    Antiphon,
+    /// Raffel 2015, beat-synchronous.
+    Gen1,
+    /// Raffel 2016, the Lakh MIDI Dataset's.
+    Gen2,
+}
+
+impl From<PresetName> for Preset {
+    fn from(name: PresetName) -> Self {
+        match name {
+            PresetName::Antiphon => Self::Antiphon,
+            PresetName::Gen1 => Self::Gen1,
+            PresetName::Gen2 => Self::Gen2,
+        }
+    }
+}
+
+/// Arguments of `antiphon align`.
+#[derive(Debug, Args)]
+pub(super) struct Align {
+    /// The MIDI file.
+    midi: PathBuf,
+    /// The recording.
+    audio: PathBuf,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// Write aligned.mid, alignment.json, alignment.csv and alignment.png there.
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// With -o: also listen.wav, the MIDI left and the recording right.
+    #[arg(long, requires = "output")]
+    listen: bool,
+    /// Which aligner.
+    #[arg(long, value_enum, default_value = "antiphon")]
+    preset: PresetName,
+    /// Soundfont (SF2) to synthesise with.
+    #[arg(long)]
+    soundfont: Option<PathBuf>,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Align {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let progress = progress(self.quiet);
+        if let Some(folder) = &self.output {
+            // Known before the work, not after it, when it can't be written.
+            export::create_folder(folder)?;
+        }
+        let font = soundfont(self.soundfont.as_ref())?;
+        let mut seconds = Seconds::default();
+        let mut lap = Instant::now();
+        let mut split = || {
+            let spent = lap.elapsed().as_secs_f64();
+            lap = Instant::now();
+            spent
+        };
+        let midi = Midi::read(&self.midi)?;
+        split();
+        let midi = MidiSide::new(self.midi, midi, &font, &progress.part(0.0, 0.4))?;
+        seconds.synthesize = split();
+        let keep = if self.listen { Keep::Listening } else { Keep::Analysis };
+        let recording = audio::decode(&self.audio, keep, &progress.part(0.4, 0.6))?;
+        seconds.decode = split();
+        if let Some(warning) = &recording.warning {
+            eprintln!("antiphon: {warning}: {:?}", self.audio);
+        }
+        let audio = AudioSide::new(self.audio, recording, &progress.part(0.6, 0.7))?;
+        seconds.features = split();
+        let preset = self.preset.into();
+        let alignment = pair::align(&midi, &audio, preset, &progress.part(0.7, 0.9))?;
+        seconds.align = split();
+
+        let document = export::document(&midi, &audio, &alignment, preset, font.name(), seconds);
+        let document = format!("{document:#}\n");
+        if let Some(folder) = &self.output {
+            let aligned = export::aligned_midi(&midi, &audio, &alignment)?;
+            let image = picture::alignment_png(&midi, &audio, &alignment, 1, &progress.part(0.9, 0.95))?;
+            let mut png = std::io::Cursor::new(Vec::new());
+            image.write_to(&mut png, image::ImageFormat::Png).map_err(|e| Error::Limit {
+                what: "picture",
+                value: e.to_string(),
+                limit: "what PNG holds".into(),
+            })?;
+            let sound = if self.listen {
+                let sound = export::listen(&midi, &audio, &alignment, &font, &progress.part(0.95, 1.0))?;
+                Some(export::wav(&sound)?)
+            } else {
+                None
+            };
+            export::write(&folder.join("aligned.mid"), &aligned.to_bytes())?;
+            export::write(&folder.join("alignment.json"), document.as_bytes())?;
+            export::write(&folder.join("alignment.csv"), export::csv(&alignment).as_bytes())?;
+            export::write(&folder.join("alignment.png"), &png.into_inner())?;
+            if let Some(sound) = sound {
+                export::write(&folder.join("listen.wav"), &sound)?;
+            }
+        }
+        progress.step(1, 1)?;
+        if self.json {
+            print!("{document}");
+        } else {
+            let verdict = if alignment.accepted() { "match" } else { "no match" };
+            println!("{verdict}, confidence {:.2}, score {:.3}", alignment.confidence, alignment.score);
+            for remark in &alignment.remarks {
+                println!("{remark}");
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Arguments of `antiphon features`.
+#[derive(Debug, Args)]
+pub(super) struct Features {
+    /// A recording or a MIDI file.
+    file: PathBuf,
+    /// Where the array goes: f32, (frames × 48), rows of unit length.
+    #[arg(short, long, value_name = "NPY")]
+    output: PathBuf,
+    /// Soundfont (SF2) to synthesise a MIDI file with.
+    #[arg(long)]
+    soundfont: Option<PathBuf>,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Features {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let progress = progress(self.quiet);
+        let features = if pair::is_midi(&self.file) {
+            pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?.features
+        } else {
+            pair::load_audio(&self.file, Keep::Analysis, &progress)?.features
+        };
+        export::write(&self.output, &export::npy(&features.frames))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

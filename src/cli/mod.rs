@@ -1,0 +1,160 @@
+//! The commands. Results go to stdout, progress and messages to stderr; exit code 0 all done, 1 failed, 2 done in part.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+
+mod align;
+mod evaluate;
+
+use antiphon::error::{Error, Result};
+use antiphon::job::Progress;
+use antiphon::synth::SoundFont;
+use clap::{Args, Parser, Subcommand};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Finds the recording a MIDI file belongs to, aligns the two, and lets you judge the match by ear and eye.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    window: Window,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Align a MIDI file with a recording.
+    Align(align::Align),
+    /// Write the constant-Q features of a recording or MIDI file as a NumPy array.
+    Features(align::Features),
+    /// Measure on a data set.
+    #[command(subcommand)]
+    Evaluate(evaluate::Evaluate),
+}
+
+/// What the window opens with; with nothing, the demo.
+#[derive(Debug, Args)]
+struct Window {
+    /// A MIDI file and recordings, in any order.
+    files: Vec<PathBuf>,
+    /// Soundfont (SF2) to synthesise with.
+    #[arg(long)]
+    soundfont: Option<PathBuf>,
+    /// Save a picture of the window once everything is aligned, and leave.
+    #[arg(long, value_name = "PNG")]
+    screenshot: Option<PathBuf>,
+    /// Size of the window in points.
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
+    size: Option<(f32, f32)>,
+    /// Theme, instead of the one in the settings.
+    #[arg(long, value_parser = ["dark", "light", "system"])]
+    theme: Option<String>,
+}
+
+fn parse_size(text: &str) -> core::result::Result<(f32, f32), String> {
+    let parse = || {
+        let (width, height) = text.split_once('x')?;
+        Some((width.parse().ok()?, height.parse().ok()?))
+    };
+    parse()
+        .filter(|(w, h)| (200.0..=16384.0).contains(w) && (200.0..=16384.0).contains(h))
+        .ok_or_else(|| format!("{text:?} is not WIDTHxHEIGHT, each 200 to 16384"))
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and version are answers, not failures; bad usage is 1, as the manual says.
+        Err(error) => {
+            drop(error.print());
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
+    let outcome = match arguments.command {
+        Some(Command::Align(command)) => command.run(),
+        Some(Command::Features(command)) => command.run(),
+        Some(Command::Evaluate(command)) => command.run(),
+        None => open_window(arguments.window),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(Error::Cancelled) => {
+            eprintln!("antiphon: cancelled");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("antiphon: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(feature = "gui")]
+fn open_window(window: Window) -> Result<ExitCode> {
+    use antiphon::gui::{Launch, Theme};
+
+    let is_midi = |path: &PathBuf| antiphon::pair::is_midi(path);
+    let (midi, recordings): (Vec<PathBuf>, Vec<PathBuf>) = window.files.into_iter().partition(is_midi);
+    let mut launch = Launch {
+        midi: midi.into_iter().next(),
+        recordings,
+        soundfont: window.soundfont,
+        theme: window.theme.as_deref().map(|name| match name {
+            "dark" => Theme::Dark,
+            "light" => Theme::Light,
+            _ => Theme::System,
+        }),
+        screenshot: window.screenshot,
+        size: window.size,
+    };
+    if launch.midi.is_none() && launch.recordings.is_empty() {
+        let folder = directories::ProjectDirs::from("", "", "antiphon")
+            .map_or_else(std::env::temp_dir, |dirs| dirs.cache_dir().to_path_buf());
+        let demo = antiphon::demo::unpack(&folder.join("demo"))?;
+        (launch.midi, launch.recordings) = (Some(demo.midi), demo.recordings);
+    }
+    match antiphon::gui::run(launch) {
+        Err(error @ Error::Window(_)) => {
+            eprintln!("antiphon: {error}; `antiphon align MIDI AUDIO` works without a window");
+            Ok(ExitCode::FAILURE)
+        }
+        outcome => outcome.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+#[cfg(not(feature = "gui"))]
+fn open_window(_: Window) -> Result<ExitCode> {
+    eprintln!("antiphon: built without a window; `antiphon align MIDI AUDIO` works without one");
+    Ok(ExitCode::FAILURE)
+}
+
+/// The soundfont chosen, or the bundled one.
+fn soundfont(path: Option<&PathBuf>) -> Result<SoundFont> {
+    path.map_or_else(SoundFont::bundled, |path| SoundFont::open(path))
+}
+
+/// A progress that draws a bar on a terminal, unless `quiet`, and that Ctrl-C cancels.
+fn progress(quiet: bool) -> Progress {
+    let bar = if quiet || !std::io::stderr().is_terminal() {
+        indicatif::ProgressBar::hidden()
+    } else {
+        indicatif::ProgressBar::new(1000)
+    };
+    let seen = std::sync::Arc::new(std::sync::OnceLock::<Progress>::new());
+    let inside = std::sync::Arc::clone(&seen);
+    let progress = Progress::new(move || {
+        if let Some(progress) = inside.get() {
+            bar.set_position((progress.fraction() * 1000.0) as u64);
+            if progress.fraction() >= 1.0 {
+                bar.finish_and_clear();
+            }
+        }
+    });
+    // Set once, right here; the handler can be set once a process, and one command runs a process.
+    drop(seen.set(progress.clone()));
+    let cancel = progress.clone();
+    drop(ctrlc::set_handler(move || cancel.cancel()));
+    progress
+}

@@ -1,0 +1,226 @@
+//! What is written for others: the alignment as a document, a table, a MIDI file, sound and arrays.
+//!
+//! The formats are those of the README's manual, which scripts rely on. Every file is written beside its place and then
+//! renamed, so that nothing half-written is ever found under its name.
+
+use crate::alignment::{Alignment, Preset, retime};
+use crate::audio::{AudioTime, Stereo};
+use crate::error::{Error, Result};
+use crate::job::Progress;
+use crate::midi::{Midi, MidiTime};
+use crate::pair::{AudioSide, FRAME_S, MidiSide};
+use crate::synth::{self, Score, SoundFont};
+use ndarray::Array2;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Seconds that the stages of a whole job took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Seconds {
+    /// Decoding and resampling the recording.
+    pub decode: f64,
+    /// Synthesising the MIDI, its own features included.
+    pub synthesize: f64,
+    /// Features and onsets of the recording.
+    pub features: f64,
+    /// The alignment itself.
+    pub align: f64,
+}
+
+/// The document `alignment/1`.
+pub fn document(
+    midi: &MidiSide,
+    audio: &AudioSide,
+    alignment: &Alignment,
+    preset: Preset,
+    soundfont: &str,
+    seconds: Seconds,
+) -> Value {
+    let knots: Vec<[f64; 2]> = alignment.map.knots().map(|(m, a)| [m.0, a.0]).collect();
+    let (first, last) = (knots[0], knots[knots.len() - 1]);
+    json!({
+        "antiphon": env!("CARGO_PKG_VERSION"),
+        "format": "alignment/1",
+        "midi": midi.path.to_string_lossy(),
+        "audio": audio.path.to_string_lossy(),
+        "confidence": alignment.confidence,
+        "score": alignment.score,
+        "accepted": alignment.accepted(),
+        "frame_s": FRAME_S,
+        "transpose": alignment.transpose,
+        "path": knots,
+        "span": { "midi": [first[0], last[0]], "audio": [first[1], last[1]] },
+        "unreliable": alignment.unreliable,
+        "remarks": alignment.remarks,
+        "warning": audio.recording.warning,
+        "parameters": { "preset": preset, "soundfont": soundfont },
+        "seconds": {
+            "decode": seconds.decode,
+            "synthesize": seconds.synthesize,
+            "features": seconds.features,
+            "align": seconds.align,
+        },
+    })
+}
+
+/// The table `audio_s,midi_s,cost`, a line for each knot of the map.
+pub fn csv(alignment: &Alignment) -> String {
+    let mut table = String::from("audio_s,midi_s,cost\n");
+    for ((MidiTime(m), AudioTime(a)), cost) in alignment.map.knots().zip(&alignment.costs) {
+        // Writing to a string can't fail.
+        let _infallible = writeln!(table, "{a:.6},{m:.6},{cost:.4}");
+    }
+    table
+}
+
+/// The MIDI on the recording's clock and in its key, with the notes that the recording reaches.
+///
+/// # Errors
+/// As [`retime::retime`].
+pub fn aligned_midi(midi: &MidiSide, audio: &AudioSide, alignment: &Alignment) -> Result<Midi> {
+    let last = alignment.map.to_midi(AudioTime(audio.recording.mono.seconds()));
+    let first = alignment.map.to_midi(AudioTime(0.0));
+    let span = (MidiTime(first.0.max(0.0)), MidiTime(last.0.min(midi.midi.end().0 + 1e-6)));
+    retime::retime(&in_key(midi, alignment), &alignment.map, span)
+}
+
+fn in_key(midi: &MidiSide, alignment: &Alignment) -> Midi {
+    if alignment.transpose == 0 { midi.midi.clone() } else { midi.midi.transposed(alignment.transpose) }
+}
+
+/// The ear test: the MIDI, warped to the recording's time, left; the recording, untouched, right; equally loud. At the
+/// recording's own rate where the synthesiser can, else at 44 100 Hz.
+///
+/// # Errors
+/// [`Error::Empty`] when the recording was loaded without its listening samples; as [`synth::render_stereo`].
+pub fn listen(
+    midi: &MidiSide,
+    audio: &AudioSide,
+    alignment: &Alignment,
+    font: &SoundFont,
+    progress: &Progress,
+) -> Result<Stereo> {
+    let missing = || Error::Empty("the recording was loaded without its listening samples".into());
+    let original = audio.recording.stereo.as_ref().ok_or_else(missing)?;
+    let score = Score::new(&in_key(midi, alignment), |time| alignment.map.to_audio(time).0);
+    let rendered = synth::render_stereo(&score, font, original.sample_rate.clamp(16_000, 192_000), progress)?;
+    let fold = |s: &Stereo| -> Vec<f32> { s.left.iter().zip(&s.right).map(|(l, r)| 0.5 * (l + r)).collect() };
+    let (mut left, mut right) = (fold(&rendered), fold(original));
+    if original.sample_rate != rendered.sample_rate {
+        // Below 16 kHz the synthesiser can't go; the recording is held sample by sample instead: this is a listening aid.
+        let ratio = f64::from(original.sample_rate) / f64::from(rendered.sample_rate);
+        let count = (right.len() as f64 / ratio) as usize;
+        right = (0..count).map(|i| right[((i as f64 * ratio) as usize).min(right.len() - 1)]).collect();
+    }
+    left.resize(right.len(), 0.0);
+    let level = |x: &[f32]| (x.iter().map(|&v| f64::from(v * v)).sum::<f64>() / x.len().max(1) as f64).sqrt();
+    for side in [&mut left, &mut right] {
+        let peak = side.iter().fold(0.0f32, |a, &b| a.max(b.abs()));
+        // −20 dB RMS, but never over full scale.
+        let gain = (0.1 / level(side).max(1e-9)) as f32;
+        let gain = gain.min(0.99 / peak.max(1e-9));
+        side.iter_mut().for_each(|x| *x *= gain);
+    }
+    Ok(Stereo { left, right, sample_rate: rendered.sample_rate })
+}
+
+/// A WAV file, 16 bit.
+///
+/// # Errors
+/// [`Error::Limit`] when it would be longer than the format can say.
+pub fn wav(sound: &Stereo) -> Result<Vec<u8>> {
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: sound.sample_rate,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let too_long = |_| Error::Limit {
+        what: "sound",
+        value: format!("of {} samples", sound.left.len()),
+        limit: "what a WAV file holds (4 GiB)".into(),
+    };
+    let mut writer = hound::WavWriter::new(&mut bytes, spec).map_err(too_long)?;
+    for (l, r) in sound.left.iter().zip(&sound.right) {
+        for x in [l, r] {
+            writer.write_sample((x.clamp(-1.0, 1.0) * 32767.0).round() as i16).map_err(too_long)?;
+        }
+    }
+    writer.finalize().map_err(too_long)?;
+    Ok(bytes.into_inner())
+}
+
+/// A NumPy array file (version 1.0) of a matrix, `f32`, rows first.
+pub fn npy(matrix: &Array2<f32>) -> Vec<u8> {
+    let shape = format!("({}, {})", matrix.nrows(), matrix.ncols());
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+    // Magic, version and length are 10 bytes; the data begin at a multiple of 64.
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(matrix.iter().flat_map(|x| x.to_le_bytes()));
+    bytes
+}
+
+/// Writes `bytes` beside `path`, then renames: the file is whole or not there.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.part", std::process::id()));
+    let beside = path.with_file_name(name);
+    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(|source| {
+        // The half-written file is worth nothing; that it can't be removed is not the error to report.
+        drop(std::fs::remove_file(&beside));
+        Error::Io { action: "write", source, path: path.to_path_buf() }
+    })
+}
+
+/// Makes a folder, with those above it.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn create_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(Error::io("create the folder", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn npy_data_begin_at_a_multiple_of_64() {
+        let bytes = npy(&Array2::from_elem((3, 5), 0.5));
+        let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+        assert_eq!((10 + header) % 64, 0);
+        assert_eq!(bytes.len(), 10 + header + 3 * 5 * 4);
+        assert_eq!(bytes[bytes.len() - 4..], 0.5f32.to_le_bytes());
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("taken");
+        std::fs::create_dir_all(target.join("inside")).expect("a folder in the way");
+        assert!(matches!(write(&target, b"x"), Err(Error::Io { .. })));
+        assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn wav_holds_both_channels() {
+        let sound = Stereo { left: vec![0.5; 10], right: vec![-0.5; 10], sample_rate: 8000 };
+        let bytes = wav(&sound).expect("short enough");
+        let read: Vec<i16> =
+            hound::WavReader::new(&bytes[..]).expect("a wav").samples().map(|x| x.expect("a sample")).collect();
+        assert_eq!(read.len(), 20);
+        assert!(read[0] > 16_000 && read[1] < -16_000);
+    }
+}
