@@ -28,7 +28,7 @@ impl Strip {
         };
         let mut values = features.frames.clone();
         for mut row in values.rows_mut() {
-            let lowest = lowest(row.view());
+            let lowest = lowest(&row.view());
             if lowest < 0.0 {
                 row /= -lowest;
             }
@@ -79,7 +79,7 @@ fn row_of(times: &FrameTimes, rows: usize, seconds: f64) -> f64 {
     }
 }
 
-fn lowest(row: ArrayView1<f32>) -> f32 {
+fn lowest(row: &ArrayView1<f32>) -> f32 {
     row.iter().copied().fold(f32::INFINITY, f32::min)
 }
 
@@ -95,7 +95,7 @@ pub fn transposed(features: &Features, semitones: i32) -> Features {
     let (from, to) = if semitones > 0 { (0..bins - shift, shift..bins) } else { (shift..bins, 0..bins - shift) };
     let mut frames = Array2::zeros((rows, bins));
     for (row, mut moved) in features.frames.rows().into_iter().zip(frames.rows_mut()) {
-        moved.fill(lowest(row));
+        moved.fill(lowest(&row));
         moved.slice_mut(s![to.clone()]).assign(&row.slice(s![from.clone()]));
         let norm = moved.dot(&moved).sqrt();
         if norm > 0.0 {

@@ -3,89 +3,28 @@
 //! [`Model::apply`] obeys a [`Command`]; [`Model::receive`] takes in what a job has brought. Both are plain code: tests
 //! call them without a window. Moments are seconds of the recording; without one, seconds of the MIDI.
 
+mod material;
+mod shown;
+
+pub use material::{Aligned, LoadedMidi, LoadedRecording};
+pub use shown::State;
+
 use super::command::{Command, Hover};
-use super::loading::{Arrival, Loads, Prepared, Running, Stopped, WakeUp, file_name, is_midi};
+use super::loading::{Arrival, Loads, Prepared, Stopped, WakeUp, is_midi};
 use super::settings::{Settings, Theme};
 use super::timeline::{Follow, TimeView};
-use crate::alignment::Alignment;
-use crate::alignment::warp::TimeMap;
-use crate::audio::{ANALYSIS_RATE, AudioTime, Stereo};
+use crate::audio::{ANALYSIS_RATE, Stereo};
 use crate::error::{Error, Result};
-use crate::features::Features;
-use crate::midi::MidiTime;
-use crate::pair::{AudioSide, MidiSide};
-use crate::picture::Strip;
 use crate::playback::device::Sound;
 use crate::playback::mixer::{Listen, Mix};
 use crate::playback::{Order, Transport};
-use crate::synth::SoundFont;
-use ndarray::Array2;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A frame of the features in seconds (spec A: hop 1024 at 22 050 Hz).
 const FRAME_S: f64 = 1024.0 / ANALYSIS_RATE as f64;
 /// A press of a zoom key.
 const ZOOM_STEP: f64 = 1.5;
-
-/// A MIDI file as the window needs it.
-pub struct LoadedMidi {
-    /// The file and its features.
-    pub side: MidiSide,
-    /// What it is played with; without one it is only shown.
-    pub font: Option<SoundFont>,
-    /// Where that was read; `None` for the bundled one.
-    pub font_path: Option<PathBuf>,
-    /// Its features on its own clock.
-    pub strip: Arc<Strip>,
-}
-
-impl LoadedMidi {
-    /// Prepares what is drawn.
-    pub fn new(side: MidiSide, font: Option<SoundFont>, font_path: Option<PathBuf>) -> Self {
-        let strip = Arc::new(Strip::of(&side.features));
-        Self { side, font, font_path, strip }
-    }
-}
-
-/// A recording as the window needs it.
-pub struct LoadedRecording {
-    /// The file and its features; its stereo sound is in `sound`.
-    pub side: AudioSide,
-    /// The sound at its own rate; the model takes it out.
-    pub sound: Option<Arc<Stereo>>,
-    /// Its features.
-    pub strip: Arc<Strip>,
-}
-
-impl LoadedRecording {
-    /// Prepares what is drawn and heard.
-    pub fn new(mut side: AudioSide) -> Self {
-        let sound = side.recording.stereo.take().map(Arc::new);
-        let strip = Arc::new(Strip::of(&side.features));
-        Self { side, sound, strip }
-    }
-
-    /// Its features (frames × bins), rows of unit length.
-    pub fn frames(&self) -> &Array2<f32> {
-        &self.side.features.frames
-    }
-
-    /// Length in seconds.
-    pub fn seconds(&self) -> f64 {
-        self.side.recording.mono.seconds()
-    }
-}
-
-/// An alignment as the window needs it. Made by [`Aligned::new`].
-pub struct Aligned {
-    /// The alignment.
-    pub alignment: Alignment,
-    /// The MIDI's features in the key of the recording.
-    pub features: Arc<Features>,
-    /// The same on the recording's clock.
-    pub strip: Arc<Strip>,
-}
 
 /// A recording in the list.
 pub struct Candidate {
@@ -184,143 +123,6 @@ impl Model {
             resume: false,
         }
     }
-
-    // ---- what is shown -------------------------------------------------------------------------------------------
-
-    /// The MIDI, once it is read.
-    pub fn midi(&self) -> Option<&Arc<LoadedMidi>> {
-        self.midi.as_ref().map(|(_, midi)| midi)
-    }
-
-    /// The MIDI's file, read or not.
-    pub fn midi_path(&self) -> Option<&Path> {
-        self.midi_path.as_deref()
-    }
-
-    /// The recordings, in the order in which they were opened.
-    pub fn candidates(&self) -> &[Candidate] {
-        &self.candidates
-    }
-
-    /// Index of the candidate that is looked at.
-    pub fn selected(&self) -> Option<usize> {
-        self.selected
-    }
-
-    /// The candidate that is looked at.
-    pub fn candidate(&self) -> Option<&Candidate> {
-        self.candidates.get(self.selected?)
-    }
-
-    /// The recording that is looked at.
-    pub fn recording(&self) -> Option<&Arc<LoadedRecording>> {
-        self.candidate()?.recording.as_ref()
-    }
-
-    /// Its alignment.
-    pub fn aligned(&self) -> Option<&Arc<Aligned>> {
-        self.candidate()?.aligned.as_ref()
-    }
-
-    /// The time map in force.
-    pub fn map(&self) -> Option<&TimeMap> {
-        self.aligned().map(|aligned| &aligned.alignment.map)
-    }
-
-    /// The MIDI's moment at a moment of the shown clock; `None` when that is not known.
-    pub fn midi_time(&self, audio_s: f64) -> Option<MidiTime> {
-        self.midi()?;
-        match self.map() {
-            Some(map) => Some(map.to_midi(AudioTime(audio_s))),
-            // Without a recording the clock is the MIDI's own.
-            None => self.candidate().is_none().then_some(MidiTime(audio_s)),
-        }
-    }
-
-    /// Playing and the playhead.
-    pub fn transport(&self) -> &Transport {
-        &self.transport
-    }
-
-    /// The part of the time that is shown.
-    pub fn view(&self) -> &TimeView {
-        &self.view
-    }
-
-    /// What the pointer is at.
-    pub fn hover(&self) -> Option<Hover> {
-        self.hover
-    }
-
-    /// What is remembered.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// Whether the shortcut sheet is open.
-    pub fn sheet(&self) -> bool {
-        self.sheet
-    }
-
-    /// Whether the window is to be closed.
-    pub fn quit(&self) -> bool {
-        self.quit
-    }
-
-    /// What went wrong and was not dismissed.
-    pub fn problems(&self) -> &[Problem] {
-        &self.problems
-    }
-
-    /// Work that goes on.
-    pub fn running(&self) -> Vec<Running> {
-        self.loads.running()
-    }
-
-    /// The sound device.
-    pub fn sound(&self) -> &Sound {
-        &self.sound
-    }
-
-    /// Whether there is anything to play.
-    pub fn playable(&self) -> bool {
-        self.transport.seconds() > 0.0
-    }
-
-    /// Whether a file dialog is open.
-    pub fn choosing(&self) -> bool {
-        self.loads.choosing()
-    }
-
-    /// Whether there are candidates to change between.
-    pub fn several(&self) -> bool {
-        self.candidates.len() > 1
-    }
-
-    /// Whether nothing is computed and nothing waits to be.
-    pub fn idle(&self) -> bool {
-        self.loads.running().is_empty() && !matches!(self.sound, Sound::Opening(_))
-    }
-
-    /// What a candidate is about to become, for its line in the list.
-    pub fn state(&self, candidate: &Candidate) -> State {
-        if let Some(aligned) = &candidate.aligned {
-            return State::Aligned(aligned.alignment.confidence);
-        }
-        if candidate.halted {
-            State::Halted
-        } else if self.loads.reading() == Some(candidate.id) {
-            State::Reading
-        } else if self.loads.aligning() == Some(candidate.id) {
-            State::Aligning
-        } else if candidate.recording.is_some() && self.midi_path.is_none() {
-            State::NoMidi
-        } else {
-            State::Waiting
-        }
-    }
-
-    // ---- what changes it -----------------------------------------------------------------------------------------
 
     /// Obeys a command. `now` is any steady clock in seconds.
     pub fn apply(&mut self, command: Command, now: f64) {
@@ -704,31 +506,4 @@ impl Model {
     pub(super) fn set_ui_scale(&mut self, scale: f32) {
         self.settings.ui_scale = scale;
     }
-
-    /// The name of the shown recording, or a word for it.
-    pub(super) fn recording_name(&self) -> String {
-        self.candidate().map_or_else(|| "recording".into(), |candidate| file_name(&candidate.path))
-    }
-
-    /// The name of the MIDI, or a word for it.
-    pub(super) fn midi_name(&self) -> String {
-        self.midi_path.as_deref().map_or_else(|| "MIDI".into(), file_name)
-    }
-}
-
-/// How far a candidate is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum State {
-    /// In the queue.
-    Waiting,
-    /// Its file is being read.
-    Reading,
-    /// It is read, and there is no MIDI to align it with.
-    NoMidi,
-    /// It is being aligned.
-    Aligning,
-    /// It is aligned, with this confidence.
-    Aligned(f64),
-    /// It failed or was cancelled.
-    Halted,
 }

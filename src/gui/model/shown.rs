@@ -1,0 +1,176 @@
+//! What the panels read of the [`Model`]. Nothing here changes it.
+
+use super::super::command::Hover;
+use super::super::loading::{Running, file_name};
+use super::super::settings::Settings;
+use super::super::timeline::TimeView;
+use super::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Problem};
+use crate::alignment::warp::TimeMap;
+use crate::audio::AudioTime;
+use crate::midi::MidiTime;
+use crate::playback::Transport;
+use crate::playback::device::Sound;
+use std::path::Path;
+use std::sync::Arc;
+
+impl Model {
+    /// The MIDI, once it is read.
+    pub fn midi(&self) -> Option<&Arc<LoadedMidi>> {
+        self.midi.as_ref().map(|(_, midi)| midi)
+    }
+
+    /// The MIDI's file, read or not.
+    pub fn midi_path(&self) -> Option<&Path> {
+        self.midi_path.as_deref()
+    }
+
+    /// The recordings, in the order in which they were opened.
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// Index of the candidate that is looked at.
+    pub fn selected(&self) -> Option<usize> {
+        self.selected
+    }
+
+    /// The candidate that is looked at.
+    pub fn candidate(&self) -> Option<&Candidate> {
+        self.candidates.get(self.selected?)
+    }
+
+    /// The recording that is looked at.
+    pub fn recording(&self) -> Option<&Arc<LoadedRecording>> {
+        self.candidate()?.recording.as_ref()
+    }
+
+    /// Its alignment.
+    pub fn aligned(&self) -> Option<&Arc<Aligned>> {
+        self.candidate()?.aligned.as_ref()
+    }
+
+    /// The time map in force.
+    pub fn map(&self) -> Option<&TimeMap> {
+        self.aligned().map(|aligned| &aligned.alignment.map)
+    }
+
+    /// The MIDI's moment at a moment of the shown clock; `None` when that is not known.
+    pub fn midi_time(&self, audio_s: f64) -> Option<MidiTime> {
+        self.midi()?;
+        match self.map() {
+            Some(map) => Some(map.to_midi(AudioTime(audio_s))),
+            // Without a recording the clock is the MIDI's own.
+            None => self.candidate().is_none().then_some(MidiTime(audio_s)),
+        }
+    }
+
+    /// Playing and the playhead.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// The part of the time that is shown.
+    pub fn view(&self) -> &TimeView {
+        &self.view
+    }
+
+    /// What the pointer is at.
+    pub fn hover(&self) -> Option<Hover> {
+        self.hover
+    }
+
+    /// What is remembered.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether the shortcut sheet is open.
+    pub fn sheet(&self) -> bool {
+        self.sheet
+    }
+
+    /// Whether the window is to be closed.
+    pub fn quit(&self) -> bool {
+        self.quit
+    }
+
+    /// What went wrong and was not dismissed.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Work that goes on.
+    pub fn running(&self) -> Vec<Running> {
+        self.loads.running()
+    }
+
+    /// The sound device.
+    pub fn sound(&self) -> &Sound {
+        &self.sound
+    }
+
+    /// Whether there is anything to play.
+    pub fn playable(&self) -> bool {
+        self.transport.seconds() > 0.0
+    }
+
+    /// Whether a file dialog is open.
+    pub fn choosing(&self) -> bool {
+        self.loads.choosing()
+    }
+
+    /// Whether there are candidates to change between.
+    pub fn several(&self) -> bool {
+        self.candidates.len() > 1
+    }
+
+    /// Whether nothing is computed and nothing waits to be.
+    pub fn idle(&self) -> bool {
+        self.loads.running().is_empty() && !matches!(self.sound, Sound::Opening(_))
+    }
+
+    /// What a candidate is about to become, for its line in the list.
+    pub fn state(&self, candidate: &Candidate) -> State {
+        if let Some(aligned) = &candidate.aligned {
+            return State::Aligned(aligned.alignment.confidence);
+        }
+        if candidate.halted {
+            State::Halted
+        } else if self.loads.reading() == Some(candidate.id) {
+            State::Reading
+        } else if self.loads.aligning() == Some(candidate.id) {
+            State::Aligning
+        } else if candidate.recording.is_some() && self.midi_path.is_none() {
+            State::NoMidi
+        } else {
+            State::Waiting
+        }
+    }
+
+    /// The name of the shown recording, or a word for it.
+    pub(in super::super) fn recording_name(&self) -> String {
+        self.candidate().map_or_else(|| "recording".into(), |candidate| file_name(&candidate.path))
+    }
+
+    /// The name of the MIDI, or a word for it.
+    pub(in super::super) fn midi_name(&self) -> String {
+        self.midi_path.as_deref().map_or_else(|| "MIDI".into(), file_name)
+    }
+}
+
+/// How far a candidate is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum State {
+    /// In the queue.
+    Waiting,
+    /// Its file is being read.
+    Reading,
+    /// It is read, and there is no MIDI to align it with.
+    NoMidi,
+    /// It is being aligned.
+    Aligning,
+    /// It is aligned, with this confidence.
+    Aligned(f64),
+    /// It failed or was cancelled.
+    Halted,
+}
