@@ -120,7 +120,9 @@ pub fn listen(
         // −20 dB RMS, but never over full scale.
         let gain = (0.1 / level(side).max(1e-9)) as f32;
         let gain = gain.min(0.99 / peak.max(1e-9));
-        side.iter_mut().for_each(|x| *x *= gain);
+        for x in side.iter_mut() {
+            *x *= gain;
+        }
     }
     Ok(Stereo { left, right, sample_rate: rendered.sample_rate })
 }
@@ -152,7 +154,7 @@ pub fn wav(sound: &Stereo) -> Result<Vec<u8>> {
     Ok(bytes.into_inner())
 }
 
-/// A NumPy array file (version 1.0) of a matrix, `f32`, rows first.
+/// A `NumPy` array file (version 1.0) of a matrix, `f32`, rows first.
 pub fn npy(matrix: &Array2<f32>) -> Vec<u8> {
     let shape = format!("({}, {})", matrix.nrows(), matrix.ncols());
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");

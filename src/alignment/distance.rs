@@ -168,7 +168,6 @@ fn find(counts: &[u64], rank: u64) -> (usize, u64) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
     use super::*;
     use crate::alignment::dtw::pool;

@@ -138,7 +138,6 @@ fn confidence(score: f64) -> f64 {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
     use super::super::dtw::Corridor;
     use super::super::dtw::tests::{features, obvious_path};

@@ -95,7 +95,9 @@ pub(crate) fn chords(notes: &[Note]) -> Vec<Chord> {
         }
         let length = template.iter().map(|x| x * x).sum::<f32>().sqrt();
         if length > 0.0 {
-            template.iter_mut().for_each(|x| *x /= length);
+            for x in &mut template {
+                *x /= length;
+            }
             let midi_s = sum / f64::from(loudness);
             chords.push(Chord { midi_s, template, sounding: sounding(&notes[..i], midi_s), weight: loudness.min(1.0) });
         }
@@ -114,12 +116,18 @@ fn sounding(begun: &[Note], midi_s: f64) -> [f32; BANDS] {
         }
     }
     // Levels are compressed: so is their prediction.
-    bands.iter_mut().for_each(|x| *x = (4.0 * *x).ln_1p());
+    for x in &mut bands {
+        *x = (4.0 * *x).ln_1p();
+    }
     let mean = bands.iter().sum::<f32>() / BANDS as f32;
-    bands.iter_mut().for_each(|x| *x -= mean);
+    for x in &mut bands {
+        *x -= mean;
+    }
     let length = bands.iter().map(|x| x * x).sum::<f32>().sqrt();
     if length > 1e-3 {
-        bands.iter_mut().for_each(|x| *x /= length);
+        for x in &mut bands {
+            *x /= length;
+        }
     }
     bands
 }

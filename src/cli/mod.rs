@@ -26,7 +26,7 @@ struct Arguments {
 enum Command {
     /// Align a MIDI file with a recording.
     Align(align::Align),
-    /// Write the constant-Q features of a recording or MIDI file as a NumPy array.
+    /// Write the constant-Q features of a recording or MIDI file as an npy array.
     Features(align::Features),
     /// Measure on a data set.
     #[command(subcommand)]
@@ -125,6 +125,7 @@ fn open_window(window: Window) -> Result<ExitCode> {
 }
 
 #[cfg(not(feature = "gui"))]
+#[expect(clippy::unnecessary_wraps, reason = "as the one that opens a window")]
 fn open_window(_: Window) -> Result<ExitCode> {
     eprintln!("antiphon: built without a window; `antiphon align MIDI AUDIO` works without one");
     Ok(ExitCode::FAILURE)

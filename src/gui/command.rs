@@ -1,7 +1,7 @@
 //! [`Command`]: everything that a person can ask of the window, and the table of those that have a name.
 //!
 //! Menus, tooltips, shortcuts and the shortcut sheet all read [`TABLE`]. Nothing but a command changes the
-//! [`Model`](super::Model).
+//! [`Model`].
 
 use super::model::Model;
 use super::settings::Theme;

@@ -4,7 +4,7 @@
 //! - [`Strip`]: constant-Q frames on the recording's clock, the MIDI's moved there through the time map.
 //! - [`max_pool`] and [`similarity`]: a region of a matrix at the resolution of a picture. Pooling takes the largest
 //!   value of what falls into a pixel, so that a thin ridge is still there when the whole song is shown.
-//! - [`alignment_png`]: the picture that `antiphon align -o` writes.
+//! - [`alignment_png()`]: the picture that `antiphon align -o` writes.
 //! - [`axis`]: tick steps, clock texts, note names.
 
 mod alignment_png;

@@ -68,7 +68,6 @@ pub(in crate::alignment) fn pooling_factor((rows, columns): (usize, usize), max_
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod tests {
     use super::super::tests::features;
     use super::*;

@@ -1,7 +1,5 @@
 //! The fast kernel against the obvious one: the whole matrix in `f64`, cell by cell, as the recurrence is written.
 
-#![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
-
 use super::*;
 use ndarray::Array2;
 use proptest::prelude::*;
