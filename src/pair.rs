@@ -132,7 +132,12 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
             let onsets = onsets.ok_or_else(|| Error::Empty("a side was made from features alone".into()))?;
             let midi_input = MidiInput { notes: midi.midi.notes(), magnitudes: &midi.magnitudes };
             let audio_input = AudioInput { magnitudes: &audio.magnitudes, onsets };
-            alignment::align(midi_input, audio_input, FRAME_S, progress)
+            let mut alignment = alignment::align(midi_input, audio_input, FRAME_S, &progress.part(0.0, 0.7))?;
+            if alignment.transpose == 0 {
+                let second = published::gen2(&midi.features, &audio.features, &progress.part(0.7, 1.0))?;
+                alignment.supported_by(second.confidence);
+            }
+            Ok(alignment)
         }
         Preset::Gen2 => alignment::from_published(
             &published::gen2(&midi.features, &audio.features, progress)?,
