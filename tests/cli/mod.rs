@@ -122,7 +122,7 @@ fn bad_files_get_one_clear_line() {
         fails(&["align", file, RIGHT], "mid\"");
     }
     let noise = make("noise.mp3", &[0x55; 5000]);
-    let silence = make("silence.wav", &wav(&[0; 44_100]));
+    let silence = make("silence.wav", &wav(&vec![0; 44_100]));
     let one_sample = make("one.wav", &wav(&[1000]));
     fails(&["align", DEMO_MIDI, &make("empty.mp3", b"")], "can't decode audio");
     fails(&["align", DEMO_MIDI, &noise], "can't decode audio");
