@@ -165,7 +165,8 @@ fn score(cost_share: f64, agreement_multiple: f64) -> f64 {
     1.0 - evidence / (4.0 * HALF_EVIDENCE)
 }
 
-/// Stretches of audio time, longer than a second, where the two sides are hardly more alike than unrelated music, or
+/// Stretches of audio time, longer than a second, where the two sides are hardly more alike than unrelated music and
+/// less alike than elsewhere in the pair, or
 /// where the map goes on beyond its knots.
 fn unreliable(
     map: &TimeMap,
@@ -176,6 +177,8 @@ fn unreliable(
     const STEP_S: f64 = 0.05;
     const RADIUS: usize = 30;
     const SHORTEST_S: f64 = 1.0;
+    const STANDS_OUT: f64 = 1.3;
+    const HIGHEST_LIMIT: f64 = 0.95;
     let knots: Vec<f64> = map.knots().map(|(_, AudioTime(a))| a).collect();
     let (first, last) = (knots[0], knots[knots.len() - 1]);
     let steps = (audio_s / STEP_S) as usize;
@@ -193,10 +196,16 @@ fn unreliable(
     for (i, cost) in costs.iter().enumerate() {
         sums[i + 1] = sums[i] + cost;
     }
+    // Backwards through repetitive music a path finds likeness everywhere, so its cost alone is too strict a bound: a
+    // stretch must also stand out from the rest of this pair.
+    let mut sorted: Vec<f64> = costs.iter().copied().filter(|cost| *cost < 1.0).collect();
+    sorted.sort_by(f64::total_cmp);
+    let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+    let limit = null_cost.max(STANDS_OUT * usual).min(HIGHEST_LIMIT);
     let mut runs: Vec<(f64, f64)> = Vec::new();
     for i in 0..steps {
         let (from, to) = (i.saturating_sub(RADIUS), (i + RADIUS + 1).min(steps));
-        if (sums[to] - sums[from]) / (to - from) as f64 > null_cost {
+        if (sums[to] - sums[from]) / (to - from) as f64 > limit {
             match runs.last_mut() {
                 Some(run) if at(i) - run.1 < 1.5 * STEP_S => run.1 = at(i) + STEP_S,
                 _ => runs.push((at(i), at(i) + STEP_S)),
