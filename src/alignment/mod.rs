@@ -2,10 +2,12 @@
 
 pub mod distance;
 pub mod dtw;
+pub(crate) mod follow;
 pub mod published;
 pub(crate) mod refine;
 pub mod retime;
 pub(crate) mod rough;
+mod steady;
 pub mod warp;
 
 pub(crate) use rough::KEY_MARGIN;
@@ -16,6 +18,7 @@ use crate::features::Features;
 use crate::features::onsets::{self, Onsets};
 use crate::job::Progress;
 use crate::midi::{MidiTime, Note};
+use follow::Followed;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use warp::TimeMap;
@@ -97,24 +100,19 @@ pub(crate) fn align(
         note.pitch = (i32::from(note.pitch) + rough.transpose).clamp(0, 127) as u8;
     }
     let chords = refine::chords(&notes);
-    let first = refine::RefineParams::first_pass();
-    let mut attacks =
-        refine::refine(&chords, &interpolated(&rough.knots), audio.onsets, &first, &progress.part(0.6, 0.8))?;
-    if let Some(knots) = increasing(&attacks) {
-        let second = refine::RefineParams::second_pass();
-        attacks = refine::refine(&chords, &interpolated(&knots), audio.onsets, &second, &progress.part(0.8, 1.0))?;
-    }
-    let agreement = mean_agreement(&attacks);
-    // The same search for the same chords in a key that can't be right.
+    // The same in a key that can't be right.
     for note in notes.iter_mut().filter(|note| !note.is_drum()) {
         note.pitch = if note.pitch >= 64 { note.pitch - 6 } else { note.pitch + 6 };
     }
     let wrong = refine::chords(&notes);
-    let null = refine::refine(&wrong, &interpolated(&rough.knots), audio.onsets, &first, &progress.part(1.0, 1.0))?;
-    let score = score(rough.cost / rough.null_cost, agreement / mean_agreement(&null));
-    let knots = increasing(&attacks).map_or(rough.knots, |knots| {
-        knots.into_iter().map(|(midi_s, audio_s)| (midi_s, audio_s + onsets::LEAD_S)).collect()
-    });
+    let Followed { mut attacks, evidence, knots } =
+        follow::follow(&chords, &wrong, &rough, audio.onsets, &progress.part(0.6, 1.0))?;
+    let score = score(rough.cost / rough.null_cost, evidence);
+    for (attack, chord) in attacks.iter_mut().zip(&chords) {
+        let rise = refine::half_rise(chord, audio.onsets, attack.audio_s / audio.onsets.frame_s);
+        attack.audio_s = rise.map_or(attack.audio_s + onsets::LEAD_S, |frame| frame * audio.onsets.frame_s);
+    }
+    let knots = follow::increasing(&attacks).unwrap_or(knots);
     let map = TimeMap::new(knots.into_iter().map(|(m, a)| (MidiTime(m), AudioTime(a))))?;
     let local = |MidiTime(m): MidiTime, AudioTime(a): AudioTime| {
         let row =
@@ -143,10 +141,6 @@ pub(crate) fn align(
         unreliable,
         remarks,
     })
-}
-
-fn mean_agreement(attacks: &[refine::Attack]) -> f64 {
-    attacks.iter().map(|a| f64::from(a.agreement)).sum::<f64>() / attacks.len().max(1) as f64
 }
 
 /// The score from two comparisons with what can't be right: the cost of the path as a share of that of the MIDI
@@ -243,20 +237,4 @@ pub(crate) fn from_published(
         unreliable: Vec::new(),
         remarks: found.remark.iter().cloned().collect(),
     })
-}
-
-/// Attacks that advance on both clocks; `None` when fewer than two do.
-fn increasing(attacks: &[refine::Attack]) -> Option<Vec<(f64, f64)>> {
-    let mut knots: Vec<(f64, f64)> = Vec::with_capacity(attacks.len());
-    for attack in attacks {
-        if knots.last().is_none_or(|&(m, a)| attack.midi_s > m + 1e-6 && attack.audio_s > a + 1e-6) {
-            knots.push((attack.midi_s, attack.audio_s));
-        }
-    }
-    (knots.len() >= 2).then_some(knots)
-}
-
-/// The piecewise linear function through `knots`, going on with the slope of the whole.
-fn interpolated(knots: &[(f64, f64)]) -> impl Fn(f64) -> f64 + '_ {
-    move |x| warp::interpolate(knots, x, |k| k)
 }

@@ -50,16 +50,28 @@ impl RefineParams {
             radius_s: 0.4,
             tempo_deviation: 0.25,
             timing_deviation_s: 0.02,
-            agreement_weight: 2.0,
+            agreement_weight: 1.4,
             sound_weight: 0.5,
             smoothing_s: 1.0,
-            jump: 3.0,
+            jump: 5.0,
         }
     }
 
     /// Around the first pass, whose tempo can be trusted more.
     pub(crate) fn second_pass() -> Self {
         Self { radius_s: 0.3, tempo_deviation: 0.3, smoothing_s: 0.5, ..Self::first_pass() }
+    }
+
+    /// The same where the tempo is as even as a machine's: a clear attack elsewhere is another note's.
+    pub(crate) fn even(self) -> Self {
+        Self {
+            radius_s: 0.25,
+            tempo_deviation: 0.06,
+            timing_deviation_s: 0.015,
+            smoothing_s: 2.0 * self.smoothing_s,
+            jump: 8.0,
+            ..self
+        }
     }
 }
 
@@ -237,6 +249,43 @@ pub(crate) fn refine(
     }
     attacks.reverse();
     Ok(attacks)
+}
+
+/// When the bands of a chord have risen half way, near `frame`, in frames; `None` where nothing rises clearly.
+///
+/// A window centred on a sudden attack sees half of it, whatever sounded before: this is free of the lead that the
+/// compressed flux has, which grows as the attack gets softer.
+pub(crate) fn half_rise(chord: &Chord, onsets: &Onsets, frame: f64) -> Option<f64> {
+    const BEFORE: isize = 5;
+    const AFTER: isize = 6;
+    // The rise must make up this share of the level after it.
+    const CLEAR: f32 = 0.3;
+    let first = frame.round() as isize - BEFORE;
+    if first < 0 || first + BEFORE + AFTER >= onsets.frames() as isize {
+        return None;
+    }
+    let mut curve = [0.0f32; (BEFORE + AFTER + 1) as usize];
+    for (i, level) in curve.iter_mut().enumerate() {
+        let row = onsets.levels.row(first as usize + i);
+        *level = row.iter().zip(&chord.template).map(|(x, t)| t * x.exp_m1()).sum();
+    }
+    // From the lowest level before to the highest after.
+    let middle = BEFORE as usize;
+    let (mut low, mut high) = (middle, middle);
+    for i in 0..curve.len() {
+        if i < middle && curve[i] < curve[low] {
+            low = i;
+        } else if i > middle && curve[i] > curve[high] {
+            high = i;
+        }
+    }
+    if curve[high] <= 0.0 || curve[high] - curve[low] < CLEAR * curve[high] {
+        return None;
+    }
+    let half = 0.5 * (curve[low] + curve[high]);
+    let k = (low..high).find(|&k| curve[k] < half && curve[k + 1] >= half)?;
+    let share = (half - curve[k]) / (curve[k + 1] - curve[k]);
+    Some((first + k as isize) as f64 + f64::from(share))
 }
 
 /// Agreement of a chord's template with the flux at `frame`; 0 outside the recording.

@@ -13,6 +13,7 @@
 //! efficient multiscale approach to audio synchronization", ISMIR 2006.)
 
 use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw_features_16bit, pool};
+use super::steady::steady;
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use ndarray::{Array1, Array2, ArrayView2, s};
@@ -41,6 +42,8 @@ const PART_CHEAPER: f64 = 0.75;
 pub(crate) struct Rough {
     /// MIDI seconds, audio seconds; strictly increasing in both.
     pub(crate) knots: Vec<(f64, f64)>,
+    /// The same if the tempo ratio hardly changes; it may leave out both ends.
+    pub(crate) steady: Vec<(f64, f64)>,
     /// Semitones that the MIDI is to be moved by.
     pub(crate) transpose: i32,
     /// Mean cosine distance along the path.
@@ -83,7 +86,7 @@ pub(crate) fn contrast(magnitudes: &Array2<f32>) -> Array2<f32> {
 }
 
 /// `count` rows, linearly interpolated between the given ones so that the ends coincide.
-fn stretch(rows: ArrayView2<'_, f32>, count: usize) -> Array2<f32> {
+pub(super) fn stretch(rows: ArrayView2<'_, f32>, count: usize) -> Array2<f32> {
     let mut stretched = Array2::zeros((count, rows.ncols()));
     let scale = (rows.nrows() - 1) as f64 / (count.max(2) - 1) as f64;
     for (i, mut to) in stretched.outer_iter_mut().enumerate() {
@@ -211,19 +214,23 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let midi = transposed(midi, bins, transpose);
     let x = stretch(midi.slice(s![midi_rows.clone(), ..]), audio_rows.len());
     let y = audio.slice(s![audio_rows.clone(), ..]);
-    let (path, levels) = coarse_to_fine(x.view(), y, &progress.part(0.4, 1.0))?;
+    let (path, levels) = coarse_to_fine(x.view(), y, &progress.part(0.4, 0.8))?;
     let ratio = (midi_rows.len() - 1) as f64 / (audio_rows.len() - 1) as f64;
+    let steady = steady(midi, audio, (&path, ratio), &progress.part(0.8, 1.0))?;
+    let in_seconds =
+        |(i, j): (f64, f64)| ((midi_span.start as f64 + i) * frame_s, (audio_span.start as f64 + j) * frame_s);
+    let steady = steady.into_iter().map(in_seconds).collect();
     let midi_at = |row: f64| (midi_span.start as f64 + midi_rows.start as f64 + row * ratio) * frame_s;
     let audio_at = |column: f64| ((audio_span.start + audio_rows.start) as f64 + column) * frame_s;
     let knots = knots(&path.cells).into_iter().map(|(i, j)| (midi_at(i), audio_at(j))).collect();
     let mut midi = transposed(all_midi.view(), bins, transpose).to_owned();
     midi.outer_iter_mut().for_each(|mut row| unit(&mut row));
     let cost = mean(&path.costs);
-    Ok(Rough { knots, transpose, cost, null_cost, midi, audio: all_audio, part: is_part, levels })
+    Ok(Rough { knots, steady, transpose, cost, null_cost, midi, audio: all_audio, part: is_part, levels })
 }
 
 /// The centre of every run of steps that move on one side only: strictly increasing in both.
-fn knots(cells: &[(usize, usize)]) -> Vec<(f64, f64)> {
+pub(super) fn knots(cells: &[(usize, usize)]) -> Vec<(f64, f64)> {
     let mut knots: Vec<(f64, f64)> = Vec::with_capacity(cells.len());
     for run in cells.chunk_by(|a, b| a.0 == b.0) {
         let centre = (run[0].1 + run[run.len() - 1].1) as f64 / 2.0;

@@ -36,6 +36,8 @@ pub(crate) struct Onsets {
     pub(crate) flux: Array2<f32>,
     /// Compressed level of each band, rows centred and of unit length: (frames × [`BANDS`]).
     pub(crate) timbre: Array2<f32>,
+    /// Level of each band, compressed as `ln(1 + x)`: (frames × [`BANDS`]).
+    pub(crate) levels: Array2<f32>,
     /// Seconds between frames.
     pub(crate) frame_s: f64,
 }
@@ -45,8 +47,8 @@ impl Onsets {
     pub(crate) fn new(wave: &Waveform, progress: &Progress) -> Result<Self> {
         let levels = band_levels(wave, progress)?;
         let flux = local_contrast(&flux(&levels));
-        let timbre = centred_rows(levels);
-        Ok(Self { flux, timbre, frame_s: HOP_SAMPLES as f64 / f64::from(wave.sample_rate) })
+        let timbre = centred_rows(levels.clone());
+        Ok(Self { flux, timbre, levels, frame_s: HOP_SAMPLES as f64 / f64::from(wave.sample_rate) })
     }
 
     /// Number of frames.

@@ -1,0 +1,147 @@
+//! Which rough map is right, and the attacks that say so.
+//!
+//! Both hypotheses, the free path and the [steady](super::steady) one, are followed chord by chord. The free one agrees
+//! with more attacks, right or wrong, because it may go anywhere. So the steady one is taken when it explains as much, or
+//! when it explains a good part and the attacks found along it keep a tempo as even as a machine's: that does not happen
+//! by accident.
+
+use super::refine::{Attack, Chord, RefineParams, refine};
+use super::rough::Rough;
+use super::warp;
+use crate::error::Result;
+use crate::features::onsets::Onsets;
+use crate::job::Progress;
+
+/// Explaining this share of what the free map explains is as much.
+const AS_MUCH: f64 = 0.97;
+/// Explaining this share is a good part.
+const GOOD_PART: f64 = 0.3;
+/// Mean change of the log tempo between stretches of [`STRETCH_S`] below which a tempo is even. Human performances of
+/// ASAP have .02 (études) to .3 with a mean of .1; sequences .004 to .035.
+const EVEN: f64 = 0.06;
+const STRETCH_S: f64 = 3.0;
+
+/// The chosen map, followed.
+#[derive(Debug, Clone)]
+pub(crate) struct Followed {
+    /// One for each chord.
+    pub(crate) attacks: Vec<Attack>,
+    /// Mean agreement of the attacks as a multiple of that of chords that can't be right, on the better of the two maps.
+    pub(crate) evidence: f64,
+    /// The rough map that was followed.
+    pub(crate) knots: Vec<(f64, f64)>,
+}
+
+/// Follows `chords` along the better map of `rough`. `wrong` are the same chords in a key that can't be right.
+pub(crate) fn follow(
+    chords: &[Chord],
+    wrong: &[Chord],
+    rough: &Rough,
+    onsets: &Onsets,
+    progress: &Progress,
+) -> Result<Followed> {
+    let first = RefineParams::first_pass();
+    let along = |chords: &[Chord], knots: &[(f64, f64)], params: &RefineParams, progress: Progress| {
+        refine(chords, &interpolated(knots), onsets, params, &progress)
+    };
+    let free = along(chords, &rough.knots, &first, progress.part(0.0, 0.2))?;
+    let steady = along(chords, &rough.steady, &first, progress.part(0.2, 0.4))?;
+    let null_free = mean_agreement(&along(wrong, &rough.knots, &first, progress.part(0.4, 0.5))?);
+    let null_steady = mean_agreement(&along(wrong, &rough.steady, &first, progress.part(0.5, 0.6))?);
+    let null = null_free.max(null_steady);
+    let by_free = explained(&free, &rough.knots, null);
+    let by_steady = explained(&steady, &rough.steady, null);
+    // The recording of a person who plays evenly is even on both.
+    let even = by_steady > GOOD_PART * by_free && unevenness(&steady) < EVEN.min(0.5 * unevenness(&free));
+    let evidence = (mean_agreement(&free) / null_free).max(mean_agreement(&steady) / null_steady);
+    let (knots, mut attacks) =
+        if even || by_steady > AS_MUCH * by_free { (&rough.steady, steady) } else { (&rough.knots, free) };
+    let mut second = RefineParams::second_pass();
+    if even {
+        second = second.even();
+        attacks = along(chords, knots, &first.even(), progress.part(0.6, 0.8))?;
+    }
+    if let Some(closer) = increasing(&attacks) {
+        attacks = along(chords, &closer, &second, progress.part(0.8, 1.0))?;
+    }
+    Ok(Followed { attacks, evidence, knots: knots.clone() })
+}
+
+/// By how much the chords agree better than `null` along a map, summed over those within it and divided by all.
+fn explained(attacks: &[Attack], knots: &[(f64, f64)], null: f64) -> f64 {
+    let (Some(first), Some(last)) = (knots.first(), knots.last()) else { return 0.0 };
+    let within = attacks.iter().filter(|a| (first.0 - 0.05..=last.0 + 0.05).contains(&a.midi_s));
+    within.map(|a| f64::from(a.agreement) - null).sum::<f64>() / attacks.len().max(1) as f64
+}
+
+/// Mean change of the log tempo from one stretch to the next.
+fn unevenness(attacks: &[Attack]) -> f64 {
+    let Some(map) = increasing(attacks) else { return f64::INFINITY };
+    let (start, end) = (map[0].0, map[map.len() - 1].0);
+    let stretches = (((end - start) / STRETCH_S) as usize).max(3);
+    let at = |i: usize| warp::interpolate(&map, start + (end - start) * i as f64 / stretches as f64, |k| k);
+    let places: Vec<f64> = (0..=stretches).map(at).collect();
+    let tempi: Vec<f64> = places.windows(2).map(|p| (p[1] - p[0]).max(0.02 * STRETCH_S).ln()).collect();
+    tempi.windows(2).map(|t| (t[1] - t[0]).abs()).sum::<f64>() / (tempi.len() - 1) as f64
+}
+
+fn mean_agreement(attacks: &[Attack]) -> f64 {
+    attacks.iter().map(|a| f64::from(a.agreement)).sum::<f64>() / attacks.len().max(1) as f64
+}
+
+/// Attacks that advance on both clocks; `None` when fewer than two do.
+pub(crate) fn increasing(attacks: &[Attack]) -> Option<Vec<(f64, f64)>> {
+    let mut knots: Vec<(f64, f64)> = Vec::with_capacity(attacks.len());
+    for attack in attacks {
+        if knots.last().is_none_or(|&(m, a)| attack.midi_s > m + 1e-6 && attack.audio_s > a + 1e-6) {
+            knots.push((attack.midi_s, attack.audio_s));
+        }
+    }
+    (knots.len() >= 2).then_some(knots)
+}
+
+/// The piecewise linear function through `knots`, going on with the slope of the whole.
+fn interpolated(knots: &[(f64, f64)]) -> impl Fn(f64) -> f64 + '_ {
+    move |x| warp::interpolate(knots, x, |k| k)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attacks(tempo: impl Fn(f64) -> f64) -> Vec<Attack> {
+        let mut audio_s = 1.0;
+        (0..200)
+            .map(|i| {
+                let midi_s = f64::from(i) * 0.5;
+                audio_s += 0.5 * tempo(midi_s);
+                Attack { midi_s, audio_s, agreement: if i < 100 { 3.0 } else { 1.0 } }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_even_tempo_is_told_from_a_free_one() {
+        assert!(unevenness(&attacks(|_| 1.3)) < 1e-9);
+        assert!(unevenness(&attacks(|s| 1.0 + 0.05 * (s / 20.0).sin())) < EVEN);
+        assert!(unevenness(&attacks(|s| 1.0 + 0.5 * (s / 3.0).sin())) > EVEN);
+    }
+
+    #[test]
+    fn chords_outside_the_map_explain_nothing() {
+        let attacks = attacks(|_| 1.0);
+        let whole = [(0.0, 1.0), (100.0, 101.0)];
+        let half = [(0.0, 1.0), (49.6, 51.0)];
+        assert!((explained(&attacks, &whole, 2.0) - 0.0).abs() < 1e-9);
+        assert!((explained(&attacks, &half, 2.0) - 0.5).abs() < 1e-9);
+        assert!(explained(&attacks, &[], 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn attacks_that_go_back_are_left_out() {
+        let attack = |midi_s, audio_s| Attack { midi_s, audio_s, agreement: 1.0 };
+        let map = increasing(&[attack(0.0, 1.0), attack(1.0, 0.5), attack(2.0, 2.0)]).unwrap();
+        assert_eq!(map, [(0.0, 1.0), (2.0, 2.0)]);
+        assert!(increasing(&[attack(0.0, 1.0), attack(1.0, 0.5)]).is_none());
+    }
+}
