@@ -107,7 +107,7 @@ pub(crate) fn align(
     let wrong = refine::chords(&notes);
     let Followed { mut attacks, evidence, knots } =
         follow::follow(&chords, &wrong, &rough, audio.onsets, &progress.part(0.6, 1.0))?;
-    let score = score(rough.cost / rough.null_cost, evidence);
+    let score = score(rough.cost / rough.null_cost, evidence, rough.transpose != 0);
     for (attack, chord) in attacks.iter_mut().zip(&chords) {
         let rise = refine::half_rise(chord, audio.onsets, attack.audio_s / audio.onsets.frame_s);
         attack.audio_s = rise.map_or(attack.audio_s + onsets::LEAD_S, |frame| frame * audio.onsets.frame_s);
@@ -149,14 +149,16 @@ pub(crate) fn align(
 /// Unrelated music has about 1 for both, whatever its style, because both sides of each comparison share it. True pairs
 /// have less of the first (sustained sound, at any tempo) or more of the second (rhythm and pitch of the attacks), mostly
 /// both, so the two are added. Evidence against a pair counts as none. See [`Alignment::supported_by`] for the rest.
-fn score(cost_share: f64, agreement_multiple: f64) -> f64 {
+fn score(cost_share: f64, agreement_multiple: f64, transposed: bool) -> f64 {
     // A confidence of ½ at .3 of added evidence: chosen on the 9 true and 72 wrong pairs that the README names.
     const HALF_EVIDENCE: f64 = 0.3;
+    // Of twelve keys one always wins: it must win by more to mean something.
+    let half = if transposed { 2.0 * HALF_EVIDENCE } else { HALF_EVIDENCE };
     if !cost_share.is_finite() || !agreement_multiple.is_finite() {
         return 1.0;
     }
     let evidence = ((1.0 - cost_share) + (agreement_multiple - 1.0)).max(0.0);
-    1.0 - evidence / (4.0 * HALF_EVIDENCE)
+    1.0 - evidence / (4.0 * half)
 }
 
 /// Stretches of audio time, longer than a second, where the two sides are hardly more alike than unrelated music and
