@@ -123,7 +123,7 @@ impl AuditPanel {
         painter.rect_filled(rect, 0.0, palette.empty);
         if let Some(strip) = shown {
             let matrix = Matrix::Strip(Arc::clone(strip));
-            let map = model.settings().color_map;
+            let map = (model.settings().color_map, model.settings().tone);
             let heatmap = slot.get_or_insert_with(|| Heatmap::new(name, matrix.clone(), map));
             heatmap.set(&matrix, map);
             // Frame i is centred on its moment: its cell begins half a frame before.

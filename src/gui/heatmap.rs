@@ -8,7 +8,7 @@ use super::theme;
 use crate::error::Result;
 use crate::features::Features;
 use crate::job::{Job, Progress};
-use crate::picture::{ColorMap, Contrast, Strip, matrix_image, max_pool, similarity, strip_image};
+use crate::picture::{ColorMap, Contrast, Strip, Tone, matrix_image, max_pool, similarity, strip_image};
 use eframe::egui::{
     ColorImage, Context, Painter, Rect, TextureFilter, TextureHandle, TextureOptions, TextureWrapMode, pos2,
 };
@@ -85,10 +85,10 @@ impl Matrix {
         }
     }
 
-    fn image(&self, pooled: &Array2<f32>, map: ColorMap, contrast: Contrast) -> RgbaImage {
+    fn image(&self, pooled: &Array2<f32>, table: &[[u8; 3]; 256], contrast: Contrast) -> RgbaImage {
         match self {
-            Self::Strip(_) => strip_image(pooled, map, contrast),
-            Self::Similarity { .. } => matrix_image(pooled, map, contrast),
+            Self::Strip(_) => strip_image(pooled, table, contrast),
+            Self::Similarity { .. } => matrix_image(pooled, table, contrast),
         }
     }
 
@@ -104,6 +104,7 @@ type Place = (u32, usize, usize);
 
 /// Tiles of one job, and the contrast it used.
 struct Batch {
+    colours: (ColorMap, Tone),
     contrast: Contrast,
     tiles: Vec<(Place, ColorImage)>,
 }
@@ -112,23 +113,29 @@ struct Batch {
 pub(super) struct Heatmap {
     name: &'static str,
     matrix: Matrix,
-    map: ColorMap,
+    colours: (ColorMap, Tone),
     contrast: Option<Contrast>,
     tiles: BTreeMap<Place, (TextureHandle, u64)>,
     job: Option<Job<Batch>>,
     frame: u64,
+    /// The tiles have colours that are no longer wanted.
+    stale: bool,
 }
 
 impl Heatmap {
     /// A picture of `matrix`; nothing is computed yet.
-    pub(super) fn new(name: &'static str, matrix: Matrix, map: ColorMap) -> Self {
-        Self { name, matrix, map, contrast: None, tiles: BTreeMap::new(), job: None, frame: 0 }
+    pub(super) fn new(name: &'static str, matrix: Matrix, colours: (ColorMap, Tone)) -> Self {
+        Self { name, matrix, colours, contrast: None, tiles: BTreeMap::new(), job: None, frame: 0, stale: false }
     }
 
-    /// Shows `matrix` in `map`, keeping what is there when it is the same.
-    pub(super) fn set(&mut self, matrix: &Matrix, map: ColorMap) {
-        if !self.matrix.is(matrix) || self.map != map {
-            *self = Self::new(self.name, matrix.clone(), map);
+    /// Shows `matrix` in these colours, keeping what is there when it is the same.
+    pub(super) fn set(&mut self, matrix: &Matrix, colours: (ColorMap, Tone)) {
+        if !self.matrix.is(matrix) {
+            *self = Self::new(self.name, matrix.clone(), colours);
+        } else if self.colours != colours {
+            // The old colours stay in sight until the new ones are there: no flicker while a slider is dragged.
+            self.colours = colours;
+            (self.contrast, self.stale) = (None, true);
         }
     }
 
@@ -139,7 +146,7 @@ impl Heatmap {
 
     /// Whether everything in sight is there at the resolution of the screen.
     pub(super) fn complete(&self) -> bool {
-        self.job.is_none() && !self.tiles.is_empty()
+        self.job.is_none() && !self.stale && !self.tiles.is_empty()
     }
 
     /// Draws the part `across` × `up` (in cells, fractions allowed) into `rect`.
@@ -182,7 +189,7 @@ impl Heatmap {
             }
         }
         for place in self.in_sight(top, &across, &up).into_iter().chain(self.in_sight(level, &across, &up)) {
-            if !self.tiles.contains_key(&place) && !missing.contains(&place) {
+            if (self.stale || !self.tiles.contains_key(&place)) && !missing.contains(&place) {
                 missing.push(place);
             }
         }
@@ -222,6 +229,12 @@ impl Heatmap {
         self.job = None;
         // Cancelled, or a bug in the job: the tiles in sight are asked for again.
         let Ok(batch) = outcome else { return };
+        if batch.colours != self.colours {
+            return;
+        }
+        if std::mem::take(&mut self.stale) {
+            self.tiles.clear();
+        }
         self.contrast = Some(batch.contrast);
         let options = TextureOptions {
             magnification: TextureFilter::Nearest,
@@ -247,15 +260,17 @@ impl Heatmap {
             return;
         }
         let wanted: Vec<_> = missing.into_iter().take(BATCH).map(|place| (place, self.cells(place))).collect();
-        let (matrix, map, known) = (self.matrix.clone(), self.map, self.contrast);
+        let (matrix, colours, known) = (self.matrix.clone(), self.colours, self.contrast);
+        let (map, tone) = colours;
         let wake = ctx.clone();
         self.job = Some(Job::start(
             self.name,
             move || wake.request_repaint(),
             move |progress| {
+                let table = tone.table(map);
                 let contrast = match known {
                     Some(contrast) => contrast,
-                    None => contrast_of(&matrix, progress)?,
+                    None => contrast_of(&matrix, tone.dark, progress)?,
                 };
                 let mut tiles = Vec::new();
                 for (place, (across, up)) in wanted {
@@ -265,22 +280,22 @@ impl Heatmap {
                         Matrix::Similarity { .. } => pooled_side(up.len()),
                     };
                     let pooled = matrix.pool(&across, &up, (pooled_side(across.len()), high), progress)?;
-                    let image = matrix.image(&pooled, map, contrast);
+                    let image = matrix.image(&pooled, &table, contrast);
                     let size = [image.width() as usize, image.height() as usize];
                     tiles.push((place, ColorImage::from_rgba_unmultiplied(size, image.as_raw())));
                 }
-                Ok(Batch { contrast, tiles })
+                Ok(Batch { colours, contrast, tiles })
             },
         ));
     }
 }
 
 /// From the whole matrix at a low resolution: a few odd values must not darken the rest.
-fn contrast_of(matrix: &Matrix, progress: &Progress) -> Result<Contrast> {
+fn contrast_of(matrix: &Matrix, dark: f32, progress: &Progress) -> Result<Contrast> {
     match matrix {
         Matrix::Strip(strip) => {
             let step = (strip.values.len() / 200_000).max(1);
-            Ok(Contrast::percentiles(strip.values.iter().step_by(step).copied(), 0.3, 0.995))
+            Ok(Contrast::percentiles(strip.values.iter().step_by(step).copied(), dark, 0.995))
         }
         Matrix::Similarity { midi, audio } => {
             // A sample of rows and columns: the ridge is thin, so the high end must come from single cells.
@@ -290,7 +305,7 @@ fn contrast_of(matrix: &Matrix, progress: &Progress) -> Result<Contrast> {
                 progress.step(up, midi.frames.nrows())?;
                 values.extend(take(audio.frames().nrows()).map(|a| midi.frames.row(up).dot(&audio.frames().row(a))));
             }
-            let contrast = Contrast::percentiles(values, 0.3, 0.995);
+            let contrast = Contrast::percentiles(values, dark, 0.995);
             Ok(Contrast { low: contrast.low, high: contrast.high.max(contrast.low + 0.1) })
         }
     }
@@ -321,7 +336,7 @@ mod tests {
 
     #[test]
     fn tiles_cover_the_matrix_once() {
-        let map = Heatmap::new("test", matrix(8000, 5000), ColorMap::Viridis);
+        let map = Heatmap::new("test", matrix(8000, 5000), (ColorMap::Viridis, Tone::default()));
         for level in 0..=map.matrix.top_level() {
             let places = map.in_sight(level, &(0.0..8000.0), &(0.0..5000.0));
             let cells: usize = places.iter().map(|&p| map.cells(p)).map(|(a, b)| a.len() * b.len()).sum();
@@ -332,7 +347,7 @@ mod tests {
 
     #[test]
     fn only_what_is_in_sight_is_made() {
-        let map = Heatmap::new("test", matrix(8000, 5000), ColorMap::Viridis);
+        let map = Heatmap::new("test", matrix(8000, 5000), (ColorMap::Viridis, Tone::default()));
         assert_eq!(map.in_sight(0, &(600.0..1000.0), &(0.0..500.0)), [(0, 1, 0)]);
         assert!(map.in_sight(0, &(9000.0..9900.0), &(0.0..500.0)).is_empty());
     }

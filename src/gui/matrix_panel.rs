@@ -113,7 +113,7 @@ impl MatrixPanel {
     fn picture(&mut self, ui: &Ui, plot: &Plot, aligned: &Arc<Aligned>, model: &Model) {
         let Some(recording) = model.recording() else { return };
         let matrix = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(recording) };
-        let map = model.settings().color_map;
+        let map = (model.settings().color_map, model.settings().tone);
         let heatmap =
             self.heatmap.get_or_insert_with(|| Heatmap::new("Drawing the distance matrix", matrix.clone(), map));
         heatmap.set(&matrix, map);

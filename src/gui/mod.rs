@@ -11,31 +11,35 @@ mod command;
 mod heatmap;
 mod icon;
 mod jobs_panel;
+mod keys;
 mod loading;
 mod matrix_panel;
+mod menu_bar;
 mod model;
+mod palette;
 mod screenshot;
 mod settings;
+mod shortcut_sheet;
 mod theme;
 mod timeline;
 mod transport_panel;
 
-pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE, shortcut_text, shortcuts};
+pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE};
+pub use keys::{plain_text, shortcut_text, shortcuts, taken};
 pub use loading::{Arrival, Prepared, Running, WakeUp};
-pub use model::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Problem, State};
-pub use settings::{Settings, Theme};
-pub use timeline::{Follow, TimeView};
+pub use model::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Problem, State};
+pub use settings::{Panels, Settings, Theme};
+pub use timeline::{Follow, PitchView, TimeView};
 
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::playback::device::Sound;
 use audit_panel::AuditPanel;
-use eframe::egui::{
-    self, Align2, Button, CentralPanel, Context, Grid, MenuBar, Panel, RichText, ScrollArea, ThemePreference, Ui,
-    ViewportCommand,
-};
+use eframe::egui::{self, Align2, CentralPanel, Context, Panel, RichText, ThemePreference, Ui, ViewportCommand};
 use matrix_panel::MatrixPanel;
+use palette::Palette;
 use screenshot::Screenshot;
+use shortcut_sheet::ShortcutSheet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 
@@ -91,6 +95,8 @@ pub struct App {
     commands: Vec<Command>,
     audit: AuditPanel,
     matrix: MatrixPanel,
+    palette: Palette,
+    sheet: ShortcutSheet,
     /// A slider has the focus: the arrow keys are its.
     arrows_taken: bool,
     settings_file: Option<PathBuf>,
@@ -112,6 +118,8 @@ impl App {
             commands: Vec::new(),
             audit: AuditPanel::default(),
             matrix: MatrixPanel::default(),
+            palette: Palette::default(),
+            sheet: ShortcutSheet::default(),
             arrows_taken: false,
             settings_file: None,
             given: saved.clone(),
@@ -172,6 +180,10 @@ impl App {
         if ctx.options(|options| options.theme_preference) != theme {
             ctx.set_theme(theme);
         }
+        if (ctx.zoom_factor() - self.model.settings().ui_scale).abs() > 1e-3 {
+            ctx.set_zoom_factor(self.model.settings().ui_scale);
+        }
+        theme::reduce_motion(ctx, self.model.settings().reduced_motion);
         if self.model.transport().playing() {
             ctx.request_repaint();
         }
@@ -195,7 +207,7 @@ impl App {
         shortcuts(ui.ctx(), &self.model, self.arrows_taken, commands);
         let frame = theme::panel_frame(ui);
         Panel::top("menu").frame(frame.inner_margin(egui::Margin::symmetric(8, 3))).show(ui, |ui| {
-            menus(ui, &self.model, commands);
+            menu_bar::show(ui, &self.model, commands);
         });
         let transport = Panel::bottom("transport").frame(frame.inner_margin(egui::Margin::symmetric(8, 0)));
         self.arrows_taken = transport
@@ -207,17 +219,22 @@ impl App {
         }
         let mut hover = None;
         let empty = self.model.midi_path().is_none() && self.model.candidates().is_empty();
-        if !empty {
-            Panel::left("candidates")
+        let mut panels = self.model.settings().panels;
+        if !empty && panels.list {
+            let list = Panel::left("candidates")
                 .frame(frame)
-                .default_size(theme::CANDIDATES_WIDTH)
+                .default_size(panels.list_width)
                 .size_range(140.0..=420.0)
                 .show(ui, |ui| candidates_panel::show(ui, &self.model, commands));
-            Panel::right("matrix")
+            panels.list_width = list.response.rect.width();
+        }
+        if !empty && panels.inspector {
+            let inspector = Panel::right("matrix")
                 .frame(frame)
-                .default_size(theme::MATRIX_WIDTH)
+                .default_size(panels.inspector_width)
                 .size_range(200.0..=700.0)
                 .show(ui, |ui| hover = self.matrix.show(ui, &self.model, commands).or(hover));
+            panels.inspector_width = inspector.response.rect.width();
         }
         CentralPanel::default().frame(frame).show(ui, |ui| {
             if empty {
@@ -229,8 +246,14 @@ impl App {
         if hover != self.model.hover() {
             commands.push(Command::Hover(hover));
         }
-        if self.model.sheet() {
-            sheet(ui.ctx(), commands);
+        // Once the drag is over: the first frames measure the panels before they have settled.
+        if !ui.ctx().input(|i| i.pointer.any_down()) && panels_differ(&panels, &self.model.settings().panels) {
+            commands.push(Command::Resize(panels));
+        }
+        match self.model.overlay() {
+            Some(Overlay::Palette) => self.palette.show(ui.ctx(), &self.model, commands),
+            Some(Overlay::Shortcuts) => self.sheet.show(ui.ctx(), &self.model, commands),
+            None => {}
         }
         curtain(ui.ctx());
         if commands.len() > before {
@@ -240,8 +263,7 @@ impl App {
     }
 
     /// Writes the settings when they have changed: on a thread, since a frame must not wait for a disk.
-    fn save_settings(&mut self, ctx: &Context) {
-        self.model.set_ui_scale(ctx.zoom_factor());
+    fn save_settings(&mut self) {
         let settings = self.model.settings().clone();
         if let Some(file) = self.settings_file.clone()
             && settings != self.saved
@@ -265,7 +287,7 @@ impl eframe::App for App {
         self.logic(ctx);
         // Not while something is dragged: a slider would write the file sixty times a second.
         if !ctx.input(|i| i.pointer.any_down()) {
-            self.save_settings(ctx);
+            self.save_settings();
         }
     }
 
@@ -274,22 +296,9 @@ impl eframe::App for App {
     }
 }
 
-/// The menus, from the table.
-fn menus(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
-    MenuBar::new().ui(ui, |ui| {
-        for menu in Menu::ALL {
-            ui.menu_button(menu.title(), |ui| {
-                for entry in TABLE.iter().filter(|entry| entry.menu == menu) {
-                    let button = Button::new(entry.name).shortcut_text(entry.shortcut_text(ui.ctx()));
-                    let button = button.selected(entry.command.is_on(model));
-                    if ui.add_enabled((entry.enabled)(model), button).on_hover_text(entry.tooltip).clicked() {
-                        out.push(entry.command.clone());
-                        ui.close();
-                    }
-                }
-            });
-        }
-    });
+/// Whether a panel has another width, by more than rounding.
+fn panels_differ(a: &Panels, b: &Panels) -> bool {
+    (a.list_width - b.list_width).abs() > 1.0 || (a.inspector_width - b.inspector_width).abs() > 1.0
 }
 
 /// What stands in a window with nothing in it.
@@ -306,36 +315,6 @@ fn welcome(ui: &mut Ui, out: &mut Vec<Command>) {
             out.push(Command::ChooseFiles);
         }
     });
-}
-
-/// The shortcut sheet, from the table.
-fn sheet(ctx: &Context, out: &mut Vec<Command>) {
-    let mut open = true;
-    egui::Window::new("Shortcuts")
-        .open(&mut open)
-        .collapsible(false)
-        .resizable(false)
-        .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
-        .show(ctx, |ui| {
-            let high = ctx.content_rect().height() - 140.0;
-            ScrollArea::vertical().max_height(high).show(ui, |ui| {
-                Grid::new("shortcuts").num_columns(2).striped(true).spacing([24.0, 4.0]).min_col_width(150.0).show(
-                    ui,
-                    |ui| {
-                        for entry in TABLE.iter().filter(|entry| !entry.shortcuts.is_empty()) {
-                            let keys: Vec<String> =
-                                entry.shortcuts.iter().map(|keys| shortcut_text(ctx, keys)).collect();
-                            ui.label(RichText::new(keys.join(" or ")).monospace());
-                            ui.label(entry.name).on_hover_text(entry.tooltip);
-                            ui.end_row();
-                        }
-                    },
-                );
-            });
-        });
-    if !open || ctx.input(|i| i.key_pressed(egui::Key::Escape)) {
-        out.push(Command::ShortcutSheet);
-    }
 }
 
 /// While files are held over the window it says what dropping them will do.

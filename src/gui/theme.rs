@@ -12,9 +12,8 @@ pub(super) const KEYS_WIDTH: f32 = 14.0;
 pub(super) const TITLE_HEIGHT: f32 = 20.0;
 /// Space between panels.
 pub(super) const GAP: f32 = 8.0;
-/// Width of the list of candidates, and of the panel of the distance matrix.
-pub(super) const CANDIDATES_WIDTH: f32 = 230.0;
-pub(super) const MATRIX_WIDTH: f32 = 360.0;
+/// Width of the command palette.
+pub(super) const PALETTE_WIDTH: f32 = 460.0;
 /// Height of the transport.
 pub(super) const TRANSPORT_HEIGHT: f32 = 48.0;
 
@@ -107,8 +106,17 @@ pub(super) fn panel_frame(ui: &egui::Ui) -> egui::Frame {
     egui::Frame::new().fill(ui.visuals().panel_fill).inner_margin(Margin::same(GAP as i8))
 }
 
+/// With reduced motion nothing slides or fades in.
+pub(super) fn reduce_motion(ctx: &egui::Context, reduced: bool) {
+    let wanted = if reduced { 0.0 } else { egui::Style::default().animation_time };
+    if (ctx.global_style().animation_time - wanted).abs() > f32::EPSILON {
+        ctx.all_styles_mut(|style| style.animation_time = wanted);
+    }
+}
+
 /// Sets both themes up; called once.
 pub(super) fn install(ctx: &egui::Context) {
+    ctx.options_mut(|options| options.zoom_with_keyboard = false);
     for theme in [Theme::Dark, Theme::Light] {
         let (mut visuals, colours, fill, raised) = match theme {
             Theme::Dark => {

@@ -65,7 +65,7 @@ pub fn alignment_png(
     let (rows, columns) = (0..moved.frames.nrows(), 0..recording.values.nrows());
     let near = similarity(&moved.frames.view(), &audio.features.frames.view(), &rows, &columns, high, wide, progress)?;
     let contrast = Contrast::percentiles(near.iter().step_by(7).copied(), 0.3, 0.999);
-    let picture = matrix_image(&near, ColorMap::Viridis, contrast);
+    let picture = matrix_image(&near, &ColorMap::Viridis.table(), contrast);
     page.paste(&picture, left, top);
     let midi_s = moved.times.seconds(rows.len() as f64);
     page.path(&alignment.map, (left, top, inner, height), recording.seconds(), midi_s);
@@ -121,7 +121,7 @@ impl Page {
         let (wide, high) = ((width * self.scale) as usize, (height * self.scale) as usize);
         let contrast = Contrast::percentiles(strip.values.iter().step_by(5).copied(), 0.3, 0.995);
         let pooled = max_pool(&strip.values.view(), &(0..frames), &(0..bins), wide, high);
-        self.paste(&strip_image(&pooled, ColorMap::Viridis, contrast), x, y);
+        self.paste(&strip_image(&pooled, &ColorMap::Viridis.table(), contrast), x, y);
         let lowest = CqtParams::default().first_note;
         for bin in (0..bins as u32).step_by(12) {
             let line = y + height - bin * height / bins.max(1) as u32;

@@ -1,6 +1,6 @@
 //! Pictures of matrices and of an alignment, for files and for the window: no window needed.
 //!
-//! - [`ColorMap`] and [`Contrast`]: from a value to a colour.
+//! - [`ColorMap`], [`Contrast`] and [`Tone`]: from a value to a colour.
 //! - [`Strip`]: constant-Q frames on the recording's clock, the MIDI's moved there through the time map.
 //! - [`max_pool`] and [`similarity`]: a region of a matrix at the resolution of a picture. Pooling takes the largest
 //!   value of what falls into a pixel, so that a thin ridge is still there when the whole song is shown.
@@ -15,6 +15,6 @@ mod strip;
 mod text;
 
 pub use alignment_png::alignment_png;
-pub use colormap::{ColorMap, Contrast};
+pub use colormap::{ColorMap, Contrast, Tone};
 pub use raster::{matrix_image, max_pool, similarity, strip_image};
 pub use strip::{Strip, transposed};

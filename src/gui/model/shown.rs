@@ -3,8 +3,8 @@
 use super::super::command::Hover;
 use super::super::loading::{Running, file_name};
 use super::super::settings::Settings;
-use super::super::timeline::TimeView;
-use super::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Problem};
+use super::super::timeline::{PitchView, TimeView};
+use super::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Problem};
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
 use crate::midi::MidiTime;
@@ -84,9 +84,19 @@ impl Model {
         &self.settings
     }
 
-    /// Whether the shortcut sheet is open.
-    pub fn sheet(&self) -> bool {
-        self.sheet
+    /// The bins that are shown.
+    pub fn pitch(&self) -> &PitchView {
+        &self.pitch
+    }
+
+    /// What lies over the window.
+    pub fn overlay(&self) -> Option<Overlay> {
+        self.overlay
+    }
+
+    /// What was last said: for the status line, and for readers that cannot see it.
+    pub fn said(&self) -> &str {
+        &self.said
     }
 
     /// Whether the window is to be closed.
