@@ -37,6 +37,8 @@ pub(super) enum Matrix {
         /// The recording with its features.
         audio: Arc<LoadedRecording>,
     },
+    /// MIDI (upwards) × recording (to the right), pooled already.
+    Grid(Arc<Array2<f32>>),
 }
 
 impl Matrix {
@@ -45,6 +47,7 @@ impl Matrix {
         match self {
             Self::Strip(strip) => strip.values.dim(),
             Self::Similarity { midi, audio } => (audio.frames().nrows(), midi.frames.nrows()),
+            Self::Grid(values) => (values.ncols(), values.nrows()),
         }
     }
 
@@ -52,21 +55,11 @@ impl Matrix {
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Strip(a), Self::Strip(b)) => Arc::ptr_eq(a, b),
+            (Self::Grid(a), Self::Grid(b)) => Arc::ptr_eq(a, b),
             (Self::Similarity { midi: a, audio: b }, Self::Similarity { midi: c, audio: d }) => {
                 Arc::ptr_eq(a, c) && Arc::ptr_eq(b, d)
             }
             _ => false,
-        }
-    }
-
-    /// The value of one cell.
-    pub(super) fn value(&self, across: usize, up: usize) -> Option<f32> {
-        match self {
-            Self::Strip(strip) => strip.values.get([across, up]).copied(),
-            Self::Similarity { midi, audio } => {
-                let inside = up < midi.frames.nrows() && across < audio.frames().nrows();
-                inside.then(|| midi.frames.row(up).dot(&audio.frames().row(across)))
-            }
         }
     }
 
@@ -82,13 +75,14 @@ impl Matrix {
             Self::Similarity { midi, audio } => {
                 similarity(&midi.frames.view(), &audio.frames().view(), up, across, size.1, size.0, p)
             }
+            Self::Grid(values) => Ok(max_pool(&values.view(), up, across, size.1, size.0)),
         }
     }
 
     fn image(&self, pooled: &Array2<f32>, table: &[[u8; 3]; 256], contrast: Contrast) -> RgbaImage {
         match self {
             Self::Strip(_) => strip_image(pooled, table, contrast),
-            Self::Similarity { .. } => matrix_image(pooled, table, contrast),
+            Self::Similarity { .. } | Self::Grid(_) => matrix_image(pooled, table, contrast),
         }
     }
 
@@ -139,11 +133,6 @@ impl Heatmap {
         }
     }
 
-    /// The matrix.
-    pub(super) fn matrix(&self) -> &Matrix {
-        &self.matrix
-    }
-
     /// Whether everything in sight is there at the resolution of the screen.
     pub(super) fn complete(&self) -> bool {
         self.job.is_none() && !self.stale && !self.tiles.is_empty()
@@ -163,7 +152,7 @@ impl Heatmap {
         let finest = match self.matrix {
             // Bins are few: only time asks for a coarser level, which would pool bins away.
             Matrix::Strip(_) => cells_a_pixel,
-            Matrix::Similarity { .. } => cells_a_pixel.max(cells_up_a_pixel),
+            Matrix::Similarity { .. } | Matrix::Grid(_) => cells_a_pixel.max(cells_up_a_pixel),
         };
         let top = self.matrix.top_level();
         let level = (finest.max(1.0).log2().floor() as u32).min(top);
@@ -203,7 +192,7 @@ impl Heatmap {
         let right = column * side..((column + 1) * side).min(wide);
         match self.matrix {
             Matrix::Strip(_) => (right, 0..high),
-            Matrix::Similarity { .. } => (right, row * side..((row + 1) * side).min(high)),
+            Matrix::Similarity { .. } | Matrix::Grid(_) => (right, row * side..((row + 1) * side).min(high)),
         }
     }
 
@@ -218,7 +207,7 @@ impl Heatmap {
         };
         let rows = match self.matrix {
             Matrix::Strip(_) => 0..1,
-            Matrix::Similarity { .. } => tiles(up, high),
+            Matrix::Similarity { .. } | Matrix::Grid(_) => tiles(up, high),
         };
         tiles(across, wide).flat_map(|column| rows.clone().map(move |row| (level, column, row))).collect()
     }
@@ -277,7 +266,7 @@ impl Heatmap {
                     let pooled_side = |cells: usize| cells.div_ceil(1 << place.0).max(1);
                     let high = match matrix {
                         Matrix::Strip(_) => up.len(),
-                        Matrix::Similarity { .. } => pooled_side(up.len()),
+                        Matrix::Similarity { .. } | Matrix::Grid(_) => pooled_side(up.len()),
                     };
                     let pooled = matrix.pool(&across, &up, (pooled_side(across.len()), high), progress)?;
                     let image = matrix.image(&pooled, &table, contrast);
@@ -296,6 +285,9 @@ fn contrast_of(matrix: &Matrix, dark: f32, progress: &Progress) -> Result<Contra
         Matrix::Strip(strip) => {
             let step = (strip.values.len() / 200_000).max(1);
             Ok(Contrast::percentiles(strip.values.iter().step_by(step).copied(), dark, 0.995))
+        }
+        Matrix::Grid(values) => {
+            Ok(Contrast::percentiles(values.iter().step_by((values.len() / 200_000).max(1)).copied(), dark, 1.0))
         }
         Matrix::Similarity { midi, audio } => {
             // A sample of rows and columns: the ridge is thin, so the high end must come from single cells.

@@ -1,7 +1,7 @@
 //! From paths to what the window shows: the jobs, one slot a purpose. A new job in a slot drops, and so cancels, the
 //! old one; what it would have answered is never seen.
 
-use super::model::{Aligned, LoadedMidi, LoadedRecording};
+use super::model::{Aligned, Curves, LoadedMidi, LoadedRecording};
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{Keep, Stereo};
 use crate::error::{Error, Result};
@@ -274,7 +274,8 @@ impl Aligned {
         let features = Arc::new(transposed(&midi.side.features, alignment.transpose));
         let (frames, frame_s) = (recording.strip.values.nrows(), recording.strip.frame_s);
         let strip = Arc::new(Strip::in_audio_time(&features, &alignment.map, frames, frame_s));
-        Self { alignment, features, strip }
+        let curves = Curves::new(&alignment.map, &midi.side.midi, &features, recording.frames(), frame_s);
+        Self { alignment, features, strip, curves }
     }
 }
 

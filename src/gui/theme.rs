@@ -10,8 +10,12 @@ pub(super) const GUTTER_WIDTH: f32 = 52.0;
 pub(super) const KEYS_WIDTH: f32 = 14.0;
 /// Height of the title line above a painted panel.
 pub(super) const TITLE_HEIGHT: f32 = 20.0;
+/// Height of local cost and tempo ratio together.
+pub(super) const CURVES_HEIGHT: f32 = 92.0;
 /// Space between panels.
 pub(super) const GAP: f32 = 8.0;
+/// Cells along a side of the accumulated matrix: a texture's worth.
+pub(super) const ACCUMULATED_SIDE: usize = 1024;
 /// Width of the command palette.
 pub(super) const PALETTE_WIDTH: f32 = 460.0;
 /// Height of the transport.
@@ -56,8 +60,15 @@ pub(super) const DARK: Color32 = Color32::from_rgb(0, 0, 0);
 pub(super) const CROSSHAIR: Color32 = Color32::from_rgba_premultiplied(170, 170, 170, 170);
 /// The path over the distance matrix.
 pub(super) const PATH: Color32 = Color32::from_rgb(255, 120, 70);
-/// Over stretches of time that should not be trusted.
-pub(super) const UNRELIABLE: Color32 = Color32::from_rgba_premultiplied(90, 18, 8, 90);
+/// Over stretches of time that should not be trusted: a veil, hatching, and the bar along the top.
+pub(super) const UNRELIABLE: Color32 = Color32::from_rgba_premultiplied(40, 14, 10, 84);
+pub(super) const HATCH: Color32 = Color32::from_rgba_premultiplied(128, 60, 44, 130);
+pub(super) const UNRELIABLE_EDGE: Color32 = Color32::from_rgb(232, 84, 60);
+/// Beats and bars; note onsets with their rim.
+pub(super) const BEAT: Color32 = Color32::from_rgba_premultiplied(52, 52, 52, 52);
+pub(super) const BAR: Color32 = Color32::from_rgba_premultiplied(118, 118, 118, 118);
+pub(super) const ONSET: Color32 = Color32::from_rgb(255, 214, 120);
+pub(super) const MARK_RIM: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 120);
 /// Over the part of the matrix that the strips do not show.
 pub(super) const SHADE: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 110);
 /// Over the window while files are held above it.

@@ -4,9 +4,11 @@
 //! - [`Strip`]: constant-Q frames on the recording's clock, the MIDI's moved there through the time map.
 //! - [`max_pool`] and [`similarity`]: a region of a matrix at the resolution of a picture. Pooling takes the largest
 //!   value of what falls into a pixel, so that a thin ridge is still there when the whole song is shown.
+//! - [`accumulated()`]: the cost of the best path to each cell.
 //! - [`alignment_png()`]: the picture that `antiphon align -o` writes.
 //! - [`axis`]: tick steps, clock texts, note names.
 
+mod accumulated;
 mod alignment_png;
 pub mod axis;
 mod colormap;
@@ -14,6 +16,7 @@ mod raster;
 mod strip;
 mod text;
 
+pub use accumulated::accumulated;
 pub use alignment_png::alignment_png;
 pub use colormap::{ColorMap, Contrast, Tone};
 pub use raster::{matrix_image, max_pool, similarity, strip_image};

@@ -139,18 +139,20 @@ fn nothing_fires_while_somebody_types() {
 fn painted_panels_have_a_label_and_say_where_they_are() {
     let mut harness = window(aligned(Theme::Light));
     harness.run_steps(3);
-    for label in ["Recording constant-Q", "MIDI constant-Q", "Distance matrix", "Time ruler"] {
+    for label in
+        ["Recording constant-Q", "MIDI constant-Q", "Distance matrix", "Time ruler", "Local cost and tempo ratio"]
+    {
         assert!(harness.query_by_role_and_label(egui::accesskit::Role::Image, label).is_some(), "{label}");
     }
     let value = |harness: &Harness<'static, App>| {
         harness.get_by_role_and_label(egui::accesskit::Role::Image, "Distance matrix").value().unwrap_or_default()
     };
-    assert!(value(&harness).contains("recording 0:00.0"), "{}", value(&harness));
+    assert!(value(&harness).contains("audio 0:00.0"), "{}", value(&harness));
     harness.get_by_label("Recording constant-Q").click();
     harness.run_steps(3);
     let middle = harness.state().model().transport().seconds() / 2.0;
     assert!((harness.state().model().transport().position(0.0) - middle).abs() < 1.0);
-    assert!(!value(&harness).contains("recording 0:00.0"), "{}", value(&harness));
+    assert!(!value(&harness).contains("audio 0:00.0"), "{}", value(&harness));
 }
 
 #[test]

@@ -3,12 +3,14 @@
 //! [`Model::apply`] obeys a [`Command`]; [`Model::receive`] takes in what a job has brought. Both are plain code: tests
 //! call them without a window. Moments are seconds of the recording; without one, seconds of the MIDI.
 
+mod curves;
 mod files;
 mod history;
 mod material;
 mod playing;
 mod shown;
 
+pub use curves::Curves;
 pub use material::{Aligned, LoadedMidi, LoadedRecording};
 pub use shown::State;
 
@@ -16,7 +18,7 @@ use history::History;
 
 use super::command::{Command, Hover, Shortcut, TABLE};
 use super::keys;
-use super::loading::{Arrival, Loads, WakeUp};
+use super::loading::{Arrival, Loads, WakeUp, file_name};
 use super::settings::{Settings, Theme};
 use super::timeline::{Follow, PitchView, TimeView};
 use crate::audio::{ANALYSIS_RATE, Stereo};
@@ -318,6 +320,7 @@ impl Model {
     pub fn receive(&mut self, arrival: Arrival, now: f64) {
         match arrival {
             Arrival::Midi(Ok(midi)) => {
+                self.say(format!("{} is read", file_name(&midi.side.path)));
                 self.midi_path = Some(midi.side.path.clone());
                 let number = self.number();
                 self.midi = Some((number, Arc::new(midi)));
@@ -338,6 +341,10 @@ impl Model {
             }
             Arrival::Aligned(id, outcome) => {
                 let outcome = outcome.map(Arc::new);
+                if let (Ok(aligned), Some(candidate)) = (&outcome, self.candidates.iter().find(|c| c.id == id)) {
+                    let confidence = aligned.alignment.confidence;
+                    self.say(format!("{} is aligned, confidence {confidence:.2}", file_name(&candidate.path)));
+                }
                 self.settle(id, outcome, |candidate, aligned| candidate.aligned = Some(aligned));
             }
             Arrival::Programme(Ok(prepared)) => self.play_programme(prepared, now),

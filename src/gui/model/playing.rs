@@ -2,6 +2,7 @@
 
 use super::super::loading::Prepared;
 use super::{Heard, Model};
+use crate::picture::axis::clock_text;
 use crate::playback::Order;
 use crate::playback::mixer::Mix;
 
@@ -25,6 +26,9 @@ impl Model {
         let at = self.transport.seek(seconds, now);
         self.send_seek(at);
         self.view.reveal(at);
+        if !self.transport.playing() {
+            self.say(format!("Playhead at {}", clock_text(at, 0.1)));
+        }
     }
 
     pub(super) fn send_seek(&mut self, at: f64) {
