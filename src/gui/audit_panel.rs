@@ -166,7 +166,7 @@ impl AuditPanel {
             theme::outline(palette)
         };
         painter.rect_stroke(rect, 0.0, edge, eframe::egui::StrokeKind::Outside);
-        crosshair(painter, rect, model);
+        crosshair(painter, rect, model, theme::CROSSHAIR);
         head(ui, rect, model);
 
         let time = time_gestures(ui, &response, rect, model, out);

@@ -3,7 +3,8 @@
 //! Menus, palette, tooltips, keys and the shortcut sheet all read [`TABLE`]. Nothing but a command changes the
 //! [`Model`].
 
-use super::model::{Model, Overlay};
+use super::loading::ExportOrder;
+use super::model::{Model, Overlay, Recover};
 use super::settings::{Panels, Theme};
 use crate::picture::{ColorMap, Tone};
 use crate::playback::mixer::Listen;
@@ -15,6 +16,9 @@ use std::path::PathBuf;
 #[expect(missing_docs, reason = "the table names and explains each")]
 pub enum Command {
     ChooseFiles,
+    SaveSession,
+    SaveSessionAs,
+    Export,
     ChooseSoundFont,
     BundledSoundFont,
     Quit,
@@ -100,6 +104,12 @@ pub enum Command {
     Resize(Panels),
     /// Bind a command of the table (its `id`) to this key; `None` for its own.
     Bind(&'static str, Option<Shortcut>),
+    /// Export into this folder; asks for one without.
+    ExportTo(ExportOrder, Option<PathBuf>),
+    /// Save the session to this file.
+    SaveTo(PathBuf),
+    /// What to do with what a crash has left.
+    Recover(Recover),
     /// Close what lies over the window.
     Close,
     /// The pointer is at this place, or nowhere.
@@ -205,7 +215,10 @@ macro_rules! entries {
 /// Every named command, in the order of the menus.
 #[rustfmt::skip]
 pub const TABLE: &[Entry] = entries! {
-    ChooseFiles File "Open…", "Choose a MIDI file, recordings, or both", [(COMMAND, Key::O)], |m| !m.choosing();
+    ChooseFiles File "Open…", "Choose a MIDI file, recordings, or a session", [(COMMAND, Key::O)], |m| !m.choosing();
+    SaveSession File "Save session", "Save which files are looked at, and where", [(COMMAND, Key::S)], |m| !m.choosing();
+    SaveSessionAs File "Save session as…", "Save which files are looked at, and where, under another name", [(COMMAND_SHIFT, Key::S)], |m| !m.choosing();
+    Export File "Export…", "Pictures, table, aligned MIDI and sound of this pair", [(COMMAND, Key::E)], Model::exportable;
     ChooseSoundFont File "Soundfont…", "Choose the SF2 file that the MIDI is played with", [], |m| !m.choosing();
     BundledSoundFont File "Bundled soundfont", "Play the MIDI with the soundfont that comes with the program", [], |m| m.settings().soundfont.is_some();
     Quit File "Quit", "Close the window", [(COMMAND, Key::Q)], always;

@@ -18,10 +18,16 @@ pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &
     let parts = [rect.with_max_y(middle - 2.0), rect.with_min_y(middle + 2.0)];
     let response = ui.interact(rect, ui.scope_id().with("curves"), Sense::click_and_drag());
     let now = model.transport().position(ui.input(|i| i.time));
-    for (part, name) in parts.iter().zip(["cost", "tempo"]) {
+    let scales = model.aligned().map(|aligned| {
+        [format!("0 – {:.2}", aligned.curves.highest_cost()), format!("× {:.2}", aligned.curves.whole_tempo())]
+    });
+    for (i, (part, name)) in parts.iter().zip(["cost", "tempo"]).enumerate() {
         ui.painter().rect_filled(*part, 0.0, palette.empty);
-        let at = pos2(part.left() - 4.0, part.center().y);
-        ui.painter().text(at, Align2::RIGHT_CENTER, name, theme::small(), palette.faint);
+        let at = pos2(part.left() - 6.0, part.center().y);
+        ui.painter().text(at, Align2::RIGHT_BOTTOM, name, theme::small(), palette.text);
+        if let Some(scales) = &scales {
+            ui.painter().text(at, Align2::RIGHT_TOP, &scales[i], theme::small(), palette.faint);
+        }
     }
     if let Some(aligned) = model.aligned() {
         let painter = ui.painter();
@@ -34,7 +40,7 @@ pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &
         }
     }
     for part in parts {
-        crosshair(ui.painter(), part, model);
+        crosshair(ui.painter(), part, model, palette.faint);
         head(ui, part, model);
         let edge = match response.has_focus() {
             true => Stroke::new(2.0, ui.visuals().selection.stroke.color),
@@ -70,11 +76,12 @@ fn columns<'a>(
 
 /// Bars from the bottom: the most costly frame of each column.
 fn cost(painter: &Painter, rect: Rect, aligned: &Aligned, model: &Model, colour: Color32) {
+    let highest = aligned.curves.highest_cost();
     let mut mesh = Mesh::default();
     for (x, part) in columns(rect, model, &aligned.curves.cost, aligned.curves.frame_s) {
         let most = part.iter().copied().fold(f32::NAN, f32::max);
         if most.is_finite() {
-            let top = rect.bottom() - most.clamp(0.0, 1.0) * rect.height();
+            let top = rect.bottom() - (most / highest).clamp(0.0, 1.0) * rect.height();
             mesh.add_colored_rect(Rect::from_min_max(pos2(x, top), pos2(x + 1.0, rect.bottom())), colour);
         }
     }
@@ -84,11 +91,9 @@ fn cost(painter: &Painter, rect: Rect, aligned: &Aligned, model: &Model, colour:
 /// A line around the tempo ratio of the whole, which stands in the middle; half and double at the edges.
 fn tempo(painter: &Painter, rect: Rect, aligned: &Aligned, model: &Model, palette: &Palette) {
     let curves = &aligned.curves;
-    let mut knots = aligned.alignment.map.knots();
-    let (Some(first), Some(last)) = (knots.next(), knots.last()) else { return };
-    let whole = ((last.0.0 - first.0.0) / (last.1.0 - first.1.0).max(1e-9)) as f32;
+    let whole = curves.whole_tempo();
     let y = |ratio: f32| {
-        let octaves = (ratio.max(1e-6) / whole.max(1e-6)).log2().clamp(-1.0, 1.0);
+        let octaves = (ratio.max(1e-6) / whole).log2().clamp(-1.0, 1.0);
         rect.center().y - octaves * (rect.height() / 2.0 - 2.0)
     };
     painter.hline(rect.x_range(), y(whole), theme::outline(palette));
@@ -96,6 +101,4 @@ fn tempo(painter: &Painter, rect: Rect, aligned: &Aligned, model: &Model, palett
         .map(|(x, part)| pos2(x + 0.5, y(part.iter().sum::<f32>() / part.len() as f32)))
         .collect();
     painter.add(Shape::line(points, Stroke::new(1.5, palette.midi)));
-    let text = format!("× {whole:.2}");
-    painter.text(rect.left_top() + eframe::egui::vec2(4.0, 2.0), Align2::LEFT_TOP, text, theme::small(), palette.faint);
 }

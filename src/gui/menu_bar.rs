@@ -1,6 +1,7 @@
 //! The menus, from the table, and at the right what was last said.
 
 use super::command::{Command, Menu, TABLE};
+use super::loading::file_name;
 use super::model::Model;
 use super::theme;
 use crate::picture::Tone;
@@ -25,6 +26,23 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
                         out.push(entry.command.clone());
                         ui.close();
                     }
+                }
+                if menu == Menu::File {
+                    ui.separator();
+                    let font = model.settings().soundfont.as_deref().map_or("bundled".into(), file_name);
+                    ui.label(RichText::new(format!("Soundfont: {font}")).color(theme::palette(ui).faint));
+                }
+                if menu == Menu::File && !model.settings().recent.is_empty() {
+                    ui.separator();
+                    ui.menu_button("Open recent", |ui| {
+                        for path in &model.settings().recent {
+                            let button = ui.button(file_name(path)).on_hover_text(path.display().to_string());
+                            if button.clicked() {
+                                out.push(Command::Open(vec![path.clone()]));
+                                ui.close();
+                            }
+                        }
+                    });
                 }
                 if menu == Menu::Colours {
                     ui.separator();
@@ -51,6 +69,7 @@ fn group(command: &Command) -> u8 {
         Command::NextCandidate | Command::PreviousCandidate => 6,
         Command::LargerText | Command::SmallerText | Command::NormalText => 7,
         Command::ChooseSoundFont | Command::BundledSoundFont => 8,
+        Command::SaveSession | Command::SaveSessionAs | Command::Export => 12,
         Command::Quit => 9,
         Command::Start | Command::End | Command::Back | Command::Forward => 10,
         Command::BackSecond | Command::ForwardSecond | Command::BackFrame | Command::ForwardFrame => 10,

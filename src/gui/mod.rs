@@ -22,6 +22,7 @@ mod palette;
 mod read_out;
 mod screenshot;
 mod settings;
+mod sheets;
 mod shortcut_sheet;
 mod strip_marks;
 mod theme;
@@ -30,8 +31,8 @@ mod transport_panel;
 
 pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE};
 pub use keys::{plain_text, shortcut_text, shortcuts, taken};
-pub use loading::{Arrival, Prepared, Running, WakeUp};
-pub use model::{Aligned, Candidate, Curves, LoadedMidi, LoadedRecording, Model, Overlay, Problem, State};
+pub use loading::{Arrival, Expanded, ExportOrder, Exported, Prepared, Running, WakeUp};
+pub use model::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, State};
 pub use settings::{Panels, Settings, Theme};
 pub use timeline::{Follow, PitchView, TimeView};
 
@@ -101,6 +102,7 @@ pub struct App {
     matrix: MatrixPanel,
     palette: Palette,
     sheet: ShortcutSheet,
+    export: ExportOrder,
     /// A slider has the focus: the arrow keys are its.
     arrows_taken: bool,
     settings_file: Option<PathBuf>,
@@ -124,6 +126,7 @@ impl App {
             matrix: MatrixPanel::default(),
             palette: Palette::default(),
             sheet: ShortcutSheet::default(),
+            export: ExportOrder::default(),
             arrows_taken: false,
             settings_file: None,
             given: saved.clone(),
@@ -143,6 +146,11 @@ impl App {
         let sound = Sound::open(move || wake_sound.request_repaint());
         let model = Model::new(settings, sound, std::sync::Arc::new(move || wake.request_repaint()));
         let mut app = Self::new(ctx, model);
+        if launch.screenshot.is_none()
+            && let Some(dirs) = directories::ProjectDirs::from("", "", "antiphon")
+        {
+            app.model.keep_in(dirs.data_local_dir().to_path_buf());
+        }
         app.settings_file = settings_file;
         (app.given, app.kept) = (app.saved.clone(), kept);
         app.screenshot = launch.screenshot.map(|path| (Screenshot::new(path), outcome));
@@ -257,9 +265,11 @@ impl App {
         match self.model.overlay() {
             Some(Overlay::Palette) => self.palette.show(ui.ctx(), &self.model, commands),
             Some(Overlay::Shortcuts) => self.sheet.show(ui.ctx(), &self.model, commands),
+            Some(Overlay::Export) => sheets::export(ui.ctx(), &mut self.export, commands),
+            Some(Overlay::Recovery) => sheets::recovery(ui.ctx(), &self.model, commands),
             None => {}
         }
-        curtain(ui.ctx());
+        curtain(ui.ctx(), &self.model);
         if commands.len() > before {
             // They are obeyed before the next frame.
             ui.ctx().request_repaint();
@@ -298,6 +308,10 @@ impl eframe::App for App {
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
         self.show(ui);
     }
+
+    fn on_exit(&mut self) {
+        self.model.leave();
+    }
 }
 
 /// Whether a panel has another width, by more than rounding.
@@ -322,24 +336,16 @@ fn welcome(ui: &mut Ui, out: &mut Vec<Command>) {
 }
 
 /// While files are held over the window it says what dropping them will do.
-fn curtain(ctx: &Context) {
+fn curtain(ctx: &Context, model: &Model) {
     let held = ctx.input(|i| i.raw.hovered_files.clone());
     if held.is_empty() {
         return;
     }
-    let midis = held.iter().filter(|f| f.path.as_deref().is_some_and(loading::is_midi)).count();
-    let recordings = held.iter().filter(|f| f.path.as_deref().is_some_and(|path| !loading::is_midi(path))).count();
-    let mut effects = Vec::new();
-    if midis > 0 {
-        effects.push("open the MIDI file".to_owned());
-    }
-    match recordings {
-        0 => {}
-        1 => effects.push("add 1 recording".to_owned()),
-        n => effects.push(format!("add {n} recordings")),
-    }
-    let text =
-        if effects.is_empty() { "Drop to open".to_owned() } else { format!("Drop to {}", effects.join(" and ")) };
+    let paths: Vec<PathBuf> = held.iter().filter_map(|file| file.path.clone()).collect();
+    let text = match loading::effects(&paths, model.midi_path()) {
+        effects if effects.is_empty() => "Drop to open".to_owned(),
+        effects => format!("Drop to {}", effects.join(" and ")),
+    };
     let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("curtain")));
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, theme::CURTAIN);

@@ -5,7 +5,7 @@ use super::theme::{self, Palette};
 use super::timeline::{PitchView, TimeView};
 use crate::features::CqtParams;
 use crate::picture::axis::{is_black, note_name};
-use eframe::egui::{Align2, Painter, Rect, Stroke, Ui, pos2};
+use eframe::egui::{Align2, Color32, Painter, Rect, Stroke, Ui, pos2};
 
 /// Piano keys and the names of the Cs.
 pub(super) fn gutter(painter: &Painter, rect: Rect, pitch: &PitchView, lit: Option<u8>, palette: &Palette) {
@@ -53,7 +53,7 @@ pub(super) fn marks(painter: &Painter, rect: Rect, model: &Model) {
         let beats = part(&aligned.curves.beats, view, |beat| beat.0);
         let bars = beats.iter().filter(|beat| beat.1).count();
         for &(at, bar) in beats {
-            if room(beats.len()) >= 7.0 || (bar && room(bars) >= 7.0) {
+            if room(beats.len()) >= 7.0 || (bar && room(bars) >= 14.0) {
                 let colour = if bar { theme::BAR } else { theme::BEAT };
                 painter.vline(view.x(rect, at), rect.y_range(), Stroke::new(1.0, colour));
             }
@@ -101,9 +101,9 @@ pub(super) fn unreliable(painter: &Painter, rect: Rect, from_x: f32, to_x: f32) 
 }
 
 /// Where the pointer is, in every strip.
-pub(super) fn crosshair(painter: &Painter, rect: Rect, model: &Model) {
+pub(super) fn crosshair(painter: &Painter, rect: Rect, model: &Model, colour: Color32) {
     let Some(hover) = model.hover() else { return };
-    let stroke = Stroke::new(1.0, theme::CROSSHAIR);
+    let stroke = Stroke::new(1.0, colour);
     let x = model.view().x(rect, hover.audio_s);
     if rect.x_range().contains(x) {
         painter.vline(x, rect.y_range(), stroke);

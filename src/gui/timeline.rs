@@ -107,6 +107,15 @@ impl TimeView {
         self.settle();
     }
 
+    /// Shows this part, as far as there is one.
+    pub fn show(&mut self, start: f64, end: f64) {
+        if end > start && self.whole > 0.0 {
+            self.shown = (end - start).clamp(SHORTEST_S.min(self.whole), self.whole);
+            self.start = start;
+            self.settle();
+        }
+    }
+
     /// Moves by `seconds`.
     pub fn pan(&mut self, seconds: f64) {
         self.start += seconds;
@@ -192,6 +201,14 @@ impl PitchView {
             let shown = (self.shown / factor).clamp(FEWEST_BINS, self.whole);
             self.low = around - (around - self.low) * shown / self.shown;
             self.shown = shown;
+            self.pan(0.0);
+        }
+    }
+
+    /// Shows these bins, as far as there are any.
+    pub fn show(&mut self, low: f64, high: f64) {
+        if high > low {
+            (self.low, self.shown) = (low, (high - low).clamp(FEWEST_BINS, self.whole));
             self.pan(0.0);
         }
     }

@@ -1,6 +1,7 @@
 //! The window, driven by label and key, without a display.
 
 mod commands;
+mod keeping;
 mod pair;
 
 use antiphon::gui::{App, Arrival, Command, Model, Settings, State, Theme, shortcuts};

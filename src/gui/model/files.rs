@@ -1,13 +1,27 @@
 //! The files: what is opened, looked at, taken out, read and aligned, and what went wrong with them.
 
-use super::super::loading::{Stopped, is_midi};
+use super::super::loading::{Expanded, Stopped, is_midi};
 use super::{Again, Candidate, Model, Problem};
 use crate::error::{Error, Result};
+use crate::session::is_session;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 impl Model {
-    pub(super) fn open(&mut self, paths: Vec<PathBuf>, now: f64) {
+    pub(super) fn open(&mut self, mut paths: Vec<PathBuf>, now: f64) {
+        if paths.iter().any(|path| path.is_dir()) {
+            self.loads.expand(paths);
+            return;
+        }
+        if let Some(at) = paths.iter().position(|path| is_session(path)) {
+            self.loads.open_session(paths.remove(at));
+        }
+        if self.midi_path.is_some() || !self.candidates.is_empty() {
+            self.touch();
+        }
+        for path in paths.iter().rev() {
+            self.remember_file(path);
+        }
         let (midis, recordings): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_midi(path));
         // One MIDI at a time: of several, the last, as if they had been opened one by one.
         if let Some(path) = midis.into_iter().next_back() {
@@ -24,6 +38,18 @@ impl Model {
             self.select(index, now);
         }
         self.start_what_is_missing();
+    }
+
+    /// Opens what was found in folders, and names what was left out.
+    pub(super) fn open_found(&mut self, found: Expanded, now: f64) {
+        const NAMED: usize = 5;
+        if !found.skipped.is_empty() {
+            let count = found.skipped.len();
+            let names = found.skipped.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+            let more = if count > NAMED { ", …" } else { "" };
+            self.report_text(format!("left out, neither MIDI nor audio ({count}): {names}{more}"), Again::No);
+        }
+        self.open(found.files, now);
     }
 
     /// Puts a recording in the list, to be read when its turn comes, and returns its number. One that is there already
@@ -137,8 +163,12 @@ impl Model {
         if matches!(error, Error::Cancelled) {
             return;
         }
+        self.report_text(error.to_string(), retry);
+    }
+
+    pub(super) fn report_text(&mut self, text: String, retry: Again) {
         let id = self.number();
-        self.problems.push(Problem { id, text: error.to_string(), retry });
+        self.problems.push(Problem { id, text, retry });
     }
 
     pub(super) fn cancel(&mut self, id: u64) {
@@ -156,7 +186,7 @@ impl Model {
         }
     }
 
-    pub(super) fn retry(&mut self, id: u64) {
+    pub(super) fn retry(&mut self, id: u64, now: f64) {
         let Some(index) = self.problems.iter().position(|problem| problem.id == id) else { return };
         match self.problems.remove(index).retry {
             Again::No => {}
@@ -167,6 +197,8 @@ impl Model {
                 }
             }
             Again::Playing => self.heard = None,
+            Again::Save => self.save(now),
+            Again::Export(order) => self.export(order, None),
         }
     }
 }

@@ -109,6 +109,7 @@ impl Model {
         if first || (same && matches!(list, Listed::Nothing)) {
             return;
         }
+        self.touch();
         self.history.undone.clear();
         let gesture = matches!(what, "Zoom" | "Pitch zoom" | "Move of the view" | "Contrast" | "Balance");
         if let Some(last) = self.history.done.last_mut()
@@ -175,6 +176,7 @@ impl Model {
         self.mix(|_| {});
         (self.view, self.pitch) = (change.before.view, change.before.pitch);
         self.update_length(now);
+        self.touch();
         Change { what: change.what, at: f64::NEG_INFINITY, before: here, list }
     }
 }

@@ -68,5 +68,5 @@ pub struct Aligned {
     /// The same on the recording's clock.
     pub strip: Arc<Strip>,
     /// What it is worth from moment to moment.
-    pub curves: super::curves::Curves,
+    pub curves: crate::picture::Curves,
 }

@@ -3,22 +3,24 @@
 //! [`Model::apply`] obeys a [`Command`]; [`Model::receive`] takes in what a job has brought. Both are plain code: tests
 //! call them without a window. Moments are seconds of the recording; without one, seconds of the MIDI.
 
-mod curves;
 mod files;
 mod history;
+mod keeping;
 mod material;
 mod playing;
 mod shown;
 
-pub use curves::Curves;
 pub use material::{Aligned, LoadedMidi, LoadedRecording};
 pub use shown::State;
 
+pub use keeping::{Recover, Recovery};
+
 use history::History;
+use keeping::Keep;
 
 use super::command::{Command, Hover, Shortcut, TABLE};
 use super::keys;
-use super::loading::{Arrival, Loads, WakeUp, file_name};
+use super::loading::{Arrival, ExportOrder, Loads, WakeUp, file_name};
 use super::settings::{Settings, Theme};
 use super::timeline::{Follow, PitchView, TimeView};
 use crate::audio::{ANALYSIS_RATE, Stereo};
@@ -68,6 +70,8 @@ enum Again {
     Midi(PathBuf),
     Candidate(u64),
     Playing,
+    Save,
+    Export(ExportOrder),
 }
 
 impl Problem {
@@ -84,6 +88,10 @@ pub enum Overlay {
     Palette,
     /// The list of keys.
     Shortcuts,
+    /// What to export.
+    Export,
+    /// What a crash has left.
+    Recovery,
 }
 
 /// What a programme was made of: a newer one replaces it when one of these differs.
@@ -113,6 +121,7 @@ pub struct Model {
     /// What was last said.
     said: String,
     history: History,
+    keep: Keep,
     /// What the command that is obeyed has taken out of the list.
     taken_out: Option<(usize, Candidate)>,
     quit: bool,
@@ -143,6 +152,7 @@ impl Model {
             overlay: None,
             said: String::new(),
             history: History::default(),
+            keep: Keep::default(),
             taken_out: None,
             quit: false,
             problems: Vec::new(),
@@ -241,12 +251,21 @@ impl Model {
             Command::Bind(id, key) => self.bind(id, key),
             Command::Palette => self.toggle(Overlay::Palette),
             Command::ShortcutSheet => self.toggle(Overlay::Shortcuts),
+            Command::Export => self.toggle(Overlay::Export),
+            Command::ExportTo(order, folder) => {
+                self.overlay = None;
+                self.export(order, folder);
+            }
+            Command::SaveSession => self.save(now),
+            Command::SaveSessionAs => self.loads.choose_session_file(),
+            Command::SaveTo(file) => self.save_to(file, now),
+            Command::Recover(choice) => self.recover(choice, now),
             Command::Close => self.overlay = None,
             Command::Open(paths) => self.open(paths, now),
             Command::UseSoundFont(path) => self.use_soundfont(path),
             Command::Hover(hover) => self.hover = hover,
             Command::Cancel(id) => self.cancel(id),
-            Command::Retry(id) => self.retry(id),
+            Command::Retry(id) => self.retry(id, now),
             Command::Dismiss(id) => self.problems.retain(|problem| problem.id != id),
         }
         self.settings.tone = self.settings.tone.limited();
@@ -314,6 +333,7 @@ impl Model {
             self.view.follow(follow, at);
         }
         self.playhead = at;
+        self.keep_beside(now);
     }
 
     /// Takes in what a job has brought.
@@ -326,6 +346,7 @@ impl Model {
                 self.midi = Some((number, Arc::new(midi)));
                 self.forget_alignments();
                 self.update_length(now);
+                self.go_to_place(now);
             }
             Arrival::Midi(Err(error)) => {
                 if let Some(path) = self.midi_path.take() {
@@ -338,6 +359,7 @@ impl Model {
                     candidate.recording = Some(Arc::new(recording));
                 });
                 self.update_length(now);
+                self.go_to_place(now);
             }
             Arrival::Aligned(id, outcome) => {
                 let outcome = outcome.map(Arc::new);
@@ -351,7 +373,29 @@ impl Model {
             Arrival::Programme(Err(error)) => self.report(&error, Again::Playing),
             Arrival::Files(Ok(paths)) => self.open(paths, now),
             Arrival::SoundFont(Ok(paths)) => self.apply(Command::UseSoundFont(paths.into_iter().next()), now),
-            Arrival::Files(Err(error)) | Arrival::SoundFont(Err(error)) => self.report(&error, Again::No),
+            Arrival::Expanded(Ok(found)) => self.open_found(found, now),
+            Arrival::Session(Ok(opened)) => self.restore(opened, now),
+            Arrival::SaveTo(Ok(paths)) => paths.into_iter().for_each(|path| self.save_to(path, now)),
+            Arrival::Saved(Ok((path, session))) => self.saved(path, session),
+            Arrival::ExportTo(Ok(paths)) => {
+                if let (Some(order), Some(folder)) = (self.export_order(), paths.into_iter().next()) {
+                    self.export(order, Some(folder));
+                }
+            }
+            Arrival::Exported(Ok(exported)) => {
+                self.say(format!("{} files are in {}", exported.files.len(), exported.folder.display()));
+            }
+            Arrival::Saved(Err(error)) => self.report(&error, Again::Save),
+            Arrival::Exported(Err(error)) => {
+                let retry = self.export_order().map_or(Again::No, Again::Export);
+                self.report(&error, retry);
+            }
+            Arrival::Files(Err(error))
+            | Arrival::SoundFont(Err(error))
+            | Arrival::Expanded(Err(error))
+            | Arrival::Session(Err(error))
+            | Arrival::SaveTo(Err(error))
+            | Arrival::ExportTo(Err(error)) => self.report(&error, Again::No),
         }
     }
 

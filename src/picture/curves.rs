@@ -1,5 +1,6 @@
 //! [`Curves`]: what the alignment is worth from moment to moment, and the marks that it moves to the recording's clock.
 
+use super::colormap::Contrast;
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
 use crate::features::Features;
@@ -24,6 +25,8 @@ pub struct Curves {
     pub beats: Vec<(f64, bool)>,
     /// Where chords and notes of the MIDI begin.
     pub onsets: Vec<f64>,
+    highest_cost: f32,
+    whole_tempo: f32,
 }
 
 impl Curves {
@@ -51,7 +54,20 @@ impl Curves {
                 onsets.push(start);
             }
         }
-        Self { frame_s, cost: cost.collect(), tempo: tempo.collect(), beats: beats.collect(), onsets }
+        let (cost, tempo): (Vec<f32>, Vec<f32>) = (cost.collect(), tempo.collect());
+        let highest_cost = Contrast::percentiles(cost.iter().copied(), 0.0, 0.995).high.max(0.05);
+        let whole_tempo = Contrast::percentiles(tempo.iter().copied(), 0.0, 0.5).high.max(1e-3);
+        Self { frame_s, cost, tempo, beats: beats.collect(), onsets, highest_cost, whole_tempo }
+    }
+
+    /// The cost that a chart should reach: the 99.5th percentile, at least 0.05.
+    pub fn highest_cost(&self) -> f32 {
+        self.highest_cost
+    }
+
+    /// The tempo ratio of the whole: the median.
+    pub fn whole_tempo(&self) -> f32 {
+        self.whole_tempo
     }
 
     /// Local cost and tempo ratio at a moment.

@@ -1,14 +1,20 @@
 //! From paths to what the window shows: the jobs, one slot a purpose. A new job in a slot drops, and so cancels, the
 //! old one; what it would have answered is never seen.
 
-use super::model::{Aligned, Curves, LoadedMidi, LoadedRecording};
+mod keeping;
+
+pub(super) use keeping::ToExport;
+pub use keeping::{Expanded, ExportOrder, Exported};
+
+use super::model::{Aligned, LoadedMidi, LoadedRecording};
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{Keep, Stereo};
 use crate::error::{Error, Result};
 use crate::job::{Job, Progress};
 use crate::pair;
-use crate::picture::{Strip, transposed};
+use crate::picture::{Curves, Strip, transposed};
 use crate::playback::{Programme, Source, resample};
+use crate::session::{Opened, Session, is_session};
 use crate::synth::{Score, SoundFont, Voice};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -32,6 +38,18 @@ pub enum Arrival {
     Files(Result<Vec<PathBuf>>),
     /// A soundfont from the dialog.
     SoundFont(Result<Vec<PathBuf>>),
+    /// The files of dropped folders.
+    Expanded(Result<Expanded>),
+    /// A session.
+    Session(Result<Opened>),
+    /// The file to save the session to.
+    SaveTo(Result<Vec<PathBuf>>),
+    /// The session as it was saved, with the hashes of its files.
+    Saved(Result<(PathBuf, Session)>),
+    /// The folder to export to.
+    ExportTo(Result<Vec<PathBuf>>),
+    /// What was exported.
+    Exported(Result<Exported>),
 }
 
 /// A programme, and the resampled sound to keep for the next one.
@@ -77,12 +95,34 @@ pub(super) struct Loads {
     programme: Option<Task<Prepared>>,
     files: Option<Task<Vec<PathBuf>>>,
     soundfont: Option<Task<Vec<PathBuf>>>,
+    expand: Option<Task<Expanded>>,
+    session: Option<Task<Opened>>,
+    save_to: Option<Task<Vec<PathBuf>>>,
+    save: Option<Task<(PathBuf, Session)>>,
+    autosave: Option<Task<()>>,
+    export_to: Option<Task<Vec<PathBuf>>>,
+    export: Option<Task<Exported>>,
 }
 
 impl Loads {
     pub(super) fn new(wake: WakeUp) -> Self {
-        let (midi, recording, aligned, programme, files, soundfont) = (None, None, None, None, None, None);
-        Self { wake, started: 0, midi, recording, aligned, programme, files, soundfont }
+        Self {
+            wake,
+            started: 0,
+            midi: None,
+            recording: None,
+            aligned: None,
+            programme: None,
+            files: None,
+            soundfont: None,
+            expand: None,
+            session: None,
+            save_to: None,
+            save: None,
+            autosave: None,
+            export_to: None,
+            export: None,
+        }
     }
 
     fn start<T: Send + 'static>(
@@ -161,7 +201,7 @@ impl Loads {
     pub(super) fn choose_files(&mut self) {
         let dialog = rfd::AsyncFileDialog::new()
             .set_title("Open a MIDI file, recordings, or both")
-            .add_filter("MIDI and audio", &[MIDI_EXTENSIONS, AUDIO_EXTENSIONS].concat())
+            .add_filter("MIDI, audio and sessions", &[MIDI_EXTENSIONS, AUDIO_EXTENSIONS, &["json"]].concat())
             .add_filter("All files", &["*"])
             .pick_files();
         self.files = Some(self.start(0, "Choosing files".into(), move |progress| answer(dialog, progress)));
@@ -177,7 +217,7 @@ impl Loads {
 
     /// Whether a dialog is open.
     pub(super) fn choosing(&self) -> bool {
-        self.files.is_some() || self.soundfont.is_some()
+        self.files.is_some() || self.soundfont.is_some() || self.save_to.is_some() || self.export_to.is_some()
     }
 
     pub(super) fn midi_runs(&self) -> bool {
@@ -214,6 +254,10 @@ impl Loads {
             row(self.recording.as_ref()),
             row(self.aligned.as_ref()),
             row(self.programme.as_ref()),
+            row(self.expand.as_ref()),
+            row(self.session.as_ref()),
+            row(self.save.as_ref()),
+            row(self.export.as_ref()),
         ]
         .into_iter()
         .flatten()
@@ -233,7 +277,12 @@ impl Loads {
         if let Some(candidate) = cut(&mut self.recording, id).or_else(|| cut(&mut self.aligned, id)) {
             return Some(Stopped::Candidate(candidate));
         }
-        cut(&mut self.programme, id).map(|_| Stopped::Other)
+        cut(&mut self.programme, id)
+            .or_else(|| cut(&mut self.expand, id))
+            .or_else(|| cut(&mut self.session, id))
+            .or_else(|| cut(&mut self.save, id))
+            .or_else(|| cut(&mut self.export, id))
+            .map(|_| Stopped::Other)
     }
 
     /// What has come in since the last call.
@@ -252,6 +301,14 @@ impl Loads {
         arrivals.extend(take(&mut self.programme).map(|(_, outcome)| Arrival::Programme(outcome)));
         arrivals.extend(take(&mut self.files).map(|(_, outcome)| Arrival::Files(outcome)));
         arrivals.extend(take(&mut self.soundfont).map(|(_, outcome)| Arrival::SoundFont(outcome)));
+        arrivals.extend(take(&mut self.expand).map(|(_, outcome)| Arrival::Expanded(outcome)));
+        arrivals.extend(take(&mut self.session).map(|(_, outcome)| Arrival::Session(outcome)));
+        arrivals.extend(take(&mut self.save_to).map(|(_, outcome)| Arrival::SaveTo(outcome)));
+        arrivals.extend(take(&mut self.save).map(|(_, outcome)| Arrival::Saved(outcome)));
+        arrivals.extend(take(&mut self.export_to).map(|(_, outcome)| Arrival::ExportTo(outcome)));
+        arrivals.extend(take(&mut self.export).map(|(_, outcome)| Arrival::Exported(outcome)));
+        // That nothing could be written beside is no news for a person who works: the next one may succeed.
+        drop(take(&mut self.autosave));
         arrivals
     }
 }
@@ -288,6 +345,40 @@ const MIDI_EXTENSIONS: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
 const AUDIO_EXTENSIONS: &[&str] = &[
     "wav", "aif", "aiff", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "alac", "caf", "mka", "mkv", "webm",
 ];
+
+/// What opening these will do, in words: `replace the MIDI file song.mid`, `add 2 recordings`.
+pub(super) fn effects(paths: &[PathBuf], midi: Option<&Path>) -> Vec<String> {
+    let count = |test: &dyn Fn(&PathBuf) -> bool| paths.iter().filter(|path| test(path)).count();
+    // No file is opened to find out: this is asked in every frame.
+    let folder = |path: &PathBuf| path.extension().is_none() && path.is_dir();
+    let midis = count(&|path| is_midi(path));
+    let sessions = count(&|path| is_session(path));
+    let folders = count(&folder);
+    let mut effects = Vec::new();
+    if sessions > 0 {
+        effects.push("open the session in place of everything".to_owned());
+    }
+    match (midis, midi) {
+        (0, _) => {}
+        (_, Some(old)) => effects.push(format!("replace the MIDI file {}", file_name(old))),
+        (_, None) => effects.push("open the MIDI file".to_owned()),
+    }
+    match paths.len() - midis - sessions - folders {
+        0 => {}
+        1 => effects.push("add 1 recording".to_owned()),
+        n => effects.push(format!("add {n} recordings")),
+    }
+    if folders > 0 {
+        effects.push("add what is in the folder".to_owned());
+    }
+    effects
+}
+
+/// Whether a file of a folder is taken as a recording: by its name.
+fn is_audio(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    AUDIO_EXTENSIONS.contains(&extension.as_str())
+}
 
 /// Whether a file is taken as MIDI; everything else is taken as a recording.
 pub(super) fn is_midi(path: &Path) -> bool {
