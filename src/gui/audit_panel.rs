@@ -7,7 +7,7 @@ use super::heatmap::{Heatmap, Matrix};
 use super::model::{Model, State};
 use super::read_out::read_out;
 use super::settings::Panels;
-use super::strip_marks::{crosshair, gutter, head, keys_of, marks, unreliable};
+use super::strip_marks::{crosshair, gutter, head, keys_of, marks, pitch_crosshair, unreliable};
 use super::theme::{self, Palette};
 use super::timeline::ruler;
 use crate::features::CqtParams;
@@ -167,6 +167,7 @@ impl AuditPanel {
         };
         painter.rect_stroke(rect, 0.0, edge, eframe::egui::StrokeKind::Outside);
         crosshair(painter, rect, model, theme::CROSSHAIR);
+        pitch_crosshair(painter, rect, model);
         head(ui, rect, model);
 
         let time = time_gestures(ui, &response, rect, model, out);
