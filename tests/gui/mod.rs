@@ -3,6 +3,7 @@
 mod commands;
 mod keeping;
 mod pair;
+mod snapshots;
 
 use antiphon::gui::{App, Arrival, Command, Model, Settings, State, Theme, shortcuts};
 use antiphon::job::Progress;
