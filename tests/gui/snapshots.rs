@@ -11,7 +11,7 @@ fn snapshot(model: Model, name: &str, results: &mut SnapshotResults) {
         Harness::builder().with_size(vec2(1000.0, 640.0)).build_eframe(|creation| App::new(&creation.egui_ctx, model));
     settle(&mut harness);
     // Drivers differ in the last bits along the edges of letters and lines.
-    harness.snapshot_options(name, &SnapshotOptions::new().threshold(2.0).failed_pixel_count_threshold(2000));
+    harness.snapshot_options(name, &SnapshotOptions::new().threshold(2.0).max_failed_pixels(2000));
     results.extend(harness.take_snapshot_results());
 }
 
