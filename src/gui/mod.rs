@@ -41,7 +41,9 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::playback::device::Sound;
 use audit_panel::AuditPanel;
-use eframe::egui::{self, Align2, CentralPanel, Context, Panel, RichText, ThemePreference, Ui, ViewportCommand};
+use eframe::egui::{
+    self, Align2, CentralPanel, Context, Panel, RichText, ThemePreference, Ui, UiBuilder, ViewportCommand,
+};
 use matrix_panel::MatrixPanel;
 use palette::Palette;
 use screenshot::Screenshot;
@@ -95,6 +97,15 @@ pub fn run(launch: Launch) -> Result<()> {
     finished.try_recv().unwrap_or(Ok(()))
 }
 
+/// Sizes in the last frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Sizes {
+    /// Width of the inspector.
+    inspector: f32,
+    /// Height of the jobs.
+    jobs: f32,
+}
+
 /// The shell around the [`Model`]. See the module.
 pub struct App {
     model: Model,
@@ -104,6 +115,7 @@ pub struct App {
     palette: Palette,
     sheet: ShortcutSheet,
     export: ExportOrder,
+    sizes: Sizes,
     /// A slider has the focus: the arrow keys are its.
     arrows_taken: bool,
     settings_file: Option<PathBuf>,
@@ -128,6 +140,7 @@ impl App {
             palette: Palette::default(),
             sheet: ShortcutSheet::default(),
             export: ExportOrder::default(),
+            sizes: Sizes::default(),
             arrows_taken: false,
             settings_file: None,
             given: saved.clone(),
@@ -222,14 +235,12 @@ impl App {
         Panel::top("menu").frame(frame.inner_margin(egui::Margin::symmetric(8, 3))).show(ui, |ui| {
             menu_bar::show(ui, &self.model, commands);
         });
-        let transport = Panel::bottom("transport").frame(frame.inner_margin(egui::Margin::symmetric(8, 0)));
-        self.arrows_taken = transport
-            .exact_size(theme::TRANSPORT_HEIGHT)
-            .show(ui, |ui| transport_panel::show(ui, &self.model, commands))
-            .inner;
-        if jobs_panel::wanted(&self.model) {
-            Panel::bottom("jobs").frame(frame).show(ui, |ui| jobs_panel::show(ui, &self.model, commands));
-        }
+        // From left to right and from top to bottom: Tab follows the order of the screen. Panels take their room from
+        // the outside in, so the sizes of the later ones are those of the frame before.
+        let whole = ui.available_rect_before_wrap();
+        let edge = whole.bottom() - theme::TRANSPORT_HEIGHT - self.sizes.jobs;
+        let mut body = ui.new_child(UiBuilder::new().id_salt("body").max_rect(whole.with_max_y(edge)));
+        let mut sizes = Sizes::default();
         let mut hover = None;
         let empty = self.model.midi_path().is_none() && self.model.candidates().is_empty();
         let mut panels = self.model.settings().panels;
@@ -238,24 +249,44 @@ impl App {
                 .frame(frame)
                 .default_size(panels.list_width)
                 .size_range(140.0..=420.0)
-                .show(ui, |ui| candidates_panel::show(ui, &self.model, commands));
+                .show(&mut body, |ui| candidates_panel::show(ui, &self.model, commands));
             panels.list_width = list.response.rect.width();
         }
-        if !empty && panels.inspector {
-            let inspector = Panel::right("matrix")
-                .frame(frame)
-                .default_size(panels.inspector_width)
-                .size_range(200.0..=700.0)
-                .show(ui, |ui| hover = self.matrix.show(ui, &self.model, commands).or(hover));
-            panels.inspector_width = inspector.response.rect.width();
-        }
-        CentralPanel::default().frame(frame).show(ui, |ui| {
+        let rest = body.available_rect_before_wrap();
+        let middle = rest.with_max_x((rest.right() - self.sizes.inspector).max(rest.left() + 40.0));
+        let mut strips = body.new_child(UiBuilder::new().id_salt("strips").max_rect(middle));
+        CentralPanel::default().frame(frame).show(&mut strips, |ui| {
             if empty {
                 welcome(ui, commands);
             } else {
                 hover = self.audit.show(ui, &self.model, commands).or(hover);
             }
         });
+        if !empty && panels.inspector {
+            let inspector = Panel::right("matrix")
+                .frame(frame)
+                .default_size(panels.inspector_width)
+                .size_range(200.0..=700.0)
+                .show(&mut body, |ui| hover = self.matrix.show(ui, &self.model, commands).or(hover));
+            sizes.inspector = inspector.response.rect.width();
+            panels.inspector_width = sizes.inspector;
+        }
+        let mut bottom = ui.new_child(UiBuilder::new().id_salt("bottom").max_rect(whole.with_min_y(edge)));
+        if jobs_panel::wanted(&self.model) {
+            let jobs = Panel::top("jobs").frame(frame).resizable(false).show_separator_line(false);
+            let jobs = jobs.show(&mut bottom, |ui| jobs_panel::show(ui, &self.model, commands));
+            sizes.jobs = jobs.response.rect.height();
+            bottom.painter().hline(whole.x_range(), edge, bottom.visuals().widgets.noninteractive.bg_stroke);
+        }
+        let transport = Panel::bottom("transport").frame(frame.inner_margin(egui::Margin::symmetric(8, 0)));
+        self.arrows_taken = transport
+            .exact_size(theme::TRANSPORT_HEIGHT)
+            .show(&mut bottom, |ui| transport_panel::show(ui, &self.model, commands))
+            .inner;
+        if sizes != self.sizes {
+            self.sizes = sizes;
+            ui.ctx().request_discard("a panel has another size");
+        }
         if hover != self.model.hover() {
             commands.push(Command::Hover(hover));
         }

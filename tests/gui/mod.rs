@@ -13,7 +13,7 @@ use antiphon::playback::mixer::Listen;
 use antiphon::{Error, gui};
 use eframe::egui::{self, Key, Modifiers, vec2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -336,4 +336,21 @@ fn a_recording_is_seen_before_it_is_read_to_its_end() {
     let whole = Arc::clone(&model.recording().unwrap().strip);
     assert!(early.is_none_or(|early| Arc::ptr_eq(&early, &whole)));
     assert!((whole.seconds() - 20.0).abs() < 0.1);
+}
+
+#[test]
+fn tab_goes_from_the_upper_left_to_the_lower_right() {
+    let mut harness = window(aligned(Theme::Dark));
+    harness.run_steps(3);
+    let order = ["File", "Open…", "Recording constant-Q", "MIDI constant-Q", "Accumulated matrix", "Play", "Split"];
+    let mut seen: Vec<&str> = Vec::new();
+    for _ in 0..40 {
+        harness.key_press(Key::Tab);
+        harness.run_steps(2);
+        let focused =
+            order.iter().find(|label| harness.query_all_by_label(label).any(|node| node.accesskit_node().is_focused()));
+        seen.extend(focused.filter(|label| !seen.contains(label)));
+    }
+    let expected: Vec<&str> = order.into_iter().filter(|label| seen.contains(label)).collect();
+    assert!(seen.len() >= 6 && seen == expected, "{seen:?}");
 }
