@@ -99,7 +99,7 @@ const LIGHT_PALETTE: Palette = Palette {
     bad: Color32::from_rgb(176, 44, 28),
     warning: Color32::from_rgb(138, 88, 0),
     midi: Color32::from_rgb(22, 92, 178),
-    recording: Color32::from_rgb(160, 82, 0),
+    recording: Color32::from_rgb(150, 76, 0),
 };
 
 /// The colours for the theme in force.

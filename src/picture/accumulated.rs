@@ -32,10 +32,11 @@ pub fn accumulated(
                 let (sum, cells) = if row == 0 || column == 0 {
                     (0.0, 0.0)
                 } else {
-                    // Diagonal first: it wins ties.
-                    [below[column], here[column - 1]]
-                        .into_iter()
-                        .fold(below[column - 1], |best, other| if other.0 < best.0 { other } else { best })
+                    // Of equal sums the longest path, whose mean is the lowest.
+                    [below[column], here[column - 1]].into_iter().fold(below[column - 1], |best: (f32, f32), other| {
+                        let order = other.0.total_cmp(&best.0).then(best.1.total_cmp(&other.1));
+                        if order.is_lt() { other } else { best }
+                    })
                 };
                 let (sum, cells) = (sum + 1.0 - near, cells + 1.0);
                 here.push((sum, cells));
