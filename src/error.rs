@@ -43,6 +43,14 @@ pub enum Error {
         /// The file; empty when it is the bundled one.
         path: PathBuf,
     },
+    /// The file is not a session that we can open.
+    #[error("can't open session: {reason}: {path:?}")]
+    Session {
+        /// What is wrong with it.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A value lies outside what is supported.
     #[error("{what} {value} is outside {limit}")]
     Limit {

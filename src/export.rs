@@ -96,13 +96,13 @@ fn in_key(midi: &MidiSide, alignment: &Alignment) -> Midi {
 /// [`Error::Empty`] when the recording was loaded without its listening samples; as [`synth::render_stereo`].
 pub fn listen(
     midi: &MidiSide,
-    audio: &AudioSide,
+    original: Option<&Stereo>,
     alignment: &Alignment,
     font: &SoundFont,
     progress: &Progress,
 ) -> Result<Stereo> {
     let missing = || Error::Empty("the recording was loaded without its listening samples".into());
-    let original = audio.recording.stereo.as_ref().ok_or_else(missing)?;
+    let original = original.ok_or_else(missing)?;
     let score = Score::new(&in_key(midi, alignment), |time| alignment.map.to_audio(time).0);
     let rendered = synth::render_stereo(&score, font, original.sample_rate.clamp(16_000, 192_000), progress)?;
     let fold = |s: &Stereo| -> Vec<f32> { s.left.iter().zip(&s.right).map(|(l, r)| 0.5 * (l + r)).collect() };
@@ -151,6 +151,20 @@ pub fn wav(sound: &Stereo) -> Result<Vec<u8>> {
         }
     }
     writer.finalize().map_err(too_long)?;
+    Ok(bytes.into_inner())
+}
+
+/// A PNG file.
+///
+/// # Errors
+/// [`Error::Limit`] when it is larger than the format can say.
+pub fn png(picture: &image::RgbaImage) -> Result<Vec<u8>> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).map_err(|error| Error::Limit {
+        what: "picture",
+        value: error.to_string(),
+        limit: "what PNG holds".into(),
+    })?;
     Ok(bytes.into_inner())
 }
 

@@ -15,6 +15,7 @@ pub mod midi;
 pub mod pair;
 pub mod picture;
 pub mod playback;
+pub mod session;
 pub mod synth;
 
 pub use error::{Error, Result};

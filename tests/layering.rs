@@ -18,7 +18,24 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("playback", &["job", "audio", "midi", "synth", "alignment"]),
     ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "pair"]),
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
-    ("gui", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "picture", "playback", "demo"]),
+    ("session", &["job", "export"]),
+    (
+        "gui",
+        &[
+            "job",
+            "export",
+            "session",
+            "audio",
+            "midi",
+            "synth",
+            "features",
+            "alignment",
+            "pair",
+            "picture",
+            "playback",
+            "demo",
+        ],
+    ),
 ];
 
 /// Every source file, with its path relative to `src/` and its text without comments and test modules.

@@ -3,7 +3,7 @@
 use super::{progress, soundfont};
 use antiphon::alignment::Preset;
 use antiphon::audio::{self, Keep};
-use antiphon::error::{Error, Result};
+use antiphon::error::Result;
 use antiphon::export::{self, Seconds};
 use antiphon::midi::Midi;
 use antiphon::pair::{self, AudioSide, MidiSide};
@@ -96,14 +96,15 @@ impl Align {
         if let Some(folder) = &self.output {
             let aligned = export::aligned_midi(&midi, &audio, &alignment)?;
             let image = picture::alignment_png(&midi, &audio, &alignment, 1, &progress.part(0.9, 0.95))?;
-            let mut png = std::io::Cursor::new(Vec::new());
-            image.write_to(&mut png, image::ImageFormat::Png).map_err(|e| Error::Limit {
-                what: "picture",
-                value: e.to_string(),
-                limit: "what PNG holds".into(),
-            })?;
+            let png = export::png(&image)?;
             let sound = if self.listen {
-                let sound = export::listen(&midi, &audio, &alignment, &font, &progress.part(0.95, 1.0))?;
+                let sound = export::listen(
+                    &midi,
+                    audio.recording.stereo.as_ref(),
+                    &alignment,
+                    &font,
+                    &progress.part(0.95, 1.0),
+                )?;
                 Some(export::wav(&sound)?)
             } else {
                 None
@@ -111,7 +112,7 @@ impl Align {
             export::write(&folder.join("aligned.mid"), &aligned.to_bytes())?;
             export::write(&folder.join("alignment.json"), document.as_bytes())?;
             export::write(&folder.join("alignment.csv"), export::csv(&alignment).as_bytes())?;
-            export::write(&folder.join("alignment.png"), &png.into_inner())?;
+            export::write(&folder.join("alignment.png"), &png)?;
             if let Some(sound) = sound {
                 export::write(&folder.join("listen.wav"), &sound)?;
             }

@@ -1,16 +1,19 @@
 //! [`AuditPanel`]: the recording and the MIDI as constant-Q strips on one time axis.
 
 use super::command::{Command, Hover};
+use super::curves_panel;
+use super::gestures::{pitch_gestures, time_gestures};
 use super::heatmap::{Heatmap, Matrix};
 use super::model::{Model, State};
+use super::read_out::read_out;
+use super::settings::Panels;
+use super::strip_marks::{crosshair, gutter, head, keys_of, marks, pitch_crosshair, unreliable};
 use super::theme::{self, Palette};
 use super::timeline::ruler;
 use crate::features::CqtParams;
-use crate::picture::Strip;
-use crate::picture::axis::{clock_text, hertz, is_black, note_name};
+use crate::picture::axis::clock_text;
 use eframe::egui::{
-    Align2, EventFilter, Label, Painter, PointerButton, Pos2, Rect, Response, RichText, Role, Sense, Stroke, Ui,
-    UiBuilder, Vec2, WidgetInfo, pos2, vec2,
+    Align2, CursorIcon, Label, Rect, Response, RichText, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 use std::sync::Arc;
 
@@ -38,7 +41,9 @@ impl AuditPanel {
         let ruler_rect = Rect::from_min_size(inner.min, vec2(inner.width(), theme::RULER_HEIGHT));
         let readout = Rect::from_min_max(pos2(area.left(), area.bottom() - theme::TITLE_HEIGHT), area.max);
         let strips_top = ruler_rect.bottom() + 2.0;
-        let each = (readout.top() - strips_top) / 2.0;
+        let curves = if model.settings().curves { theme::CURVES_HEIGHT } else { 0.0 };
+        let high = readout.top() - strips_top - curves;
+        let first = (high * model.settings().panels.recording_share).round();
 
         ruler(ui.painter(), ruler_rect, model.view(), &palette);
         head(ui, ruler_rect.with_min_y(ruler_rect.bottom() - 8.0), model);
@@ -50,7 +55,7 @@ impl AuditPanel {
             note: None,
         });
         for (index, side) in [Side::Recording, Side::Midi].into_iter().enumerate() {
-            let top = strips_top + index as f32 * each;
+            let (top, each) = if index == 0 { (strips_top, first) } else { (strips_top + first, high - first) };
             let title = Rect::from_min_size(pos2(area.left(), top), vec2(area.width(), theme::TITLE_HEIGHT));
             let rect = Rect::from_min_max(
                 pos2(inner.left(), title.bottom()),
@@ -58,6 +63,12 @@ impl AuditPanel {
             );
             Self::title(ui, title, side, model, &palette);
             hover = self.strip(ui, rect, side, model, &palette, out).or(hover);
+        }
+        divider(ui, inner, strips_top, first, high, model, out);
+        if curves > 0.0 {
+            let rect =
+                Rect::from_min_max(pos2(inner.left(), readout.top() - curves), pos2(inner.right(), readout.top()));
+            hover = curves_panel::show(ui, rect, model, &palette, out).or(hover);
         }
         read_out(ui, readout, model, &palette);
         hover
@@ -112,25 +123,28 @@ impl AuditPanel {
         out: &mut Vec<Command>,
     ) -> Option<Hover> {
         let (shown, slot, name) = match side {
-            Side::Recording => (model.recording().map(|r| &r.strip), &mut self.recording, "Recording constant-Q"),
+            Side::Recording => (model.recording_strip(), &mut self.recording, "Recording constant-Q"),
             Side::Midi => {
                 let strip = model.aligned().map(|a| &a.strip).or_else(|| model.midi().map(|m| &m.strip));
                 (strip, &mut self.midi, "MIDI constant-Q")
             }
         };
         let response = ui.interact(rect, ui.scope_id().with(name), Sense::click_and_drag());
+        let keys = ui.interact(keys_of(rect), ui.scope_id().with((name, "keys")), Sense::drag());
+        pitch_gestures(ui, &response, &keys, rect, model, out);
         let painter = ui.painter();
         painter.rect_filled(rect, 0.0, palette.empty);
         if let Some(strip) = shown {
             let matrix = Matrix::Strip(Arc::clone(strip));
-            let map = model.settings().color_map;
+            let map = (model.settings().color_map, model.settings().tone);
             let heatmap = slot.get_or_insert_with(|| Heatmap::new(name, matrix.clone(), map));
             heatmap.set(&matrix, map);
             // Frame i is centred on its moment: its cell begins half a frame before.
             let frame = |time: f64| time / strip.frame_s + 0.5;
             let (start, end) = (model.view().start(), model.view().end());
-            heatmap.paint(painter, rect, frame(start)..frame(end), 0.0..strip.values.ncols() as f64);
-            gutter(painter, rect, strip.values.ncols(), model.hover().and_then(|h| h.note), palette);
+            heatmap.paint(painter, rect, frame(start)..frame(end), model.pitch().low()..model.pitch().high());
+            gutter(painter, rect, model.pitch(), model.hover().and_then(|h| h.note), palette);
+            marks(painter, rect, model);
         } else {
             *slot = None;
             painter.text(
@@ -143,8 +157,7 @@ impl AuditPanel {
         }
         if let (Some(aligned), Some(_)) = (model.aligned(), shown) {
             for &(from, to) in &aligned.alignment.unreliable {
-                let part = rect.with_min_x(model.view().x(rect, from)).with_max_x(model.view().x(rect, to));
-                painter.rect_filled(part.intersect(rect), 0.0, theme::UNRELIABLE);
+                unreliable(painter, rect, model.view().x(rect, from), model.view().x(rect, to));
             }
         }
         let edge = if response.has_focus() {
@@ -153,157 +166,51 @@ impl AuditPanel {
             theme::outline(palette)
         };
         painter.rect_stroke(rect, 0.0, edge, eframe::egui::StrokeKind::Outside);
-        crosshair(painter, rect, shown, model);
+        crosshair(painter, rect, model, theme::CROSSHAIR);
+        pitch_crosshair(painter, rect, model);
         head(ui, rect, model);
 
         let time = time_gestures(ui, &response, rect, model, out);
-        let hover =
-            time.map(|audio_s| Hover { audio_s, midi_s: None, note: shown.and_then(|s| note_at(rect, s, &response)) });
+        let hover = time.map(|audio_s| Hover {
+            audio_s,
+            midi_s: None,
+            note: shown.and_then(|_| note_at(rect, model, &response)),
+        });
         let at = model.transport().position(ui.input(|i| i.time));
         response.widget_info(|| WidgetInfo {
-            current_text_value: Some(format!("playhead at {}", clock_text(at, 0.1))),
+            current_text_value: Some(spoken(model, at)),
             ..WidgetInfo::labeled(Role::Image, true, name)
         });
         hover
     }
 }
 
-/// Seek by click and drag, pan by the middle or right button and by sideways scrolling, zoom by the wheel and by
-/// pinching. Returns the moment under the pointer.
-fn time_gestures(ui: &Ui, response: &Response, rect: Rect, model: &Model, out: &mut Vec<Command>) -> Option<f64> {
-    if response.has_focus() {
-        // Arrows move the playhead, not the focus.
-        let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
-        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-    }
-    if !model.playable() {
-        return None;
-    }
-    let view = model.view();
-    if let Some(pointer) = pressed_or_moved(ui, response) {
-        out.push(Command::Seek(view.time(rect, pointer.x)));
-    }
-    if response.dragged_by(PointerButton::Middle) || response.dragged_by(PointerButton::Secondary) {
-        out.push(Command::Pan(-f64::from(response.drag_delta().x) * view.seconds_a_point(rect)));
-    }
-    let pointer = response.hover_pos().filter(|_| response.contains_pointer())?;
-    let time = view.time(rect, pointer.x);
-    let (scroll, pinch) = ui.input(|i| (i.smooth_scroll_delta(), i.zoom_delta()));
-    if scroll.x != 0.0 {
-        out.push(Command::Pan(-f64::from(scroll.x) * view.seconds_a_point(rect)));
-    }
-    let factor = f64::from(pinch) * (f64::from(scroll.y) * 0.005).exp();
-    if (factor - 1.0).abs() > 1e-6 {
-        out.push(Command::Zoom { factor, around: time });
-    }
-    Some(time)
-}
-
-/// Where the left button has just gone down, or has moved to while it is down. Holding it still is neither: the playhead
-/// goes on from there.
-pub(super) fn pressed_or_moved(ui: &Ui, response: &Response) -> Option<Pos2> {
-    let pressed = response.contains_pointer() && ui.input(|i| i.pointer.primary_pressed());
-    let moved = response.dragged_by(PointerButton::Primary) && response.drag_delta() != Vec2::ZERO;
-    if pressed || moved { ui.input(|i| i.pointer.interact_pos()) } else { None }
-}
-
 /// The note under the pointer.
-fn note_at(rect: Rect, strip: &Strip, response: &Response) -> Option<u8> {
-    let pointer = response.hover_pos()?;
-    let bins = strip.values.ncols();
-    let bin = ((rect.bottom() - pointer.y) / rect.height() * bins as f32).floor();
-    (bin >= 0.0 && (bin as usize) < bins).then(|| CqtParams::default().first_note.saturating_add(bin as u8))
+fn note_at(rect: Rect, model: &Model, response: &Response) -> Option<u8> {
+    let bin = model.pitch().bin(rect, response.hover_pos()?.y).floor();
+    let inside = bin >= model.pitch().low().floor() && bin < model.pitch().high();
+    inside.then(|| CqtParams::default().first_note.saturating_add(bin as u8))
 }
 
-/// Piano keys and the names of the Cs.
-fn gutter(painter: &Painter, rect: Rect, bins: usize, lit: Option<u8>, palette: &Palette) {
-    let keys = Rect::from_min_max(
-        pos2(rect.left() - theme::KEYS_WIDTH - 2.0, rect.top()),
-        pos2(rect.left() - 2.0, rect.bottom()),
-    );
-    let first = CqtParams::default().first_note;
-    let height = rect.height() / bins.max(1) as f32;
-    painter.rect_filled(keys, 0.0, palette.white_key);
-    let mut last_label = f32::INFINITY;
-    for bin in 0..bins {
-        let note = first.saturating_add(bin as u8);
-        let bottom = rect.bottom() - bin as f32 * height;
-        let key = Rect::from_min_max(pos2(keys.left(), bottom - height), pos2(keys.right(), bottom));
-        if lit == Some(note) {
-            painter.rect_filled(key, 0.0, theme::PATH);
-        } else if is_black(note) {
-            painter.rect_filled(key.with_max_x(keys.left() + keys.width() * 0.62), 0.0, palette.black_key);
-        }
-        if note % 12 == 0 {
-            painter.hline(keys.x_range(), bottom, theme::outline(palette));
-            if last_label - bottom > 12.0 || last_label.is_infinite() {
-                let at = pos2(keys.left() - 4.0, bottom - 1.0);
-                painter.text(at, Align2::RIGHT_BOTTOM, note_name(note), theme::small(), palette.faint);
-                last_label = bottom;
-            }
-        }
-    }
-    painter.rect_stroke(keys, 0.0, theme::outline(palette), eframe::egui::StrokeKind::Outside);
+/// Where the playhead is, for a reader that cannot see it.
+pub(super) fn spoken(model: &Model, at: f64) -> String {
+    let midi = model.midi_time(at).map(|midi| format!(", MIDI {}", clock_text(midi.0, 0.1))).unwrap_or_default();
+    format!("audio {}{midi}", clock_text(at, 0.1))
 }
 
-/// Where the pointer is, in every strip.
-fn crosshair(painter: &Painter, rect: Rect, strip: Option<&Arc<Strip>>, model: &Model) {
-    let Some(hover) = model.hover() else { return };
-    let stroke = Stroke::new(1.0, theme::CROSSHAIR);
-    let x = model.view().x(rect, hover.audio_s);
-    if rect.x_range().contains(x) {
-        painter.vline(x, rect.y_range(), stroke);
+/// The edge between the strips can be dragged.
+fn divider(ui: &Ui, inner: Rect, top: f32, first: f32, high: f32, model: &Model, out: &mut Vec<Command>) {
+    let y = top + first;
+    let rect = Rect::from_min_max(pos2(inner.left(), y - theme::GAP), pos2(inner.right(), y));
+    let response = ui.interact(rect, ui.scope_id().with("divider"), Sense::drag());
+    if response.hovered() || response.dragged() {
+        ui.ctx().set_cursor_icon(CursorIcon::ResizeVertical);
+        ui.painter().hline(rect.x_range(), rect.center().y, ui.visuals().widgets.hovered.fg_stroke);
     }
-    if let (Some(note), Some(strip)) = (hover.note, strip) {
-        let bin = f32::from(note.saturating_sub(CqtParams::default().first_note)) + 0.5;
-        let y = rect.bottom() - bin / strip.values.ncols() as f32 * rect.height();
-        painter.hline(rect.x_range(), y, stroke);
+    if response.dragged() && response.drag_delta().y != 0.0 {
+        let recording_share = ((first + response.drag_delta().y) / high.max(1.0)).clamp(0.15, 0.85);
+        out.push(Command::Resize(Panels { recording_share, ..model.settings().panels }));
     }
-}
-
-/// The playhead in a part of the time axis.
-fn head(ui: &Ui, rect: Rect, model: &Model) {
-    let x = model.view().x(rect, model.transport().position(ui.input(|i| i.time)));
-    if model.playable() && rect.x_range().contains(x) {
-        playhead(ui.painter(), x, rect.top(), rect.bottom());
-    }
-}
-
-/// A light line beside a dark one: visible on every colour.
-pub(super) fn playhead(painter: &Painter, x: f32, top: f32, bottom: f32) {
-    let x = painter.round_to_pixel_center(x);
-    painter.vline(x, top..=bottom, Stroke::new(1.0, theme::LIGHT));
-    painter.vline(x + 1.0, top..=bottom, Stroke::new(1.0, theme::DARK));
-}
-
-/// One line below the strips: what the pointer is at, in both clocks.
-fn read_out(ui: &mut Ui, rect: Rect, model: &Model, palette: &Palette) {
-    let text = model.hover().map(|hover| describe(&hover, model)).unwrap_or_default();
-    let line = rect.with_min_x(rect.left() + theme::GUTTER_WIDTH);
-    if text.is_empty() {
-        let help = "Click to seek · wheel to zoom · drag with the right button to move · F to show all";
-        let shown = if model.playable() { help } else { "" };
-        ui.painter().text(line.left_center(), Align2::LEFT_CENTER, shown, theme::small(), palette.faint);
-    } else {
-        ui.painter().text(line.left_center(), Align2::LEFT_CENTER, text, theme::small(), palette.text);
-    }
-}
-
-/// Both clocks, bar and beat, note and value at a place.
-pub(super) fn describe(hover: &Hover, model: &Model) -> String {
-    let mut parts = Vec::new();
-    if model.recording().is_some() {
-        parts.push(format!("Recording {}", clock_text(hover.audio_s, 0.01)));
-    }
-    let midi_time = hover.midi_s.map(crate::midi::MidiTime).or_else(|| model.midi_time(hover.audio_s));
-    if let (Some(time), Some(midi)) = (midi_time, model.midi()) {
-        let (bar, beat) = midi.side.midi.bar_and_beat(time);
-        parts.push(format!("MIDI {}, bar {bar}, beat {beat:.1}", clock_text(time.0, 0.01)));
-    }
-    if let Some(note) = hover.note {
-        parts.push(format!("{} ({:.0} Hz)", note_name(note), hertz(f64::from(note))));
-    }
-    parts.join("   ·   ")
 }
 
 /// What stands in a strip without a picture.

@@ -1,13 +1,14 @@
 //! [`Command`]: everything that a person can ask of the window, and the table of those that have a name.
 //!
-//! Menus, tooltips, shortcuts and the shortcut sheet all read [`TABLE`]. Nothing but a command changes the
+//! Menus, palette, tooltips, keys and the shortcut sheet all read [`TABLE`]. Nothing but a command changes the
 //! [`Model`].
 
-use super::model::Model;
-use super::settings::Theme;
-use crate::picture::ColorMap;
+use super::loading::ExportOrder;
+use super::model::{Model, Overlay, Recover};
+use super::settings::{Panels, Theme};
+use crate::picture::{ColorMap, Tone};
 use crate::playback::mixer::Listen;
-use eframe::egui::{Context, Event, Key, Modifiers};
+use eframe::egui::{Key, Modifiers};
 use std::path::PathBuf;
 
 /// What is asked. The first group stands in the [`TABLE`]; the second comes from pointers and dialogs and carries data.
@@ -15,8 +16,16 @@ use std::path::PathBuf;
 #[expect(missing_docs, reason = "the table names and explains each")]
 pub enum Command {
     ChooseFiles,
+    SaveSession,
+    SaveSessionAs,
+    Export,
     ChooseSoundFont,
+    BundledSoundFont,
     Quit,
+    Undo,
+    Redo,
+    RemoveCandidate,
+    SingleKeys,
     PlayPause,
     Back,
     Forward,
@@ -33,10 +42,22 @@ pub enum Command {
     Split,
     ZoomIn,
     ZoomOut,
+    ZoomPitchIn,
+    ZoomPitchOut,
     Fit,
     Follow,
+    ReducedMotion,
+    Beats,
+    Onsets,
+    Curves,
+    Accumulated,
+    CandidateList,
+    Inspector,
     NextCandidate,
     PreviousCandidate,
+    LargerText,
+    SmallerText,
+    NormalText,
     ThemeSystem,
     ThemeDark,
     ThemeLight,
@@ -44,6 +65,11 @@ pub enum Command {
     Magma,
     Cividis,
     Grey,
+    Invert,
+    Brighter,
+    Darker,
+    PlainContrast,
+    Palette,
     ShortcutSheet,
 
     /// Take these files in: MIDI files replace the MIDI, everything else becomes a candidate.
@@ -65,6 +91,27 @@ pub enum Command {
     },
     /// Move what is shown by this many seconds.
     Pan(f64),
+    /// Show `factor` times less of the pitch, with this bin staying where it is.
+    ZoomPitch {
+        factor: f64,
+        around: f64,
+    },
+    /// Move what is shown by this many bins.
+    PanPitch(f64),
+    /// From values to colours.
+    Contrast(Tone),
+    /// How wide the panels are.
+    Resize(Panels),
+    /// Bind a command of the table (its `id`) to this key; `None` for its own.
+    Bind(&'static str, Option<Shortcut>),
+    /// Export into this folder; asks for one without.
+    ExportTo(ExportOrder, Option<PathBuf>),
+    /// Save the session to this file.
+    SaveTo(PathBuf),
+    /// What to do with what a crash has left.
+    Recover(Recover),
+    /// Close what lies over the window.
+    Close,
     /// The pointer is at this place, or nowhere.
     Hover(Option<Hover>),
     /// Stop the work with this number.
@@ -91,24 +138,30 @@ pub struct Hover {
 pub enum Menu {
     /// Files and programs.
     File,
+    /// Undo, the list, keys.
+    Edit,
     /// Playing.
     Listen,
     /// What is shown.
     View,
+    /// In which colours.
+    Colours,
     /// Help.
     Help,
 }
 
 impl Menu {
     /// All menus, left to right.
-    pub const ALL: [Self; 4] = [Self::File, Self::Listen, Self::View, Self::Help];
+    pub const ALL: [Self; 6] = [Self::File, Self::Edit, Self::Listen, Self::View, Self::Colours, Self::Help];
 
     /// Its title.
     pub fn title(self) -> &'static str {
         match self {
             Self::File => "File",
+            Self::Edit => "Edit",
             Self::Listen => "Listen",
             Self::View => "View",
+            Self::Colours => "Colours",
             Self::Help => "Help",
         }
     }
@@ -120,6 +173,8 @@ pub type Shortcut = (Modifiers, Key);
 /// A named command.
 #[derive(Debug)]
 pub struct Entry {
+    /// What the settings call it: stays when the name changes.
+    pub id: &'static str,
     /// What it does.
     pub command: Command,
     /// Its menu.
@@ -128,7 +183,7 @@ pub struct Entry {
     pub name: &'static str,
     /// One sentence more.
     pub tooltip: &'static str,
-    /// Keys; the first is shown in menus.
+    /// Keys, unless the settings have another; the first is shown in menus.
     pub shortcuts: &'static [Shortcut],
     /// Whether it can be done now.
     pub enabled: fn(&Model) -> bool,
@@ -137,6 +192,7 @@ pub struct Entry {
 const NONE: Modifiers = Modifiers::NONE;
 const SHIFT: Modifiers = Modifiers::SHIFT;
 const COMMAND: Modifiers = Modifiers::COMMAND;
+const COMMAND_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
 
 const fn always(_: &Model) -> bool {
     true
@@ -145,6 +201,7 @@ const fn always(_: &Model) -> bool {
 macro_rules! entries {
     ($($command:ident $menu:ident $name:literal, $tooltip:literal, [$($shortcut:expr),*], $enabled:expr;)*) => {
         &[$(Entry {
+            id: stringify!($command),
             command: Command::$command,
             menu: Menu::$menu,
             name: $name,
@@ -158,9 +215,17 @@ macro_rules! entries {
 /// Every named command, in the order of the menus.
 #[rustfmt::skip]
 pub const TABLE: &[Entry] = entries! {
-    ChooseFiles File "Open…", "Choose a MIDI file, recordings, or both", [(COMMAND, Key::O)], |m| !m.choosing();
+    ChooseFiles File "Open…", "Choose a MIDI file, recordings, or a session", [(COMMAND, Key::O)], |m| !m.choosing();
+    SaveSession File "Save session", "Save which files are looked at, and where", [(COMMAND, Key::S)], |m| !m.choosing();
+    SaveSessionAs File "Save session as…", "Save which files are looked at, and where, under another name", [(COMMAND_SHIFT, Key::S)], |m| !m.choosing();
+    Export File "Export…", "Pictures, table, aligned MIDI and sound of this pair", [(COMMAND, Key::E)], Model::exportable;
     ChooseSoundFont File "Soundfont…", "Choose the SF2 file that the MIDI is played with", [], |m| !m.choosing();
+    BundledSoundFont File "Bundled soundfont", "Play the MIDI with the soundfont that comes with the program", [], |m| m.settings().soundfont.is_some();
     Quit File "Quit", "Close the window", [(COMMAND, Key::Q)], always;
+    Undo Edit "Undo", "Take back the last change of the view, the mix, the colours or the list", [(COMMAND, Key::Z)], Model::can_undo;
+    Redo Edit "Redo", "Do again what was taken back", [(COMMAND_SHIFT, Key::Z), (COMMAND, Key::Y)], Model::can_redo;
+    RemoveCandidate Edit "Remove from the list", "Take the recording that is looked at out of the list", [(COMMAND, Key::Delete)], |m| m.candidate().is_some();
+    SingleKeys Edit "Single-letter keys", "Letters, figures and signs are keys of commands while nobody types", [], always;
     PlayPause Listen "Play or pause", "Play from the playhead, or stop there", [(NONE, Key::Space)], Model::playable;
     Back Listen "Back 0.1 s", "Move the playhead back by a tenth of a second", [(NONE, Key::ArrowLeft)], Model::playable;
     Forward Listen "Forward 0.1 s", "Move the playhead on by a tenth of a second", [(NONE, Key::ArrowRight)], Model::playable;
@@ -177,18 +242,35 @@ pub const TABLE: &[Entry] = entries! {
     Split Listen "Left and right", "MIDI in the left ear and recording in the right, or both in the middle", [(NONE, Key::P)], always;
     ZoomIn View "Zoom in", "Show less time, larger", [(NONE, Key::ArrowUp)], Model::playable;
     ZoomOut View "Zoom out", "Show more time, smaller", [(NONE, Key::ArrowDown)], Model::playable;
+    ZoomPitchIn View "Zoom in on pitch", "Show fewer notes, larger", [(SHIFT, Key::ArrowUp)], Model::playable;
+    ZoomPitchOut View "Zoom out of pitch", "Show more notes, smaller", [(SHIFT, Key::ArrowDown)], Model::playable;
     Fit View "Fit", "Show everything", [(NONE, Key::F)], Model::playable;
     Follow View "Follow the playhead", "Not at all, page by page, or centred", [(NONE, Key::G)], always;
+    ReducedMotion View "Reduced motion", "Nothing slides: the view follows page by page, and menus open at once", [], always;
+    Beats View "Beats", "Mark the MIDI's beats and bars where the recording has them", [(NONE, Key::V)], always;
+    Onsets View "Note onsets", "Mark the MIDI's note onsets where the recording has them", [(NONE, Key::T)], always;
+    Curves View "Cost and tempo", "Show local cost and tempo ratio below the strips", [(NONE, Key::C)], always;
+    Accumulated View "Accumulated matrix", "Show the cost of the best path to each cell instead of the distance there", [(NONE, Key::Y)], always;
+    CandidateList View "Candidate list", "Show the list at the left", [(COMMAND, Key::L)], always;
+    Inspector View "Inspector", "Show distance matrix and verdict at the right", [(COMMAND, Key::I)], always;
     NextCandidate View "Next candidate", "Look at the next recording in the list", [(NONE, Key::J), (NONE, Key::PageDown)], Model::several;
     PreviousCandidate View "Previous candidate", "Look at the recording before in the list", [(NONE, Key::K), (NONE, Key::PageUp)], Model::several;
-    ThemeSystem View "System theme", "Dark or light as the system is", [], always;
-    ThemeDark View "Dark theme", "Light text on dark", [], always;
-    ThemeLight View "Light theme", "Dark text on light", [], always;
-    Viridis View "Viridis", "Colours from violet over green to yellow", [], always;
-    Magma View "Magma", "Colours from black over purple to cream", [], always;
-    Cividis View "Cividis", "Colours from blue to yellow, made for colour-blind eyes", [], always;
-    Grey View "Grey", "From black to white", [], always;
-    ShortcutSheet Help "Shortcuts", "List every key", [(NONE, Key::F1), (SHIFT, Key::Questionmark)], always;
+    LargerText View "Larger", "Make everything in the window larger", [(COMMAND, Key::Plus), (COMMAND, Key::Equals)], always;
+    SmallerText View "Smaller", "Make everything in the window smaller", [(COMMAND, Key::Minus)], always;
+    NormalText View "Normal size", "Show everything in its normal size", [(COMMAND, Key::Num0)], always;
+    ThemeSystem Colours "System theme", "Dark or light as the system is", [], always;
+    ThemeDark Colours "Dark theme", "Light text on dark", [], always;
+    ThemeLight Colours "Light theme", "Dark text on light", [], always;
+    Viridis Colours "Viridis", "Colours from violet over green to yellow", [], always;
+    Magma Colours "Magma", "Colours from black over purple to cream", [], always;
+    Cividis Colours "Cividis", "Colours from blue to yellow, made for colour-blind eyes", [], always;
+    Grey Colours "Grey", "From black to white", [], always;
+    Invert Colours "Inverted", "Strong values dark, weak ones bright", [], always;
+    Brighter Colours "Brighter pictures", "Lift what is faint", [(SHIFT, Key::Period)], always;
+    Darker Colours "Darker pictures", "Suppress what is faint", [(SHIFT, Key::Comma)], always;
+    PlainContrast Colours "Plain contrast", "Colours as they come", [], always;
+    Palette Help "Command palette", "Find a command by its name", [(COMMAND, Key::K)], always;
+    ShortcutSheet Help "Shortcuts", "List every key, and change it", [(NONE, Key::F1), (SHIFT, Key::Questionmark)], always;
 };
 
 impl Command {
@@ -208,6 +290,17 @@ impl Command {
             Self::HearRecording => settings.mix.listen == Listen::Recording,
             Self::HearBoth => settings.mix.listen == Listen::Both,
             Self::Split => settings.mix.split,
+            Self::SingleKeys => settings.single_keys,
+            Self::ReducedMotion => settings.reduced_motion,
+            Self::Beats => settings.beats,
+            Self::Onsets => settings.onsets,
+            Self::Curves => settings.curves,
+            Self::Accumulated => settings.accumulated,
+            Self::CandidateList => settings.panels.list,
+            Self::Inspector => settings.panels.inspector,
+            Self::Invert => settings.tone.inverted,
+            Self::BundledSoundFont => settings.soundfont.is_none(),
+            Self::ShortcutSheet => model.overlay() == Some(Overlay::Shortcuts),
             other => other.color_map() == Some(settings.color_map),
         }
     }
@@ -222,58 +315,4 @@ impl Command {
             _ => None,
         }
     }
-}
-
-impl Entry {
-    /// Its first shortcut as text, empty without one.
-    pub fn shortcut_text(&self, ctx: &Context) -> String {
-        self.shortcuts.first().map(|shortcut| shortcut_text(ctx, shortcut)).unwrap_or_default()
-    }
-
-    /// The tooltip with the shortcut.
-    pub fn tooltip_text(&self, ctx: &Context) -> String {
-        match self.shortcut_text(ctx) {
-            keys if keys.is_empty() => self.tooltip.to_owned(),
-            keys => format!("{} ({keys})", self.tooltip),
-        }
-    }
-}
-
-/// A shortcut as text: `Ctrl+O`, `Space`.
-pub fn shortcut_text(ctx: &Context, &(modifiers, key): &Shortcut) -> String {
-    if key == Key::Questionmark {
-        return "?".to_owned();
-    }
-    ctx.format_shortcut(&eframe::egui::KeyboardShortcut::new(modifiers, key))
-}
-
-/// Whether a shortcut would disturb somebody who types: it has no command key.
-fn types_or_moves_the_cursor((modifiers, _): Shortcut) -> bool {
-    !(modifiers.command || modifiers.ctrl || modifiers.alt)
-}
-
-/// Takes the shortcuts out of this frame's keys, before the widgets see them, so that a focused button does not also
-/// react to Space. While a text field has the focus or a menu is open, keys without a command key are left alone; while
-/// a slider has it (`arrows_taken`), so are the arrows.
-pub fn shortcuts(ctx: &Context, model: &Model, arrows_taken: bool, out: &mut Vec<Command>) {
-    let busy = ctx.text_edit_focused() || ctx.any_popup_open();
-    ctx.input_mut(|input| {
-        input.events.retain(|event| {
-            let Event::Key { key, pressed: true, modifiers, .. } = event else { return true };
-            let arrow = matches!(key, Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown);
-            let found = TABLE.iter().find(|entry| {
-                entry.shortcuts.iter().any(|&(held, wanted)| {
-                    wanted == *key
-                        && modifiers.matches_exact(held)
-                        && !(busy && types_or_moves_the_cursor((held, wanted)))
-                        && !(arrow && arrows_taken)
-                })
-            });
-            let Some(entry) = found else { return true };
-            if (entry.enabled)(model) {
-                out.push(entry.command.clone());
-            }
-            false
-        });
-    });
 }

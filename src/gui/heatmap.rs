@@ -8,7 +8,7 @@ use super::theme;
 use crate::error::Result;
 use crate::features::Features;
 use crate::job::{Job, Progress};
-use crate::picture::{ColorMap, Contrast, Strip, matrix_image, max_pool, similarity, strip_image};
+use crate::picture::{ColorMap, Contrast, Strip, Tone, matrix_image, max_pool, similarity, strip_image};
 use eframe::egui::{
     ColorImage, Context, Painter, Rect, TextureFilter, TextureHandle, TextureOptions, TextureWrapMode, pos2,
 };
@@ -37,6 +37,8 @@ pub(super) enum Matrix {
         /// The recording with its features.
         audio: Arc<LoadedRecording>,
     },
+    /// MIDI (upwards) × recording (to the right), pooled already.
+    Grid(Arc<Array2<f32>>),
 }
 
 impl Matrix {
@@ -45,6 +47,7 @@ impl Matrix {
         match self {
             Self::Strip(strip) => strip.values.dim(),
             Self::Similarity { midi, audio } => (audio.frames().nrows(), midi.frames.nrows()),
+            Self::Grid(values) => (values.ncols(), values.nrows()),
         }
     }
 
@@ -52,21 +55,11 @@ impl Matrix {
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Strip(a), Self::Strip(b)) => Arc::ptr_eq(a, b),
+            (Self::Grid(a), Self::Grid(b)) => Arc::ptr_eq(a, b),
             (Self::Similarity { midi: a, audio: b }, Self::Similarity { midi: c, audio: d }) => {
                 Arc::ptr_eq(a, c) && Arc::ptr_eq(b, d)
             }
             _ => false,
-        }
-    }
-
-    /// The value of one cell.
-    pub(super) fn value(&self, across: usize, up: usize) -> Option<f32> {
-        match self {
-            Self::Strip(strip) => strip.values.get([across, up]).copied(),
-            Self::Similarity { midi, audio } => {
-                let inside = up < midi.frames.nrows() && across < audio.frames().nrows();
-                inside.then(|| midi.frames.row(up).dot(&audio.frames().row(across)))
-            }
         }
     }
 
@@ -82,13 +75,14 @@ impl Matrix {
             Self::Similarity { midi, audio } => {
                 similarity(&midi.frames.view(), &audio.frames().view(), up, across, size.1, size.0, p)
             }
+            Self::Grid(values) => Ok(max_pool(&values.view(), up, across, size.1, size.0)),
         }
     }
 
-    fn image(&self, pooled: &Array2<f32>, map: ColorMap, contrast: Contrast) -> RgbaImage {
+    fn image(&self, pooled: &Array2<f32>, table: &[[u8; 3]; 256], contrast: Contrast) -> RgbaImage {
         match self {
-            Self::Strip(_) => strip_image(pooled, map, contrast),
-            Self::Similarity { .. } => matrix_image(pooled, map, contrast),
+            Self::Strip(_) => strip_image(pooled, table, contrast),
+            Self::Similarity { .. } | Self::Grid(_) => matrix_image(pooled, table, contrast),
         }
     }
 
@@ -104,6 +98,7 @@ type Place = (u32, usize, usize);
 
 /// Tiles of one job, and the contrast it used.
 struct Batch {
+    colours: (ColorMap, Tone),
     contrast: Contrast,
     tiles: Vec<(Place, ColorImage)>,
 }
@@ -112,34 +107,35 @@ struct Batch {
 pub(super) struct Heatmap {
     name: &'static str,
     matrix: Matrix,
-    map: ColorMap,
+    colours: (ColorMap, Tone),
     contrast: Option<Contrast>,
     tiles: BTreeMap<Place, (TextureHandle, u64)>,
     job: Option<Job<Batch>>,
     frame: u64,
+    /// The tiles have colours that are no longer wanted.
+    stale: bool,
 }
 
 impl Heatmap {
     /// A picture of `matrix`; nothing is computed yet.
-    pub(super) fn new(name: &'static str, matrix: Matrix, map: ColorMap) -> Self {
-        Self { name, matrix, map, contrast: None, tiles: BTreeMap::new(), job: None, frame: 0 }
+    pub(super) fn new(name: &'static str, matrix: Matrix, colours: (ColorMap, Tone)) -> Self {
+        Self { name, matrix, colours, contrast: None, tiles: BTreeMap::new(), job: None, frame: 0, stale: false }
     }
 
-    /// Shows `matrix` in `map`, keeping what is there when it is the same.
-    pub(super) fn set(&mut self, matrix: &Matrix, map: ColorMap) {
-        if !self.matrix.is(matrix) || self.map != map {
-            *self = Self::new(self.name, matrix.clone(), map);
+    /// Shows `matrix` in these colours, keeping what is there when it is the same.
+    pub(super) fn set(&mut self, matrix: &Matrix, colours: (ColorMap, Tone)) {
+        if !self.matrix.is(matrix) {
+            *self = Self::new(self.name, matrix.clone(), colours);
+        } else if self.colours != colours {
+            // The old colours stay in sight until the new ones are there: no flicker while a slider is dragged.
+            self.colours = colours;
+            (self.contrast, self.stale) = (None, true);
         }
-    }
-
-    /// The matrix.
-    pub(super) fn matrix(&self) -> &Matrix {
-        &self.matrix
     }
 
     /// Whether everything in sight is there at the resolution of the screen.
     pub(super) fn complete(&self) -> bool {
-        self.job.is_none() && !self.tiles.is_empty()
+        self.job.is_none() && !self.stale && !self.tiles.is_empty()
     }
 
     /// Draws the part `across` × `up` (in cells, fractions allowed) into `rect`.
@@ -156,7 +152,7 @@ impl Heatmap {
         let finest = match self.matrix {
             // Bins are few: only time asks for a coarser level, which would pool bins away.
             Matrix::Strip(_) => cells_a_pixel,
-            Matrix::Similarity { .. } => cells_a_pixel.max(cells_up_a_pixel),
+            Matrix::Similarity { .. } | Matrix::Grid(_) => cells_a_pixel.max(cells_up_a_pixel),
         };
         let top = self.matrix.top_level();
         let level = (finest.max(1.0).log2().floor() as u32).min(top);
@@ -182,7 +178,7 @@ impl Heatmap {
             }
         }
         for place in self.in_sight(top, &across, &up).into_iter().chain(self.in_sight(level, &across, &up)) {
-            if !self.tiles.contains_key(&place) && !missing.contains(&place) {
+            if (self.stale || !self.tiles.contains_key(&place)) && !missing.contains(&place) {
                 missing.push(place);
             }
         }
@@ -196,7 +192,7 @@ impl Heatmap {
         let right = column * side..((column + 1) * side).min(wide);
         match self.matrix {
             Matrix::Strip(_) => (right, 0..high),
-            Matrix::Similarity { .. } => (right, row * side..((row + 1) * side).min(high)),
+            Matrix::Similarity { .. } | Matrix::Grid(_) => (right, row * side..((row + 1) * side).min(high)),
         }
     }
 
@@ -211,7 +207,7 @@ impl Heatmap {
         };
         let rows = match self.matrix {
             Matrix::Strip(_) => 0..1,
-            Matrix::Similarity { .. } => tiles(up, high),
+            Matrix::Similarity { .. } | Matrix::Grid(_) => tiles(up, high),
         };
         tiles(across, wide).flat_map(|column| rows.clone().map(move |row| (level, column, row))).collect()
     }
@@ -222,6 +218,12 @@ impl Heatmap {
         self.job = None;
         // Cancelled, or a bug in the job: the tiles in sight are asked for again.
         let Ok(batch) = outcome else { return };
+        if batch.colours != self.colours {
+            return;
+        }
+        if std::mem::take(&mut self.stale) {
+            self.tiles.clear();
+        }
         self.contrast = Some(batch.contrast);
         let options = TextureOptions {
             magnification: TextureFilter::Nearest,
@@ -247,40 +249,45 @@ impl Heatmap {
             return;
         }
         let wanted: Vec<_> = missing.into_iter().take(BATCH).map(|place| (place, self.cells(place))).collect();
-        let (matrix, map, known) = (self.matrix.clone(), self.map, self.contrast);
+        let (matrix, colours, known) = (self.matrix.clone(), self.colours, self.contrast);
+        let (map, tone) = colours;
         let wake = ctx.clone();
         self.job = Some(Job::start(
             self.name,
             move || wake.request_repaint(),
             move |progress| {
+                let table = tone.table(map);
                 let contrast = match known {
                     Some(contrast) => contrast,
-                    None => contrast_of(&matrix, progress)?,
+                    None => contrast_of(&matrix, tone.dark, progress)?,
                 };
                 let mut tiles = Vec::new();
                 for (place, (across, up)) in wanted {
                     let pooled_side = |cells: usize| cells.div_ceil(1 << place.0).max(1);
                     let high = match matrix {
                         Matrix::Strip(_) => up.len(),
-                        Matrix::Similarity { .. } => pooled_side(up.len()),
+                        Matrix::Similarity { .. } | Matrix::Grid(_) => pooled_side(up.len()),
                     };
                     let pooled = matrix.pool(&across, &up, (pooled_side(across.len()), high), progress)?;
-                    let image = matrix.image(&pooled, map, contrast);
+                    let image = matrix.image(&pooled, &table, contrast);
                     let size = [image.width() as usize, image.height() as usize];
                     tiles.push((place, ColorImage::from_rgba_unmultiplied(size, image.as_raw())));
                 }
-                Ok(Batch { contrast, tiles })
+                Ok(Batch { colours, contrast, tiles })
             },
         ));
     }
 }
 
 /// From the whole matrix at a low resolution: a few odd values must not darken the rest.
-fn contrast_of(matrix: &Matrix, progress: &Progress) -> Result<Contrast> {
+fn contrast_of(matrix: &Matrix, dark: f32, progress: &Progress) -> Result<Contrast> {
     match matrix {
         Matrix::Strip(strip) => {
             let step = (strip.values.len() / 200_000).max(1);
-            Ok(Contrast::percentiles(strip.values.iter().step_by(step).copied(), 0.3, 0.995))
+            Ok(Contrast::percentiles(strip.values.iter().step_by(step).copied(), dark, 0.995))
+        }
+        Matrix::Grid(values) => {
+            Ok(Contrast::percentiles(values.iter().step_by((values.len() / 200_000).max(1)).copied(), dark, 1.0))
         }
         Matrix::Similarity { midi, audio } => {
             // A sample of rows and columns: the ridge is thin, so the high end must come from single cells.
@@ -290,7 +297,7 @@ fn contrast_of(matrix: &Matrix, progress: &Progress) -> Result<Contrast> {
                 progress.step(up, midi.frames.nrows())?;
                 values.extend(take(audio.frames().nrows()).map(|a| midi.frames.row(up).dot(&audio.frames().row(a))));
             }
-            let contrast = Contrast::percentiles(values, 0.3, 0.995);
+            let contrast = Contrast::percentiles(values, dark, 0.995);
             Ok(Contrast { low: contrast.low, high: contrast.high.max(contrast.low + 0.1) })
         }
     }
@@ -321,7 +328,7 @@ mod tests {
 
     #[test]
     fn tiles_cover_the_matrix_once() {
-        let map = Heatmap::new("test", matrix(8000, 5000), ColorMap::Viridis);
+        let map = Heatmap::new("test", matrix(8000, 5000), (ColorMap::Viridis, Tone::default()));
         for level in 0..=map.matrix.top_level() {
             let places = map.in_sight(level, &(0.0..8000.0), &(0.0..5000.0));
             let cells: usize = places.iter().map(|&p| map.cells(p)).map(|(a, b)| a.len() * b.len()).sum();
@@ -332,7 +339,7 @@ mod tests {
 
     #[test]
     fn only_what_is_in_sight_is_made() {
-        let map = Heatmap::new("test", matrix(8000, 5000), ColorMap::Viridis);
+        let map = Heatmap::new("test", matrix(8000, 5000), (ColorMap::Viridis, Tone::default()));
         assert_eq!(map.in_sight(0, &(600.0..1000.0), &(0.0..500.0)), [(0, 1, 0)]);
         assert!(map.in_sight(0, &(9000.0..9900.0), &(0.0..500.0)).is_empty());
     }

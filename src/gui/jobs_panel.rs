@@ -4,6 +4,7 @@ use super::command::Command;
 use super::icon::Icon;
 use super::model::Model;
 use super::theme;
+use eframe::egui::accesskit::Live;
 use eframe::egui::{Align, Label, Layout, ProgressBar, RichText, Ui, vec2};
 
 /// Lines shown at most; more problems scroll out of sight and come back as others are dismissed.
@@ -43,7 +44,8 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 Icon::Warning.show(ui, 12.0, palette.warning);
-                ui.add(Label::new(&problem.text).truncate()).on_hover_text(&problem.text);
+                let line = ui.add(Label::new(&problem.text).truncate()).on_hover_text(&problem.text);
+                ui.ctx().accesskit_node_builder(line.id, |node| node.set_live(Live::Assertive));
             });
         });
     }

@@ -1,18 +1,23 @@
 //! [`MatrixPanel`]: how alike every moment of the MIDI and every moment of the recording are, with the path, and what
 //! the alignment says of itself.
 
-use super::audit_panel::{playhead, pressed_or_moved};
+use super::audit_panel::spoken;
 use super::command::{Command, Hover};
+use super::gestures::pressed_or_moved;
 use super::heatmap::{Heatmap, Matrix};
-use super::icon::Icon;
-use super::model::{Aligned, Model};
+use super::model::{Aligned, LoadedRecording, Model};
+use super::strip_marks::{playhead, unreliable};
 use super::theme::{self, Palette};
+use super::verdict_panel;
 use crate::audio::AudioTime;
+use crate::job::Job;
+use crate::picture::accumulated;
 use crate::picture::axis::{clock_text, tick_step};
 use eframe::egui::{
-    Align2, EventFilter, Painter, PointerButton, Pos2, Rect, RichText, Role, Sense, Shape, Stroke, StrokeKind, Ui,
-    WidgetInfo, pos2, vec2,
+    Align, Align2, Button, EventFilter, Layout, Painter, PointerButton, Pos2, Rect, RichText, Role, Sense, Shape,
+    Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
+use ndarray::Array2;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,8 +29,39 @@ const AXIS_HEIGHT: f32 = 18.0;
 #[derive(Default)]
 pub(super) struct MatrixPanel {
     heatmap: Option<Heatmap>,
+    accumulated: Accumulated,
     /// Seconds shown of the recording and of the MIDI; everything without.
     zoomed: Option<(Range<f64>, Range<f64>)>,
+}
+
+/// The accumulated matrix of the alignment that is shown: none yet, being made, or made.
+#[derive(Default)]
+struct Accumulated {
+    of: Option<Arc<Aligned>>,
+    job: Option<Job<Arc<Array2<f32>>>>,
+    made: Option<Arc<Array2<f32>>>,
+}
+
+impl Accumulated {
+    /// The matrix, once it is there; starts making it otherwise.
+    fn get(&mut self, ui: &Ui, aligned: &Arc<Aligned>, recording: &Arc<LoadedRecording>) -> Option<Arc<Array2<f32>>> {
+        if self.of.as_ref().is_none_or(|of| !Arc::ptr_eq(of, aligned)) {
+            let (features, audio, wake) = (Arc::clone(&aligned.features), Arc::clone(recording), ui.ctx().clone());
+            let job = Job::start(
+                "Accumulating the distance matrix",
+                move || wake.request_repaint(),
+                move |progress| {
+                    accumulated(&features.frames.view(), &audio.frames().view(), theme::ACCUMULATED_SIDE, progress)
+                        .map(Arc::new)
+                },
+            );
+            *self = Self { of: Some(Arc::clone(aligned)), job: Some(job), made: None };
+        }
+        if let Some(outcome) = self.job.as_mut().and_then(Job::poll) {
+            (self.job, self.made) = (None, outcome.ok());
+        }
+        self.made.clone()
+    }
 }
 
 /// From seconds to the screen and back.
@@ -61,7 +97,18 @@ impl MatrixPanel {
     /// Shows the matrix and returns what the pointer is at.
     pub(super) fn show(&mut self, ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> Option<Hover> {
         let palette = theme::palette(ui);
-        ui.label(RichText::new("Distance matrix").strong());
+        let title = if model.settings().accumulated { "Accumulated distance" } else { "Distance matrix" };
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(title).strong());
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let Some(entry) = Command::Accumulated.entry() else { return };
+                let button = Button::new("Σ").small().selected(model.settings().accumulated);
+                let button = ui.add(button).on_hover_text(entry.tooltip_text(ui.ctx(), model.settings()));
+                if button.accessible_name(entry.name).clicked() {
+                    out.push(Command::Accumulated);
+                }
+            });
+        });
         let side = (ui.available_width() - AXIS_WIDTH).min(ui.available_height() - AXIS_HEIGHT - 120.0).max(80.0);
         let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), side + AXIS_HEIGHT), Sense::hover());
         let rect =
@@ -79,7 +126,7 @@ impl MatrixPanel {
             self.picture(ui, &plot, aligned, model);
             axes(ui.painter(), &plot, &palette);
             overlay(ui.painter(), &plot, aligned, model, ui.input(|i| i.time));
-            value = self.describe(model, ui.input(|i| i.time));
+            value = value_of(model, aligned, ui.input(|i| i.time));
         } else {
             (self.heatmap, self.zoomed) = (None, None);
             let text = match (model.midi(), model.recording()) {
@@ -99,27 +146,39 @@ impl MatrixPanel {
             current_text_value: Some(value.clone()),
             ..WidgetInfo::labeled(Role::Image, true, "Distance matrix")
         });
-        if let Some(aligned) = model.aligned() {
-            verdict(ui, aligned, &palette);
-        }
+        verdict_panel::show(ui, model, &palette, out);
         hover
     }
 
     /// Whether the picture in sight is there.
     pub(super) fn complete(&self) -> bool {
-        self.heatmap.as_ref().is_none_or(Heatmap::complete)
+        self.heatmap.as_ref().is_none_or(Heatmap::complete) && self.accumulated.job.is_none()
     }
 
     fn picture(&mut self, ui: &Ui, plot: &Plot, aligned: &Arc<Aligned>, model: &Model) {
         let Some(recording) = model.recording() else { return };
-        let matrix = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(recording) };
-        let map = model.settings().color_map;
+        let near = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(recording) };
+        let (mut matrix, mut pooled) = (near, (1.0, 1.0));
+        if model.settings().accumulated {
+            // The plain one stands in until it is there.
+            if let Some(grid) = self.accumulated.get(ui, aligned, recording) {
+                let share = |cells: usize, frames: usize| cells as f64 / frames.max(1) as f64;
+                pooled = (
+                    share(grid.ncols(), recording.frames().nrows()),
+                    share(grid.nrows(), aligned.features.frames.nrows()),
+                );
+                matrix = Matrix::Grid(grid);
+            }
+        } else {
+            self.accumulated = Accumulated::default();
+        }
+        let map = (model.settings().color_map, model.settings().tone);
         let heatmap =
             self.heatmap.get_or_insert_with(|| Heatmap::new("Drawing the distance matrix", matrix.clone(), map));
         heatmap.set(&matrix, map);
         let step = aligned.features.times.seconds(1.0).max(1e-6);
-        let across = |s: f64| s / recording.strip.frame_s + 0.5;
-        let up = |s: f64| s / step + 0.5;
+        let across = |s: f64| (s / recording.strip.frame_s + 0.5) * pooled.0;
+        let up = |s: f64| (s / step + 0.5) * pooled.1;
         let (a, m) = (&plot.audio, &plot.midi);
         heatmap.paint(ui.painter(), plot.rect, across(a.start)..across(a.end), up(m.start)..up(m.end));
     }
@@ -164,23 +223,14 @@ impl MatrixPanel {
         }
         Some(Hover { audio_s, midi_s: Some(midi_s), note: None })
     }
+}
 
-    /// What a reader that cannot see the picture is told.
-    fn describe(&self, model: &Model, now: f64) -> String {
-        let at = model.transport().position(now);
-        let Some(midi) = model.midi_time(at) else { return String::new() };
-        let cost = self.heatmap.as_ref().and_then(|heatmap| {
-            let (Matrix::Similarity { midi: features, audio }, aligned) = (heatmap.matrix(), model.aligned()?) else {
-                return None;
-            };
-            let up = (midi.0 / features.times.seconds(1.0).max(1e-6)).round().max(0.0) as usize;
-            let across = (at / audio.strip.frame_s).round() as usize;
-            // Held while the alignment is: the picture and the numbers are of the same pair.
-            Arc::ptr_eq(features, &aligned.features).then(|| heatmap.matrix().value(across, up)).flatten()
-        });
-        let cost = cost.map(|similarity| format!(", distance {:.2}", 1.0 - similarity)).unwrap_or_default();
-        format!("recording {}, MIDI {}{cost}", clock_text(at, 0.1), clock_text(midi.0, 0.1))
-    }
+/// What a reader that cannot see the picture is told.
+fn value_of(model: &Model, aligned: &Aligned, now: f64) -> String {
+    let at = model.transport().position(now);
+    let cost = aligned.curves.at(at).map(|(cost, _)| cost).filter(|cost| cost.is_finite());
+    let cost = cost.map(|cost| format!(", cost {cost:.2}")).unwrap_or_default();
+    format!("{}{cost}", spoken(model, at))
 }
 
 /// A part of `0..whole`, `factor` times shorter, in which `around` keeps its place.
@@ -221,8 +271,7 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
     let rect = plot.rect;
     let painter = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
     for &(from, to) in &aligned.alignment.unreliable {
-        let part = rect.with_min_x(plot.x(from)).with_max_x(plot.x(to));
-        painter.rect_filled(part.intersect(rect), 0.0, theme::UNRELIABLE);
+        unreliable(&painter, rect, plot.x(from), plot.x(to));
     }
     let points = path_points(plot, aligned);
     for (width, colour) in [(3.5, theme::DARK), (1.5, theme::PATH)] {
@@ -263,36 +312,6 @@ fn path_points(plot: &Plot, aligned: &Aligned) -> Vec<Pos2> {
     }
     points.extend(last);
     points
-}
-
-/// What the alignment says of itself, below the matrix.
-fn verdict(ui: &mut Ui, aligned: &Aligned, palette: &Palette) {
-    let alignment = &aligned.alignment;
-    ui.add_space(2.0);
-    let (icon, word, colour) = if alignment.accepted() {
-        (Icon::Good, "a match", palette.good)
-    } else {
-        (Icon::Bad, "not a match", palette.bad)
-    };
-    ui.horizontal(|ui| {
-        icon.show(ui, 16.0, colour);
-        ui.label(RichText::new(format!("{:.2}", alignment.confidence)).color(colour).size(20.0).strong());
-        ui.label(format!("confidence: {word}"));
-    });
-    if alignment.transpose != 0 {
-        ui.label(format!("The MIDI was moved by {:+} semitones.", alignment.transpose));
-    }
-    let doubtful: f64 = alignment.unreliable.iter().map(|(from, to)| to - from).sum();
-    if doubtful > 0.0 {
-        let stretches = match alignment.unreliable.len() {
-            1 => "1 stretch".to_owned(),
-            n => format!("{n} stretches"),
-        };
-        ui.label(RichText::new(format!("{stretches} ({doubtful:.0} s) should not be trusted.")).color(palette.warning));
-    }
-    for remark in &alignment.remarks {
-        ui.label(RichText::new(remark).color(palette.faint).font(theme::small()));
-    }
 }
 
 #[cfg(test)]

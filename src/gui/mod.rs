@@ -8,34 +8,46 @@
 mod audit_panel;
 mod candidates_panel;
 mod command;
+mod curves_panel;
+mod gestures;
 mod heatmap;
 mod icon;
 mod jobs_panel;
+mod keys;
 mod loading;
 mod matrix_panel;
+mod menu_bar;
 mod model;
+mod palette;
+mod read_out;
 mod screenshot;
 mod settings;
+mod sheets;
+mod shortcut_sheet;
+mod strip_marks;
 mod theme;
 mod timeline;
 mod transport_panel;
+mod verdict_panel;
 
-pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE, shortcut_text, shortcuts};
-pub use loading::{Arrival, Prepared, Running, WakeUp};
-pub use model::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Problem, State};
-pub use settings::{Settings, Theme};
-pub use timeline::{Follow, TimeView};
+pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE};
+pub use keys::{plain_text, shortcut_text, shortcuts, taken};
+pub use loading::{Arrival, Expanded, ExportOrder, Exported, Prepared, Running, WakeUp};
+pub use model::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, State};
+pub use settings::{Panels, Settings, Theme};
+pub use timeline::{Follow, PitchView, TimeView};
 
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::playback::device::Sound;
 use audit_panel::AuditPanel;
 use eframe::egui::{
-    self, Align2, Button, CentralPanel, Context, Grid, MenuBar, Panel, RichText, ScrollArea, ThemePreference, Ui,
-    ViewportCommand,
+    self, Align2, CentralPanel, Context, Panel, RichText, ThemePreference, Ui, UiBuilder, ViewportCommand,
 };
 use matrix_panel::MatrixPanel;
+use palette::Palette;
 use screenshot::Screenshot;
+use shortcut_sheet::ShortcutSheet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 
@@ -85,12 +97,25 @@ pub fn run(launch: Launch) -> Result<()> {
     finished.try_recv().unwrap_or(Ok(()))
 }
 
+/// Sizes in the last frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Sizes {
+    /// Width of the inspector.
+    inspector: f32,
+    /// Height of the jobs.
+    jobs: f32,
+}
+
 /// The shell around the [`Model`]. See the module.
 pub struct App {
     model: Model,
     commands: Vec<Command>,
     audit: AuditPanel,
     matrix: MatrixPanel,
+    palette: Palette,
+    sheet: ShortcutSheet,
+    export: ExportOrder,
+    sizes: Sizes,
     /// A slider has the focus: the arrow keys are its.
     arrows_taken: bool,
     settings_file: Option<PathBuf>,
@@ -112,6 +137,10 @@ impl App {
             commands: Vec::new(),
             audit: AuditPanel::default(),
             matrix: MatrixPanel::default(),
+            palette: Palette::default(),
+            sheet: ShortcutSheet::default(),
+            export: ExportOrder::default(),
+            sizes: Sizes::default(),
             arrows_taken: false,
             settings_file: None,
             given: saved.clone(),
@@ -131,6 +160,11 @@ impl App {
         let sound = Sound::open(move || wake_sound.request_repaint());
         let model = Model::new(settings, sound, std::sync::Arc::new(move || wake.request_repaint()));
         let mut app = Self::new(ctx, model);
+        if launch.screenshot.is_none()
+            && let Some(dirs) = directories::ProjectDirs::from("", "", "antiphon")
+        {
+            app.model.keep_in(dirs.data_local_dir().to_path_buf());
+        }
         app.settings_file = settings_file;
         (app.given, app.kept) = (app.saved.clone(), kept);
         app.screenshot = launch.screenshot.map(|path| (Screenshot::new(path), outcome));
@@ -172,6 +206,10 @@ impl App {
         if ctx.options(|options| options.theme_preference) != theme {
             ctx.set_theme(theme);
         }
+        if (ctx.zoom_factor() - self.model.settings().ui_scale).abs() > 1e-3 {
+            ctx.set_zoom_factor(self.model.settings().ui_scale);
+        }
+        theme::reduce_motion(ctx, self.model.settings().reduced_motion);
         if self.model.transport().playing() {
             ctx.request_repaint();
         }
@@ -195,44 +233,75 @@ impl App {
         shortcuts(ui.ctx(), &self.model, self.arrows_taken, commands);
         let frame = theme::panel_frame(ui);
         Panel::top("menu").frame(frame.inner_margin(egui::Margin::symmetric(8, 3))).show(ui, |ui| {
-            menus(ui, &self.model, commands);
+            menu_bar::show(ui, &self.model, commands);
         });
-        let transport = Panel::bottom("transport").frame(frame.inner_margin(egui::Margin::symmetric(8, 0)));
-        self.arrows_taken = transport
-            .exact_size(theme::TRANSPORT_HEIGHT)
-            .show(ui, |ui| transport_panel::show(ui, &self.model, commands))
-            .inner;
-        if jobs_panel::wanted(&self.model) {
-            Panel::bottom("jobs").frame(frame).show(ui, |ui| jobs_panel::show(ui, &self.model, commands));
-        }
+        // From left to right and from top to bottom: Tab follows the order of the screen. Panels take their room from
+        // the outside in, so the sizes of the later ones are those of the frame before.
+        let whole = ui.available_rect_before_wrap();
+        let edge = whole.bottom() - theme::TRANSPORT_HEIGHT - self.sizes.jobs;
+        let mut body = ui.new_child(UiBuilder::new().id_salt("body").max_rect(whole.with_max_y(edge)));
+        let mut sizes = Sizes::default();
         let mut hover = None;
         let empty = self.model.midi_path().is_none() && self.model.candidates().is_empty();
-        if !empty {
-            Panel::left("candidates")
+        let mut panels = self.model.settings().panels;
+        if !empty && panels.list {
+            let list = Panel::left("candidates")
                 .frame(frame)
-                .default_size(theme::CANDIDATES_WIDTH)
+                .default_size(panels.list_width)
                 .size_range(140.0..=420.0)
-                .show(ui, |ui| candidates_panel::show(ui, &self.model, commands));
-            Panel::right("matrix")
-                .frame(frame)
-                .default_size(theme::MATRIX_WIDTH)
-                .size_range(200.0..=700.0)
-                .show(ui, |ui| hover = self.matrix.show(ui, &self.model, commands).or(hover));
+                .show(&mut body, |ui| candidates_panel::show(ui, &self.model, commands));
+            panels.list_width = list.response.rect.width();
         }
-        CentralPanel::default().frame(frame).show(ui, |ui| {
+        let rest = body.available_rect_before_wrap();
+        let middle = rest.with_max_x((rest.right() - self.sizes.inspector).max(rest.left() + 40.0));
+        let mut strips = body.new_child(UiBuilder::new().id_salt("strips").max_rect(middle));
+        CentralPanel::default().frame(frame).show(&mut strips, |ui| {
             if empty {
                 welcome(ui, commands);
             } else {
                 hover = self.audit.show(ui, &self.model, commands).or(hover);
             }
         });
+        if !empty && panels.inspector {
+            let inspector = Panel::right("matrix")
+                .frame(frame)
+                .default_size(panels.inspector_width)
+                .size_range(200.0..=700.0)
+                .show(&mut body, |ui| hover = self.matrix.show(ui, &self.model, commands).or(hover));
+            sizes.inspector = inspector.response.rect.width();
+            panels.inspector_width = sizes.inspector;
+        }
+        let mut bottom = ui.new_child(UiBuilder::new().id_salt("bottom").max_rect(whole.with_min_y(edge)));
+        if jobs_panel::wanted(&self.model) {
+            let jobs = Panel::top("jobs").frame(frame).resizable(false).show_separator_line(false);
+            let jobs = jobs.show(&mut bottom, |ui| jobs_panel::show(ui, &self.model, commands));
+            sizes.jobs = jobs.response.rect.height();
+            bottom.painter().hline(whole.x_range(), edge, bottom.visuals().widgets.noninteractive.bg_stroke);
+        }
+        let transport = Panel::bottom("transport").frame(frame.inner_margin(egui::Margin::symmetric(8, 0)));
+        self.arrows_taken = transport
+            .exact_size(theme::TRANSPORT_HEIGHT)
+            .show(&mut bottom, |ui| transport_panel::show(ui, &self.model, commands))
+            .inner;
+        if sizes != self.sizes {
+            self.sizes = sizes;
+            ui.ctx().request_discard("a panel has another size");
+        }
         if hover != self.model.hover() {
             commands.push(Command::Hover(hover));
         }
-        if self.model.sheet() {
-            sheet(ui.ctx(), commands);
+        // Once the drag is over: the first frames measure the panels before they have settled.
+        if !ui.ctx().input(|i| i.pointer.any_down()) && panels_differ(&panels, &self.model.settings().panels) {
+            commands.push(Command::Resize(panels));
         }
-        curtain(ui.ctx());
+        match self.model.overlay() {
+            Some(Overlay::Palette) => self.palette.show(ui.ctx(), &self.model, commands),
+            Some(Overlay::Shortcuts) => self.sheet.show(ui.ctx(), &self.model, commands),
+            Some(Overlay::Export) => sheets::export(ui.ctx(), &mut self.export, commands),
+            Some(Overlay::Recovery) => sheets::recovery(ui.ctx(), &self.model, commands),
+            None => {}
+        }
+        curtain(ui.ctx(), &self.model);
         if commands.len() > before {
             // They are obeyed before the next frame.
             ui.ctx().request_repaint();
@@ -240,8 +309,7 @@ impl App {
     }
 
     /// Writes the settings when they have changed: on a thread, since a frame must not wait for a disk.
-    fn save_settings(&mut self, ctx: &Context) {
-        self.model.set_ui_scale(ctx.zoom_factor());
+    fn save_settings(&mut self) {
         let settings = self.model.settings().clone();
         if let Some(file) = self.settings_file.clone()
             && settings != self.saved
@@ -265,31 +333,22 @@ impl eframe::App for App {
         self.logic(ctx);
         // Not while something is dragged: a slider would write the file sixty times a second.
         if !ctx.input(|i| i.pointer.any_down()) {
-            self.save_settings(ctx);
+            self.save_settings();
         }
     }
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
         self.show(ui);
     }
+
+    fn on_exit(&mut self) {
+        self.model.leave();
+    }
 }
 
-/// The menus, from the table.
-fn menus(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
-    MenuBar::new().ui(ui, |ui| {
-        for menu in Menu::ALL {
-            ui.menu_button(menu.title(), |ui| {
-                for entry in TABLE.iter().filter(|entry| entry.menu == menu) {
-                    let button = Button::new(entry.name).shortcut_text(entry.shortcut_text(ui.ctx()));
-                    let button = button.selected(entry.command.is_on(model));
-                    if ui.add_enabled((entry.enabled)(model), button).on_hover_text(entry.tooltip).clicked() {
-                        out.push(entry.command.clone());
-                        ui.close();
-                    }
-                }
-            });
-        }
-    });
+/// Whether a panel has another width, by more than rounding.
+fn panels_differ(a: &Panels, b: &Panels) -> bool {
+    (a.list_width - b.list_width).abs() > 1.0 || (a.inspector_width - b.inspector_width).abs() > 1.0
 }
 
 /// What stands in a window with nothing in it.
@@ -308,55 +367,17 @@ fn welcome(ui: &mut Ui, out: &mut Vec<Command>) {
     });
 }
 
-/// The shortcut sheet, from the table.
-fn sheet(ctx: &Context, out: &mut Vec<Command>) {
-    let mut open = true;
-    egui::Window::new("Shortcuts")
-        .open(&mut open)
-        .collapsible(false)
-        .resizable(false)
-        .anchor(Align2::CENTER_CENTER, [0.0, 0.0])
-        .show(ctx, |ui| {
-            let high = ctx.content_rect().height() - 140.0;
-            ScrollArea::vertical().max_height(high).show(ui, |ui| {
-                Grid::new("shortcuts").num_columns(2).striped(true).spacing([24.0, 4.0]).min_col_width(150.0).show(
-                    ui,
-                    |ui| {
-                        for entry in TABLE.iter().filter(|entry| !entry.shortcuts.is_empty()) {
-                            let keys: Vec<String> =
-                                entry.shortcuts.iter().map(|keys| shortcut_text(ctx, keys)).collect();
-                            ui.label(RichText::new(keys.join(" or ")).monospace());
-                            ui.label(entry.name).on_hover_text(entry.tooltip);
-                            ui.end_row();
-                        }
-                    },
-                );
-            });
-        });
-    if !open || ctx.input(|i| i.key_pressed(egui::Key::Escape)) {
-        out.push(Command::ShortcutSheet);
-    }
-}
-
 /// While files are held over the window it says what dropping them will do.
-fn curtain(ctx: &Context) {
+fn curtain(ctx: &Context, model: &Model) {
     let held = ctx.input(|i| i.raw.hovered_files.clone());
     if held.is_empty() {
         return;
     }
-    let midis = held.iter().filter(|f| f.path.as_deref().is_some_and(loading::is_midi)).count();
-    let recordings = held.iter().filter(|f| f.path.as_deref().is_some_and(|path| !loading::is_midi(path))).count();
-    let mut effects = Vec::new();
-    if midis > 0 {
-        effects.push("open the MIDI file".to_owned());
-    }
-    match recordings {
-        0 => {}
-        1 => effects.push("add 1 recording".to_owned()),
-        n => effects.push(format!("add {n} recordings")),
-    }
-    let text =
-        if effects.is_empty() { "Drop to open".to_owned() } else { format!("Drop to {}", effects.join(" and ")) };
+    let paths: Vec<PathBuf> = held.iter().filter_map(|file| file.path.clone()).collect();
+    let text = match loading::effects(&paths, model.midi_path()) {
+        effects if effects.is_empty() => "Drop to open".to_owned(),
+        effects => format!("Drop to {}", effects.join(" and ")),
+    };
     let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("curtain")));
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, theme::CURTAIN);

@@ -2,15 +2,17 @@
 
 use super::timeline::Follow;
 use crate::error::{Error, Result};
-use crate::picture::ColorMap;
+use crate::picture::{ColorMap, Tone};
 use crate::playback::mixer::Mix;
 use eframe::egui::ThemePreference;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The settings. Fields that a file does not have keep their default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a file that people may edit")]
 pub struct Settings {
     /// Version of the file's format.
     pub format: u32,
@@ -18,6 +20,8 @@ pub struct Settings {
     pub theme: Theme,
     /// Colours of the pictures.
     pub color_map: ColorMap,
+    /// Their contrast.
+    pub tone: Tone,
     /// The last mix.
     pub mix: Mix,
     /// How the view moves with the playhead.
@@ -26,6 +30,46 @@ pub struct Settings {
     pub soundfont: Option<PathBuf>,
     /// Size of the whole window's contents; 1 is normal.
     pub ui_scale: f32,
+    /// Keys bound by the user: command → key, as `Ctrl+Shift+Z`.
+    pub keys: BTreeMap<String, String>,
+    /// Whether letters, figures and signs alone are keys of commands.
+    pub single_keys: bool,
+    /// Whether nothing slides or fades.
+    pub reduced_motion: bool,
+    /// Whether beats and bars are marked.
+    pub beats: bool,
+    /// Whether note onsets are marked.
+    pub onsets: bool,
+    /// Whether local cost and tempo ratio are shown.
+    pub curves: bool,
+    /// Whether the matrix is the accumulated one.
+    pub accumulated: bool,
+    /// Which panels are shown, and how large.
+    pub panels: Panels,
+    /// Files opened last, newest first.
+    pub recent: Vec<PathBuf>,
+}
+
+/// The panels around the strips.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Panels {
+    /// Whether the list of candidates is shown.
+    pub list: bool,
+    /// Its width in points.
+    pub list_width: f32,
+    /// Whether the matrix and the verdict are shown.
+    pub inspector: bool,
+    /// Their width in points.
+    pub inspector_width: f32,
+    /// Share of the recording's strip in the height of both.
+    pub recording_share: f32,
+}
+
+impl Default for Panels {
+    fn default() -> Self {
+        Self { list: true, list_width: 230.0, inspector: true, inspector_width: 360.0, recording_share: 0.5 }
+    }
 }
 
 /// Dark, light, or as the system is.
@@ -49,6 +93,16 @@ impl Default for Settings {
             follow: Follow::default(),
             soundfont: None,
             ui_scale: 1.0,
+            tone: Tone::default(),
+            keys: BTreeMap::new(),
+            single_keys: true,
+            reduced_motion: false,
+            beats: true,
+            onsets: false,
+            curves: true,
+            accumulated: false,
+            panels: Panels::default(),
+            recent: Vec::new(),
         }
     }
 }
@@ -64,6 +118,11 @@ impl From<Theme> for ThemePreference {
 }
 
 impl Settings {
+    /// How the view follows: with reduced motion it does not slide.
+    pub fn follow_in_force(&self) -> Follow {
+        if self.reduced_motion && self.follow == Follow::Centred { Follow::Page } else { self.follow }
+    }
+
     /// The file, where the system has a place for it.
     pub fn file() -> Option<PathBuf> {
         directories::ProjectDirs::from("", "", "antiphon").map(|dirs| dirs.config_dir().join("settings.json"))
@@ -76,6 +135,10 @@ impl Settings {
         if !(0.5..=3.0).contains(&settings.ui_scale) {
             settings.ui_scale = 1.0;
         }
+        settings.tone = settings.tone.limited();
+        let panels = &mut settings.panels;
+        // NaN does not pass through `clamp`, but JSON has none.
+        panels.recording_share = panels.recording_share.clamp(0.15, 0.85);
         if !(-1.0..=1.0).contains(&settings.mix.balance) {
             settings.mix.balance = 0.0;
         }
@@ -112,7 +175,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("settings.json");
         assert_eq!(Settings::load(&file), Settings::default());
-        for text in ["", "{", "[]", r#"{"ui_scale": 99, "mix": {"balance": 7}}"#] {
+        for text in ["", "{", "[]", r#"{"ui_scale": 99, "mix": {"balance": 7}, "tone": {"gamma": -3}}"#] {
             std::fs::write(&file, text).expect("written");
             assert_eq!(Settings::load(&file), Settings::default(), "{text}");
         }

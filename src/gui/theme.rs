@@ -10,11 +10,14 @@ pub(super) const GUTTER_WIDTH: f32 = 52.0;
 pub(super) const KEYS_WIDTH: f32 = 14.0;
 /// Height of the title line above a painted panel.
 pub(super) const TITLE_HEIGHT: f32 = 20.0;
+/// Height of local cost and tempo ratio together.
+pub(super) const CURVES_HEIGHT: f32 = 92.0;
 /// Space between panels.
 pub(super) const GAP: f32 = 8.0;
-/// Width of the list of candidates, and of the panel of the distance matrix.
-pub(super) const CANDIDATES_WIDTH: f32 = 230.0;
-pub(super) const MATRIX_WIDTH: f32 = 360.0;
+/// Cells along a side of the accumulated matrix: a texture's worth.
+pub(super) const ACCUMULATED_SIDE: usize = 1024;
+/// Width of the command palette.
+pub(super) const PALETTE_WIDTH: f32 = 460.0;
 /// Height of the transport.
 pub(super) const TRANSPORT_HEIGHT: f32 = 48.0;
 
@@ -57,8 +60,15 @@ pub(super) const DARK: Color32 = Color32::from_rgb(0, 0, 0);
 pub(super) const CROSSHAIR: Color32 = Color32::from_rgba_premultiplied(170, 170, 170, 170);
 /// The path over the distance matrix.
 pub(super) const PATH: Color32 = Color32::from_rgb(255, 120, 70);
-/// Over stretches of time that should not be trusted.
-pub(super) const UNRELIABLE: Color32 = Color32::from_rgba_premultiplied(90, 18, 8, 90);
+/// Over stretches of time that should not be trusted: a veil, hatching, and the bar along the top.
+pub(super) const UNRELIABLE: Color32 = Color32::from_rgba_premultiplied(14, 7, 6, 92);
+pub(super) const HATCH: Color32 = Color32::from_rgba_premultiplied(150, 62, 46, 150);
+pub(super) const UNRELIABLE_EDGE: Color32 = Color32::from_rgb(232, 84, 60);
+/// Beats and bars; note onsets with their rim.
+pub(super) const BEAT: Color32 = Color32::from_rgba_premultiplied(52, 52, 52, 52);
+pub(super) const BAR: Color32 = Color32::from_rgba_premultiplied(118, 118, 118, 118);
+pub(super) const ONSET: Color32 = Color32::from_rgb(255, 214, 120);
+pub(super) const MARK_RIM: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 120);
 /// Over the part of the matrix that the strips do not show.
 pub(super) const SHADE: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 110);
 /// Over the window while files are held above it.
@@ -89,7 +99,7 @@ const LIGHT_PALETTE: Palette = Palette {
     bad: Color32::from_rgb(176, 44, 28),
     warning: Color32::from_rgb(138, 88, 0),
     midi: Color32::from_rgb(22, 92, 178),
-    recording: Color32::from_rgb(160, 82, 0),
+    recording: Color32::from_rgb(150, 76, 0),
 };
 
 /// The colours for the theme in force.
@@ -107,8 +117,17 @@ pub(super) fn panel_frame(ui: &egui::Ui) -> egui::Frame {
     egui::Frame::new().fill(ui.visuals().panel_fill).inner_margin(Margin::same(GAP as i8))
 }
 
+/// With reduced motion nothing slides or fades in.
+pub(super) fn reduce_motion(ctx: &egui::Context, reduced: bool) {
+    let wanted = if reduced { 0.0 } else { egui::Style::default().animation_time };
+    if (ctx.global_style().animation_time - wanted).abs() > f32::EPSILON {
+        ctx.all_styles_mut(|style| style.animation_time = wanted);
+    }
+}
+
 /// Sets both themes up; called once.
 pub(super) fn install(ctx: &egui::Context) {
+    ctx.options_mut(|options| options.zoom_with_keyboard = false);
     for theme in [Theme::Dark, Theme::Light] {
         let (mut visuals, colours, fill, raised) = match theme {
             Theme::Dark => {
@@ -139,5 +158,59 @@ pub(super) fn install(ctx: &egui::Context) {
             style.spacing.item_spacing = egui::vec2(8.0, 6.0);
             style.spacing.button_padding = egui::vec2(8.0, 4.0);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance (WCAG 2.1).
+    fn luminance(colour: Color32) -> f64 {
+        let linear = |c: u8| {
+            let c = f64::from(c) / 255.0;
+            if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(colour.r()) + 0.7152 * linear(colour.g()) + 0.0722 * linear(colour.b())
+    }
+
+    fn contrast(a: Color32, b: Color32) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_is_readable_in_both_themes() {
+        let ctx = egui::Context::default();
+        install(&ctx);
+        for (theme, colours) in [(Theme::Dark, DARK_PALETTE), (Theme::Light, LIGHT_PALETTE)] {
+            let visuals = ctx.style_of(theme).visuals.clone();
+            let texts = [
+                ("text", colours.text),
+                ("faint", colours.faint),
+                ("good", colours.good),
+                ("bad", colours.bad),
+                ("warning", colours.warning),
+                ("midi", colours.midi),
+                ("recording", colours.recording),
+            ];
+            for (name, text) in texts {
+                for (ground, fill) in [("panel", visuals.panel_fill), ("empty", colours.empty)] {
+                    let ratio = contrast(text, fill);
+                    assert!(ratio >= 4.5, "{theme:?}: {name} on {ground} has {ratio:.2}");
+                }
+            }
+            let widgets = &visuals.widgets;
+            let fills = [
+                ("button", widgets.inactive.weak_bg_fill),
+                ("hovered", widgets.hovered.weak_bg_fill),
+                ("pressed", widgets.active.weak_bg_fill),
+                ("selection", visuals.selection.bg_fill),
+            ];
+            for (name, fill) in fills {
+                let ratio = contrast(colours.text, fill);
+                assert!(ratio >= 4.5, "{theme:?}: text on {name} has {ratio:.2}");
+            }
+        }
     }
 }

@@ -107,6 +107,15 @@ impl TimeView {
         self.settle();
     }
 
+    /// Shows this part, as far as there is one.
+    pub fn show(&mut self, start: f64, end: f64) {
+        if end > start && self.whole > 0.0 {
+            self.shown = (end - start).clamp(SHORTEST_S.min(self.whole), self.whole);
+            self.start = start;
+            self.settle();
+        }
+    }
+
     /// Moves by `seconds`.
     pub fn pan(&mut self, seconds: f64) {
         self.start += seconds;
@@ -154,6 +163,69 @@ impl TimeView {
     /// Seconds a point of the screen.
     pub fn seconds_a_point(&self, rect: Rect) -> f64 {
         self.shown / f64::from(rect.width().max(1.0))
+    }
+}
+
+/// Fewest bins shown: an octave.
+const FEWEST_BINS: f64 = 12.0;
+
+/// The bins that the strips show, lowest first. One for both, so that they always agree.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PitchView {
+    low: f64,
+    shown: f64,
+    whole: f64,
+}
+
+impl Default for PitchView {
+    fn default() -> Self {
+        let whole = crate::features::CqtParams::default().bins as f64;
+        Self { low: 0.0, shown: whole, whole }
+    }
+}
+
+impl PitchView {
+    /// Lowest bin shown.
+    pub fn low(&self) -> f64 {
+        self.low
+    }
+
+    /// End of the highest bin shown.
+    pub fn high(&self) -> f64 {
+        self.low + self.shown
+    }
+
+    /// Shows `factor` times fewer bins; `around` stays where it is.
+    pub fn zoom(&mut self, factor: f64, around: f64) {
+        if factor.is_finite() && factor > 0.0 {
+            let shown = (self.shown / factor).clamp(FEWEST_BINS, self.whole);
+            self.low = around - (around - self.low) * shown / self.shown;
+            self.shown = shown;
+            self.pan(0.0);
+        }
+    }
+
+    /// Shows these bins, as far as there are any.
+    pub fn show(&mut self, low: f64, high: f64) {
+        if high > low {
+            (self.low, self.shown) = (low, (high - low).clamp(FEWEST_BINS, self.whole));
+            self.pan(0.0);
+        }
+    }
+
+    /// Moves up by `bins`.
+    pub fn pan(&mut self, bins: f64) {
+        self.low = (self.low + bins).clamp(0.0, self.whole - self.shown);
+    }
+
+    /// Where the bottom of a bin is drawn.
+    pub fn y(&self, rect: Rect, bin: f64) -> f32 {
+        rect.bottom() - ((bin - self.low) / self.shown * f64::from(rect.height())) as f32
+    }
+
+    /// The bin drawn at `y`, with its fraction.
+    pub fn bin(&self, rect: Rect, y: f32) -> f64 {
+        self.low + f64::from((rect.bottom() - y) / rect.height().max(1.0)) * self.shown
     }
 }
 
@@ -217,6 +289,20 @@ mod tests {
         assert!(view.is_fit());
         view.zoom(1e9, 80.0);
         assert!((view.shown() - SHORTEST_S).abs() < 1e-9);
+    }
+
+    #[test]
+    fn pitch_zoom_keeps_the_note_and_stays_inside() {
+        let mut pitch = PitchView::default();
+        let rect = Rect::from_min_size(pos2(0.0, 50.0), vec2(10.0, 480.0));
+        pitch.zoom(2.0, 30.0);
+        assert!((pitch.bin(rect, pitch.y(rect, 30.0)) - 30.0).abs() < 1e-4);
+        pitch.zoom(1e9, 30.0);
+        assert!((pitch.high() - pitch.low() - FEWEST_BINS).abs() < 1e-9);
+        pitch.pan(1e9);
+        assert!((pitch.high() - 48.0).abs() < 1e-9);
+        pitch.zoom(1e-9, 0.0);
+        assert_eq!(pitch, PitchView::default());
     }
 
     #[test]

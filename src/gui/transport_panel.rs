@@ -23,7 +23,8 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> bool {
             (Command::End, Icon::End, "To the end"),
         ] {
             let Some(entry) = command.entry() else { continue };
-            let response = icon.button(ui, (entry.enabled)(model)).on_hover_text(entry.tooltip_text(ui.ctx()));
+            let response =
+                icon.button(ui, (entry.enabled)(model)).on_hover_text(entry.tooltip_text(ui.ctx(), model.settings()));
             if response.accessible_name(label).clicked() {
                 out.push(command);
             }
@@ -68,7 +69,8 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> bool {
 fn press(ui: &mut Ui, model: &Model, command: Command, text: &str, label: &str, on: bool, out: &mut Vec<Command>) {
     let Some(entry) = command.entry() else { return };
     let button = Button::new(text).selected(on).min_size(vec2(28.0, 26.0));
-    let response = ui.add_enabled((entry.enabled)(model), button).on_hover_text(entry.tooltip_text(ui.ctx()));
+    let response =
+        ui.add_enabled((entry.enabled)(model), button).on_hover_text(entry.tooltip_text(ui.ctx(), model.settings()));
     let response = response.accessible_name(label);
     if response.clicked() {
         out.push(command);

@@ -1,7 +1,7 @@
 //! [`alignment_png`]: one picture of an aligned pair, for a reader who was not there.
 
 use super::axis::{clock_text, note_name, tick_step};
-use super::colormap::{ColorMap, Contrast};
+use super::colormap::{ColorMap, Contrast, Tone};
 use super::raster::{matrix_image, max_pool, similarity, strip_image};
 use super::strip::{Strip, transposed};
 use super::text::{CELL, draw, elide, fill, width};
@@ -18,15 +18,15 @@ use std::path::Path;
 
 // Sizes in pixels at scale 1.
 const PAGE: (u32, u32) = (800, 990);
-const MARGIN: u32 = 16;
-const GUTTER: u32 = 56;
+pub(super) const MARGIN: u32 = 16;
+pub(super) const GUTTER: u32 = 56;
 const STRIP_HEIGHT: u32 = 144;
 const MATRIX_HEIGHT: u32 = 480;
 
-const PAPER: Rgba<u8> = Rgba([255, 255, 255, 255]);
-const INK: Rgba<u8> = Rgba([34, 34, 34, 255]);
-const FAINT: Rgba<u8> = Rgba([110, 110, 110, 255]);
-const WARNING: Rgba<u8> = Rgba([200, 60, 40, 255]);
+pub(super) const PAPER: Rgba<u8> = Rgba([255, 255, 255, 255]);
+pub(super) const INK: Rgba<u8> = Rgba([34, 34, 34, 255]);
+pub(super) const FAINT: Rgba<u8> = Rgba([110, 110, 110, 255]);
+pub(super) const WARNING: Rgba<u8> = Rgba([200, 60, 40, 255]);
 const PATH: Rgba<u8> = Rgba([255, 255, 255, 255]);
 const HALO: Rgba<u8> = Rgba([0, 0, 0, 255]);
 
@@ -65,7 +65,7 @@ pub fn alignment_png(
     let (rows, columns) = (0..moved.frames.nrows(), 0..recording.values.nrows());
     let near = similarity(&moved.frames.view(), &audio.features.frames.view(), &rows, &columns, high, wide, progress)?;
     let contrast = Contrast::percentiles(near.iter().step_by(7).copied(), 0.3, 0.999);
-    let picture = matrix_image(&near, ColorMap::Viridis, contrast);
+    let picture = matrix_image(&near, &ColorMap::Viridis.table(), contrast);
     page.paste(&picture, left, top);
     let midi_s = moved.times.seconds(rows.len() as f64);
     page.path(&alignment.map, (left, top, inner, height), recording.seconds(), midi_s);
@@ -75,28 +75,29 @@ pub fn alignment_png(
     Ok(page.image)
 }
 
-struct Page {
-    image: RgbaImage,
-    scale: u32,
+/// A picture on which lengths are given in pixels at scale 1.
+pub(super) struct Page {
+    pub(super) image: RgbaImage,
+    pub(super) scale: u32,
 }
 
 impl Page {
-    fn text(&mut self, x: u32, y: u32, text: &str, colour: Rgba<u8>) {
+    pub(super) fn text(&mut self, x: u32, y: u32, text: &str, colour: Rgba<u8>) {
         let s = self.scale;
         draw(&mut self.image, i64::from(x * s), i64::from(y * s), text, s, colour);
     }
 
     /// Text that ends at `right`.
-    fn text_to(&mut self, right: u32, y: u32, text: &str, colour: Rgba<u8>) {
+    pub(super) fn text_to(&mut self, right: u32, y: u32, text: &str, colour: Rgba<u8>) {
         self.text(right.saturating_sub(width(text, 1)), y, text, colour);
     }
 
-    fn fill(&mut self, x: u32, y: u32, width: u32, height: u32, colour: Rgba<u8>) {
+    pub(super) fn fill(&mut self, x: u32, y: u32, width: u32, height: u32, colour: Rgba<u8>) {
         let s = self.scale;
         fill(&mut self.image, i64::from(x * s), i64::from(y * s), width * s, height * s, colour);
     }
 
-    fn paste(&mut self, picture: &RgbaImage, x: u32, y: u32) {
+    pub(super) fn paste(&mut self, picture: &RgbaImage, x: u32, y: u32) {
         imageops::replace(&mut self.image, picture, i64::from(x * self.scale), i64::from(y * self.scale));
     }
 
@@ -117,11 +118,21 @@ impl Page {
     }
 
     fn strip(&mut self, strip: &Strip, x: u32, y: u32, width: u32, height: u32) {
+        self.strip_in(strip, (ColorMap::Viridis, Tone::default()), (x, y, width, height));
+    }
+
+    /// A strip in these colours, with the names of its Cs at the left and times below, at x, y, width, height.
+    pub(super) fn strip_in(
+        &mut self,
+        strip: &Strip,
+        (map, tone): (ColorMap, Tone),
+        (x, y, width, height): (u32, u32, u32, u32),
+    ) {
         let (frames, bins) = strip.values.dim();
         let (wide, high) = ((width * self.scale) as usize, (height * self.scale) as usize);
-        let contrast = Contrast::percentiles(strip.values.iter().step_by(5).copied(), 0.3, 0.995);
+        let contrast = Contrast::percentiles(strip.values.iter().step_by(5).copied(), tone.dark, 0.995);
         let pooled = max_pool(&strip.values.view(), &(0..frames), &(0..bins), wide, high);
-        self.paste(&strip_image(&pooled, ColorMap::Viridis, contrast), x, y);
+        self.paste(&strip_image(&pooled, &tone.table(map), contrast), x, y);
         let lowest = CqtParams::default().first_note;
         for bin in (0..bins as u32).step_by(12) {
             let line = y + height - bin * height / bins.max(1) as u32;
@@ -132,7 +143,7 @@ impl Page {
         self.time_axis(x, y + height, width, strip.seconds());
     }
 
-    fn time_axis(&mut self, x: u32, y: u32, width: u32, seconds: f64) {
+    pub(super) fn time_axis(&mut self, x: u32, y: u32, width: u32, seconds: f64) {
         if seconds <= 0.0 {
             return;
         }
@@ -148,7 +159,7 @@ impl Page {
         }
     }
 
-    fn midi_axis(&mut self, x: u32, y: u32, height: u32, seconds: f64) {
+    pub(super) fn midi_axis(&mut self, x: u32, y: u32, height: u32, seconds: f64) {
         if seconds <= 0.0 {
             return;
         }
@@ -162,13 +173,19 @@ impl Page {
     }
 
     /// A bar below a strip, from and to in fractions of its width.
-    fn mark(&mut self, x: u32, y: u32, width: u32, from: f64, to: f64) {
+    pub(super) fn mark(&mut self, x: u32, y: u32, width: u32, from: f64, to: f64) {
         let at = |fraction: f64| (fraction.clamp(0.0, 1.0) * f64::from(width)) as u32;
         self.fill(x + at(from), y, (at(to) - at(from)).max(1), 3, WARNING);
     }
 
     /// The path, from its first to its last knot: a light line with a dark rim, so that it shows on every colour.
-    fn path(&mut self, map: &TimeMap, (x, y, width, height): (u32, u32, u32, u32), audio_s: f64, midi_s: f64) {
+    pub(super) fn path(
+        &mut self,
+        map: &TimeMap,
+        (x, y, width, height): (u32, u32, u32, u32),
+        audio_s: f64,
+        midi_s: f64,
+    ) {
         let s = f64::from(self.scale);
         let at = |MidiTime(midi): MidiTime, AudioTime(audio): AudioTime| {
             let along = |t: f64, whole: f64| if whole > 0.0 { (t / whole).clamp(0.0, 1.0) } else { 0.0 };

@@ -117,6 +117,44 @@ impl ColorMap {
     }
 }
 
+/// How values are spread over the colours.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tone {
+    /// Exponent on 0..=1: below 1 lifts what is faint, above 1 suppresses it.
+    pub gamma: f32,
+    /// Share of the values that is shown as the first colour.
+    pub dark: f32,
+    /// Whether the colours run the other way.
+    pub inverted: bool,
+}
+
+impl Default for Tone {
+    fn default() -> Self {
+        Self { gamma: 1.0, dark: 0.3, inverted: false }
+    }
+}
+
+impl Tone {
+    /// The same within what makes sense: gamma 0.2 to 5, 0 to 90 % dark.
+    #[must_use]
+    pub fn limited(self) -> Self {
+        let sane = |x: f32, plain: f32| if x.is_finite() && x > 0.0 { x } else { plain };
+        Self { gamma: sane(self.gamma, 1.0).clamp(0.2, 5.0), dark: self.dark.clamp(0.0, 0.9), ..self }
+    }
+
+    /// The colours of `map` in this tone.
+    pub fn table(self, map: ColorMap) -> [[u8; 3]; 256] {
+        let plain = map.table();
+        let gamma = self.limited().gamma;
+        std::array::from_fn(|i| {
+            let along = (i as f32 / 255.0).powf(gamma);
+            let along = if self.inverted { 1.0 - along } else { along };
+            plain[(along * 255.0).round() as usize]
+        })
+    }
+}
+
 /// Which values are shown as the darkest and the brightest colour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Contrast {
@@ -181,6 +219,16 @@ mod tests {
         assert_eq!([contrast.index(-3.0), contrast.index(1.0), contrast.index(9.0)], [0, 128, 255]);
         assert_eq!(contrast.index(f32::NAN), 0);
         assert_eq!(Contrast::percentiles([], 0.0, 1.0).index(2.0), 255);
+    }
+
+    #[test]
+    fn tone_lifts_and_inverts() {
+        let plain = ColorMap::Grey.table();
+        assert_eq!(Tone::default().table(ColorMap::Grey), plain);
+        let lifted = Tone { gamma: 0.5, ..Tone::default() }.table(ColorMap::Grey);
+        assert!((1..255).all(|i| lifted[i][0] >= plain[i][0]) && lifted[64][0] > 120);
+        let inverted = Tone { inverted: true, ..Tone::default() }.table(ColorMap::Grey);
+        assert!((0..256).all(|i| inverted[i] == plain[255 - i]));
     }
 
     const PUBLISHED: &[(ColorMap, usize, [u8; 3])] = &[

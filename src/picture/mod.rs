@@ -1,20 +1,29 @@
 //! Pictures of matrices and of an alignment, for files and for the window: no window needed.
 //!
-//! - [`ColorMap`] and [`Contrast`]: from a value to a colour.
+//! - [`ColorMap`], [`Contrast`] and [`Tone`]: from a value to a colour.
 //! - [`Strip`]: constant-Q frames on the recording's clock, the MIDI's moved there through the time map.
 //! - [`max_pool`] and [`similarity`]: a region of a matrix at the resolution of a picture. Pooling takes the largest
 //!   value of what falls into a pixel, so that a thin ridge is still there when the whole song is shown.
+//! - [`accumulated()`]: the cost of the best path to each cell.
 //! - [`alignment_png()`]: the picture that `antiphon align -o` writes.
+//! - [`Curves`]: local cost and tempo ratio, with beats and onsets on the recording's clock.
+//! - [`panel_png()`]: one panel of the window as a picture.
 //! - [`axis`]: tick steps, clock texts, note names.
 
+mod accumulated;
 mod alignment_png;
 pub mod axis;
 mod colormap;
+mod curves;
+mod panel_png;
 mod raster;
 mod strip;
 mod text;
 
+pub use accumulated::accumulated;
 pub use alignment_png::alignment_png;
-pub use colormap::{ColorMap, Contrast};
+pub use colormap::{ColorMap, Contrast, Tone};
+pub use curves::Curves;
+pub use panel_png::{Panel, panel_png};
 pub use raster::{matrix_image, max_pool, similarity, strip_image};
 pub use strip::{Strip, transposed};

@@ -1,6 +1,6 @@
 //! A region of a matrix at the resolution of a picture, by the largest value in each pixel.
 
-use super::colormap::{ColorMap, Contrast};
+use super::colormap::Contrast;
 use crate::error::Result;
 use crate::job::Progress;
 use image::{Rgba, RgbaImage};
@@ -93,9 +93,8 @@ pub fn similarity(
 }
 
 /// A picture of pooled frames × bins: time to the right, low bins at the bottom.
-pub fn strip_image(pooled: &Array2<f32>, map: ColorMap, contrast: Contrast) -> RgbaImage {
+pub fn strip_image(pooled: &Array2<f32>, table: &[[u8; 3]; 256], contrast: Contrast) -> RgbaImage {
     let (frames, bins) = pooled.dim();
-    let table = map.table();
     RgbaImage::from_fn(frames as u32, bins as u32, |x, y| {
         let [r, g, b] = table[contrast.index(pooled[[x as usize, bins - 1 - y as usize]])];
         Rgba([r, g, b, 255])
@@ -103,9 +102,8 @@ pub fn strip_image(pooled: &Array2<f32>, map: ColorMap, contrast: Contrast) -> R
 }
 
 /// A picture of a pooled matrix: columns to the right, the first row at the bottom.
-pub fn matrix_image(pooled: &Array2<f32>, map: ColorMap, contrast: Contrast) -> RgbaImage {
+pub fn matrix_image(pooled: &Array2<f32>, table: &[[u8; 3]; 256], contrast: Contrast) -> RgbaImage {
     let (height, width) = pooled.dim();
-    let table = map.table();
     RgbaImage::from_fn(width as u32, height as u32, |x, y| {
         let [r, g, b] = table[contrast.index(pooled[[height - 1 - y as usize, x as usize]])];
         Rgba([r, g, b, 255])
@@ -164,11 +162,12 @@ mod tests {
     #[test]
     fn low_bins_and_first_rows_are_at_the_bottom() {
         let contrast = Contrast { low: 0.0, high: 1.0 };
+        let grey = crate::picture::ColorMap::Grey.table();
         let mut values = Array2::zeros((3, 2));
         values[[2, 0]] = 1.0;
-        let strip = strip_image(&values, ColorMap::Grey, contrast);
+        let strip = strip_image(&values, &grey, contrast);
         assert_eq!((strip.width(), strip.height(), strip.get_pixel(2, 1)[0]), (3, 2, 255));
-        let matrix = matrix_image(&values, ColorMap::Grey, contrast);
+        let matrix = matrix_image(&values, &grey, contrast);
         assert_eq!((matrix.width(), matrix.height(), matrix.get_pixel(0, 0)[0]), (2, 3, 255));
     }
 }

@@ -1,8 +1,11 @@
 //! The window, driven by label and key, without a display.
 
+mod commands;
+mod keeping;
 mod pair;
+mod snapshots;
 
-use antiphon::gui::{App, Arrival, Command, Model, Settings, State, TABLE, Theme, shortcuts};
+use antiphon::gui::{App, Arrival, Command, Model, Settings, State, Theme, shortcuts};
 use antiphon::job::Progress;
 use antiphon::picture::alignment_png;
 use antiphon::playback::device::Sound;
@@ -10,8 +13,7 @@ use antiphon::playback::mixer::Listen;
 use antiphon::{Error, gui};
 use eframe::egui::{self, Key, Modifiers, vec2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
-use std::collections::BTreeSet;
+use egui_kittest::kittest::{NodeT, Queryable};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -54,20 +56,6 @@ fn settle(harness: &mut Harness<'static, App>) {
 }
 
 #[test]
-fn every_command_has_a_name_a_tooltip_and_keys_of_its_own() {
-    let mut names = BTreeSet::new();
-    let mut keys = BTreeSet::new();
-    for entry in TABLE {
-        assert!(!entry.name.is_empty() && entry.tooltip.len() > 4, "{:?}", entry.command);
-        assert!(names.insert(entry.name), "{} twice", entry.name);
-        for shortcut in entry.shortcuts {
-            assert!(keys.insert(format!("{shortcut:?}")), "{shortcut:?} twice");
-        }
-        assert_eq!(entry.command.entry().map(|found| found.name), Some(entry.name));
-    }
-}
-
-#[test]
 fn space_plays_and_pauses_even_when_a_button_has_the_focus() {
     let mut harness = window(aligned(Theme::Dark));
     harness.run_steps(2);
@@ -106,9 +94,9 @@ fn keys_do_what_the_table_says() {
     press(&mut harness, Modifiers::NONE, Key::B);
     assert_eq!(harness.state().model().settings().mix.listen, Listen::Recording);
     press(&mut harness, Modifiers::NONE, Key::F1);
-    assert!(harness.query_by_label("Back 0.1 s").is_some());
+    assert!(harness.query_by_label("Key of Back 0.1 s").is_some());
     press(&mut harness, Modifiers::NONE, Key::Escape);
-    assert!(harness.query_by_label("Back 0.1 s").is_none());
+    assert!(harness.query_by_label("Key of Back 0.1 s").is_none());
 }
 
 #[test]
@@ -153,18 +141,20 @@ fn nothing_fires_while_somebody_types() {
 fn painted_panels_have_a_label_and_say_where_they_are() {
     let mut harness = window(aligned(Theme::Light));
     harness.run_steps(3);
-    for label in ["Recording constant-Q", "MIDI constant-Q", "Distance matrix", "Time ruler"] {
+    for label in
+        ["Recording constant-Q", "MIDI constant-Q", "Distance matrix", "Time ruler", "Local cost and tempo ratio"]
+    {
         assert!(harness.query_by_role_and_label(egui::accesskit::Role::Image, label).is_some(), "{label}");
     }
     let value = |harness: &Harness<'static, App>| {
         harness.get_by_role_and_label(egui::accesskit::Role::Image, "Distance matrix").value().unwrap_or_default()
     };
-    assert!(value(&harness).contains("recording 0:00.0"), "{}", value(&harness));
+    assert!(value(&harness).contains("audio 0:00.0"), "{}", value(&harness));
     harness.get_by_label("Recording constant-Q").click();
     harness.run_steps(3);
     let middle = harness.state().model().transport().seconds() / 2.0;
     assert!((harness.state().model().transport().position(0.0) - middle).abs() < 1.0);
-    assert!(!value(&harness).contains("recording 0:00.0"), "{}", value(&harness));
+    assert!(!value(&harness).contains("audio 0:00.0"), "{}", value(&harness));
 }
 
 #[test]
@@ -315,4 +305,52 @@ fn pictures_of_the_window() {
         harness.run_steps(3);
         harness.render().unwrap().save(folder.join(format!("empty_{name}.png"))).unwrap();
     }
+}
+
+#[test]
+fn a_recording_is_seen_before_it_is_read_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("noise.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 22_050,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(&path, spec).unwrap();
+    let mut state = 1_u32;
+    for _ in 0..22_050 * 20 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        file.write_sample((state >> 18) as i16 - 8192).unwrap();
+    }
+    file.finalize().unwrap();
+    let mut model = empty(Theme::Dark);
+    model.apply(Command::Open(vec![path]), 0.0);
+    let mut early = None;
+    while model.recording().is_none() {
+        model.collect(0.0);
+        early = early.or_else(|| model.recording_strip().cloned());
+        std::thread::yield_now();
+    }
+    // The picture that was seen first is the one that stays.
+    let whole = Arc::clone(&model.recording().unwrap().strip);
+    assert!(early.is_none_or(|early| Arc::ptr_eq(&early, &whole)));
+    assert!((whole.seconds() - 20.0).abs() < 0.1);
+}
+
+#[test]
+fn tab_goes_from_the_upper_left_to_the_lower_right() {
+    let mut harness = window(aligned(Theme::Dark));
+    harness.run_steps(3);
+    let order = ["File", "Open…", "Recording constant-Q", "MIDI constant-Q", "Accumulated matrix", "Play", "Split"];
+    let mut seen: Vec<&str> = Vec::new();
+    for _ in 0..40 {
+        harness.key_press(Key::Tab);
+        harness.run_steps(2);
+        let focused =
+            order.iter().find(|label| harness.query_all_by_label(label).any(|node| node.accesskit_node().is_focused()));
+        seen.extend(focused.filter(|label| !seen.contains(label)));
+    }
+    let expected: Vec<&str> = order.into_iter().filter(|label| seen.contains(label)).collect();
+    assert!(seen.len() >= 6 && seen == expected, "{seen:?}");
 }

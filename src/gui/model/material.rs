@@ -67,4 +67,6 @@ pub struct Aligned {
     pub features: Arc<Features>,
     /// The same on the recording's clock.
     pub strip: Arc<Strip>,
+    /// What it is worth from moment to moment.
+    pub curves: crate::picture::Curves,
 }

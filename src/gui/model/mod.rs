@@ -3,20 +3,30 @@
 //! [`Model::apply`] obeys a [`Command`]; [`Model::receive`] takes in what a job has brought. Both are plain code: tests
 //! call them without a window. Moments are seconds of the recording; without one, seconds of the MIDI.
 
+mod files;
+mod history;
+mod keeping;
 mod material;
+mod playing;
 mod shown;
 
 pub use material::{Aligned, LoadedMidi, LoadedRecording};
 pub use shown::State;
 
-use super::command::{Command, Hover};
-use super::loading::{Arrival, Loads, Prepared, Stopped, WakeUp, is_midi};
+pub use keeping::{Recover, Recovery};
+
+use history::History;
+use keeping::Keep;
+
+use super::command::{Command, Hover, Shortcut, TABLE};
+use super::keys;
+use super::loading::{Arrival, ExportOrder, Loads, WakeUp, file_name};
 use super::settings::{Settings, Theme};
-use super::timeline::{Follow, TimeView};
+use super::timeline::{Follow, PitchView, TimeView};
 use crate::audio::{ANALYSIS_RATE, Stereo};
-use crate::error::{Error, Result};
+use crate::picture::Tone;
 use crate::playback::device::Sound;
-use crate::playback::mixer::{Listen, Mix};
+use crate::playback::mixer::Listen;
 use crate::playback::{Order, Transport};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +35,8 @@ use std::sync::Arc;
 const FRAME_S: f64 = 1024.0 / ANALYSIS_RATE as f64;
 /// A press of a zoom key.
 const ZOOM_STEP: f64 = 1.5;
+/// A press of a contrast key.
+const TONE_STEP: f32 = 1.25;
 
 /// A recording in the list.
 pub struct Candidate {
@@ -58,6 +70,8 @@ enum Again {
     Midi(PathBuf),
     Candidate(u64),
     Playing,
+    Save,
+    Export(ExportOrder),
 }
 
 impl Problem {
@@ -65,6 +79,19 @@ impl Problem {
     pub fn can_retry(&self) -> bool {
         !matches!(self.retry, Again::No)
     }
+}
+
+/// What lies over the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlay {
+    /// The command palette.
+    Palette,
+    /// The list of keys.
+    Shortcuts,
+    /// What to export.
+    Export,
+    /// What a crash has left.
+    Recovery,
 }
 
 /// What a programme was made of: a newer one replaces it when one of these differs.
@@ -87,9 +114,16 @@ pub struct Model {
     /// Where the playhead was in the last frame.
     playhead: f64,
     view: TimeView,
+    pitch: PitchView,
     hover: Option<Hover>,
     settings: Settings,
-    sheet: bool,
+    overlay: Option<Overlay>,
+    /// What was last said.
+    said: String,
+    history: History,
+    keep: Keep,
+    /// What the command that is obeyed has taken out of the list.
+    taken_out: Option<(usize, Candidate)>,
     quit: bool,
     problems: Vec<Problem>,
     loads: Loads,
@@ -112,9 +146,14 @@ impl Model {
             transport: Transport::default(),
             playhead: 0.0,
             view: TimeView::default(),
+            pitch: PitchView::default(),
             hover: None,
             settings,
-            sheet: false,
+            overlay: None,
+            said: String::new(),
+            history: History::default(),
+            keep: Keep::default(),
+            taken_out: None,
             quit: false,
             problems: Vec::new(),
             loads: Loads::new(wake),
@@ -124,16 +163,34 @@ impl Model {
         }
     }
 
-    /// Obeys a command. `now` is any steady clock in seconds.
+    /// Obeys a command. `now` is any steady clock in seconds. Nothing else changes the state but what jobs bring.
     pub fn apply(&mut self, command: Command, now: f64) {
+        match command {
+            Command::Undo => self.undo(now),
+            Command::Redo => self.redo(now),
+            command => match history::kind(&command) {
+                Some(what) => self.obey_and_remember(command, what, now),
+                None => self.obey(command, now),
+            },
+        }
+        // What was taken out by other ways than a command is not put back.
+        self.taken_out = None;
+        self.start_what_is_missing();
+    }
+
+    fn obey(&mut self, command: Command, now: f64) {
         let at = self.transport.position(now);
         if let Some(color_map) = command.color_map() {
             self.settings.color_map = color_map;
         }
+        let settings = &mut self.settings;
+        let middle = f64::midpoint(self.pitch.low(), self.pitch.high());
         match command {
             Command::ChooseFiles => self.loads.choose_files(),
             Command::ChooseSoundFont => self.loads.choose_soundfont(),
+            Command::BundledSoundFont => self.use_soundfont(None),
             Command::Quit => self.quit = true,
+            Command::SingleKeys => settings.single_keys = !settings.single_keys,
             Command::PlayPause => self.play(!(self.transport.playing() || self.resume), now),
             Command::Back => self.seek(at - 0.1, now),
             Command::Forward => self.seek(at + 0.1, now),
@@ -156,30 +213,95 @@ impl Model {
             Command::ZoomOut => self.view.zoom(1.0 / ZOOM_STEP, self.zoom_centre(at)),
             Command::Zoom { factor, around } => self.view.zoom(factor, around),
             Command::Pan(seconds) => self.view.pan(seconds),
-            Command::Fit => self.view.fit(),
-            Command::Follow => self.settings.follow = self.settings.follow.next(),
+            Command::ZoomPitchIn => self.pitch.zoom(ZOOM_STEP, middle),
+            Command::ZoomPitchOut => self.pitch.zoom(1.0 / ZOOM_STEP, middle),
+            Command::ZoomPitch { factor, around } => self.pitch.zoom(factor, around),
+            Command::PanPitch(bins) => self.pitch.pan(bins),
+            Command::Fit => {
+                self.view.fit();
+                self.pitch = PitchView::default();
+            }
+            Command::Follow => settings.follow = settings.follow.next(),
+            Command::ReducedMotion => settings.reduced_motion = !settings.reduced_motion,
+            Command::Beats => settings.beats = !settings.beats,
+            Command::Onsets => settings.onsets = !settings.onsets,
+            Command::Curves => settings.curves = !settings.curves,
+            Command::Accumulated => settings.accumulated = !settings.accumulated,
+            Command::CandidateList => settings.panels.list = !settings.panels.list,
+            Command::Inspector => settings.panels.inspector = !settings.panels.inspector,
+            Command::Resize(panels) => settings.panels = panels,
             Command::NextCandidate => self.step_candidate(1, now),
             Command::PreviousCandidate => self.step_candidate(-1, now),
             Command::Select(index) => self.select(index, now),
             Command::Remove(index) => self.remove(index, now),
-            Command::ThemeSystem => self.settings.theme = Theme::System,
-            Command::ThemeDark => self.settings.theme = Theme::Dark,
-            Command::ThemeLight => self.settings.theme = Theme::Light,
-            Command::Viridis | Command::Magma | Command::Cividis | Command::Grey => {}
-            Command::ShortcutSheet => self.sheet = !self.sheet,
-            Command::Open(paths) => self.open(paths, now),
-            Command::UseSoundFont(path) => {
-                self.settings.soundfont = path;
-                if let Some(midi) = self.midi_path.clone() {
-                    self.load_midi(midi);
-                }
+            Command::RemoveCandidate => self.selected.into_iter().for_each(|index| self.remove(index, now)),
+            Command::LargerText => settings.ui_scale = (settings.ui_scale + 0.1).min(3.0),
+            Command::SmallerText => settings.ui_scale = (settings.ui_scale - 0.1).max(0.5),
+            Command::NormalText => settings.ui_scale = 1.0,
+            Command::ThemeSystem => settings.theme = Theme::System,
+            Command::ThemeDark => settings.theme = Theme::Dark,
+            Command::ThemeLight => settings.theme = Theme::Light,
+            // Done above, or before this.
+            Command::Viridis | Command::Magma | Command::Cividis | Command::Grey | Command::Undo | Command::Redo => {}
+            Command::Invert => settings.tone.inverted = !settings.tone.inverted,
+            Command::Brighter => settings.tone.gamma /= TONE_STEP,
+            Command::Darker => settings.tone.gamma *= TONE_STEP,
+            Command::PlainContrast => settings.tone = Tone::default(),
+            Command::Contrast(tone) => settings.tone = tone,
+            Command::Bind(id, key) => self.bind(id, key),
+            Command::Palette => self.toggle(Overlay::Palette),
+            Command::ShortcutSheet => self.toggle(Overlay::Shortcuts),
+            Command::Export => self.toggle(Overlay::Export),
+            Command::ExportTo(order, folder) => {
+                self.overlay = None;
+                self.export(order, folder);
             }
+            Command::SaveSession => self.save(now),
+            Command::SaveSessionAs => self.loads.choose_session_file(),
+            Command::SaveTo(file) => self.save_to(file, now),
+            Command::Recover(choice) => self.recover(choice, now),
+            Command::Close => self.overlay = None,
+            Command::Open(paths) => self.open(paths, now),
+            Command::UseSoundFont(path) => self.use_soundfont(path),
             Command::Hover(hover) => self.hover = hover,
             Command::Cancel(id) => self.cancel(id),
-            Command::Retry(id) => self.retry(id),
+            Command::Retry(id) => self.retry(id, now),
             Command::Dismiss(id) => self.problems.retain(|problem| problem.id != id),
         }
-        self.start_what_is_missing();
+        self.settings.tone = self.settings.tone.limited();
+    }
+
+    fn toggle(&mut self, overlay: Overlay) {
+        self.overlay = (self.overlay != Some(overlay)).then_some(overlay);
+    }
+
+    /// Says something to everybody: in the status line, and to readers that cannot see it.
+    fn say(&mut self, text: String) {
+        self.said = text;
+    }
+
+    fn bind(&mut self, id: &'static str, key: Option<Shortcut>) {
+        let Some(entry) = TABLE.iter().find(|entry| entry.id == id) else { return };
+        let wanted = key.map_or_else(|| entry.shortcuts.to_vec(), |key| vec![key]);
+        let taken = wanted.iter().find_map(|key| Some((key, keys::taken(&self.settings, id, key)?)));
+        if let Some((key, other)) = taken {
+            self.say(format!("{} is the key of “{}” already", keys::plain_text(key), other.name));
+            return;
+        }
+        if let Some(key) = key {
+            self.say(format!("{} is now the key of “{}”", keys::plain_text(&key), entry.name));
+            self.settings.keys.insert(id.to_owned(), keys::plain_text(&key));
+        } else {
+            self.say(format!("“{}” has its own key again", entry.name));
+            self.settings.keys.remove(id);
+        }
+    }
+
+    fn use_soundfont(&mut self, path: Option<PathBuf>) {
+        self.settings.soundfont = path;
+        if let Some(midi) = self.midi_path.clone() {
+            self.load_midi(midi);
+        }
     }
 
     /// Takes in what the jobs and the device have brought, and moves the playhead. Call it once a frame.
@@ -192,6 +314,12 @@ impl Model {
         for arrival in self.loads.poll() {
             self.receive(arrival, now);
         }
+        if self.recording().is_none()
+            && let Some(seconds) = self.recording_strip().map(|strip| strip.seconds())
+        {
+            // There is a picture already, though nothing to play yet.
+            self.view.set_whole(seconds);
+        }
         self.start_what_is_missing();
         if let (Some(clock), Some(sample_rate)) = (self.sound.clock(), self.sound.sample_rate()) {
             self.transport.follow(&clock, sample_rate, now);
@@ -203,21 +331,25 @@ impl Model {
         }
         let at = self.transport.position(now);
         // Somebody who has moved the view away from the playhead wants to look there.
-        if self.transport.playing() && (self.settings.follow == Follow::Centred || self.view.contains(self.playhead)) {
-            self.view.follow(self.settings.follow, at);
+        let follow = self.settings.follow_in_force();
+        if self.transport.playing() && (follow == Follow::Centred || self.view.contains(self.playhead)) {
+            self.view.follow(follow, at);
         }
         self.playhead = at;
+        self.keep_beside(now);
     }
 
     /// Takes in what a job has brought.
     pub fn receive(&mut self, arrival: Arrival, now: f64) {
         match arrival {
             Arrival::Midi(Ok(midi)) => {
+                self.say(format!("{} is read", file_name(&midi.side.path)));
                 self.midi_path = Some(midi.side.path.clone());
                 let number = self.number();
                 self.midi = Some((number, Arc::new(midi)));
                 self.forget_alignments();
                 self.update_length(now);
+                self.go_to_place(now);
             }
             Arrival::Midi(Err(error)) => {
                 if let Some(path) = self.midi_path.take() {
@@ -230,16 +362,43 @@ impl Model {
                     candidate.recording = Some(Arc::new(recording));
                 });
                 self.update_length(now);
+                self.go_to_place(now);
             }
             Arrival::Aligned(id, outcome) => {
                 let outcome = outcome.map(Arc::new);
+                if let (Ok(aligned), Some(candidate)) = (&outcome, self.candidates.iter().find(|c| c.id == id)) {
+                    let confidence = aligned.alignment.confidence;
+                    self.say(format!("{} is aligned, confidence {confidence:.2}", file_name(&candidate.path)));
+                }
                 self.settle(id, outcome, |candidate, aligned| candidate.aligned = Some(aligned));
             }
             Arrival::Programme(Ok(prepared)) => self.play_programme(prepared, now),
             Arrival::Programme(Err(error)) => self.report(&error, Again::Playing),
             Arrival::Files(Ok(paths)) => self.open(paths, now),
             Arrival::SoundFont(Ok(paths)) => self.apply(Command::UseSoundFont(paths.into_iter().next()), now),
-            Arrival::Files(Err(error)) | Arrival::SoundFont(Err(error)) => self.report(&error, Again::No),
+            Arrival::Expanded(Ok(found)) => self.open_found(found, now),
+            Arrival::Session(Ok(opened)) => self.restore(opened, now),
+            Arrival::SaveTo(Ok(paths)) => paths.into_iter().for_each(|path| self.save_to(path, now)),
+            Arrival::Saved(Ok((path, session))) => self.saved(path, session),
+            Arrival::ExportTo(Ok(paths)) => {
+                if let (Some(order), Some(folder)) = (self.export_order(), paths.into_iter().next()) {
+                    self.export(order, Some(folder));
+                }
+            }
+            Arrival::Exported(Ok(exported)) => {
+                self.say(format!("{} files are in {}", exported.files.len(), exported.folder.display()));
+            }
+            Arrival::Saved(Err(error)) => self.report(&error, Again::Save),
+            Arrival::Exported(Err(error)) => {
+                let retry = self.export_order().map_or(Again::No, Again::Export);
+                self.report(&error, retry);
+            }
+            Arrival::Files(Err(error))
+            | Arrival::SoundFont(Err(error))
+            | Arrival::Expanded(Err(error))
+            | Arrival::Session(Err(error))
+            | Arrival::SaveTo(Err(error))
+            | Arrival::ExportTo(Err(error)) => self.report(&error, Again::No),
         }
     }
 
@@ -251,259 +410,5 @@ impl Model {
     /// Where zoom keys hold the picture: at the playhead when it is in sight, otherwise in the middle.
     fn zoom_centre(&self, at: f64) -> f64 {
         if self.view.contains(at) { at } else { f64::midpoint(self.view.start(), self.view.end()) }
-    }
-
-    fn play(&mut self, playing: bool, now: f64) {
-        // With a device it starts when there is something to play there.
-        self.resume = playing && self.loads.preparing() && !self.transport.playing();
-        if self.resume {
-            return;
-        }
-        if playing && self.transport.at_end(now) && self.playable() {
-            self.seek(0.0, now);
-        }
-        if self.transport.set_playing(playing, now) {
-            let serial = self.transport.serial();
-            self.sound.send(if playing { Order::Play(serial) } else { Order::Pause(serial) });
-        }
-    }
-
-    fn seek(&mut self, seconds: f64, now: f64) {
-        let at = self.transport.seek(seconds, now);
-        self.send_seek(at);
-        self.view.reveal(at);
-    }
-
-    fn send_seek(&mut self, at: f64) {
-        if let Some(sample_rate) = self.sound.sample_rate() {
-            let frame = (at * f64::from(sample_rate)).round().max(0.0) as u64;
-            self.sound.send(Order::Seek(frame, self.transport.serial()));
-        }
-    }
-
-    fn mix(&mut self, change: impl FnOnce(&mut Mix)) {
-        change(&mut self.settings.mix);
-        self.sound.send(Order::Mix(self.settings.mix));
-    }
-
-    fn open(&mut self, paths: Vec<PathBuf>, now: f64) {
-        let (midis, recordings): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_midi(path));
-        // One MIDI at a time: of several, the last, as if they had been opened one by one.
-        if let Some(path) = midis.into_iter().next_back() {
-            self.load_midi(path);
-        }
-        let mut first_new = None;
-        for path in recordings {
-            let id = self.add(path);
-            first_new = first_new.or_else(|| self.candidates.iter().position(|candidate| candidate.id == id));
-        }
-        if self.selected.is_none()
-            && let Some(index) = first_new
-        {
-            self.select(index, now);
-        }
-        self.start_what_is_missing();
-    }
-
-    /// Puts a recording in the list, to be read when its turn comes, and returns its number. One that is there already
-    /// is not added again.
-    pub fn add(&mut self, path: PathBuf) -> u64 {
-        if let Some(known) = self.candidates.iter().find(|candidate| candidate.path == path) {
-            return known.id;
-        }
-        let id = self.number();
-        self.candidates.push(Candidate { id, path, recording: None, aligned: None, sound: None, halted: false });
-        id
-    }
-
-    fn load_midi(&mut self, path: PathBuf) {
-        let font_path = self.settings.soundfont.clone();
-        let font = self.midi().filter(|midi| midi.font_path == font_path).and_then(|midi| midi.font.clone());
-        self.problems.retain(|problem| !matches!(problem.retry, Again::Midi(_)));
-        self.midi_path = Some(path.clone());
-        self.loads.load_midi(path, font_path, font);
-    }
-
-    fn forget_alignments(&mut self) {
-        for candidate in &mut self.candidates {
-            candidate.aligned = None;
-            candidate.halted &= candidate.recording.is_none();
-        }
-    }
-
-    fn step_candidate(&mut self, by: isize, now: f64) {
-        let Some(at) = self.selected else { return };
-        if let Some(to) = at.checked_add_signed(by).filter(|&to| to < self.candidates.len()) {
-            self.select(to, now);
-        }
-    }
-
-    /// Looks at another candidate, at the same musical moment where that is known.
-    fn select(&mut self, index: usize, now: f64) {
-        let Some(candidate) = self.candidates.get_mut(index) else { return };
-        candidate.halted = false;
-        if self.selected == Some(index) {
-            return;
-        }
-        let musical = self.midi_time(self.transport.position(now));
-        let playing = self.transport.playing();
-        if playing {
-            self.play(false, now);
-        }
-        self.resume = playing;
-        self.selected = Some(index);
-        self.update_length(now);
-        let at = musical.zip(self.map()).map_or(0.0, |(moment, map)| map.to_audio(moment).0);
-        self.transport.seek(at, now);
-        self.view.fit();
-    }
-
-    fn remove(&mut self, index: usize, now: f64) {
-        if index >= self.candidates.len() {
-            return;
-        }
-        let gone = self.candidates.remove(index);
-        self.loads.drop_candidate(gone.id);
-        self.problems.retain(|p| !matches!(p.retry, Again::Candidate(id) if id == gone.id));
-        let Some(selected) = self.selected else { return };
-        if index < selected {
-            self.selected = Some(selected - 1);
-        } else if index == selected {
-            self.play(false, now);
-            self.selected = None;
-            if !self.candidates.is_empty() {
-                self.select(index.min(self.candidates.len() - 1), now);
-            }
-            self.update_length(now);
-        }
-    }
-
-    fn update_length(&mut self, now: f64) {
-        let seconds = match (self.candidate(), self.midi()) {
-            (Some(candidate), _) => candidate.recording.as_ref().map_or(0.0, |recording| recording.seconds()),
-            (None, Some(midi)) => midi.side.midi.end().0.max(midi.strip.seconds()),
-            (None, None) => 0.0,
-        };
-        self.transport.set_seconds(seconds, now);
-        self.view.set_whole(seconds);
-    }
-
-    /// Puts the outcome of a job where it belongs; one whose candidate is gone is dropped.
-    fn settle<T>(&mut self, id: u64, outcome: Result<T>, put: impl FnOnce(&mut Candidate, T)) {
-        let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) else { return };
-        match outcome {
-            Ok(value) => put(candidate, value),
-            Err(error) => {
-                candidate.halted = true;
-                self.report(&error, Again::Candidate(id));
-            }
-        }
-    }
-
-    fn report(&mut self, error: &Error, retry: Again) {
-        if matches!(error, Error::Cancelled) {
-            return;
-        }
-        let id = self.number();
-        self.problems.push(Problem { id, text: error.to_string(), retry });
-    }
-
-    fn cancel(&mut self, id: u64) {
-        match self.loads.cancel(id) {
-            Some(Stopped::Midi) => {
-                self.loads.drop_midi();
-                self.midi_path = self.midi().map(|midi| midi.side.path.clone());
-            }
-            Some(Stopped::Candidate(id)) => {
-                if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) {
-                    candidate.halted = true;
-                }
-            }
-            Some(Stopped::Other) | None => {}
-        }
-    }
-
-    fn retry(&mut self, id: u64) {
-        let Some(index) = self.problems.iter().position(|problem| problem.id == id) else { return };
-        match self.problems.remove(index).retry {
-            Again::No => {}
-            Again::Midi(path) => self.load_midi(path),
-            Again::Candidate(id) => {
-                if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) {
-                    candidate.halted = false;
-                }
-            }
-            Again::Playing => self.heard = None,
-        }
-    }
-
-    /// Fills the free slots: the candidate that is looked at first, then the others in order.
-    fn start_what_is_missing(&mut self) {
-        let order = || self.candidate().into_iter().chain(&self.candidates).filter(|candidate| !candidate.halted);
-        let to_read = order().find(|c| c.recording.is_none()).map(|c| (c.id, c.path.clone()));
-        let to_align = self.midi().filter(|_| !self.loads.midi_runs()).and_then(|midi| {
-            let candidate = order().find(|c| c.recording.is_some() && c.aligned.is_none())?;
-            Some((candidate.id, Arc::clone(midi), Arc::clone(candidate.recording.as_ref()?)))
-        });
-        if let Some((id, path)) = to_read
-            && self.loads.reading().is_none()
-        {
-            self.loads.load_recording(id, path);
-        }
-        if let Some((id, midi, recording)) = to_align
-            && self.loads.aligning().is_none()
-        {
-            self.loads.align(id, midi, recording);
-        }
-        self.prepare_to_play();
-    }
-
-    /// Starts to prepare what is looked at, unless that is what plays.
-    fn prepare_to_play(&mut self) {
-        let Some(sample_rate) = self.sound.sample_rate() else { return };
-        let wanted = Heard {
-            midi: self.midi.as_ref().map(|(number, _)| *number),
-            candidate: self.recording().and(self.candidate()).map(|candidate| candidate.id),
-            aligned: self.aligned().is_some(),
-            sample_rate,
-        };
-        if self.heard == Some(wanted) || !self.playable() {
-            return;
-        }
-        self.heard = Some(wanted);
-        let recording = self.candidate().and_then(|candidate| {
-            candidate.recording.as_ref()?;
-            Some((candidate.id, candidate.sound.clone()?))
-        });
-        // Until it is known where the MIDI belongs it is not played beside a recording.
-        let midi = self.midi().filter(|_| self.candidate().is_none() || wanted.aligned).cloned();
-        let aligned = self.aligned().cloned();
-        self.loads.prepare(midi, aligned, recording, self.transport.seconds(), sample_rate);
-    }
-
-    fn play_programme(&mut self, prepared: Prepared, now: f64) {
-        if let Some((id, sound)) = prepared.sound
-            && let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id)
-        {
-            candidate.sound = Some(sound);
-        }
-        self.sound.send(Order::Load(prepared.programme));
-        let at = self.transport.position(now);
-        if std::mem::take(&mut self.resume) {
-            self.send_seek(at);
-            self.play(true, now);
-        } else if !self.transport.playing() {
-            self.send_seek(at);
-        } else {
-            // It plays already (by the clock, or an older programme): the engine goes on from where the playhead is.
-            self.transport.seek(at, now);
-            self.send_seek(at);
-            self.play(true, now);
-        }
-    }
-
-    /// Remembers the scale of the window's contents.
-    pub(super) fn set_ui_scale(&mut self, scale: f32) {
-        self.settings.ui_scale = scale;
     }
 }

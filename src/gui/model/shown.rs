@@ -3,11 +3,12 @@
 use super::super::command::Hover;
 use super::super::loading::{Running, file_name};
 use super::super::settings::Settings;
-use super::super::timeline::TimeView;
-use super::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Problem};
+use super::super::timeline::{PitchView, TimeView};
+use super::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Problem};
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
 use crate::midi::MidiTime;
+use crate::picture::Strip;
 use crate::playback::Transport;
 use crate::playback::device::Sound;
 use std::path::Path;
@@ -42,6 +43,15 @@ impl Model {
     /// The recording that is looked at.
     pub fn recording(&self) -> Option<&Arc<LoadedRecording>> {
         self.candidate()?.recording.as_ref()
+    }
+
+    /// The picture of the recording that is looked at: there before the recording is read to its end.
+    pub fn recording_strip(&self) -> Option<&Arc<Strip>> {
+        let candidate = self.candidate()?;
+        match &candidate.recording {
+            Some(recording) => Some(&recording.strip),
+            None => self.loads.early().filter(|(id, _)| *id == candidate.id).map(|(_, strip)| strip),
+        }
     }
 
     /// Its alignment.
@@ -84,9 +94,19 @@ impl Model {
         &self.settings
     }
 
-    /// Whether the shortcut sheet is open.
-    pub fn sheet(&self) -> bool {
-        self.sheet
+    /// The bins that are shown.
+    pub fn pitch(&self) -> &PitchView {
+        &self.pitch
+    }
+
+    /// What lies over the window.
+    pub fn overlay(&self) -> Option<Overlay> {
+        self.overlay
+    }
+
+    /// What was last said: for the status line, and for readers that cannot see it.
+    pub fn said(&self) -> &str {
+        &self.said
     }
 
     /// Whether the window is to be closed.

@@ -1,18 +1,25 @@
 //! From paths to what the window shows: the jobs, one slot a purpose. A new job in a slot drops, and so cancels, the
 //! old one; what it would have answered is never seen.
 
+mod keeping;
+
+pub(super) use keeping::ToExport;
+pub use keeping::{Expanded, ExportOrder, Exported};
+
 use super::model::{Aligned, LoadedMidi, LoadedRecording};
 use crate::alignment::{Alignment, Preset};
-use crate::audio::{Keep, Stereo};
+use crate::audio::{self, Keep, Stereo};
 use crate::error::{Error, Result};
+use crate::features::Features;
 use crate::job::{Job, Progress};
-use crate::pair;
-use crate::picture::{Strip, transposed};
+use crate::pair::{self, AudioSide};
+use crate::picture::{Curves, Strip, transposed};
 use crate::playback::{Programme, Source, resample};
+use crate::session::{Opened, Session, is_session};
 use crate::synth::{Score, SoundFont, Voice};
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// Called from a job when there is something new: asks for a frame.
@@ -32,6 +39,18 @@ pub enum Arrival {
     Files(Result<Vec<PathBuf>>),
     /// A soundfont from the dialog.
     SoundFont(Result<Vec<PathBuf>>),
+    /// The files of dropped folders.
+    Expanded(Result<Expanded>),
+    /// A session.
+    Session(Result<Opened>),
+    /// The file to save the session to.
+    SaveTo(Result<Vec<PathBuf>>),
+    /// The session as it was saved, with the hashes of its files.
+    Saved(Result<(PathBuf, Session)>),
+    /// The folder to export to.
+    ExportTo(Result<Vec<PathBuf>>),
+    /// What was exported.
+    Exported(Result<Exported>),
 }
 
 /// A programme, and the resampled sound to keep for the next one.
@@ -73,16 +92,41 @@ pub(super) struct Loads {
     started: u64,
     midi: Option<Task<LoadedMidi>>,
     recording: Option<Task<LoadedRecording>>,
+    /// The picture of the recording that is read.
+    early: Arc<OnceLock<Arc<Strip>>>,
     aligned: Option<Task<Aligned>>,
     programme: Option<Task<Prepared>>,
     files: Option<Task<Vec<PathBuf>>>,
     soundfont: Option<Task<Vec<PathBuf>>>,
+    expand: Option<Task<Expanded>>,
+    session: Option<Task<Opened>>,
+    save_to: Option<Task<Vec<PathBuf>>>,
+    save: Option<Task<(PathBuf, Session)>>,
+    autosave: Option<Task<()>>,
+    export_to: Option<Task<Vec<PathBuf>>>,
+    export: Option<Task<Exported>>,
 }
 
 impl Loads {
     pub(super) fn new(wake: WakeUp) -> Self {
-        let (midi, recording, aligned, programme, files, soundfont) = (None, None, None, None, None, None);
-        Self { wake, started: 0, midi, recording, aligned, programme, files, soundfont }
+        Self {
+            wake,
+            started: 0,
+            midi: None,
+            recording: None,
+            early: Arc::default(),
+            aligned: None,
+            programme: None,
+            files: None,
+            soundfont: None,
+            expand: None,
+            session: None,
+            save_to: None,
+            save: None,
+            autosave: None,
+            export_to: None,
+            export: None,
+        }
     }
 
     fn start<T: Send + 'static>(
@@ -119,8 +163,22 @@ impl Loads {
 
     pub(super) fn load_recording(&mut self, candidate: u64, path: PathBuf) {
         let name = format!("Reading {}", file_name(&path));
+        let early = Arc::new(OnceLock::new());
+        self.early = Arc::clone(&early);
+        let wake = Arc::clone(&self.wake);
         self.recording = Some(self.start(candidate, name, move |progress| {
-            pair::load_audio(&path, Keep::Listening, progress).map(LoadedRecording::new)
+            let recording = audio::decode(&path, Keep::Listening, &progress.part(0.0, 0.6))?;
+            let seen = |features: &Features| {
+                early.get_or_init(|| Arc::new(Strip::of(features)));
+                wake();
+            };
+            let side = AudioSide::shown_early(path, recording, seen, &progress.part(0.6, 1.0))?;
+            let mut loaded = LoadedRecording::new(side);
+            if let Some(strip) = early.get() {
+                // The same, so that it is not drawn twice.
+                loaded.strip = Arc::clone(strip);
+            }
+            Ok(loaded)
         }));
     }
 
@@ -161,7 +219,7 @@ impl Loads {
     pub(super) fn choose_files(&mut self) {
         let dialog = rfd::AsyncFileDialog::new()
             .set_title("Open a MIDI file, recordings, or both")
-            .add_filter("MIDI and audio", &[MIDI_EXTENSIONS, AUDIO_EXTENSIONS].concat())
+            .add_filter("MIDI, audio and sessions", &[MIDI_EXTENSIONS, AUDIO_EXTENSIONS, &["json"]].concat())
             .add_filter("All files", &["*"])
             .pick_files();
         self.files = Some(self.start(0, "Choosing files".into(), move |progress| answer(dialog, progress)));
@@ -177,11 +235,16 @@ impl Loads {
 
     /// Whether a dialog is open.
     pub(super) fn choosing(&self) -> bool {
-        self.files.is_some() || self.soundfont.is_some()
+        self.files.is_some() || self.soundfont.is_some() || self.save_to.is_some() || self.export_to.is_some()
     }
 
     pub(super) fn midi_runs(&self) -> bool {
         self.midi.is_some()
+    }
+
+    /// The picture of the recording that is read, once it is there, and its candidate.
+    pub(super) fn early(&self) -> Option<(u64, &Arc<Strip>)> {
+        Some((self.reading()?, self.early.get()?))
     }
 
     /// The candidate whose recording is read.
@@ -214,6 +277,10 @@ impl Loads {
             row(self.recording.as_ref()),
             row(self.aligned.as_ref()),
             row(self.programme.as_ref()),
+            row(self.expand.as_ref()),
+            row(self.session.as_ref()),
+            row(self.save.as_ref()),
+            row(self.export.as_ref()),
         ]
         .into_iter()
         .flatten()
@@ -233,7 +300,12 @@ impl Loads {
         if let Some(candidate) = cut(&mut self.recording, id).or_else(|| cut(&mut self.aligned, id)) {
             return Some(Stopped::Candidate(candidate));
         }
-        cut(&mut self.programme, id).map(|_| Stopped::Other)
+        cut(&mut self.programme, id)
+            .or_else(|| cut(&mut self.expand, id))
+            .or_else(|| cut(&mut self.session, id))
+            .or_else(|| cut(&mut self.save, id))
+            .or_else(|| cut(&mut self.export, id))
+            .map(|_| Stopped::Other)
     }
 
     /// What has come in since the last call.
@@ -252,6 +324,14 @@ impl Loads {
         arrivals.extend(take(&mut self.programme).map(|(_, outcome)| Arrival::Programme(outcome)));
         arrivals.extend(take(&mut self.files).map(|(_, outcome)| Arrival::Files(outcome)));
         arrivals.extend(take(&mut self.soundfont).map(|(_, outcome)| Arrival::SoundFont(outcome)));
+        arrivals.extend(take(&mut self.expand).map(|(_, outcome)| Arrival::Expanded(outcome)));
+        arrivals.extend(take(&mut self.session).map(|(_, outcome)| Arrival::Session(outcome)));
+        arrivals.extend(take(&mut self.save_to).map(|(_, outcome)| Arrival::SaveTo(outcome)));
+        arrivals.extend(take(&mut self.save).map(|(_, outcome)| Arrival::Saved(outcome)));
+        arrivals.extend(take(&mut self.export_to).map(|(_, outcome)| Arrival::ExportTo(outcome)));
+        arrivals.extend(take(&mut self.export).map(|(_, outcome)| Arrival::Exported(outcome)));
+        // That nothing could be written beside is no news for a person who works: the next one may succeed.
+        drop(take(&mut self.autosave));
         arrivals
     }
 }
@@ -274,7 +354,8 @@ impl Aligned {
         let features = Arc::new(transposed(&midi.side.features, alignment.transpose));
         let (frames, frame_s) = (recording.strip.values.nrows(), recording.strip.frame_s);
         let strip = Arc::new(Strip::in_audio_time(&features, &alignment.map, frames, frame_s));
-        Self { alignment, features, strip }
+        let curves = Curves::new(&alignment.map, &midi.side.midi, &features, recording.frames(), frame_s);
+        Self { alignment, features, strip, curves }
     }
 }
 
@@ -287,6 +368,40 @@ const MIDI_EXTENSIONS: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
 const AUDIO_EXTENSIONS: &[&str] = &[
     "wav", "aif", "aiff", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "alac", "caf", "mka", "mkv", "webm",
 ];
+
+/// What opening these will do, in words: `replace the MIDI file song.mid`, `add 2 recordings`.
+pub(super) fn effects(paths: &[PathBuf], midi: Option<&Path>) -> Vec<String> {
+    let count = |test: &dyn Fn(&PathBuf) -> bool| paths.iter().filter(|path| test(path)).count();
+    // No file is opened to find out: this is asked in every frame.
+    let folder = |path: &PathBuf| path.extension().is_none() && path.is_dir();
+    let midis = count(&|path| is_midi(path));
+    let sessions = count(&|path| is_session(path));
+    let folders = count(&folder);
+    let mut effects = Vec::new();
+    if sessions > 0 {
+        effects.push("open the session in place of everything".to_owned());
+    }
+    match (midis, midi) {
+        (0, _) => {}
+        (_, Some(old)) => effects.push(format!("replace the MIDI file {}", file_name(old))),
+        (_, None) => effects.push("open the MIDI file".to_owned()),
+    }
+    match paths.len() - midis - sessions - folders {
+        0 => {}
+        1 => effects.push("add 1 recording".to_owned()),
+        n => effects.push(format!("add {n} recordings")),
+    }
+    if folders > 0 {
+        effects.push("add what is in the folder".to_owned());
+    }
+    effects
+}
+
+/// Whether a file of a folder is taken as a recording: by its name.
+fn is_audio(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    AUDIO_EXTENSIONS.contains(&extension.as_str())
+}
 
 /// Whether a file is taken as MIDI; everything else is taken as a recording.
 pub(super) fn is_midi(path: &Path) -> bool {

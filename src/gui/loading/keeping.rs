@@ -1,0 +1,184 @@
+//! The jobs that look into folders, keep sessions and export.
+
+use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
+use super::{Loads, answer, file_name, is_audio, is_midi};
+use crate::audio::Stereo;
+use crate::error::Result;
+use crate::export;
+use crate::picture::{ColorMap, Panel, Tone, alignment_png, panel_png};
+use crate::session::{FileRef, Session};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What was found in folders.
+pub struct Expanded {
+    /// MIDI files and recordings, folder by folder, sorted.
+    pub files: Vec<PathBuf>,
+    /// Names of what is neither.
+    pub skipped: Vec<String>,
+}
+
+/// What is to be exported of the pair that is looked at.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "one box to tick for each")]
+pub struct ExportOrder {
+    /// One picture of everything.
+    pub page: bool,
+    /// Pictures of single panels.
+    pub panels: BTreeSet<Panel>,
+    /// 1 or 2: pixels of a picture a point.
+    pub scale: u32,
+    /// The map as a table.
+    pub csv: bool,
+    /// The MIDI on the recording's clock.
+    pub midi: bool,
+    /// MIDI left, recording right.
+    pub listen: bool,
+}
+
+impl Default for ExportOrder {
+    fn default() -> Self {
+        Self { page: true, panels: BTreeSet::new(), scale: 1, csv: true, midi: true, listen: false }
+    }
+}
+
+/// Where files were exported to, and how many.
+pub struct Exported {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The files in it, by name.
+    pub files: Vec<String>,
+}
+
+/// A pair as an export needs it.
+pub(in super::super) struct ToExport {
+    pub(in super::super) midi: Arc<LoadedMidi>,
+    pub(in super::super) recording: Arc<LoadedRecording>,
+    pub(in super::super) aligned: Arc<Aligned>,
+    pub(in super::super) sound: Option<Arc<Stereo>>,
+    pub(in super::super) colours: (ColorMap, Tone),
+}
+
+impl Loads {
+    /// Looks into folders for MIDI files and recordings.
+    pub(in super::super) fn expand(&mut self, paths: Vec<PathBuf>) {
+        self.expand = Some(self.start(0, "Looking into folders".into(), move |progress| {
+            let (mut files, mut skipped) = (Vec::new(), Vec::new());
+            for path in paths {
+                if !path.is_dir() {
+                    files.push(path);
+                    continue;
+                }
+                for entry in walkdir::WalkDir::new(&path).sort_by_file_name().into_iter().flatten() {
+                    progress.step(0, 1)?;
+                    if entry.file_type().is_file() {
+                        if is_midi(entry.path()) || is_audio(entry.path()) {
+                            files.push(entry.into_path());
+                        } else {
+                            skipped.push(file_name(entry.path()));
+                        }
+                    }
+                }
+            }
+            Ok(Expanded { files, skipped })
+        }));
+    }
+
+    /// Reads a session and looks for its files.
+    pub(in super::super) fn open_session(&mut self, path: PathBuf) {
+        let name = format!("Opening {}", file_name(&path));
+        self.session = Some(self.start(0, name, move |progress| Session::open(&path, progress)));
+    }
+
+    /// Writes a session, with the hashes of its files.
+    pub(in super::super) fn save_session(&mut self, mut session: Session, path: PathBuf) {
+        let name = format!("Saving {}", file_name(&path));
+        self.save = Some(self.start(0, name, move |progress| {
+            for used in session.midi.iter_mut().chain(&mut session.recordings) {
+                // A file that is gone by now is kept by its name.
+                if used.md5.is_none()
+                    && let Ok(known) = FileRef::of(&used.path, progress)
+                {
+                    *used = known;
+                }
+            }
+            session.save(&path)?;
+            Ok((path, session))
+        }));
+    }
+
+    /// Writes a session as it is.
+    pub(in super::super) fn autosave(&mut self, session: Session, path: PathBuf) {
+        self.autosave = Some(self.start(0, "Saving beside".into(), move |_| {
+            if let Some(folder) = path.parent() {
+                export::create_folder(folder)?;
+            }
+            session.save(&path)
+        }));
+    }
+
+    /// Whether an autosave is being written.
+    pub(in super::super) fn autosaving(&self) -> bool {
+        self.autosave.is_some()
+    }
+
+    /// Asks where to save the session.
+    pub(in super::super) fn choose_session_file(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new()
+            .set_title("Save the session")
+            .add_filter("Session", &["json"])
+            .set_file_name("session.antiphon.json")
+            .save_file();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.save_to = Some(self.start(0, "Choosing a file".into(), move |progress| answer(dialog, progress)));
+    }
+
+    /// Asks for a folder to export to.
+    pub(in super::super) fn choose_export_folder(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new().set_title("Export to a folder").pick_folder();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.export_to = Some(self.start(0, "Choosing a folder".into(), move |progress| answer(dialog, progress)));
+    }
+
+    /// Writes what was asked for into a folder.
+    pub(in super::super) fn export(&mut self, order: ExportOrder, pair: ToExport, folder: PathBuf) {
+        let name = format!("Exporting to {}", file_name(&folder));
+        self.export = Some(self.start(0, name, move |progress| {
+            let (midi, audio, alignment) = (&pair.midi.side, &pair.recording.side, &pair.aligned.alignment);
+            let stem = audio.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            export::create_folder(&folder)?;
+            let mut files = Vec::new();
+            let mut write = |what: &str, bytes: &[u8]| -> Result<()> {
+                let name = format!("{stem} - {what}");
+                export::write(&folder.join(&name), bytes)?;
+                files.push(name);
+                Ok(())
+            };
+            if order.page {
+                let picture = alignment_png(midi, audio, alignment, order.scale, &progress.part(0.0, 0.2))?;
+                write("alignment.png", &export::png(&picture)?)?;
+            }
+            for (i, &panel) in order.panels.iter().enumerate() {
+                let from = 0.2 + 0.4 * i as f32 / order.panels.len() as f32;
+                let part = progress.part(from, from + 0.4 / order.panels.len() as f32);
+                let picture = panel_png(panel, midi, audio, alignment, pair.colours, order.scale, &part)?;
+                write(&format!("{}.png", panel.name()), &export::png(&picture)?)?;
+            }
+            if order.csv {
+                write("alignment.csv", export::csv(alignment).as_bytes())?;
+            }
+            if order.midi {
+                write("aligned.mid", &export::aligned_midi(midi, audio, alignment)?.to_bytes())?;
+            }
+            if order.listen
+                && let Some(font) = &pair.midi.font
+            {
+                let part = progress.part(0.6, 1.0);
+                let sound = export::listen(midi, pair.sound.as_deref(), alignment, font, &part)?;
+                write("listen.wav", &export::wav(&sound)?)?;
+            }
+            Ok(Exported { folder, files })
+        }));
+    }
+}

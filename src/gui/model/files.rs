@@ -1,0 +1,204 @@
+//! The files: what is opened, looked at, taken out, read and aligned, and what went wrong with them.
+
+use super::super::loading::{Expanded, Stopped, is_midi};
+use super::{Again, Candidate, Model, Problem};
+use crate::error::{Error, Result};
+use crate::session::is_session;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+impl Model {
+    pub(super) fn open(&mut self, mut paths: Vec<PathBuf>, now: f64) {
+        if paths.iter().any(|path| path.is_dir()) {
+            self.loads.expand(paths);
+            return;
+        }
+        if let Some(at) = paths.iter().position(|path| is_session(path)) {
+            self.loads.open_session(paths.remove(at));
+        }
+        if self.midi_path.is_some() || !self.candidates.is_empty() {
+            self.touch();
+        }
+        for path in paths.iter().rev() {
+            self.remember_file(path);
+        }
+        let (midis, recordings): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_midi(path));
+        // One MIDI at a time: of several, the last, as if they had been opened one by one.
+        if let Some(path) = midis.into_iter().next_back() {
+            self.load_midi(path);
+        }
+        let mut first_new = None;
+        for path in recordings {
+            let id = self.add(path);
+            first_new = first_new.or_else(|| self.candidates.iter().position(|candidate| candidate.id == id));
+        }
+        if self.selected.is_none()
+            && let Some(index) = first_new
+        {
+            self.select(index, now);
+        }
+        self.start_what_is_missing();
+    }
+
+    /// Opens what was found in folders, and names what was left out.
+    pub(super) fn open_found(&mut self, found: Expanded, now: f64) {
+        const NAMED: usize = 5;
+        if !found.skipped.is_empty() {
+            let count = found.skipped.len();
+            let names = found.skipped.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+            let more = if count > NAMED { ", …" } else { "" };
+            self.report_text(format!("left out, neither MIDI nor audio ({count}): {names}{more}"), Again::No);
+        }
+        self.open(found.files, now);
+    }
+
+    /// Puts a recording in the list, to be read when its turn comes, and returns its number. One that is there already
+    /// is not added again.
+    pub fn add(&mut self, path: PathBuf) -> u64 {
+        if let Some(known) = self.candidates.iter().find(|candidate| candidate.path == path) {
+            return known.id;
+        }
+        let id = self.number();
+        self.candidates.push(Candidate { id, path, recording: None, aligned: None, sound: None, halted: false });
+        id
+    }
+
+    pub(super) fn load_midi(&mut self, path: PathBuf) {
+        let font_path = self.settings.soundfont.clone();
+        let font = self.midi().filter(|midi| midi.font_path == font_path).and_then(|midi| midi.font.clone());
+        self.problems.retain(|problem| !matches!(problem.retry, Again::Midi(_)));
+        self.midi_path = Some(path.clone());
+        self.loads.load_midi(path, font_path, font);
+    }
+
+    pub(super) fn forget_alignments(&mut self) {
+        for candidate in &mut self.candidates {
+            candidate.aligned = None;
+            candidate.halted &= candidate.recording.is_none();
+        }
+    }
+
+    pub(super) fn step_candidate(&mut self, by: isize, now: f64) {
+        let Some(at) = self.selected else { return };
+        if let Some(to) = at.checked_add_signed(by).filter(|&to| to < self.candidates.len()) {
+            self.select(to, now);
+        }
+    }
+
+    /// Looks at another candidate, at the same musical moment where that is known.
+    pub(super) fn select(&mut self, index: usize, now: f64) {
+        let Some(candidate) = self.candidates.get_mut(index) else { return };
+        candidate.halted = false;
+        if self.selected == Some(index) {
+            return;
+        }
+        let musical = self.midi_time(self.transport.position(now));
+        let playing = self.transport.playing();
+        if playing {
+            self.play(false, now);
+        }
+        self.resume = playing;
+        self.selected = Some(index);
+        self.update_length(now);
+        let at = musical.zip(self.map()).map_or(0.0, |(moment, map)| map.to_audio(moment).0);
+        self.transport.seek(at, now);
+        self.view.fit();
+    }
+
+    pub(super) fn remove(&mut self, index: usize, now: f64) {
+        if index >= self.candidates.len() {
+            return;
+        }
+        let gone = self.candidates.remove(index);
+        self.loads.drop_candidate(gone.id);
+        self.problems.retain(|p| !matches!(p.retry, Again::Candidate(id) if id == gone.id));
+        self.taken_out = Some((index, gone));
+        let Some(selected) = self.selected else { return };
+        if index < selected {
+            self.selected = Some(selected - 1);
+        } else if index == selected {
+            self.play(false, now);
+            self.selected = None;
+            if !self.candidates.is_empty() {
+                self.select(index.min(self.candidates.len() - 1), now);
+            }
+            self.update_length(now);
+        }
+    }
+
+    /// Puts the outcome of a job where it belongs; one whose candidate is gone is dropped.
+    pub(super) fn settle<T>(&mut self, id: u64, outcome: Result<T>, put: impl FnOnce(&mut Candidate, T)) {
+        let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) else { return };
+        match outcome {
+            Ok(value) => put(candidate, value),
+            Err(error) => {
+                candidate.halted = true;
+                self.report(&error, Again::Candidate(id));
+            }
+        }
+    }
+
+    /// Fills the free slots: the candidate that is looked at first, then the others in order.
+    pub(super) fn start_what_is_missing(&mut self) {
+        let order = || self.candidate().into_iter().chain(&self.candidates).filter(|candidate| !candidate.halted);
+        let to_read = order().find(|c| c.recording.is_none()).map(|c| (c.id, c.path.clone()));
+        let to_align = self.midi().filter(|_| !self.loads.midi_runs()).and_then(|midi| {
+            let candidate = order().find(|c| c.recording.is_some() && c.aligned.is_none())?;
+            Some((candidate.id, Arc::clone(midi), Arc::clone(candidate.recording.as_ref()?)))
+        });
+        if let Some((id, path)) = to_read
+            && self.loads.reading().is_none()
+        {
+            self.loads.load_recording(id, path);
+        }
+        if let Some((id, midi, recording)) = to_align
+            && self.loads.aligning().is_none()
+        {
+            self.loads.align(id, midi, recording);
+        }
+        self.prepare_to_play();
+    }
+
+    pub(super) fn report(&mut self, error: &Error, retry: Again) {
+        if matches!(error, Error::Cancelled) {
+            return;
+        }
+        self.report_text(error.to_string(), retry);
+    }
+
+    pub(super) fn report_text(&mut self, text: String, retry: Again) {
+        let id = self.number();
+        self.problems.push(Problem { id, text, retry });
+    }
+
+    pub(super) fn cancel(&mut self, id: u64) {
+        match self.loads.cancel(id) {
+            Some(Stopped::Midi) => {
+                self.loads.drop_midi();
+                self.midi_path = self.midi().map(|midi| midi.side.path.clone());
+            }
+            Some(Stopped::Candidate(id)) => {
+                if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) {
+                    candidate.halted = true;
+                }
+            }
+            Some(Stopped::Other) | None => {}
+        }
+    }
+
+    pub(super) fn retry(&mut self, id: u64, now: f64) {
+        let Some(index) = self.problems.iter().position(|problem| problem.id == id) else { return };
+        match self.problems.remove(index).retry {
+            Again::No => {}
+            Again::Midi(path) => self.load_midi(path),
+            Again::Candidate(id) => {
+                if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) {
+                    candidate.halted = false;
+                }
+            }
+            Again::Playing => self.heard = None,
+            Again::Save => self.save(now),
+            Again::Export(order) => self.export(order, None),
+        }
+    }
+}

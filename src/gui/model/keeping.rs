@@ -1,0 +1,291 @@
+//! Sessions: what is saved, saved beside, and offered after a crash; and exports.
+
+use super::super::loading::{ExportOrder, ToExport, file_name};
+use super::{Again, Model, Overlay};
+use crate::session::{self, FORMAT, FileRef, Opened, Session, autosave_of};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Seconds between two autosaves, while nothing but the playhead has changed and otherwise.
+const AUTOSAVE_S: f64 = 30.0;
+const AUTOSAVE_SOON_S: f64 = 1.0;
+/// Files remembered as opened last.
+const RECENT: usize = 10;
+
+/// Work that a crash has left, and what was saved before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recovery {
+    /// The autosave.
+    pub autosave: PathBuf,
+    /// What it says.
+    pub session: Session,
+    /// The session's own file, and when it was saved (seconds since 1970), if it ever was.
+    pub saved: Option<(PathBuf, u64)>,
+}
+
+/// What to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recover {
+    /// Go on with what the autosave says.
+    Autosave,
+    /// Open what was saved.
+    Saved,
+    /// Start without either; the autosave is deleted.
+    Neither,
+}
+
+/// What is kept of sessions.
+#[derive(Default)]
+pub(super) struct Keep {
+    /// The file of the session.
+    file: Option<PathBuf>,
+    /// What was last saved or opened: its hashes are still true.
+    saved: Option<Session>,
+    /// Where work without a session file is saved beside; nowhere without.
+    folder: Option<PathBuf>,
+    /// A command has changed something since the last autosave.
+    touched: bool,
+    written_at: f64,
+    /// What was last saved beside.
+    beside: Option<Session>,
+    /// Left by a crash, until one is chosen.
+    recovery: Option<Recovery>,
+    /// Where to go once the recording is there.
+    place: Option<Session>,
+    /// The order that waits for a folder.
+    order: Option<ExportOrder>,
+}
+
+impl Model {
+    /// Saves beside into this folder, and offers what a crash has left there or beside the session opened last.
+    pub fn keep_in(&mut self, folder: PathBuf) {
+        let unsaved = folder.join("unsaved.json");
+        self.keep.folder = Some(folder);
+        let last = self.settings.recent.iter().find(|path| session::is_session(path)).cloned();
+        self.keep.recovery =
+            last.and_then(|file| left_beside(Some(file))).or_else(|| left_by(autosave_of(&unsaved), None));
+        if self.keep.recovery.is_some() {
+            self.overlay = Some(Overlay::Recovery);
+        }
+    }
+
+    /// Work that a crash has left, until one is chosen.
+    pub fn recovery(&self) -> Option<&Recovery> {
+        self.keep.recovery.as_ref()
+    }
+
+    /// The file of the session.
+    pub fn session_file(&self) -> Option<&Path> {
+        self.keep.file.as_deref()
+    }
+
+    /// Whether there is anything to export.
+    pub fn exportable(&self) -> bool {
+        self.midi().is_some() && self.aligned().is_some()
+    }
+
+    /// The window closes in order: nothing is left beside.
+    pub fn leave(&mut self) {
+        if self.keep.recovery.is_none()
+            && let Some(path) = self.autosave_path()
+        {
+            // Not there is as good as deleted.
+            drop(std::fs::remove_file(path));
+        }
+    }
+
+    /// What would be saved now.
+    pub fn session_now(&self, now: f64) -> Session {
+        let known = |path: &Path| -> FileRef {
+            let mut saved = self.keep.saved.iter().flat_map(|s| s.midi.iter().chain(&s.recordings));
+            let unknown = || FileRef { path: path.to_path_buf(), bytes: None, md5: None };
+            saved.find(|file| file.path == path).cloned().unwrap_or_else(unknown)
+        };
+        Session {
+            format: FORMAT,
+            saved_s: session::now_s(),
+            midi: self.midi_path.as_deref().map(known),
+            recordings: self.candidates.iter().map(|candidate| known(&candidate.path)).collect(),
+            selected: self.selected,
+            playhead_s: self.transport.position(now),
+            view_s: (!self.view.is_fit()).then(|| (self.view.start(), self.view.end())),
+            bins: (self.pitch != super::PitchView::default()).then(|| (self.pitch.low(), self.pitch.high())),
+        }
+    }
+
+    pub(super) fn touch(&mut self) {
+        self.keep.touched = true;
+    }
+
+    fn autosave_path(&self) -> Option<PathBuf> {
+        match (&self.keep.file, &self.keep.folder) {
+            (Some(file), Some(_)) => Some(autosave_of(file)),
+            (None, Some(folder)) => Some(autosave_of(&folder.join("unsaved.json"))),
+            _ => None,
+        }
+    }
+
+    /// Saves beside when it is time. Called once a frame.
+    pub(super) fn keep_beside(&mut self, now: f64) {
+        let waited = now - self.keep.written_at;
+        let due = self.keep.touched && waited >= AUTOSAVE_SOON_S || waited >= AUTOSAVE_S;
+        if !due || self.keep.recovery.is_some() || self.loads.autosaving() {
+            return;
+        }
+        self.keep.written_at = now;
+        let session = self.session_now(now);
+        // Nothing is worth keeping before something has been done.
+        let fresh = self.keep.beside.is_none() && !self.keep.touched;
+        self.keep.touched = false;
+        if fresh || self.keep.beside.as_ref().is_some_and(|beside| beside.same_as(&session)) {
+            return;
+        }
+        if let Some(path) = self.autosave_path() {
+            self.keep.beside = Some(session.clone());
+            self.loads.autosave(session, path);
+        }
+    }
+
+    pub(super) fn save(&mut self, now: f64) {
+        match self.keep.file.clone() {
+            Some(file) => self.save_to(file, now),
+            None => self.loads.choose_session_file(),
+        }
+    }
+
+    pub(super) fn save_to(&mut self, file: PathBuf, now: f64) {
+        let file = if session::is_session(&file) { file } else { file.with_extension("json") };
+        self.loads.save_session(self.session_now(now), file);
+    }
+
+    pub(super) fn saved(&mut self, file: PathBuf, session: Session) {
+        self.say(format!("{} is saved", file_name(&file)));
+        self.leave();
+        self.remember_file(&file);
+        (self.keep.file, self.keep.saved, self.keep.beside) = (Some(file), Some(session), None);
+    }
+
+    /// Takes a session in, in place of everything.
+    pub(super) fn restore(&mut self, opened: Opened, now: f64) {
+        let Opened { path, session, remarks } = opened;
+        for text in remarks {
+            self.report_text(text, Again::No);
+        }
+        self.say(format!("{} is opened: {}", file_name(&path), session.summary()));
+        self.remember_file(&path);
+        self.put(session.clone(), now);
+        (self.keep.file, self.keep.saved, self.keep.beside) = (Some(path), Some(session), None);
+        if self.keep.recovery.is_none() {
+            self.keep.recovery = left_beside(self.keep.file.clone());
+            if self.keep.recovery.is_some() {
+                self.overlay = Some(Overlay::Recovery);
+            }
+        }
+    }
+
+    fn put(&mut self, session: Session, now: f64) {
+        self.play(false, now);
+        for candidate in std::mem::take(&mut self.candidates) {
+            self.loads.drop_candidate(candidate.id);
+        }
+        (self.selected, self.history) = (None, super::History::default());
+        let recordings: Vec<PathBuf> = session.recordings.iter().map(|file| file.path.clone()).collect();
+        let chosen = session.selected.and_then(|index| recordings.get(index)).cloned();
+        if let Some(midi) = &session.midi {
+            self.load_midi(midi.path.clone());
+        } else {
+            (self.midi, self.midi_path) = (None, None);
+        }
+        for path in recordings {
+            self.add(path);
+        }
+        let chosen = chosen.and_then(|path| self.candidates.iter().position(|candidate| candidate.path == path));
+        self.keep.place = Some(session);
+        self.select(chosen.unwrap_or(0), now);
+        self.update_length(now);
+    }
+
+    /// Goes to the place of the session, once the recording that it is in is there.
+    pub(super) fn go_to_place(&mut self, now: f64) {
+        if !self.playable() {
+            return;
+        }
+        if let Some(place) = self.keep.place.take() {
+            if let Some((start, end)) = place.view_s {
+                self.view.show(start, end);
+            }
+            if let Some((low, high)) = place.bins {
+                self.pitch.show(low, high);
+            }
+            self.seek(place.playhead_s, now);
+        }
+    }
+
+    pub(super) fn recover(&mut self, choice: Recover, now: f64) {
+        let Some(left) = self.keep.recovery.take() else { return };
+        self.overlay = None;
+        match choice {
+            Recover::Autosave => {
+                self.say(format!("Restored: {}", left.session.summary()));
+                self.put(left.session, now);
+                self.keep.file = left.saved.map(|(file, _)| file);
+                // It stays beside until it is saved.
+                self.touch();
+            }
+            Recover::Saved | Recover::Neither => {
+                // Chosen against.
+                drop(std::fs::remove_file(&left.autosave));
+                if let (Recover::Saved, Some((file, _))) = (choice, left.saved)
+                    && self.keep.file.as_ref() != Some(&file)
+                {
+                    self.loads.open_session(file);
+                }
+            }
+        }
+    }
+
+    /// Puts a file first among those opened last.
+    pub(super) fn remember_file(&mut self, path: &Path) {
+        self.settings.recent.retain(|known| known != path);
+        self.settings.recent.insert(0, path.to_path_buf());
+        self.settings.recent.truncate(RECENT);
+    }
+
+    pub(super) fn export(&mut self, order: ExportOrder, folder: Option<PathBuf>) {
+        let Some(folder) = folder else {
+            self.keep.order = Some(order);
+            self.loads.choose_export_folder();
+            return;
+        };
+        let pair = self.candidate().and_then(|candidate| {
+            Some(ToExport {
+                midi: Arc::clone(self.midi()?),
+                recording: Arc::clone(candidate.recording.as_ref()?),
+                aligned: Arc::clone(candidate.aligned.as_ref()?),
+                sound: candidate.sound.clone(),
+                colours: (self.settings.color_map, self.settings.tone),
+            })
+        });
+        if let Some(pair) = pair {
+            self.keep.order = Some(order.clone());
+            self.loads.export(order, pair, folder);
+        }
+    }
+
+    /// The order that waits for a folder, or runs.
+    pub(super) fn export_order(&self) -> Option<ExportOrder> {
+        self.keep.order.clone()
+    }
+}
+
+/// What a crash has left beside a session.
+fn left_beside(file: Option<PathBuf>) -> Option<Recovery> {
+    let file = file?;
+    let saved_s = Session::read(&file).ok().map(|session| session.saved_s);
+    left_by(autosave_of(&file), saved_s.map(|saved_s| (file, saved_s)))
+}
+
+fn left_by(autosave: PathBuf, saved: Option<(PathBuf, u64)>) -> Option<Recovery> {
+    let session = Session::read(&autosave).ok()?;
+    Some(Recovery { autosave, session, saved })
+}

@@ -1,0 +1,104 @@
+//! What lies over the window for a moment: what to export, and what a crash has left.
+
+use super::command::Command;
+use super::loading::{ExportOrder, file_name};
+use super::model::{Model, Recover};
+use super::theme;
+use crate::picture::Panel;
+use crate::session::now_s;
+use eframe::egui::{Align2, Button, Context, Key, Modifiers, RichText, Window};
+
+/// Asks what to export. Keeps the choice for the next time.
+pub(super) fn export(ctx: &Context, order: &mut ExportOrder, out: &mut Vec<Command>) {
+    let mut open = true;
+    let window = Window::new("Export").open(&mut open).collapsible(false).resizable(false);
+    window.anchor(Align2::CENTER_CENTER, [0.0, 0.0]).show(ctx, |ui| {
+        ui.checkbox(&mut order.csv, "Table of the time map (CSV)");
+        ui.checkbox(&mut order.midi, "MIDI on the recording's clock");
+        ui.checkbox(&mut order.listen, "Sound: MIDI left, recording right (WAV)");
+        ui.separator();
+        ui.checkbox(&mut order.page, "One picture of everything (PNG)");
+        for panel in Panel::ALL {
+            let mut wanted = order.panels.contains(&panel);
+            if ui.checkbox(&mut wanted, format!("Picture: {}", panel.name())).changed() {
+                if wanted {
+                    order.panels.insert(panel);
+                } else {
+                    order.panels.remove(&panel);
+                }
+            }
+        }
+        ui.horizontal(|ui| {
+            ui.label("Size of pictures");
+            for scale in [1, 2] {
+                ui.radio_value(&mut order.scale, scale, format!("{scale}×"));
+            }
+        });
+        ui.add_space(6.0);
+        let any = order.csv || order.midi || order.listen || order.page || !order.panels.is_empty();
+        if ui.add_enabled(any, Button::new("Choose a folder…")).clicked() {
+            out.push(Command::ExportTo(order.clone(), None));
+        }
+    });
+    if !open || ctx.input_mut(|i| i.consume_key(Modifiers::NONE, Key::Escape)) {
+        out.push(Command::Close);
+    }
+}
+
+/// Offers what a crash has left, beside what was saved. Both are kept until one is chosen.
+pub(super) fn recovery(ctx: &Context, model: &Model, out: &mut Vec<Command>) {
+    let Some(left) = model.recovery() else { return };
+    let now = now_s();
+    let window = Window::new("Work was left unsaved").collapsible(false).resizable(false);
+    window.anchor(Align2::CENTER_CENTER, [0.0, 0.0]).show(ctx, |ui| {
+        ui.set_max_width(420.0);
+        let faint = theme::palette(ui).faint;
+        ui.label("The window did not close in order. Nothing is deleted until you choose.");
+        ui.add_space(8.0);
+        let mut line = |title: String, what: String, choice| {
+            if ui.button(title).clicked() {
+                out.push(Command::Recover(choice));
+            }
+            ui.label(RichText::new(what).color(faint));
+            ui.add_space(6.0);
+        };
+        line(
+            format!("Restore the work of {}", ago(now, left.session.saved_s)),
+            left.session.summary(),
+            Recover::Autosave,
+        );
+        if let Some((file, saved_s)) = &left.saved {
+            line(format!("Open what was saved {}", ago(now, *saved_s)), file_name(file), Recover::Saved);
+        } else {
+            line("Go on without it".into(), "The unsaved work is deleted".into(), Recover::Neither);
+        }
+    });
+}
+
+/// How long a moment is past, in words.
+fn ago(now: u64, then: u64) -> String {
+    let (minutes, words) = (now.saturating_sub(then) / 60, |n: u64, unit: &str| match n {
+        1 => format!("1 {unit} ago"),
+        n => format!("{n} {unit}s ago"),
+    });
+    match minutes {
+        0 => "just now".into(),
+        1..=59 => words(minutes, "minute"),
+        60..=2879 => words(minutes / 60, "hour"),
+        _ => words(minutes / 1440, "day"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_past_are_in_words() {
+        assert_eq!(ago(100, 90), "just now");
+        assert_eq!(ago(4000, 3940), "1 minute ago");
+        assert_eq!(ago(10_000, 0), "2 hours ago");
+        assert_eq!(ago(0, 10_000), "just now");
+        assert_eq!(ago(864_000, 0), "10 days ago");
+    }
+}

@@ -1,0 +1,237 @@
+//! The table of commands: keys, palette, undo, and the manual.
+
+use super::{add, aligned, window};
+use antiphon::gui::{App, Command, Follow, Settings, TABLE, Theme, plain_text, taken};
+use antiphon::playback::mixer::Listen;
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use std::collections::BTreeSet;
+
+#[test]
+fn every_command_has_a_name_a_tooltip_and_keys_of_its_own() {
+    let mut names = BTreeSet::new();
+    for entry in TABLE {
+        assert!(!entry.name.is_empty() && entry.tooltip.len() > 4, "{:?}", entry.command);
+        assert!(names.insert(entry.name), "{} twice", entry.name);
+        assert_eq!(entry.id, format!("{:?}", entry.command));
+        for key in entry.shortcuts {
+            let other = taken(&Settings::default(), entry.id, key).map(|other| other.name);
+            assert_eq!(other, None, "{} of {}", plain_text(key), entry.name);
+        }
+    }
+}
+
+/// The manual's table of keys is this one; `UPDATE_MANUAL=1 cargo test manual` writes it.
+#[test]
+fn the_manual_lists_every_key() {
+    let rows = TABLE.iter().filter(|entry| !entry.shortcuts.is_empty()).map(|entry| {
+        let keys: Vec<String> = entry.shortcuts.iter().map(|key| format!("`{}`", plain_text(key))).collect();
+        format!("| {} | {} | {} |\n", keys.join(" "), entry.name, entry.tooltip)
+    });
+    let table: String = std::iter::once("| key | command | does |\n|---|---|---|\n".to_owned()).chain(rows).collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let manual = std::fs::read_to_string(path).unwrap();
+    let (start, end) = ("<!-- keys -->\n", "<!-- /keys -->");
+    let from = manual.find(start).expect("a place for the keys") + start.len();
+    let to = manual.find(end).expect("its end");
+    if std::env::var_os("UPDATE_MANUAL").is_some() {
+        std::fs::write(path, format!("{}{table}{}", &manual[..from], &manual[to..])).unwrap();
+    } else {
+        assert_eq!(&manual[from..to], table);
+    }
+}
+
+fn press(harness: &mut Harness<'static, App>, modifiers: Modifiers, key: Key) {
+    harness.key_press_modifiers(modifiers, key);
+    harness.run_steps(4);
+}
+
+#[test]
+fn the_palette_finds_a_command_by_a_part_of_its_name() {
+    let mut harness = window(aligned(Theme::Dark));
+    harness.run_steps(2);
+    press(&mut harness, Modifiers::COMMAND, Key::K);
+    harness.get_by_label("Find a command").type_text("magm");
+    harness.run_steps(3);
+    press(&mut harness, Modifiers::NONE, Key::Enter);
+    let model = harness.state().model();
+    assert!(Command::Magma.is_on(model) && model.overlay().is_none());
+    // While it is open a letter is a letter.
+    press(&mut harness, Modifiers::COMMAND, Key::K);
+    press(&mut harness, Modifiers::NONE, Key::Num1);
+    assert_eq!(harness.state().model().settings().mix.listen, Listen::Both);
+    press(&mut harness, Modifiers::NONE, Key::Escape);
+    press(&mut harness, Modifiers::NONE, Key::Num1);
+    assert_eq!(harness.state().model().settings().mix.listen, Listen::Midi);
+}
+
+#[test]
+fn every_named_command_is_in_a_menu_under_its_name() {
+    let mut harness = window(aligned(Theme::Light));
+    harness.run_steps(2);
+    for menu in antiphon::gui::Menu::ALL {
+        harness.get_by_label(menu.title()).click();
+        harness.run_steps(3);
+        for entry in TABLE.iter().filter(|entry| entry.menu == menu) {
+            assert!(harness.query_all_by_label_contains(entry.name).next().is_some(), "{}", entry.name);
+        }
+        press(&mut harness, Modifiers::NONE, Key::Escape);
+    }
+}
+
+#[test]
+fn a_key_is_bound_by_pressing_it_and_a_taken_one_is_refused() {
+    let mut harness = window(aligned(Theme::Dark));
+    harness.run_steps(2);
+    press(&mut harness, Modifiers::NONE, Key::F1);
+    harness.get_by_label("Key of Follow the playhead").click();
+    harness.run_steps(2);
+    press(&mut harness, Modifiers::NONE, Key::F);
+    assert!(harness.state().model().said().contains("“Fit” already"), "{}", harness.state().model().said());
+    assert!(harness.state().model().settings().keys.is_empty());
+    harness.get_by_label("Key of Follow the playhead").click();
+    harness.run_steps(2);
+    press(&mut harness, Modifiers::ALT, Key::M);
+    assert_eq!(harness.state().model().settings().keys.get("Follow").map(String::as_str), Some("Alt+M"));
+    press(&mut harness, Modifiers::NONE, Key::Escape);
+    press(&mut harness, Modifiers::ALT, Key::M);
+    assert_eq!(harness.state().model().settings().follow, Follow::Centred);
+}
+
+#[test]
+fn letters_can_be_turned_off() {
+    let mut model = aligned(Theme::Dark);
+    model.apply(Command::SingleKeys, 0.0);
+    let mut harness = window(model);
+    harness.run_steps(2);
+    press(&mut harness, Modifiers::NONE, Key::Num1);
+    assert_eq!(harness.state().model().settings().mix.listen, Listen::Both);
+    press(&mut harness, Modifiers::NONE, Key::Space);
+    assert!(harness.state().model().transport().playing());
+}
+
+#[test]
+fn what_changes_state_is_undone_and_done_again() {
+    let mut model = aligned(Theme::Dark);
+    add(&mut model, "/music/other.wav", 12);
+    for command in [
+        Command::Split,
+        Command::Magma,
+        Command::ZoomIn,
+        Command::ZoomPitchIn,
+        Command::Select(1),
+        Command::Remove(1),
+        Command::Remove(0),
+    ] {
+        let state = |m: &antiphon::gui::Model| {
+            let names: Vec<_> = m.candidates().iter().map(|c| c.path.clone()).collect();
+            (m.settings().clone(), *m.view(), *m.pitch(), m.candidate().map(|c| c.id), names)
+        };
+        let before = state(&model);
+        model.apply(command.clone(), 100.0);
+        let after = state(&model);
+        assert_ne!(before, after, "{command:?}");
+        model.apply(Command::Undo, 100.0);
+        assert_eq!(state(&model), before, "{command:?}");
+        model.apply(Command::Redo, 100.0);
+        assert_eq!(state(&model), after, "{command:?}");
+        // A new change makes what was taken back unreachable.
+        model.apply(Command::Undo, 100.0);
+        model.apply(command, 100.0);
+        assert!(!model.can_redo());
+    }
+    while model.can_undo() {
+        model.apply(Command::Undo, 200.0);
+    }
+    assert_eq!(model.candidates().len(), 2);
+    assert!(model.view().is_fit() && model.settings().mix.split);
+}
+
+#[test]
+fn a_turn_of_the_wheel_is_one_change() {
+    let mut model = aligned(Theme::Dark);
+    let before = *model.view();
+    for turn in 0..20 {
+        model.apply(Command::Zoom { factor: 1.05, around: 20.0 }, f64::from(turn) * 0.02);
+    }
+    model.apply(Command::Undo, 1.0);
+    assert_eq!(*model.view(), before);
+    assert!(!model.can_undo());
+}
+
+/// What a command can change.
+fn state(model: &antiphon::gui::Model) -> String {
+    let names: Vec<_> = model.candidates().iter().map(|candidate| &candidate.path).collect();
+    let place = (model.transport().playing(), model.transport().position(0.0), model.selected(), model.quit());
+    format!("{:?} {:?} {:?} {names:?} {place:?} {:?}", model.settings(), model.view(), model.pitch(), model.overlay())
+}
+
+/// Each command, chosen from its menu by its name, changes something, unless it opens a dialog of the system.
+#[test]
+fn every_command_does_something_when_chosen_by_its_name() {
+    let dialogs = ["ChooseFiles", "ChooseSoundFont", "SaveSession", "SaveSessionAs"];
+    for entry in TABLE.iter().filter(|entry| !dialogs.contains(&entry.id)) {
+        let mut model = aligned(Theme::Dark);
+        add(&mut model, "/music/other.wav", 8);
+        model.add("/music/next.wav".into());
+        // A state from which every command leads elsewhere.
+        let before = [
+            Command::Select(1),
+            Command::Seek(8.0),
+            Command::HearMidi,
+            Command::ZoomIn,
+            Command::ZoomPitchIn,
+            Command::LargerText,
+            Command::Magma,
+            Command::Brighter,
+            Command::UseSoundFont(Some("/none.sf2".into())),
+        ];
+        let elsewhere = [
+            (Command::HearMidi, Command::HearBoth),
+            (Command::Magma, Command::Grey),
+            (Command::ThemeDark, Command::ThemeLight),
+        ];
+        for command in before {
+            model.apply(command, 0.0);
+        }
+        if let Some((_, other)) = elsewhere.iter().find(|(command, _)| *command == entry.command) {
+            model.apply(other.clone(), 0.0);
+        }
+        if entry.command == Command::Redo {
+            model.apply(Command::Undo, 0.0);
+        }
+        if entry.command == Command::BundledSoundFont {
+            // Reading it would start a job on a file that is not there.
+            assert!((entry.enabled)(&model));
+            continue;
+        }
+        assert!((entry.enabled)(&model), "{} is not enabled", entry.name);
+        let mut harness = window(model);
+        harness.run_steps(2);
+        let before = state(harness.state().model());
+        harness.get_by_label(entry.menu.title()).click();
+        harness.run_steps(3);
+        let items: Vec<_> = harness
+            .query_all_by_role(eframe::egui::accesskit::Role::Button)
+            .filter(|node| node.accesskit_node().label().is_some_and(|label| label.starts_with(entry.name)))
+            .map(|node| node.rect())
+            .collect();
+        assert!(!items.is_empty(), "{} is not in its menu", entry.name);
+        let item = items[items.len() - 1].center();
+        harness.hover_at(item);
+        harness.run_steps(1);
+        for pressed in [true, false] {
+            let (button, modifiers) = (eframe::egui::PointerButton::Primary, Modifiers::NONE);
+            harness.input_mut().events.push(eframe::egui::Event::PointerButton {
+                pos: item,
+                button,
+                pressed,
+                modifiers,
+            });
+            harness.run_steps(1);
+        }
+        harness.run_steps(3);
+        assert_ne!(before, state(harness.state().model()), "{}", entry.name);
+    }
+}
