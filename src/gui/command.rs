@@ -7,7 +7,8 @@ use super::loading::ExportOrder;
 use super::model::{Model, Overlay, Recover};
 use super::settings::{Panels, Theme};
 use crate::picture::{ColorMap, Tone};
-use crate::playback::mixer::Listen;
+use crate::playback::Warp;
+use crate::playback::mixer::{Click, Listen};
 use eframe::egui::{Key, Modifiers};
 use std::path::PathBuf;
 
@@ -40,11 +41,31 @@ pub enum Command {
     HearBoth,
     Flip,
     Split,
+    MuteMidi,
+    MuteRecording,
+    Click,
+    Loop,
+    LoopIn,
+    LoopOut,
+    LoopUnreliable,
+    Slower,
+    Faster,
+    NormalSpeed,
+    Varispeed,
+    WarpSide,
+    Earlier,
+    Later,
+    LittleEarlier,
+    LittleLater,
+    MuchEarlier,
+    MuchLater,
+    NoOffset,
     ZoomIn,
     ZoomOut,
     ZoomPitchIn,
     ZoomPitchOut,
     Fit,
+    ZoomToLoop,
     Follow,
     ReducedMotion,
     Beats,
@@ -84,6 +105,10 @@ pub enum Command {
     Seek(f64),
     /// −1 MIDI, +1 recording.
     Balance(f32),
+    /// Seconds of the clock in a second.
+    Speed(f64),
+    /// Play these seconds of the recording over and over, or don't.
+    SetLoop(Option<(f64, f64)>),
     /// Show `factor` times less of the time, with this second staying where it is.
     Zoom {
         factor: f64,
@@ -190,6 +215,7 @@ pub struct Entry {
 }
 
 const NONE: Modifiers = Modifiers::NONE;
+const ALT: Modifiers = Modifiers::ALT;
 const SHIFT: Modifiers = Modifiers::SHIFT;
 const COMMAND: Modifiers = Modifiers::COMMAND;
 const COMMAND_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
@@ -240,11 +266,31 @@ pub const TABLE: &[Entry] = entries! {
     HearBoth Listen "Both", "Hear MIDI and recording together", [(NONE, Key::Num3)], always;
     Flip Listen "Flip", "Change between MIDI and recording at the same musical moment", [(NONE, Key::B)], always;
     Split Listen "Left and right", "MIDI in the left ear and recording in the right, or both in the middle", [(NONE, Key::P)], always;
+    MuteMidi Listen "Mute the MIDI", "Silence the MIDI, whatever else is chosen", [(NONE, Key::M)], always;
+    MuteRecording Listen "Mute the recording", "Silence the recording, whatever else is chosen", [(SHIFT, Key::M)], always;
+    Click Listen "Clicks", "Click at the MIDI's beats, at its note onsets, or not at all", [(SHIFT, Key::B)], always;
+    Loop Listen "Loop", "Play the loop over and over, or go on from where it is", [(NONE, Key::L)], Model::playable;
+    LoopIn Listen "Loop in", "Begin the loop at the playhead", [(NONE, Key::I)], Model::playable;
+    LoopOut Listen "Loop out", "End the loop at the playhead", [(NONE, Key::O)], Model::playable;
+    LoopUnreliable Listen "Loop the unreliable stretch", "Loop the nearest stretch in sight that is not to be trusted", [(SHIFT, Key::L)], |m| m.aligned().is_some();
+    Slower Listen "Slower", "Play slower by a twentieth", [(NONE, Key::Minus)], always;
+    Faster Listen "Faster", "Play faster by a twentieth", [(NONE, Key::Equals)], always;
+    NormalSpeed Listen "Normal speed", "Play as fast as it is", [(NONE, Key::Backslash)], always;
+    Varispeed Listen "Pitch follows speed", "Slow is low and fast is high, as on a tape, without what stretching adds", [], always;
+    WarpSide Listen "Stretch the recording", "Stretch the recording to the MIDI's time instead of moving the MIDI to the recording's", [(NONE, Key::W)], always;
+    Earlier Listen "MIDI 10 ms earlier", "Let the MIDI sound earlier by 10 ms", [(NONE, Key::Comma)], always;
+    Later Listen "MIDI 10 ms later", "Let the MIDI sound later by 10 ms", [(NONE, Key::Period)], always;
+    LittleEarlier Listen "MIDI 1 ms earlier", "Let the MIDI sound earlier by 1 ms", [(SHIFT, Key::Comma)], always;
+    LittleLater Listen "MIDI 1 ms later", "Let the MIDI sound later by 1 ms", [(SHIFT, Key::Period)], always;
+    MuchEarlier Listen "MIDI 100 ms earlier", "Let the MIDI sound earlier by 100 ms", [(ALT, Key::Comma)], always;
+    MuchLater Listen "MIDI 100 ms later", "Let the MIDI sound later by 100 ms", [(ALT, Key::Period)], always;
+    NoOffset Listen "No offset", "Let the MIDI sound where the alignment has it", [(COMMAND, Key::Num0)], always;
     ZoomIn View "Zoom in", "Show less time, larger", [(NONE, Key::ArrowUp)], Model::playable;
     ZoomOut View "Zoom out", "Show more time, smaller", [(NONE, Key::ArrowDown)], Model::playable;
     ZoomPitchIn View "Zoom in on pitch", "Show fewer notes, larger", [(SHIFT, Key::ArrowUp)], Model::playable;
     ZoomPitchOut View "Zoom out of pitch", "Show more notes, smaller", [(SHIFT, Key::ArrowDown)], Model::playable;
     Fit View "Fit", "Show everything", [(NONE, Key::F)], Model::playable;
+    ZoomToLoop View "Zoom to the loop", "Show the loop, and nothing else", [(NONE, Key::Z)], |m| m.region().is_some();
     Follow View "Follow the playhead", "Not at all, page by page, or centred", [(NONE, Key::G)], always;
     ReducedMotion View "Reduced motion", "Nothing slides: the view follows page by page, and menus open at once", [], always;
     Beats View "Beats", "Mark the MIDI's beats and bars where the recording has them", [(NONE, Key::V)], always;
@@ -257,7 +303,7 @@ pub const TABLE: &[Entry] = entries! {
     PreviousCandidate View "Previous candidate", "Look at the recording before in the list", [(NONE, Key::K), (NONE, Key::PageUp)], Model::several;
     LargerText View "Larger", "Make everything in the window larger", [(COMMAND, Key::Plus), (COMMAND, Key::Equals)], always;
     SmallerText View "Smaller", "Make everything in the window smaller", [(COMMAND, Key::Minus)], always;
-    NormalText View "Normal size", "Show everything in its normal size", [(COMMAND, Key::Num0)], always;
+    NormalText View "Normal size", "Show everything in its normal size", [(COMMAND_SHIFT, Key::Num0)], always;
     ThemeSystem Colours "System theme", "Dark or light as the system is", [], always;
     ThemeDark Colours "Dark theme", "Light text on dark", [], always;
     ThemeLight Colours "Light theme", "Dark text on light", [], always;
@@ -266,8 +312,8 @@ pub const TABLE: &[Entry] = entries! {
     Cividis Colours "Cividis", "Colours from blue to yellow, made for colour-blind eyes", [], always;
     Grey Colours "Grey", "From black to white", [], always;
     Invert Colours "Inverted", "Strong values dark, weak ones bright", [], always;
-    Brighter Colours "Brighter pictures", "Lift what is faint", [(SHIFT, Key::Period)], always;
-    Darker Colours "Darker pictures", "Suppress what is faint", [(SHIFT, Key::Comma)], always;
+    Brighter Colours "Brighter pictures", "Lift what is faint", [(COMMAND, Key::Period)], always;
+    Darker Colours "Darker pictures", "Suppress what is faint", [(COMMAND, Key::Comma)], always;
     PlainContrast Colours "Plain contrast", "Colours as they come", [], always;
     Palette Help "Command palette", "Find a command by its name", [(COMMAND, Key::K)], always;
     ShortcutSheet Help "Shortcuts", "List every key, and change it", [(NONE, Key::F1), (SHIFT, Key::Questionmark)], always;
@@ -290,6 +336,12 @@ impl Command {
             Self::HearRecording => settings.mix.listen == Listen::Recording,
             Self::HearBoth => settings.mix.listen == Listen::Both,
             Self::Split => settings.mix.split,
+            Self::MuteMidi => settings.mix.midi_muted,
+            Self::MuteRecording => settings.mix.recording_muted,
+            Self::Click => settings.mix.click != Click::Off,
+            Self::Loop => model.transport().region().is_some(),
+            Self::Varispeed => settings.rendition.varispeed,
+            Self::WarpSide => settings.rendition.warp == Warp::Recording,
             Self::SingleKeys => settings.single_keys,
             Self::ReducedMotion => settings.reduced_motion,
             Self::Beats => settings.beats,
