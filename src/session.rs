@@ -182,7 +182,8 @@ fn hash(path: &Path, progress: &Progress) -> Result<(String, u64)> {
             }
         }
     }
-    Ok((hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect(), bytes))
+    let hexadecimal = hasher.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    Ok((hexadecimal, bytes))
 }
 
 /// A file of the same contents below `folder`.

@@ -8,7 +8,7 @@ use super::loop_bar;
 use super::model::{Model, State};
 use super::read_out::read_out;
 use super::settings::Panels;
-use super::strip_marks::{crosshair, gutter, head, keys_of, marks, unreliable};
+use super::strip_marks::{crosshair, gutter, head, keys_of, marks, pitch_crosshair, unreliable};
 use super::theme::{self, Palette};
 use super::timeline::ruler;
 use crate::features::CqtParams;
@@ -173,6 +173,7 @@ impl AuditPanel {
         painter.rect_stroke(rect, 0.0, edge, eframe::egui::StrokeKind::Outside);
         crosshair(painter, rect, model, theme::CROSSHAIR);
         loop_bar::mark(ui.painter(), rect, model);
+        pitch_crosshair(painter, rect, model);
         head(ui, rect, model);
 
         let time = time_gestures(ui, &response, rect, model, out);

@@ -165,7 +165,9 @@ pub enum Menu {
     File,
     /// Undo, the list, keys.
     Edit,
-    /// Playing.
+    /// Playing, the loop, the speed.
+    Play,
+    /// What is heard, and how.
     Listen,
     /// What is shown.
     View,
@@ -177,13 +179,15 @@ pub enum Menu {
 
 impl Menu {
     /// All menus, left to right.
-    pub const ALL: [Self; 6] = [Self::File, Self::Edit, Self::Listen, Self::View, Self::Colours, Self::Help];
+    pub const ALL: [Self; 7] =
+        [Self::File, Self::Edit, Self::Play, Self::Listen, Self::View, Self::Colours, Self::Help];
 
     /// Its title.
     pub fn title(self) -> &'static str {
         match self {
             Self::File => "File",
             Self::Edit => "Edit",
+            Self::Play => "Transport",
             Self::Listen => "Listen",
             Self::View => "View",
             Self::Colours => "Colours",
@@ -252,15 +256,23 @@ pub const TABLE: &[Entry] = entries! {
     Redo Edit "Redo", "Do again what was taken back", [(COMMAND_SHIFT, Key::Z), (COMMAND, Key::Y)], Model::can_redo;
     RemoveCandidate Edit "Remove from the list", "Take the recording that is looked at out of the list", [(COMMAND, Key::Delete)], |m| m.candidate().is_some();
     SingleKeys Edit "Single-letter keys", "Letters, figures and signs are keys of commands while nobody types", [], always;
-    PlayPause Listen "Play or pause", "Play from the playhead, or stop there", [(NONE, Key::Space)], Model::playable;
-    Back Listen "Back 0.1 s", "Move the playhead back by a tenth of a second", [(NONE, Key::ArrowLeft)], Model::playable;
-    Forward Listen "Forward 0.1 s", "Move the playhead on by a tenth of a second", [(NONE, Key::ArrowRight)], Model::playable;
-    BackSecond Listen "Back 1 s", "Move the playhead back by a second", [(SHIFT, Key::ArrowLeft)], Model::playable;
-    ForwardSecond Listen "Forward 1 s", "Move the playhead on by a second", [(SHIFT, Key::ArrowRight)], Model::playable;
-    BackFrame Listen "Back one frame", "Move the playhead back by a frame of the features (46 ms)", [(COMMAND, Key::ArrowLeft)], Model::playable;
-    ForwardFrame Listen "Forward one frame", "Move the playhead on by a frame of the features (46 ms)", [(COMMAND, Key::ArrowRight)], Model::playable;
-    Start Listen "To the start", "Move the playhead to the start", [(NONE, Key::Home)], Model::playable;
-    End Listen "To the end", "Move the playhead to the end", [(NONE, Key::End)], Model::playable;
+    PlayPause Play "Play or pause", "Play from the playhead, or stop there", [(NONE, Key::Space)], Model::playable;
+    Back Play "Back 0.1 s", "Move the playhead back by a tenth of a second", [(NONE, Key::ArrowLeft)], Model::playable;
+    Forward Play "Forward 0.1 s", "Move the playhead on by a tenth of a second", [(NONE, Key::ArrowRight)], Model::playable;
+    BackSecond Play "Back 1 s", "Move the playhead back by a second", [(SHIFT, Key::ArrowLeft)], Model::playable;
+    ForwardSecond Play "Forward 1 s", "Move the playhead on by a second", [(SHIFT, Key::ArrowRight)], Model::playable;
+    BackFrame Play "Back one frame", "Move the playhead back by a frame of the features (46 ms)", [(COMMAND, Key::ArrowLeft)], Model::playable;
+    ForwardFrame Play "Forward one frame", "Move the playhead on by a frame of the features (46 ms)", [(COMMAND, Key::ArrowRight)], Model::playable;
+    Start Play "To the start", "Move the playhead to the start", [(NONE, Key::Home)], Model::playable;
+    End Play "To the end", "Move the playhead to the end", [(NONE, Key::End)], Model::playable;
+    Loop Play "Loop", "Play the loop over and over, or go on from where it is", [(NONE, Key::L)], Model::playable;
+    LoopIn Play "Loop in", "Begin the loop at the playhead", [(NONE, Key::I)], Model::playable;
+    LoopOut Play "Loop out", "End the loop at the playhead", [(NONE, Key::O)], Model::playable;
+    LoopUnreliable Play "Loop the unreliable stretch", "Loop the nearest stretch in sight that is not to be trusted", [(SHIFT, Key::L)], |m| m.aligned().is_some();
+    Slower Play "Slower", "Play slower by a twentieth", [(NONE, Key::Minus)], always;
+    Faster Play "Faster", "Play faster by a twentieth", [(NONE, Key::Equals)], always;
+    NormalSpeed Play "Normal speed", "Play as fast as it is", [(NONE, Key::Backslash)], always;
+    Varispeed Play "Pitch follows speed", "Slow is low and fast is high, as on a tape, without what stretching adds", [], always;
     HearMidi Listen "MIDI alone", "Hear only the MIDI", [(NONE, Key::Num1)], always;
     HearRecording Listen "Recording alone", "Hear only the recording", [(NONE, Key::Num2)], always;
     HearBoth Listen "Both", "Hear MIDI and recording together", [(NONE, Key::Num3)], always;
@@ -269,14 +281,6 @@ pub const TABLE: &[Entry] = entries! {
     MuteMidi Listen "Mute the MIDI", "Silence the MIDI, whatever else is chosen", [(NONE, Key::M)], always;
     MuteRecording Listen "Mute the recording", "Silence the recording, whatever else is chosen", [(SHIFT, Key::M)], always;
     Click Listen "Clicks", "Click at the MIDI's beats, at its note onsets, or not at all", [(SHIFT, Key::B)], always;
-    Loop Listen "Loop", "Play the loop over and over, or go on from where it is", [(NONE, Key::L)], Model::playable;
-    LoopIn Listen "Loop in", "Begin the loop at the playhead", [(NONE, Key::I)], Model::playable;
-    LoopOut Listen "Loop out", "End the loop at the playhead", [(NONE, Key::O)], Model::playable;
-    LoopUnreliable Listen "Loop the unreliable stretch", "Loop the nearest stretch in sight that is not to be trusted", [(SHIFT, Key::L)], |m| m.aligned().is_some();
-    Slower Listen "Slower", "Play slower by a twentieth", [(NONE, Key::Minus)], always;
-    Faster Listen "Faster", "Play faster by a twentieth", [(NONE, Key::Equals)], always;
-    NormalSpeed Listen "Normal speed", "Play as fast as it is", [(NONE, Key::Backslash)], always;
-    Varispeed Listen "Pitch follows speed", "Slow is low and fast is high, as on a tape, without what stretching adds", [], always;
     WarpSide Listen "Stretch the recording", "Stretch the recording to the MIDI's time instead of moving the MIDI to the recording's", [(NONE, Key::W)], always;
     Earlier Listen "MIDI 10 ms earlier", "Let the MIDI sound earlier by 10 ms", [(NONE, Key::Comma)], always;
     Later Listen "MIDI 10 ms later", "Let the MIDI sound later by 10 ms", [(NONE, Key::Period)], always;

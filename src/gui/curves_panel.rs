@@ -42,9 +42,10 @@ pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &
     for part in parts {
         crosshair(ui.painter(), part, model, palette.faint);
         head(ui, part, model);
-        let edge = match response.has_focus() {
-            true => Stroke::new(2.0, ui.visuals().selection.stroke.color),
-            false => theme::outline(palette),
+        let edge = if response.has_focus() {
+            Stroke::new(2.0, ui.visuals().selection.stroke.color)
+        } else {
+            theme::outline(palette)
         };
         ui.painter().rect_stroke(part, 0.0, edge, StrokeKind::Outside);
     }

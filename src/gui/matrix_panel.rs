@@ -5,10 +5,10 @@ use super::audit_panel::spoken;
 use super::command::{Command, Hover};
 use super::gestures::pressed_or_moved;
 use super::heatmap::{Heatmap, Matrix};
-use super::icon::Icon;
 use super::model::{Aligned, LoadedRecording, Model};
 use super::strip_marks::{playhead, unreliable};
 use super::theme::{self, Palette};
+use super::verdict_panel;
 use crate::audio::AudioTime;
 use crate::job::Job;
 use crate::picture::accumulated;
@@ -146,9 +146,7 @@ impl MatrixPanel {
             current_text_value: Some(value.clone()),
             ..WidgetInfo::labeled(Role::Image, true, "Distance matrix")
         });
-        if let Some(aligned) = model.aligned() {
-            verdict(ui, aligned, &palette);
-        }
+        verdict_panel::show(ui, model, &palette, out);
         hover
     }
 
@@ -314,33 +312,6 @@ fn path_points(plot: &Plot, aligned: &Aligned) -> Vec<Pos2> {
     }
     points.extend(last);
     points
-}
-
-/// What the alignment says of itself, below the matrix.
-fn verdict(ui: &mut Ui, aligned: &Aligned, palette: &Palette) {
-    let alignment = &aligned.alignment;
-    ui.add_space(2.0);
-    let (icon, word, colour) = if alignment.accepted() {
-        (Icon::Good, "a match", palette.good)
-    } else {
-        (Icon::Bad, "not a match", palette.bad)
-    };
-    ui.horizontal(|ui| {
-        icon.show(ui, 16.0, colour);
-        ui.label(RichText::new(format!("{:.2}", alignment.confidence)).color(colour).size(20.0).strong());
-        ui.label(format!("confidence: {word}"));
-    });
-    let doubtful: f64 = alignment.unreliable.iter().map(|(from, to)| to - from).sum();
-    if doubtful > 0.0 {
-        let stretches = match alignment.unreliable.len() {
-            1 => "1 stretch".to_owned(),
-            n => format!("{n} stretches"),
-        };
-        ui.label(RichText::new(format!("{stretches} ({doubtful:.0} s) should not be trusted.")).color(palette.warning));
-    }
-    for remark in &alignment.remarks {
-        ui.label(RichText::new(remark).color(palette.faint).font(theme::small()));
-    }
 }
 
 #[cfg(test)]

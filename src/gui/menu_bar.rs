@@ -71,9 +71,24 @@ fn group(command: &Command) -> u8 {
         Command::ChooseSoundFont | Command::BundledSoundFont => 8,
         Command::SaveSession | Command::SaveSessionAs | Command::Export => 12,
         Command::Quit => 9,
-        Command::Start | Command::End | Command::Back | Command::Forward => 10,
-        Command::BackSecond | Command::ForwardSecond | Command::BackFrame | Command::ForwardFrame => 10,
+        Command::Start
+        | Command::End
+        | Command::Back
+        | Command::Forward
+        | Command::BackSecond
+        | Command::ForwardSecond
+        | Command::BackFrame
+        | Command::ForwardFrame => 10,
         Command::HearMidi | Command::HearRecording | Command::HearBoth | Command::Flip | Command::Split => 11,
+        Command::Loop | Command::LoopIn | Command::LoopOut | Command::LoopUnreliable => 13,
+        Command::Slower | Command::Faster | Command::NormalSpeed | Command::Varispeed => 14,
+        Command::Earlier
+        | Command::Later
+        | Command::LittleEarlier
+        | Command::LittleLater
+        | Command::MuchEarlier
+        | Command::MuchLater
+        | Command::NoOffset => 15,
         _ => 0,
     }
 }

@@ -30,6 +30,7 @@ mod strip_marks;
 mod theme;
 mod timeline;
 mod transport_panel;
+mod verdict_panel;
 
 pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE};
 pub use keys::{plain_text, shortcut_text, shortcuts, taken};

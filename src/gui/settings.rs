@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 /// The settings. Fields that a file does not have keep their default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of a file that people may edit")]
 pub struct Settings {
     /// Version of the file's format.
     pub format: u32,

@@ -100,19 +100,22 @@ pub(super) fn unreliable(painter: &Painter, rect: Rect, from_x: f32, to_x: f32) 
     painter.rect_filled(part.with_max_y(part.top() + 3.0), 0.0, theme::UNRELIABLE_EDGE);
 }
 
-/// Where the pointer is, in every strip.
+/// Where the pointer is in time, in every panel of the time axis.
 pub(super) fn crosshair(painter: &Painter, rect: Rect, model: &Model, colour: Color32) {
     let Some(hover) = model.hover() else { return };
-    let stroke = Stroke::new(1.0, colour);
     let x = model.view().x(rect, hover.audio_s);
     if rect.x_range().contains(x) {
-        painter.vline(x, rect.y_range(), stroke);
+        painter.vline(x, rect.y_range(), Stroke::new(1.0, colour));
     }
-    if let Some(note) = hover.note {
+}
+
+/// Where the pointer is in pitch, in both strips.
+pub(super) fn pitch_crosshair(painter: &Painter, rect: Rect, model: &Model) {
+    if let Some(note) = model.hover().and_then(|hover| hover.note) {
         let bin = f64::from(note.saturating_sub(CqtParams::default().first_note)) + 0.5;
         let y = model.pitch().y(rect, bin);
         if rect.y_range().contains(y) {
-            painter.hline(rect.x_range(), y, stroke);
+            painter.hline(rect.x_range(), y, Stroke::new(1.0, theme::CROSSHAIR));
         }
     }
 }

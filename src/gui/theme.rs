@@ -65,8 +65,8 @@ pub(super) const CROSSHAIR: Color32 = Color32::from_rgba_premultiplied(170, 170,
 /// The path over the distance matrix.
 pub(super) const PATH: Color32 = Color32::from_rgb(255, 120, 70);
 /// Over stretches of time that should not be trusted: a veil, hatching, and the bar along the top.
-pub(super) const UNRELIABLE: Color32 = Color32::from_rgba_premultiplied(40, 14, 10, 84);
-pub(super) const HATCH: Color32 = Color32::from_rgba_premultiplied(128, 60, 44, 130);
+pub(super) const UNRELIABLE: Color32 = Color32::from_rgba_premultiplied(14, 7, 6, 92);
+pub(super) const HATCH: Color32 = Color32::from_rgba_premultiplied(150, 62, 46, 150);
 pub(super) const UNRELIABLE_EDGE: Color32 = Color32::from_rgb(232, 84, 60);
 /// Beats and bars; note onsets with their rim.
 pub(super) const BEAT: Color32 = Color32::from_rgba_premultiplied(52, 52, 52, 52);
@@ -164,5 +164,59 @@ pub(super) fn install(ctx: &egui::Context) {
             style.spacing.item_spacing = egui::vec2(8.0, 6.0);
             style.spacing.button_padding = egui::vec2(8.0, 4.0);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance (WCAG 2.1).
+    fn luminance(colour: Color32) -> f64 {
+        let linear = |c: u8| {
+            let c = f64::from(c) / 255.0;
+            if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(colour.r()) + 0.7152 * linear(colour.g()) + 0.0722 * linear(colour.b())
+    }
+
+    fn contrast(a: Color32, b: Color32) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_is_readable_in_both_themes() {
+        let ctx = egui::Context::default();
+        install(&ctx);
+        for (theme, colours) in [(Theme::Dark, DARK_PALETTE), (Theme::Light, LIGHT_PALETTE)] {
+            let visuals = ctx.style_of(theme).visuals.clone();
+            let texts = [
+                ("text", colours.text),
+                ("faint", colours.faint),
+                ("good", colours.good),
+                ("bad", colours.bad),
+                ("warning", colours.warning),
+                ("midi", colours.midi),
+                ("recording", colours.recording),
+            ];
+            for (name, text) in texts {
+                for (ground, fill) in [("panel", visuals.panel_fill), ("empty", colours.empty)] {
+                    let ratio = contrast(text, fill);
+                    assert!(ratio >= 4.5, "{theme:?}: {name} on {ground} has {ratio:.2}");
+                }
+            }
+            let widgets = &visuals.widgets;
+            let fills = [
+                ("button", widgets.inactive.weak_bg_fill),
+                ("hovered", widgets.hovered.weak_bg_fill),
+                ("pressed", widgets.active.weak_bg_fill),
+                ("selection", visuals.selection.bg_fill),
+            ];
+            for (name, fill) in fills {
+                let ratio = contrast(colours.text, fill);
+                assert!(ratio >= 4.5, "{theme:?}: text on {name} has {ratio:.2}");
+            }
+        }
     }
 }

@@ -27,6 +27,7 @@ pub struct Curves {
     pub onsets: Vec<f64>,
     highest_cost: f32,
     whole_tempo: f32,
+    tempo_range: (f32, f32),
 }
 
 impl Curves {
@@ -57,7 +58,9 @@ impl Curves {
         let (cost, tempo): (Vec<f32>, Vec<f32>) = (cost.collect(), tempo.collect());
         let highest_cost = Contrast::percentiles(cost.iter().copied(), 0.0, 0.995).high.max(0.05);
         let whole_tempo = Contrast::percentiles(tempo.iter().copied(), 0.0, 0.5).high.max(1e-3);
-        Self { frame_s, cost, tempo, beats: beats.collect(), onsets, highest_cost, whole_tempo }
+        let range = Contrast::percentiles(tempo.iter().copied(), 0.05, 0.95);
+        let tempo_range = (range.low, range.high);
+        Self { tempo_range, frame_s, cost, tempo, beats: beats.collect(), onsets, highest_cost, whole_tempo }
     }
 
     /// The cost that a chart should reach: the 99.5th percentile, at least 0.05.
@@ -68,6 +71,11 @@ impl Curves {
     /// The tempo ratio of the whole: the median.
     pub fn whole_tempo(&self) -> f32 {
         self.whole_tempo
+    }
+
+    /// The recording's tempo as a multiple of the MIDI's, 5th and 95th percentile.
+    pub fn tempo_range(&self) -> (f32, f32) {
+        self.tempo_range
     }
 
     /// Local cost and tempo ratio at a moment.

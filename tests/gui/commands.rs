@@ -5,7 +5,7 @@ use antiphon::gui::{App, Command, Follow, Settings, TABLE, Theme, plain_text, ta
 use antiphon::playback::mixer::Listen;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use std::collections::BTreeSet;
 
 #[test]
@@ -85,6 +85,8 @@ fn a_key_is_bound_by_pressing_it_and_a_taken_one_is_refused() {
     let mut harness = window(aligned(Theme::Dark));
     harness.run_steps(2);
     press(&mut harness, Modifiers::NONE, Key::F1);
+    harness.get_by_label("Key of Follow the playhead").scroll_to_me();
+    harness.run_steps(20);
     harness.get_by_label("Key of Follow the playhead").click();
     harness.run_steps(2);
     press(&mut harness, Modifiers::NONE, Key::F);
@@ -158,4 +160,91 @@ fn a_turn_of_the_wheel_is_one_change() {
     model.apply(Command::Undo, 1.0);
     assert_eq!(*model.view(), before);
     assert!(!model.can_undo());
+}
+
+/// What a command can change.
+fn state(model: &antiphon::gui::Model) -> String {
+    let names: Vec<_> = model.candidates().iter().map(|candidate| &candidate.path).collect();
+    let place = (model.transport().playing(), model.transport().position(0.0), model.selected(), model.quit());
+    let heard = (model.transport().region(), model.offset_ms());
+    let shown = (model.view(), model.pitch(), model.overlay());
+    format!("{:?} {shown:?} {names:?} {place:?} {heard:?}", model.settings())
+}
+
+/// Each command, chosen from its menu by its name, changes something, unless it opens a dialog of the system.
+#[test]
+fn every_command_does_something_when_chosen_by_its_name() {
+    let dialogs = ["ChooseFiles", "ChooseSoundFont", "SaveSession", "SaveSessionAs"];
+    for entry in TABLE.iter().filter(|entry| !dialogs.contains(&entry.id)) {
+        let mut model = aligned(Theme::Dark);
+        add(&mut model, "/music/other.wav", 8);
+        model.add("/music/next.wav".into());
+        // A state from which every command leads elsewhere.
+        let before = [
+            Command::Select(1),
+            Command::Seek(8.0),
+            Command::SetLoop(Some((6.0, 9.0))),
+            Command::Later,
+            Command::Speed(0.5),
+            Command::HearMidi,
+            Command::ZoomIn,
+            Command::ZoomPitchIn,
+            Command::LargerText,
+            Command::Magma,
+            Command::Brighter,
+            Command::UseSoundFont(Some("/none.sf2".into())),
+        ];
+        let elsewhere = [
+            (Command::HearMidi, Command::HearBoth),
+            (Command::LoopUnreliable, Command::Fit),
+            (Command::Magma, Command::Grey),
+            (Command::ThemeDark, Command::ThemeLight),
+        ];
+        before.into_iter().for_each(|command| model.apply(command, 0.0));
+        if let Some((_, other)) = elsewhere.iter().find(|(command, _)| *command == entry.command) {
+            model.apply(other.clone(), 0.0);
+        }
+        if entry.command == Command::Redo {
+            model.apply(Command::Undo, 0.0);
+        }
+        if entry.command == Command::BundledSoundFont {
+            // Reading it would start a job on a file that is not there.
+            assert!((entry.enabled)(&model));
+            continue;
+        }
+        assert!((entry.enabled)(&model), "{} is not enabled", entry.name);
+        let mut harness = window(model);
+        harness.run_steps(2);
+        let before = state(harness.state().model());
+        harness.get_by_label(entry.menu.title()).click();
+        harness.run_steps(3);
+        let items: Vec<_> = harness
+            .query_all_by_role(eframe::egui::accesskit::Role::Button)
+            .filter(|node| {
+                node.accesskit_node().label().is_some_and(|label| {
+                    // After the name stands its key, not the rest of a longer name.
+                    label
+                        .strip_prefix(entry.name)
+                        .is_some_and(|rest| !rest.trim_start().starts_with(char::is_lowercase))
+                })
+            })
+            .map(|node| node.rect())
+            .collect();
+        assert!(!items.is_empty(), "{} is not in its menu", entry.name);
+        let item = items[items.len() - 1].center();
+        harness.hover_at(item);
+        harness.run_steps(1);
+        for pressed in [true, false] {
+            let (button, modifiers) = (eframe::egui::PointerButton::Primary, Modifiers::NONE);
+            harness.input_mut().events.push(eframe::egui::Event::PointerButton {
+                pos: item,
+                button,
+                pressed,
+                modifiers,
+            });
+            harness.run_steps(1);
+        }
+        harness.run_steps(3);
+        assert_ne!(before, state(harness.state().model()), "{}", entry.name);
+    }
 }

@@ -21,6 +21,7 @@ pub struct Expanded {
 
 /// What is to be exported of the pair that is looked at.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "one box to tick for each")]
 pub struct ExportOrder {
     /// One picture of everything.
     pub page: bool,

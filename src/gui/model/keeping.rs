@@ -191,9 +191,10 @@ impl Model {
         (self.selected, self.history) = (None, super::History::default());
         let recordings: Vec<PathBuf> = session.recordings.iter().map(|file| file.path.clone()).collect();
         let chosen = session.selected.and_then(|index| recordings.get(index)).cloned();
-        match &session.midi {
-            Some(midi) => self.load_midi(midi.path.clone()),
-            None => (self.midi, self.midi_path) = (None, None),
+        if let Some(midi) = &session.midi {
+            self.load_midi(midi.path.clone());
+        } else {
+            (self.midi, self.midi_path) = (None, None);
         }
         for path in recordings {
             self.add(path);

@@ -207,7 +207,6 @@ impl Model {
             Command::ChooseSoundFont => self.loads.choose_soundfont(),
             Command::BundledSoundFont => self.use_soundfont(None),
             Command::Quit => self.quit = true,
-            Command::Undo | Command::Redo => {}
             Command::SingleKeys => settings.single_keys = !settings.single_keys,
             Command::PlayPause => self.play(!(self.transport.playing() || self.resume), now),
             Command::Back => self.seek(at - 0.1, now),
@@ -282,7 +281,8 @@ impl Model {
             Command::ThemeSystem => settings.theme = Theme::System,
             Command::ThemeDark => settings.theme = Theme::Dark,
             Command::ThemeLight => settings.theme = Theme::Light,
-            Command::Viridis | Command::Magma | Command::Cividis | Command::Grey => {}
+            // Done above, or before this.
+            Command::Viridis | Command::Magma | Command::Cividis | Command::Grey | Command::Undo | Command::Redo => {}
             Command::Invert => settings.tone.inverted = !settings.tone.inverted,
             Command::Brighter => settings.tone.gamma /= TONE_STEP,
             Command::Darker => settings.tone.gamma *= TONE_STEP,
@@ -328,15 +328,12 @@ impl Model {
             self.say(format!("{} is the key of “{}” already", keys::plain_text(key), other.name));
             return;
         }
-        match key {
-            Some(key) => {
-                self.say(format!("{} is now the key of “{}”", keys::plain_text(&key), entry.name));
-                self.settings.keys.insert(id.to_owned(), keys::plain_text(&key));
-            }
-            None => {
-                self.say(format!("“{}” has its own key again", entry.name));
-                self.settings.keys.remove(id);
-            }
+        if let Some(key) = key {
+            self.say(format!("{} is now the key of “{}”", keys::plain_text(&key), entry.name));
+            self.settings.keys.insert(id.to_owned(), keys::plain_text(&key));
+        } else {
+            self.say(format!("“{}” has its own key again", entry.name));
+            self.settings.keys.remove(id);
         }
     }
 
