@@ -286,9 +286,18 @@ impl Engine {
         self.programme.as_ref().is_none_or(|programme| programme.ready(self.position, ahead))
     }
 
+    /// Whether the next programme can begin. Until its first sound is made the old one goes on. One that was replaced and
+    /// that nobody has fetched yet blocks it too: dropping that here would free memory.
     fn can_swap(&self) -> bool {
-        // A programme that nobody has fetched yet blocks the next: dropping it here would free memory.
-        self.next.is_some() && self.retired.is_none()
+        let Some(next) = self.next.as_ref().filter(|_| self.retired.is_none()) else { return false };
+        let at = self.seek.unwrap_or_else(|| self.timeline(self.position));
+        let frame = (at as f64 / next.speed()).round() as u64;
+        !self.playing || next.ready(frame, BLOCK + self.fade_frames)
+    }
+
+    /// Whether a seek is due: one that came with a programme is meant for that.
+    fn can_seek(&self) -> bool {
+        self.seek.is_some() && self.next.is_none()
     }
 
     /// Does what must not be heard: swaps programmes, jumps. Called in silence only.
@@ -299,7 +308,9 @@ impl Engine {
             self.seek = self.seek.or(Some(at));
         }
         let whole = self.programme.as_ref().map_or(0, |programme| programme.frames());
-        if let Some(frame) = self.seek.take() {
+        if self.can_seek()
+            && let Some(frame) = self.seek.take()
+        {
             let furthest = self.bounds().map_or(whole, |(_, end)| end.max(whole));
             self.position = self.output(frame).min(furthest);
             self.since_jump = 0;
@@ -328,7 +339,7 @@ impl Engine {
     fn render_block(&mut self, out: &mut [f32]) -> usize {
         let left = self.end().saturating_sub(self.position) as usize;
         let rising = self.playing
-            && !(self.seek.is_some() || self.adrift || self.can_swap())
+            && !(self.can_seek() || self.adrift || self.can_swap())
             && left > self.fade_frames
             && self.ready();
         let mut count = out.len() / 2;

@@ -245,6 +245,10 @@ impl Model {
         self.materials.push((what, Arc::clone(&material)));
         self.loads.stretch(prepared.stretch);
         let at = self.transport.position(now);
+        let goes_on = self
+            .loaded
+            .as_ref()
+            .is_some_and(|loaded| Arc::ptr_eq(&loaded.material, &material) && loaded.rendition.warp == rendition.warp);
         self.loaded = Some(Loaded { material, rendition });
         self.sound.send(Order::Load(prepared.programme));
         self.send_offset();
@@ -254,7 +258,7 @@ impl Model {
             self.play(true, now);
         } else if !self.transport.playing() {
             self.send_seek(at);
-        } else {
+        } else if !goes_on {
             // It plays already (by the clock, or an older programme): the engine goes on from where the playhead is.
             self.transport.seek(at, now);
             self.send_seek(at);

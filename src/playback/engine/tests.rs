@@ -278,3 +278,39 @@ fn a_nudge_moves_the_midi_by_exact_samples() {
         assert_eq!(heard(offset), offset);
     }
 }
+
+#[test]
+fn another_programme_begins_once_its_sound_is_made() {
+    use super::super::stretch::{Pace, Stretch};
+    let mut playing = engine(200.0, 250.0, 4.0);
+    let clock = playing.clock();
+    order(&mut playing, Order::Play(1));
+    render(&mut playing, 10_000);
+    let pace = Pace { map: None, speed: 1.0, sample_rate: RATE };
+    let work = Stretch::new(samples(300.0, 4.0).into(), pace, 4 * RATE as usize, 0);
+    let next = Programme::plain(None, Some(Source::ahead(work.output())), 4.0, RATE);
+    order(&mut playing, Order::Load(Box::new(next)));
+    let out = render(&mut playing, 10_000);
+    assert!(playing.take_retired().is_none() && clock.position() == 20_000);
+    assert!(rms(&channel(&out, 0)[9_000..]) > 0.05);
+    work.run(&crate::job::Progress::silent()).expect("made");
+    let out = render(&mut playing, 10_000);
+    assert!(playing.take_retired().is_some() && clock.position() == 30_000);
+    assert!(rms(&channel(&out, 0)[1_000..]) < 1e-6 && rms(&channel(&out, 1)[1_000..]) > 0.05);
+    // A place that is not made yet is waited for, and said to be.
+    let work = Stretch::new(samples(300.0, 4.0).into(), Pace { map: None, speed: 1.0, sample_rate: RATE }, 192_000, 0);
+    let mut waiting = playing_one(Source::ahead(work.output()));
+    order(&mut waiting, Order::Play(1));
+    render(&mut waiting, 5_000);
+    assert!(waiting.clock().waiting() && waiting.clock().position() == 0);
+    work.run(&crate::job::Progress::silent()).expect("made");
+    render(&mut waiting, 5_000);
+    assert!(!waiting.clock().waiting() && waiting.clock().position() == 5_000);
+}
+
+/// An engine that holds a recording of 4 s, stopped.
+fn playing_one(recording: Source) -> Engine {
+    let mut engine = playing(None, Some(recording), 4.0);
+    render(&mut engine, 100);
+    engine
+}
