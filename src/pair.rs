@@ -88,13 +88,28 @@ impl AudioSide {
     /// # Errors
     /// [`Error::Empty`] when it has no samples; as [`features::constant_q`] otherwise.
     pub fn new(path: PathBuf, recording: Recording, progress: &Progress) -> Result<Self> {
+        Self::shown_early(path, recording, |_| {}, progress)
+    }
+
+    /// As [`AudioSide::new`]; `seen` is given the features as soon as they are there, which is in the first third of
+    /// the work: for somebody who waits for a picture.
+    ///
+    /// # Errors
+    /// As [`AudioSide::new`].
+    pub fn shown_early(
+        path: PathBuf,
+        recording: Recording,
+        seen: impl FnOnce(&Features),
+        progress: &Progress,
+    ) -> Result<Self> {
         let params = CqtParams::default();
         let magnitudes = features::constant_q(&recording.mono, &params, &progress.part(0.0, 0.3))?;
         if magnitudes.nrows() == 0 {
             return Err(Error::Empty(format!("the recording has no samples: {path:?}")));
         }
-        let onsets = Onsets::new(&recording.mono, &progress.part(0.3, 1.0))?;
         let features = Features { frames: features::log_normalize(&magnitudes), times: FrameTimes::Regular(FRAME_S) };
+        seen(&features);
+        let onsets = Onsets::new(&recording.mono, &progress.part(0.3, 1.0))?;
         Ok(Self { path, recording, features, magnitudes, onsets: Some(onsets) })
     }
 

@@ -128,7 +128,7 @@ impl AuditPanel {
         out: &mut Vec<Command>,
     ) -> Option<Hover> {
         let (shown, slot, name) = match side {
-            Side::Recording => (model.recording().map(|r| &r.strip), &mut self.recording, "Recording constant-Q"),
+            Side::Recording => (model.recording_strip(), &mut self.recording, "Recording constant-Q"),
             Side::Midi => {
                 let strip = model.aligned().map(|a| &a.strip).or_else(|| model.midi().map(|m| &m.strip));
                 (strip, &mut self.midi, "MIDI constant-Q")

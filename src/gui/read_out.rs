@@ -6,7 +6,7 @@ use super::theme::{self, Palette};
 use crate::features::CqtParams;
 use crate::picture::Strip;
 use crate::picture::axis::{clock_text, hertz, note_name};
-use eframe::egui::{Align2, Rect, Ui};
+use eframe::egui::{Align, Label, Layout, Rect, RichText, Ui, UiBuilder};
 
 /// Decibels that the darkest value of a strip stands for (spec A: 80 below the loudest moment).
 const FLOOR_DB: f32 = 80.0;
@@ -15,13 +15,14 @@ const FLOOR_DB: f32 = 80.0;
 pub(super) fn read_out(ui: &mut Ui, rect: Rect, model: &Model, palette: &Palette) {
     let text = model.hover().map(|hover| describe(&hover, model)).unwrap_or_default();
     let line = rect.with_min_x(rect.left() + theme::GUTTER_WIDTH);
-    if text.is_empty() {
-        let help = "Click to seek · wheel to zoom · drag with the right button to move · F to show all";
-        let shown = if model.playable() { help } else { "" };
-        ui.painter().text(line.left_center(), Align2::LEFT_CENTER, shown, theme::small(), palette.faint);
-    } else {
-        ui.painter().text(line.left_center(), Align2::LEFT_CENTER, text, theme::small(), palette.text);
-    }
+    let help = "Click to seek · wheel to zoom · drag with the right button to move · F to show all";
+    let (text, colour) = match text {
+        text if !text.is_empty() => (text, palette.text),
+        _ if model.playable() => (help.to_owned(), palette.faint),
+        _ => return,
+    };
+    let mut ui = ui.new_child(UiBuilder::new().max_rect(line).layout(Layout::left_to_right(Align::Center)));
+    ui.add(Label::new(RichText::new(text).font(theme::small()).color(colour)).truncate());
 }
 
 /// Both clocks, bar and beat, note and value at a place.

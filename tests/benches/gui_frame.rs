@@ -144,7 +144,7 @@ fn main() {
         harness.step();
     }
     report("moving the matrix", &mut harness);
-    let whole = (MIDI_FRAMES * FRAMES * 4) as f64 / (1 << 20) as f64;
+    let whole = (MIDI_FRAMES * FRAMES * 4) as f64 / 1_048_576.0;
     let used = peak_mb() - before;
     println!("memory {used:.0} MB beside the features; the matrix as f32 is {whole:.0} MB: {:.2} times", used / whole);
 }

@@ -200,7 +200,9 @@ fn every_command_does_something_when_chosen_by_its_name() {
             (Command::Magma, Command::Grey),
             (Command::ThemeDark, Command::ThemeLight),
         ];
-        before.into_iter().for_each(|command| model.apply(command, 0.0));
+        for command in before {
+            model.apply(command, 0.0);
+        }
         if let Some((_, other)) = elsewhere.iter().find(|(command, _)| *command == entry.command) {
             model.apply(other.clone(), 0.0);
         }

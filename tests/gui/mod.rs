@@ -4,6 +4,7 @@ mod commands;
 mod hearing;
 mod keeping;
 mod pair;
+mod snapshots;
 
 use antiphon::gui::{App, Arrival, Command, Model, Settings, State, Theme, shortcuts};
 use antiphon::job::Progress;
@@ -305,4 +306,35 @@ fn pictures_of_the_window() {
         harness.run_steps(3);
         harness.render().unwrap().save(folder.join(format!("empty_{name}.png"))).unwrap();
     }
+}
+
+#[test]
+fn a_recording_is_seen_before_it_is_read_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("noise.wav");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 22_050,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(&path, spec).unwrap();
+    let mut state = 1_u32;
+    for _ in 0..22_050 * 20 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        file.write_sample((state >> 18) as i16 - 8192).unwrap();
+    }
+    file.finalize().unwrap();
+    let mut model = empty(Theme::Dark);
+    model.apply(Command::Open(vec![path]), 0.0);
+    let mut early = None;
+    while model.recording().is_none() {
+        model.collect(0.0);
+        early = early.or_else(|| model.recording_strip().cloned());
+        std::thread::yield_now();
+    }
+    // The picture that was seen first is the one that stays.
+    let whole = Arc::clone(&model.recording().unwrap().strip);
+    assert!(early.is_none_or(|early| Arc::ptr_eq(&early, &whole)));
+    assert!((whole.seconds() - 20.0).abs() < 0.1);
 }

@@ -8,17 +8,18 @@ pub use keeping::{Expanded, ExportOrder, Exported};
 
 use super::model::{Aligned, LoadedMidi, LoadedRecording};
 use crate::alignment::{Alignment, Preset};
-use crate::audio::{Keep, Stereo};
+use crate::audio::{self, Keep, Stereo};
 use crate::error::{Error, Result};
+use crate::features::Features;
 use crate::job::{Job, Progress};
-use crate::pair;
+use crate::pair::{self, AudioSide};
 use crate::picture::{Curves, Strip, transposed};
 use crate::playback::{Material, Programme, Rendition, Stretch, from_audio};
 use crate::session::{Opened, Session, is_session};
 use crate::synth::SoundFont;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// Called from a job when there is something new: asks for a frame.
@@ -95,6 +96,8 @@ pub(super) struct Loads {
     started: u64,
     midi: Option<Task<LoadedMidi>>,
     recording: Option<Task<LoadedRecording>>,
+    /// The picture of the recording that is read.
+    early: Arc<OnceLock<Arc<Strip>>>,
     aligned: Option<Task<Aligned>>,
     programme: Option<Task<Prepared>>,
     stretch: Option<Task<()>>,
@@ -116,6 +119,7 @@ impl Loads {
             started: 0,
             midi: None,
             recording: None,
+            early: Arc::default(),
             aligned: None,
             programme: None,
             stretch: None,
@@ -166,8 +170,22 @@ impl Loads {
 
     pub(super) fn load_recording(&mut self, candidate: u64, path: PathBuf) {
         let name = format!("Reading {}", file_name(&path));
+        let early = Arc::new(OnceLock::new());
+        self.early = Arc::clone(&early);
+        let wake = Arc::clone(&self.wake);
         self.recording = Some(self.start(candidate, name, move |progress| {
-            pair::load_audio(&path, Keep::Listening, progress).map(LoadedRecording::new)
+            let recording = audio::decode(&path, Keep::Listening, &progress.part(0.0, 0.6))?;
+            let seen = |features: &Features| {
+                early.get_or_init(|| Arc::new(Strip::of(features)));
+                wake();
+            };
+            let side = AudioSide::shown_early(path, recording, seen, &progress.part(0.6, 1.0))?;
+            let mut loaded = LoadedRecording::new(side);
+            if let Some(strip) = early.get() {
+                // The same, so that it is not drawn twice.
+                loaded.strip = Arc::clone(strip);
+            }
+            Ok(loaded)
         }));
     }
 
@@ -242,6 +260,11 @@ impl Loads {
 
     pub(super) fn midi_runs(&self) -> bool {
         self.midi.is_some()
+    }
+
+    /// The picture of the recording that is read, once it is there, and its candidate.
+    pub(super) fn early(&self) -> Option<(u64, &Arc<Strip>)> {
+        Some((self.reading()?, self.early.get()?))
     }
 
     /// The candidate whose recording is read.

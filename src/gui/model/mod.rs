@@ -353,6 +353,12 @@ impl Model {
         for arrival in self.loads.poll() {
             self.receive(arrival, now);
         }
+        if self.recording().is_none()
+            && let Some(seconds) = self.recording_strip().map(|strip| strip.seconds())
+        {
+            // There is a picture already, though nothing to play yet.
+            self.view.set_whole(seconds);
+        }
         self.start_what_is_missing();
         self.follow_sound(now);
         let at = self.transport.position(now);

@@ -8,6 +8,7 @@ use super::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Pro
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
 use crate::midi::MidiTime;
+use crate::picture::Strip;
 use crate::playback::Transport;
 use crate::playback::device::Sound;
 use std::path::Path;
@@ -42,6 +43,15 @@ impl Model {
     /// The recording that is looked at.
     pub fn recording(&self) -> Option<&Arc<LoadedRecording>> {
         self.candidate()?.recording.as_ref()
+    }
+
+    /// The picture of the recording that is looked at: there before the recording is read to its end.
+    pub fn recording_strip(&self) -> Option<&Arc<Strip>> {
+        let candidate = self.candidate()?;
+        match &candidate.recording {
+            Some(recording) => Some(&recording.strip),
+            None => self.loads.early().filter(|(id, _)| *id == candidate.id).map(|(_, strip)| strip),
+        }
     }
 
     /// Its alignment.
