@@ -19,3 +19,8 @@ pub mod session;
 pub mod synth;
 
 pub use error::{Error, Result};
+
+// Tells the tests whether memory is taken where none may be.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

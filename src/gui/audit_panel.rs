@@ -4,6 +4,7 @@ use super::command::{Command, Hover};
 use super::curves_panel;
 use super::gestures::{pitch_gestures, time_gestures};
 use super::heatmap::{Heatmap, Matrix};
+use super::loop_bar;
 use super::model::{Model, State};
 use super::read_out::read_out;
 use super::settings::Panels;
@@ -40,13 +41,17 @@ impl AuditPanel {
         let inner = Rect::from_min_max(pos2(area.left() + theme::GUTTER_WIDTH, area.top()), area.max);
         let ruler_rect = Rect::from_min_size(inner.min, vec2(inner.width(), theme::RULER_HEIGHT));
         let readout = Rect::from_min_max(pos2(area.left(), area.bottom() - theme::TITLE_HEIGHT), area.max);
-        let strips_top = ruler_rect.bottom() + 2.0;
+        let loop_rect = ruler_rect
+            .translate(vec2(0.0, theme::RULER_HEIGHT + 2.0))
+            .with_max_y(ruler_rect.bottom() + 2.0 + theme::LOOP_HEIGHT);
+        let strips_top = loop_rect.bottom() + 2.0;
         let curves = if model.settings().curves { theme::CURVES_HEIGHT } else { 0.0 };
         let high = readout.top() - strips_top - curves;
         let first = (high * model.settings().panels.recording_share).round();
 
         ruler(ui.painter(), ruler_rect, model.view(), &palette);
         head(ui, ruler_rect.with_min_y(ruler_rect.bottom() - 8.0), model);
+        loop_bar::show(ui, loop_rect, model, &palette, out);
         let ruler_response = ui.interact(ruler_rect, ui.scope_id().with("ruler"), Sense::click_and_drag());
         ruler_response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Time ruler"));
         let mut hover = time_gestures(ui, &ruler_response, ruler_rect, model, out).map(|audio_s| Hover {
@@ -167,6 +172,7 @@ impl AuditPanel {
         };
         painter.rect_stroke(rect, 0.0, edge, eframe::egui::StrokeKind::Outside);
         crosshair(painter, rect, model, theme::CROSSHAIR);
+        loop_bar::mark(ui.painter(), rect, model);
         pitch_crosshair(painter, rect, model);
         head(ui, rect, model);
 

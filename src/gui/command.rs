@@ -7,7 +7,8 @@ use super::loading::ExportOrder;
 use super::model::{Model, Overlay, Recover};
 use super::settings::{Panels, Theme};
 use crate::picture::{ColorMap, Tone};
-use crate::playback::mixer::Listen;
+use crate::playback::Warp;
+use crate::playback::mixer::{Click, Listen};
 use eframe::egui::{Key, Modifiers};
 use std::path::PathBuf;
 
@@ -40,11 +41,31 @@ pub enum Command {
     HearBoth,
     Flip,
     Split,
+    MuteMidi,
+    MuteRecording,
+    Click,
+    Loop,
+    LoopIn,
+    LoopOut,
+    LoopUnreliable,
+    Slower,
+    Faster,
+    NormalSpeed,
+    Varispeed,
+    WarpSide,
+    Earlier,
+    Later,
+    LittleEarlier,
+    LittleLater,
+    MuchEarlier,
+    MuchLater,
+    NoOffset,
     ZoomIn,
     ZoomOut,
     ZoomPitchIn,
     ZoomPitchOut,
     Fit,
+    ZoomToLoop,
     Follow,
     ReducedMotion,
     Beats,
@@ -84,6 +105,10 @@ pub enum Command {
     Seek(f64),
     /// −1 MIDI, +1 recording.
     Balance(f32),
+    /// Seconds of the clock in a second.
+    Speed(f64),
+    /// Play these seconds of the recording over and over, or don't.
+    SetLoop(Option<(f64, f64)>),
     /// Show `factor` times less of the time, with this second staying where it is.
     Zoom {
         factor: f64,
@@ -140,7 +165,9 @@ pub enum Menu {
     File,
     /// Undo, the list, keys.
     Edit,
-    /// Playing.
+    /// Playing, the loop, the speed.
+    Play,
+    /// What is heard, and how.
     Listen,
     /// What is shown.
     View,
@@ -152,13 +179,15 @@ pub enum Menu {
 
 impl Menu {
     /// All menus, left to right.
-    pub const ALL: [Self; 6] = [Self::File, Self::Edit, Self::Listen, Self::View, Self::Colours, Self::Help];
+    pub const ALL: [Self; 7] =
+        [Self::File, Self::Edit, Self::Play, Self::Listen, Self::View, Self::Colours, Self::Help];
 
     /// Its title.
     pub fn title(self) -> &'static str {
         match self {
             Self::File => "File",
             Self::Edit => "Edit",
+            Self::Play => "Transport",
             Self::Listen => "Listen",
             Self::View => "View",
             Self::Colours => "Colours",
@@ -190,6 +219,7 @@ pub struct Entry {
 }
 
 const NONE: Modifiers = Modifiers::NONE;
+const ALT: Modifiers = Modifiers::ALT;
 const SHIFT: Modifiers = Modifiers::SHIFT;
 const COMMAND: Modifiers = Modifiers::COMMAND;
 const COMMAND_SHIFT: Modifiers = Modifiers { shift: true, ..Modifiers::COMMAND };
@@ -226,25 +256,45 @@ pub const TABLE: &[Entry] = entries! {
     Redo Edit "Redo", "Do again what was taken back", [(COMMAND_SHIFT, Key::Z), (COMMAND, Key::Y)], Model::can_redo;
     RemoveCandidate Edit "Remove from the list", "Take the recording that is looked at out of the list", [(COMMAND, Key::Delete)], |m| m.candidate().is_some();
     SingleKeys Edit "Single-letter keys", "Letters, figures and signs are keys of commands while nobody types", [], always;
-    PlayPause Listen "Play or pause", "Play from the playhead, or stop there", [(NONE, Key::Space)], Model::playable;
-    Back Listen "Back 0.1 s", "Move the playhead back by a tenth of a second", [(NONE, Key::ArrowLeft)], Model::playable;
-    Forward Listen "Forward 0.1 s", "Move the playhead on by a tenth of a second", [(NONE, Key::ArrowRight)], Model::playable;
-    BackSecond Listen "Back 1 s", "Move the playhead back by a second", [(SHIFT, Key::ArrowLeft)], Model::playable;
-    ForwardSecond Listen "Forward 1 s", "Move the playhead on by a second", [(SHIFT, Key::ArrowRight)], Model::playable;
-    BackFrame Listen "Back one frame", "Move the playhead back by a frame of the features (46 ms)", [(COMMAND, Key::ArrowLeft)], Model::playable;
-    ForwardFrame Listen "Forward one frame", "Move the playhead on by a frame of the features (46 ms)", [(COMMAND, Key::ArrowRight)], Model::playable;
-    Start Listen "To the start", "Move the playhead to the start", [(NONE, Key::Home)], Model::playable;
-    End Listen "To the end", "Move the playhead to the end", [(NONE, Key::End)], Model::playable;
+    PlayPause Play "Play or pause", "Play from the playhead, or stop there", [(NONE, Key::Space)], Model::playable;
+    Back Play "Back 0.1 s", "Move the playhead back by a tenth of a second", [(NONE, Key::ArrowLeft)], Model::playable;
+    Forward Play "Forward 0.1 s", "Move the playhead on by a tenth of a second", [(NONE, Key::ArrowRight)], Model::playable;
+    BackSecond Play "Back 1 s", "Move the playhead back by a second", [(SHIFT, Key::ArrowLeft)], Model::playable;
+    ForwardSecond Play "Forward 1 s", "Move the playhead on by a second", [(SHIFT, Key::ArrowRight)], Model::playable;
+    BackFrame Play "Back one frame", "Move the playhead back by a frame of the features (46 ms)", [(COMMAND, Key::ArrowLeft)], Model::playable;
+    ForwardFrame Play "Forward one frame", "Move the playhead on by a frame of the features (46 ms)", [(COMMAND, Key::ArrowRight)], Model::playable;
+    Start Play "To the start", "Move the playhead to the start", [(NONE, Key::Home)], Model::playable;
+    End Play "To the end", "Move the playhead to the end", [(NONE, Key::End)], Model::playable;
+    Loop Play "Loop", "Play the loop over and over, or go on from where it is", [(NONE, Key::L)], Model::playable;
+    LoopIn Play "Loop in", "Begin the loop at the playhead", [(NONE, Key::I)], Model::playable;
+    LoopOut Play "Loop out", "End the loop at the playhead", [(NONE, Key::O)], Model::playable;
+    LoopUnreliable Play "Loop the unreliable stretch", "Loop the nearest stretch in sight that is not to be trusted", [(SHIFT, Key::L)], |m| m.aligned().is_some();
+    Slower Play "Slower", "Play slower by a twentieth", [(NONE, Key::Minus)], always;
+    Faster Play "Faster", "Play faster by a twentieth", [(NONE, Key::Equals)], always;
+    NormalSpeed Play "Normal speed", "Play as fast as it is", [(NONE, Key::Backslash)], always;
+    Varispeed Play "Pitch follows speed", "Slow is low and fast is high, as on a tape, without what stretching adds", [], always;
     HearMidi Listen "MIDI alone", "Hear only the MIDI", [(NONE, Key::Num1)], always;
     HearRecording Listen "Recording alone", "Hear only the recording", [(NONE, Key::Num2)], always;
     HearBoth Listen "Both", "Hear MIDI and recording together", [(NONE, Key::Num3)], always;
     Flip Listen "Flip", "Change between MIDI and recording at the same musical moment", [(NONE, Key::B)], always;
     Split Listen "Left and right", "MIDI in the left ear and recording in the right, or both in the middle", [(NONE, Key::P)], always;
+    MuteMidi Listen "Mute the MIDI", "Silence the MIDI, whatever else is chosen", [(NONE, Key::M)], always;
+    MuteRecording Listen "Mute the recording", "Silence the recording, whatever else is chosen", [(SHIFT, Key::M)], always;
+    Click Listen "Clicks", "Click at the MIDI's beats, at its note onsets, or not at all", [(SHIFT, Key::B)], always;
+    WarpSide Listen "Stretch the recording", "Stretch the recording to the MIDI's time instead of moving the MIDI to the recording's", [(NONE, Key::W)], always;
+    Earlier Listen "MIDI 10 ms earlier", "Let the MIDI sound earlier by 10 ms", [(NONE, Key::Comma)], always;
+    Later Listen "MIDI 10 ms later", "Let the MIDI sound later by 10 ms", [(NONE, Key::Period)], always;
+    LittleEarlier Listen "MIDI 1 ms earlier", "Let the MIDI sound earlier by 1 ms", [(SHIFT, Key::Comma)], always;
+    LittleLater Listen "MIDI 1 ms later", "Let the MIDI sound later by 1 ms", [(SHIFT, Key::Period)], always;
+    MuchEarlier Listen "MIDI 100 ms earlier", "Let the MIDI sound earlier by 100 ms", [(ALT, Key::Comma)], always;
+    MuchLater Listen "MIDI 100 ms later", "Let the MIDI sound later by 100 ms", [(ALT, Key::Period)], always;
+    NoOffset Listen "No offset", "Let the MIDI sound where the alignment has it", [(COMMAND, Key::Num0)], always;
     ZoomIn View "Zoom in", "Show less time, larger", [(NONE, Key::ArrowUp)], Model::playable;
     ZoomOut View "Zoom out", "Show more time, smaller", [(NONE, Key::ArrowDown)], Model::playable;
     ZoomPitchIn View "Zoom in on pitch", "Show fewer notes, larger", [(SHIFT, Key::ArrowUp)], Model::playable;
     ZoomPitchOut View "Zoom out of pitch", "Show more notes, smaller", [(SHIFT, Key::ArrowDown)], Model::playable;
     Fit View "Fit", "Show everything", [(NONE, Key::F)], Model::playable;
+    ZoomToLoop View "Zoom to the loop", "Show the loop, and nothing else", [(NONE, Key::Z)], |m| m.region().is_some();
     Follow View "Follow the playhead", "Not at all, page by page, or centred", [(NONE, Key::G)], always;
     ReducedMotion View "Reduced motion", "Nothing slides: the view follows page by page, and menus open at once", [], always;
     Beats View "Beats", "Mark the MIDI's beats and bars where the recording has them", [(NONE, Key::V)], always;
@@ -257,7 +307,7 @@ pub const TABLE: &[Entry] = entries! {
     PreviousCandidate View "Previous candidate", "Look at the recording before in the list", [(NONE, Key::K), (NONE, Key::PageUp)], Model::several;
     LargerText View "Larger", "Make everything in the window larger", [(COMMAND, Key::Plus), (COMMAND, Key::Equals)], always;
     SmallerText View "Smaller", "Make everything in the window smaller", [(COMMAND, Key::Minus)], always;
-    NormalText View "Normal size", "Show everything in its normal size", [(COMMAND, Key::Num0)], always;
+    NormalText View "Normal size", "Show everything in its normal size", [(COMMAND_SHIFT, Key::Num0)], always;
     ThemeSystem Colours "System theme", "Dark or light as the system is", [], always;
     ThemeDark Colours "Dark theme", "Light text on dark", [], always;
     ThemeLight Colours "Light theme", "Dark text on light", [], always;
@@ -266,8 +316,8 @@ pub const TABLE: &[Entry] = entries! {
     Cividis Colours "Cividis", "Colours from blue to yellow, made for colour-blind eyes", [], always;
     Grey Colours "Grey", "From black to white", [], always;
     Invert Colours "Inverted", "Strong values dark, weak ones bright", [], always;
-    Brighter Colours "Brighter pictures", "Lift what is faint", [(SHIFT, Key::Period)], always;
-    Darker Colours "Darker pictures", "Suppress what is faint", [(SHIFT, Key::Comma)], always;
+    Brighter Colours "Brighter pictures", "Lift what is faint", [(COMMAND, Key::Period)], always;
+    Darker Colours "Darker pictures", "Suppress what is faint", [(COMMAND, Key::Comma)], always;
     PlainContrast Colours "Plain contrast", "Colours as they come", [], always;
     Palette Help "Command palette", "Find a command by its name", [(COMMAND, Key::K)], always;
     ShortcutSheet Help "Shortcuts", "List every key, and change it", [(NONE, Key::F1), (SHIFT, Key::Questionmark)], always;
@@ -290,6 +340,12 @@ impl Command {
             Self::HearRecording => settings.mix.listen == Listen::Recording,
             Self::HearBoth => settings.mix.listen == Listen::Both,
             Self::Split => settings.mix.split,
+            Self::MuteMidi => settings.mix.midi_muted,
+            Self::MuteRecording => settings.mix.recording_muted,
+            Self::Click => settings.mix.click != Click::Off,
+            Self::Loop => model.transport().region().is_some(),
+            Self::Varispeed => settings.rendition.varispeed,
+            Self::WarpSide => settings.rendition.warp == Warp::Recording,
             Self::SingleKeys => settings.single_keys,
             Self::ReducedMotion => settings.reduced_motion,
             Self::Beats => settings.beats,

@@ -80,6 +80,15 @@ fn group(command: &Command) -> u8 {
         | Command::BackFrame
         | Command::ForwardFrame => 10,
         Command::HearMidi | Command::HearRecording | Command::HearBoth | Command::Flip | Command::Split => 11,
+        Command::Loop | Command::LoopIn | Command::LoopOut | Command::LoopUnreliable => 13,
+        Command::Slower | Command::Faster | Command::NormalSpeed | Command::Varispeed => 14,
+        Command::Earlier
+        | Command::Later
+        | Command::LittleEarlier
+        | Command::LittleLater
+        | Command::MuchEarlier
+        | Command::MuchLater
+        | Command::NoOffset => 15,
         _ => 0,
     }
 }

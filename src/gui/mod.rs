@@ -10,11 +10,13 @@ mod candidates_panel;
 mod command;
 mod curves_panel;
 mod gestures;
+mod hearing_panel;
 mod heatmap;
 mod icon;
 mod jobs_panel;
 mod keys;
 mod loading;
+mod loop_bar;
 mod matrix_panel;
 mod menu_bar;
 mod model;
@@ -212,6 +214,10 @@ impl App {
         theme::reduce_motion(ctx, self.model.settings().reduced_motion);
         if self.model.transport().playing() {
             ctx.request_repaint();
+        }
+        if let Some(seconds) = self.model.sound().wants_poll_in() {
+            // A device that is gone is looked for again, whether anything moves or not.
+            ctx.request_repaint_after(std::time::Duration::from_secs_f64(seconds));
         }
         if self.model.quit() {
             ctx.send_viewport_cmd(ViewportCommand::Close);

@@ -3,6 +3,7 @@
 use super::timeline::Follow;
 use crate::error::{Error, Result};
 use crate::picture::{ColorMap, Tone};
+use crate::playback::Rendition;
 use crate::playback::mixer::Mix;
 use eframe::egui::ThemePreference;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,8 @@ pub struct Settings {
     pub tone: Tone,
     /// The last mix.
     pub mix: Mix,
+    /// Whose clock, how fast, with which pitch.
+    pub rendition: Rendition,
     /// How the view moves with the playhead.
     pub follow: Follow,
     /// Soundfont for the MIDI; none is the bundled one.
@@ -90,6 +93,7 @@ impl Default for Settings {
             theme: Theme::System,
             color_map: ColorMap::default(),
             mix: Mix::default(),
+            rendition: Rendition::default(),
             follow: Follow::default(),
             soundfont: None,
             ui_scale: 1.0,
@@ -135,6 +139,7 @@ impl Settings {
         if !(0.5..=3.0).contains(&settings.ui_scale) {
             settings.ui_scale = 1.0;
         }
+        settings.rendition = settings.rendition.at_speed(settings.rendition.speed);
         settings.tone = settings.tone.limited();
         let panels = &mut settings.panels;
         // NaN does not pass through `clamp`, but JSON has none.

@@ -19,7 +19,11 @@ pub(super) const ACCUMULATED_SIDE: usize = 1024;
 /// Width of the command palette.
 pub(super) const PALETTE_WIDTH: f32 = 460.0;
 /// Height of the transport.
-pub(super) const TRANSPORT_HEIGHT: f32 = 48.0;
+pub(super) const TRANSPORT_HEIGHT: f32 = 80.0;
+/// Height of its first row.
+pub(super) const TRANSPORT_ROW: f32 = 46.0;
+/// Height of the bar in which a loop is drawn.
+pub(super) const LOOP_HEIGHT: f32 = 12.0;
 
 /// Text of painted panels.
 pub(super) fn small() -> FontId {
@@ -70,6 +74,8 @@ pub(super) const BAR: Color32 = Color32::from_rgba_premultiplied(118, 118, 118, 
 pub(super) const ONSET: Color32 = Color32::from_rgb(255, 214, 120);
 pub(super) const MARK_RIM: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 120);
 /// Over the part of the matrix that the strips do not show.
+pub(super) const LOOP: Color32 = Color32::from_rgb(90, 170, 250);
+pub(super) const OUTSIDE: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 90);
 pub(super) const SHADE: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 110);
 /// Over the window while files are held above it.
 pub(super) const CURTAIN: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 190);

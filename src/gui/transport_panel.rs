@@ -1,11 +1,11 @@
 //! The transport: play, where the playhead is in both clocks, what is heard and how.
 
 use super::command::Command;
+use super::hearing_panel;
 use super::icon::Icon;
 use super::model::Model;
 use super::theme::{self, Palette};
 use crate::picture::axis::clock_text;
-use crate::playback::device::Sound;
 use crate::playback::mixer::Listen;
 use eframe::egui::{Align, Button, Label, Layout, RichText, Slider, Ui, vec2};
 
@@ -14,7 +14,9 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> bool {
     let palette = theme::palette(ui);
     let now = ui.input(|i| i.time);
     let mut arrows_taken = false;
-    ui.horizontal_centered(|ui| {
+    let row = vec2(ui.available_width(), theme::TRANSPORT_ROW);
+    ui.allocate_ui_with_layout(row, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_height(theme::TRANSPORT_ROW);
         let playing = model.transport().playing();
         let (icon, label) = if playing { (Icon::Pause, "Pause") } else { (Icon::Play, "Play") };
         for (command, icon, label) in [
@@ -62,11 +64,20 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> bool {
         press(ui, model, Command::Follow, &follow, &follow, false, out);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| sound(ui, model, &palette));
     });
-    arrows_taken
+    let taken = ui.horizontal(|ui| hearing_panel::show(ui, model, &palette, out)).inner;
+    arrows_taken || taken
 }
 
 /// A button for a command of the table: enabled and explained as the table says.
-fn press(ui: &mut Ui, model: &Model, command: Command, text: &str, label: &str, on: bool, out: &mut Vec<Command>) {
+pub(super) fn press(
+    ui: &mut Ui,
+    model: &Model,
+    command: Command,
+    text: &str,
+    label: &str,
+    on: bool,
+    out: &mut Vec<Command>,
+) {
     let Some(entry) = command.entry() else { return };
     let button = Button::new(text).selected(on).min_size(vec2(28.0, 26.0));
     let response =
@@ -104,12 +115,13 @@ fn clocks(ui: &mut Ui, model: &Model, now: f64, palette: &Palette) {
 }
 
 fn sound(ui: &mut Ui, model: &Model, palette: &Palette) {
-    let colour = if matches!(model.sound(), Sound::Silent(_)) { palette.warning } else { palette.faint };
+    let colour = if model.sound().is_silent() { palette.warning } else { palette.faint };
     let text = model.sound().describe();
     let label = Label::new(RichText::new(&text).color(colour).font(theme::small())).truncate();
-    let explained = match model.sound() {
-        Sound::Silent(_) => format!("{text}. Everything else works; the playhead goes by the clock."),
-        _ => text,
+    let explained = if model.sound().is_silent() {
+        format!("{text}. Everything else works; the playhead goes by the clock.")
+    } else {
+        text
     };
     ui.add(label).on_hover_text(explained);
 }

@@ -1,117 +1,172 @@
-//! The sound device: the only place that knows one. Without a device the program goes on, silent, and says why.
+//! The sound device: the only place that knows one. Without a device the program goes on, silent, and says why; when one
+//! is there (again), it plays.
 
-use super::engine::{BLOCK, Clock, Engine, Order};
-use super::programme::Programme;
+use super::engine::{Clock, Order};
+use super::feed::{Feed, Line, line};
 use rodio::{CpalErrorKind, DeviceSinkBuilder, DeviceSinkError, Source};
 use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::time::Duration;
 
-/// Orders that may wait for the next block; a block lasts 5 ms, so this is never full while the device runs.
-const WAITING_ORDERS: usize = 256;
-/// Programmes that may wait to be dropped by the window.
-const WAITING_PROGRAMMES: usize = 8;
+/// Seconds between two tries to open a device.
+const RETRY_S: f64 = 2.0;
+/// A device that has not asked for sound for so many seconds is gone, whether it says so or not.
+const STALLED_S: f64 = 2.0;
+
+type Opened = Result<Device, String>;
 
 /// The way to the sound.
-pub enum Sound {
-    /// The device is being opened, on a thread of its own.
-    Opening(Receiver<Result<Device, String>>),
+pub struct Sound {
+    state: State,
+    /// Begins to open the device; none where there is to be no sound.
+    open: Option<Box<dyn Fn() -> Receiver<Opened>>>,
+}
+
+enum State {
+    /// The device is being opened for the first time.
+    Opening(Receiver<Opened>),
     /// It plays.
     Ready(Device),
-    /// There is none, with the reason: the window shows it.
-    Silent(String),
+    /// There is none, for this reason.
+    Silent { reason: String, retry_at: Option<f64>, opening: Option<Receiver<Opened>> },
 }
 
 /// An open device. Dropping it closes the device.
-pub struct Device {
-    orders: rtrb::Producer<Order>,
-    retired: rtrb::Consumer<Box<Programme>>,
-    clock: Arc<Clock>,
-    sample_rate: u32,
+struct Device {
+    line: Line,
     failure: Receiver<String>,
+    /// What the clock had rendered when it was seen to move last, and when that was.
+    alive: (u64, Option<f64>),
     /// The thread that owns the device waits for the end of this.
     _hold: Sender<()>,
 }
 
 impl Sound {
-    /// Starts to open the default device; `wake` is called when it is open or has failed.
-    pub fn open(wake: impl Fn() + Send + 'static) -> Self {
-        let (sender, receiver) = sync_channel(1);
-        let thread = std::thread::Builder::new().name("sound".into()).spawn(move || run(&sender, &wake));
-        match thread {
-            Ok(_) => Self::Opening(receiver),
-            Err(error) => Self::Silent(format!("no thread for the sound device: {error}")),
-        }
+    /// Starts to open the default device; `wake` is called when it is open or has failed. A device that is lost, or was
+    /// not there, is looked for again every two seconds.
+    pub fn open(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        let wake = Arc::new(wake);
+        Self::through(move || {
+            let (sender, receiver) = sync_channel(1);
+            let wake = Arc::clone(&wake);
+            let failed = sender.clone();
+            let thread = std::thread::Builder::new().name("sound".into()).spawn(move || run(&sender, &*wake));
+            if let Err(error) = thread {
+                drop(failed.send(Err(format!("no thread for the sound device: {error}"))));
+            }
+            receiver
+        })
+    }
+
+    fn through(open: impl Fn() -> Receiver<Opened> + 'static) -> Self {
+        Self { state: State::Opening(open()), open: Some(Box::new(open)) }
     }
 
     /// Without any device, for `reason`.
     pub fn silent(reason: impl Into<String>) -> Self {
-        Self::Silent(reason.into())
+        Self { state: State::Silent { reason: reason.into(), retry_at: None, opening: None }, open: None }
     }
 
-    /// Looks after the device: opened meanwhile, lost, programmes to be dropped. Returns true when its state changed.
-    pub fn poll(&mut self) -> bool {
-        match self {
-            Self::Opening(receiver) => match receiver.try_recv() {
-                Ok(Ok(device)) => *self = Self::Ready(device),
-                Ok(Err(reason)) => *self = Self::Silent(reason),
-                Err(TryRecvError::Disconnected) => *self = Self::Silent("the sound device did not answer".into()),
+    /// Looks after the device at `now` (seconds of any steady clock): opened meanwhile, lost, back, programmes to be
+    /// dropped. Returns true when there is one and there was none, or the other way round.
+    pub fn poll(&mut self, now: f64) -> bool {
+        let answer = match &mut self.state {
+            State::Opening(receiver) | State::Silent { opening: Some(receiver), .. } => match receiver.try_recv() {
+                Ok(answer) => answer,
                 Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => Err("the sound device did not answer".into()),
             },
-            Self::Ready(device) => {
-                while let Ok(programme) = device.retired.pop() {
-                    drop(programme);
+            State::Ready(device) => match device.look_after(now) {
+                Some(reason) => Err(reason),
+                None => return false,
+            },
+            State::Silent { retry_at, opening, .. } => {
+                if let Some(open) = self.open.as_ref().filter(|_| now >= retry_at.unwrap_or(now)) {
+                    *opening = Some(open());
                 }
-                match device.failure.try_recv() {
-                    Ok(reason) => *self = Self::Silent(reason),
-                    Err(_) => return false,
-                }
+                return false;
             }
-            Self::Silent(_) => return false,
+        };
+        let changed = answer.is_ok() || !matches!(self.state, State::Silent { .. });
+        self.state = match answer {
+            Ok(device) => State::Ready(device),
+            Err(reason) => State::Silent { reason, retry_at: Some(now + RETRY_S), opening: None },
+        };
+        changed
+    }
+
+    /// In how many seconds [`poll`](Self::poll) has something to do, if nobody wakes the window before.
+    pub fn wants_poll_in(&self) -> Option<f64> {
+        match self.state {
+            State::Silent { .. } => self.open.is_some().then_some(RETRY_S),
+            State::Opening(_) | State::Ready(_) => None,
         }
-        true
     }
 
     /// Passes an order on; without a device it is forgotten.
     pub fn send(&mut self, order: Order) {
-        if let Self::Ready(device) = self {
-            // Full only when the device has stopped asking for sound: then nobody hears the order.
-            drop(device.orders.push(order));
+        if let State::Ready(device) = &mut self.state {
+            device.line.send(order);
         }
     }
 
     /// Sample rate of the open device in Hz.
     pub fn sample_rate(&self) -> Option<u32> {
-        match self {
-            Self::Ready(device) => Some(device.sample_rate),
+        match &self.state {
+            State::Ready(device) => Some(device.line.sample_rate),
             _ => None,
         }
     }
 
     /// The clock of the open device.
     pub fn clock(&self) -> Option<Arc<Clock>> {
-        match self {
-            Self::Ready(device) => Some(Arc::clone(&device.clock)),
+        match &self.state {
+            State::Ready(device) => Some(Arc::clone(&device.line.clock)),
             _ => None,
         }
     }
 
+    /// Whether there is no device.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.state, State::Silent { .. })
+    }
+
     /// One line for the window.
     pub fn describe(&self) -> String {
-        match self {
-            Self::Opening(_) => "Opening the sound device".into(),
-            Self::Ready(device) => {
-                let late_ms = device.clock.latency() as f64 * 1000.0 / f64::from(device.sample_rate);
-                format!("Sound: {} Hz, {late_ms:.0} ms", device.sample_rate)
+        match &self.state {
+            State::Opening(_) => "Opening the sound device".into(),
+            State::Ready(device) => {
+                let late_ms = device.line.clock.latency() as f64 * 1000.0 / f64::from(device.line.sample_rate);
+                format!("Sound: {} Hz, {late_ms:.0} ms", device.line.sample_rate)
             }
-            Self::Silent(reason) => format!("No sound: {reason}"),
+            State::Silent { reason, .. } => format!("No sound: {reason}"),
+        }
+    }
+}
+
+impl Device {
+    /// Why it is gone, if it is.
+    fn look_after(&mut self, now: f64) -> Option<String> {
+        self.line.clear();
+        if let Ok(reason) = self.failure.try_recv() {
+            return Some(reason);
+        }
+        let rendered = self.line.clock.rendered();
+        match self.alive {
+            (before, Some(since)) if before == rendered => {
+                (now - since > STALLED_S).then(|| "the sound device has stopped".into())
+            }
+            _ => {
+                self.alive = (rendered, Some(now));
+                None
+            }
         }
     }
 }
 
 /// Opens the device and keeps it until the window lets go.
-fn run(answer: &SyncSender<Result<Device, String>>, wake: &(impl Fn() + Send + 'static)) {
+fn run(answer: &SyncSender<Opened>, wake: &(impl Fn() + ?Sized)) {
     let (failed, failure) = sync_channel(1);
     let on_error = move |error: rodio::CpalError| {
         // These are heard at most once and over; everything else ends the stream.
@@ -132,28 +187,16 @@ fn run(answer: &SyncSender<Result<Device, String>>, wake: &(impl Fn() + Send + '
     };
     sink.log_on_drop(false);
     let sample_rate = sink.config().sample_rate();
-    let mut engine = Engine::new(sample_rate.get());
-    let clock = engine.clock();
+    let (line, feed) = line(sample_rate.get());
     if let rodio::cpal::BufferSize::Fixed(frames) = *sink.config().buffer_size() {
-        clock.set_latency(u64::from(frames));
+        line.clock.set_latency(u64::from(frames));
     }
-    let (orders, received) = rtrb::RingBuffer::new(WAITING_ORDERS);
-    let (retire, retired) = rtrb::RingBuffer::new(WAITING_PROGRAMMES);
-    engine.render(&mut []);
-    sink.mixer().add(Stream {
-        engine,
-        orders: received,
-        retire,
-        sample_rate,
-        block: [0.0; 2 * BLOCK],
-        next: 2 * BLOCK,
-    });
+    sink.mixer().add(Stream { feed, sample_rate });
     let (hold, held) = channel::<()>();
-    let device = Device { orders, retired, clock, sample_rate: sample_rate.get(), failure, _hold: hold };
-    if answer.send(Ok(device)).is_ok() {
+    if answer.send(Ok(Device { line, failure, alive: (0, None), _hold: hold })).is_ok() {
         wake();
         // Ends with an error when the window drops its end.
-        while held.recv_timeout(Duration::from_hours(1)) != Err(std::sync::mpsc::RecvTimeoutError::Disconnected) {}
+        while held.recv_timeout(Duration::from_hours(1)) != Err(RecvTimeoutError::Disconnected) {}
     }
 }
 
@@ -166,49 +209,15 @@ fn reason(error: &DeviceSinkError) -> String {
 
 /// The engine as rodio wants it: one sample at a time. Lives on the audio thread.
 struct Stream {
-    engine: Engine,
-    orders: rtrb::Consumer<Order>,
-    retire: rtrb::Producer<Box<Programme>>,
+    feed: Feed,
     sample_rate: NonZero<u32>,
-    block: [f32; 2 * BLOCK],
-    next: usize,
-}
-
-impl Stream {
-    fn refill(&mut self) {
-        // An order may hand a programme back, which must have somewhere to go.
-        while self.retire.slots() >= 2
-            && let Ok(order) = self.orders.pop()
-        {
-            self.hand_back(|engine| engine.obey(order));
-        }
-        self.engine.render(&mut self.block);
-        if !self.retire.is_full() {
-            self.hand_back(Engine::take_retired);
-        }
-        self.next = 0;
-    }
-
-    fn hand_back(&mut self, from: impl FnOnce(&mut Engine) -> Option<Box<Programme>>) {
-        if let Some(programme) = from(&mut self.engine)
-            && let Err(rtrb::PushError::Full(programme)) = self.retire.push(programme)
-        {
-            // Cannot happen: room was checked. To leak it is still better than to free it here.
-            std::mem::forget(programme);
-        }
-    }
 }
 
 impl Iterator for Stream {
     type Item = f32;
 
     fn next(&mut self) -> Option<f32> {
-        if self.next == self.block.len() {
-            self.refill();
-        }
-        let sample = self.block[self.next];
-        self.next += 1;
-        Some(sample)
+        Some(self.feed.sample())
     }
 }
 
@@ -228,5 +237,63 @@ impl Source for Stream {
 
     fn total_duration(&self) -> Option<Duration> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+
+    /// Devices that are opened at once, or not at all, in this order.
+    fn fake(answers: Vec<Opened>) -> Sound {
+        let answers = RefCell::new(VecDeque::from(answers));
+        Sound::through(move || {
+            let (sender, receiver) = sync_channel(1);
+            if let Some(answer) = answers.borrow_mut().pop_front() {
+                sender.send(answer).expect("room for one");
+            }
+            receiver
+        })
+    }
+
+    fn device(sample_rate: u32) -> (Device, Feed, SyncSender<String>) {
+        let (line, feed) = line(sample_rate);
+        let (failed, failure) = sync_channel(1);
+        (Device { line, failure, alive: (0, None), _hold: channel().0 }, feed, failed)
+    }
+
+    #[test]
+    fn a_lost_device_is_said_and_looked_for_until_it_is_back() {
+        let (first, _feed, failed) = device(44_100);
+        let (second, ..) = device(48_000);
+        let mut sound = fake(vec![Ok(first), Err("no output device was found".into()), Ok(second)]);
+        assert!(sound.poll(0.0));
+        assert_eq!(sound.sample_rate(), Some(44_100));
+        failed.send("the sound device is gone: unplugged".into()).expect("room for one");
+        assert!(sound.poll(1.0));
+        assert_eq!(sound.describe(), "No sound: the sound device is gone: unplugged");
+        assert!(sound.is_silent() && sound.wants_poll_in().is_some());
+        // Not before two seconds have passed; the first try fails, the second succeeds.
+        assert!(!sound.poll(2.0) && !sound.poll(2.1));
+        assert!(!sound.poll(3.0) && !sound.poll(3.1));
+        assert_eq!(sound.describe(), "No sound: no output device was found");
+        assert!(!sound.poll(5.2) && sound.poll(5.3));
+        assert_eq!(sound.sample_rate(), Some(48_000));
+    }
+
+    #[test]
+    fn a_device_that_stops_asking_is_lost_and_one_that_asks_is_not() {
+        let (device, mut feed, _failed) = device(48_000);
+        let mut sound = fake(vec![Ok(device)]);
+        assert!(sound.poll(0.0));
+        for second in 1..10 {
+            assert!((0..1000).all(|_| feed.sample().abs() < 1e-9));
+            assert!(!sound.poll(f64::from(second) * 1.5));
+        }
+        assert!(!sound.poll(15.0));
+        assert!(sound.poll(16.0));
+        assert_eq!(sound.describe(), "No sound: the sound device has stopped");
     }
 }

@@ -1,12 +1,19 @@
 //! [`Engine`]: plays a [`Programme`] into a buffer, as an audio callback wants it: no allocation, lock, log or file.
+//!
+//! Orders and the [`Clock`] count samples of the *timeline*, the programme's clock at speed 1; within, the engine counts
+//! samples of the output. Everything that would click (seek, loop wrap, another programme, another offset) is done in
+//! the silence between a fade out and a fade in.
 
 use super::mixer::{FADE_S, Gains, Mix, fade, limit};
-use super::programme::Programme;
+use super::programme::{Blocks, Programme};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Samples rendered at once; orders are obeyed between two blocks, so this is also their granularity (5 ms).
 pub(super) const BLOCK: usize = 256;
+
+/// Shortest loop: below it only the fades would be heard.
+pub const MIN_LOOP_S: f64 = 0.050;
 
 /// What the window asks of the engine. Transport orders carry a serial number, so that the window knows which of its
 /// orders the [`Clock`] already shows.
@@ -17,8 +24,12 @@ pub enum Order {
     Play(u64),
     /// Stop where it is.
     Pause(u64),
-    /// Go to a sample.
+    /// Go to a sample of the timeline.
     Seek(u64, u64),
+    /// Stay between two samples of the timeline, or (`None`) don't.
+    Loop(Option<(u64, u64)>, u64),
+    /// The MIDI sounds later by this many samples of the timeline.
+    Offset(i64),
     /// Change the mix.
     Mix(Mix),
 }
@@ -27,19 +38,27 @@ pub enum Order {
 #[derive(Debug, Default)]
 pub struct Clock {
     position: AtomicU64,
+    heard: AtomicU64,
     serial: AtomicU64,
     playing: AtomicBool,
+    waiting: AtomicBool,
     rendered: AtomicU64,
     latency: AtomicU64,
 }
 
 impl Clock {
-    /// The next sample to be rendered, on the programme's clock.
+    /// The next sample to be rendered, on the timeline.
     pub fn position(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
     }
 
-    /// The last transport order that [`position`](Self::position) and [`playing`](Self::playing) take account of.
+    /// The sample that leaves the loudspeaker now, on the timeline: what was rendered a latency ago, but nothing before
+    /// the last jump.
+    pub fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// The last transport order that the rest takes account of.
     pub fn serial(&self) -> u64 {
         self.serial.load(Ordering::Acquire)
     }
@@ -47,6 +66,11 @@ impl Clock {
     /// Whether it plays; false after the end.
     pub fn playing(&self) -> bool {
         self.playing.load(Ordering::Relaxed)
+    }
+
+    /// Whether it waits for sound that is still being made.
+    pub fn waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Samples rendered since the engine was made, silence included: shows that the device is alive.
@@ -72,10 +96,19 @@ pub struct Engine {
     programme: Option<Box<Programme>>,
     next: Option<Box<Programme>>,
     retired: Option<Box<Programme>>,
+    /// Next sample of the output, counted from the programme's start.
     position: u64,
+    /// Where to go, on the timeline.
     seek: Option<u64>,
+    /// The sources have to be told where they are.
+    adrift: bool,
+    region: Option<(u64, u64)>,
+    offset: i64,
     serial: u64,
     playing: bool,
+    /// Samples since playing went on without a jump (a loop's wrap is none), and whether it has wrapped since.
+    since_jump: u64,
+    wrapped: bool,
     /// How far the transport is faded in: 0 silent, `fade_frames` full.
     faded: usize,
     from: Gains,
@@ -85,6 +118,8 @@ pub struct Engine {
     clock: Arc<Clock>,
     midi: [f32; BLOCK],
     recording: [f32; BLOCK],
+    beats: [f32; BLOCK],
+    onsets: [f32; BLOCK],
     spare: [f32; BLOCK],
 }
 
@@ -101,8 +136,13 @@ impl Engine {
             retired: None,
             position: 0,
             seek: None,
+            adrift: false,
+            region: None,
+            offset: 0,
             serial: 0,
             playing: false,
+            since_jump: 0,
+            wrapped: false,
             faded: 0,
             from: gains,
             to: gains,
@@ -110,6 +150,8 @@ impl Engine {
             clock: Arc::new(Clock::default()),
             midi: [0.0; BLOCK],
             recording: [0.0; BLOCK],
+            beats: [0.0; BLOCK],
+            onsets: [0.0; BLOCK],
             spare: [0.0; BLOCK],
         }
     }
@@ -126,8 +168,13 @@ impl Engine {
         match order {
             Order::Load(programme) => return self.next.replace(programme),
             Order::Play(serial) => {
+                if !self.playing {
+                    self.since_jump = 0;
+                    self.wrapped = false;
+                }
                 self.playing = true;
                 self.serial = serial;
+                self.stay_inside();
             }
             Order::Pause(serial) => {
                 self.playing = false;
@@ -136,6 +183,17 @@ impl Engine {
             Order::Seek(frame, serial) => {
                 self.seek = Some(frame);
                 self.serial = serial;
+                self.stay_inside();
+            }
+            Order::Loop(region, serial) => {
+                let shortest = (MIN_LOOP_S * f64::from(self.sample_rate)).ceil() as u64;
+                self.region = region.map(|(start, end)| (start, end.max(start + shortest)));
+                self.serial = serial;
+                self.stay_inside();
+            }
+            Order::Offset(frames) => {
+                self.adrift = self.adrift || self.offset != frames;
+                self.offset = frames;
             }
             Order::Mix(mix) => {
                 self.from = self.gains();
@@ -161,13 +219,22 @@ impl Engine {
             }
             let count = (total - done).min(BLOCK);
             let block = &mut out[2 * done..2 * (done + count)];
-            if self.playing || self.faded > 0 {
-                let filled = self.render_block(block);
-                done += filled;
-            } else {
-                block.fill(0.0);
-                done += count;
+            let left = self.end().saturating_sub(self.position);
+            let sounds = self.faded > 0 || (self.playing && left > self.fade_frames as u64 && self.ready());
+            if sounds {
+                done += self.render_block(block);
+                continue;
             }
+            let mut silent = count;
+            if self.playing && left <= self.fade_frames as u64 {
+                // Too near the end to rise and fall: the rest of a loop is silent, but lasts as long as it should.
+                silent = silent.min(left.max(1) as usize);
+                self.position += (silent as u64).min(left);
+                self.since_jump += silent as u64;
+                self.adrift = true;
+            }
+            block[..2 * silent].fill(0.0);
+            done += silent;
         }
         self.publish(total as u64);
     }
@@ -176,68 +243,158 @@ impl Engine {
         self.from.toward(&self.to, self.ramp as f32 / self.fade_frames as f32)
     }
 
-    /// Does what must not be heard: swaps programmes, jumps. Called in silence only.
-    fn change_over(&mut self) {
-        // A programme that nobody has fetched yet blocks the next: dropping it here would free memory.
-        if self.next.is_some() && self.retired.is_none() {
-            self.retired = std::mem::replace(&mut self.programme, self.next.take());
-            self.seek = self.seek.or(Some(self.position));
-        }
-        let end = self.programme.as_ref().map_or(0, |p| p.frames());
-        if let Some(frame) = self.seek.take() {
-            self.position = frame.min(end);
-            if let Some(programme) = &mut self.programme {
-                programme.seek(self.position, self.sample_rate);
+    fn speed(&self) -> f64 {
+        self.programme.as_ref().map_or(1.0, |programme| programme.speed())
+    }
+
+    /// Samples of the timeline as samples of the output.
+    fn output(&self, timeline: u64) -> u64 {
+        (timeline as f64 / self.speed()).round() as u64
+    }
+
+    fn timeline(&self, output: u64) -> u64 {
+        (output as f64 * self.speed()).round() as u64
+    }
+
+    /// The loop in samples of the output.
+    fn bounds(&self) -> Option<(u64, u64)> {
+        self.region.map(|(start, end)| (self.output(start), self.output(end)))
+    }
+
+    /// While a loop is on, nothing outside it is played.
+    fn stay_inside(&mut self) {
+        if let (true, Some((start, end))) = (self.playing, self.region) {
+            let at = self.seek.unwrap_or_else(|| self.timeline(self.position));
+            if !(start..end).contains(&at) {
+                self.seek = Some(start);
             }
-        }
-        if self.position >= end {
-            self.playing = false;
         }
     }
 
-    /// Renders up to one block, stopping where a fade out ends. Returns the number of samples pairs written.
+    /// The sample of the output at which it stops or goes back.
+    fn end(&self) -> u64 {
+        let whole = self.programme.as_ref().map_or(0, |programme| programme.frames());
+        match self.bounds() {
+            Some((start, end)) if self.programme.is_some() && (start..=end).contains(&self.position) => end,
+            _ => whole,
+        }
+    }
+
+    /// Whether what is heard next has been made: a fade out must always be possible.
+    fn ready(&self) -> bool {
+        let ahead = BLOCK + self.fade_frames;
+        self.programme.as_ref().is_none_or(|programme| programme.ready(self.position, ahead))
+    }
+
+    /// Whether the next programme can begin. Until its first sound is made the old one goes on. One that was replaced and
+    /// that nobody has fetched yet blocks it too: dropping that here would free memory.
+    fn can_swap(&self) -> bool {
+        let Some(next) = self.next.as_ref().filter(|_| self.retired.is_none()) else { return false };
+        let at = self.seek.unwrap_or_else(|| self.timeline(self.position));
+        let frame = (at as f64 / next.speed()).round() as u64;
+        !self.playing || next.ready(frame, BLOCK + self.fade_frames)
+    }
+
+    /// Whether a seek is due: one that came with a programme is meant for that.
+    fn can_seek(&self) -> bool {
+        self.seek.is_some() && self.next.is_none()
+    }
+
+    /// Does what must not be heard: swaps programmes, jumps. Called in silence only.
+    fn change_over(&mut self) {
+        if self.can_swap() {
+            let at = self.timeline(self.position);
+            self.retired = std::mem::replace(&mut self.programme, self.next.take());
+            self.seek = self.seek.or(Some(at));
+        }
+        let whole = self.programme.as_ref().map_or(0, |programme| programme.frames());
+        if self.can_seek()
+            && let Some(frame) = self.seek.take()
+        {
+            let furthest = self.bounds().map_or(whole, |(_, end)| end.max(whole));
+            self.position = self.output(frame).min(furthest);
+            self.since_jump = 0;
+            self.wrapped = false;
+            self.adrift = true;
+        }
+        if self.playing && self.position >= self.end() {
+            if let Some((start, _)) = self.bounds().filter(|_| self.programme.is_some()) {
+                self.position = start;
+                self.wrapped = true;
+                self.adrift = true;
+            } else {
+                self.position = whole;
+                self.playing = false;
+            }
+        }
+        if std::mem::take(&mut self.adrift) {
+            let shift = (self.offset as f64 / self.speed()).round() as i64;
+            if let Some(programme) = &mut self.programme {
+                programme.seek(self.position, shift);
+            }
+        }
+    }
+
+    /// Renders up to one block, stopping where a fade out ends. Returns the number of sample pairs written.
     fn render_block(&mut self, out: &mut [f32]) -> usize {
+        let left = self.end().saturating_sub(self.position) as usize;
+        let rising = self.playing
+            && !(self.can_seek() || self.adrift || self.can_swap())
+            && left > self.fade_frames
+            && self.ready();
+        let mut count = out.len() / 2;
+        if rising {
+            // Leave room for the fade at the end.
+            count = count.min(left - self.fade_frames);
+        } else {
+            count = count.min(self.faded.max(1));
+        }
         let Some(programme) = &mut self.programme else {
-            self.playing = false;
             self.faded = 0;
             out.fill(0.0);
             return out.len() / 2;
         };
-        let end = programme.frames();
-        let left_to_play = end.saturating_sub(self.position) as usize;
-        let waiting = self.seek.is_some() || (self.next.is_some() && self.retired.is_none());
-        let rising = self.playing && !waiting && left_to_play > self.fade_frames;
-        let mut count = out.len() / 2;
-        if rising {
-            // Leave room for the fade at the end.
-            count = count.min(left_to_play - self.fade_frames);
-        } else {
-            count = count.min(self.faded.max(1));
-        }
-        let (midi, recording) = (&mut self.midi[..count], &mut self.recording[..count]);
-        programme.render(midi, recording, &mut self.spare[..count]);
+        programme.render(Blocks {
+            midi: &mut self.midi[..count],
+            recording: &mut self.recording[..count],
+            beats: &mut self.beats[..count],
+            onsets: &mut self.onsets[..count],
+            spare: &mut self.spare[..count],
+        });
         for i in 0..count {
             self.faded = if rising { (self.faded + 1).min(self.fade_frames) } else { self.faded.saturating_sub(1) };
             self.ramp = (self.ramp + 1).min(self.fade_frames);
             let height = fade(self.faded as f32 / self.fade_frames as f32);
             let gains = self.from.toward(&self.to, self.ramp as f32 / self.fade_frames as f32);
+            let clicks = self.beats[i] * gains.beats + self.onsets[i] * gains.onsets;
             for side in 0..2 {
-                let mixed = self.midi[i] * gains.midi[side] + self.recording[i] * gains.recording[side];
+                let mixed = self.midi[i] * gains.midi[side] + self.recording[i] * gains.recording[side] + clicks;
                 out[2 * i + side] = limit(mixed * height);
             }
         }
         self.position += count as u64;
-        if !rising && self.faded == 0 && self.playing && !waiting {
-            // The fade at the end has run out.
-            self.position = end;
-            self.playing = false;
-        }
+        self.since_jump += count as u64;
         count
     }
 
+    /// The sample of the output that is heard now. In a loop what was rendered before its start was its end.
+    fn heard(&self) -> u64 {
+        let late = self.clock.latency().min(self.since_jump) as i64;
+        let back = self.position as i64 - late;
+        match self.bounds() {
+            Some((start, end)) if self.wrapped && back < start as i64 => {
+                start + (back - start as i64).rem_euclid((end - start).max(1) as i64) as u64
+            }
+            _ => back.max(0) as u64,
+        }
+    }
+
     fn publish(&self, rendered: u64) {
-        self.clock.position.store(self.position, Ordering::Relaxed);
+        let heard = if self.playing { self.heard() } else { self.position };
+        self.clock.position.store(self.timeline(self.position), Ordering::Relaxed);
+        self.clock.heard.store(self.timeline(heard), Ordering::Relaxed);
         self.clock.playing.store(self.playing, Ordering::Relaxed);
+        self.clock.waiting.store(self.playing && !self.ready(), Ordering::Relaxed);
         self.clock.rendered.fetch_add(rendered, Ordering::Relaxed);
         // A seek that still fades out is not shown yet.
         if self.seek.is_none() {
@@ -247,157 +404,4 @@ impl Engine {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::mixer::Listen;
-    use super::super::programme::Source;
-    use super::*;
-    use crate::audio::Stereo;
-    use crate::job::Progress;
-
-    const RATE: u32 = 48_000;
-
-    fn sine(hertz: f32, seconds: f32) -> Source {
-        let wave: Vec<f32> = (0..(seconds * RATE as f32) as usize)
-            .map(|i| (std::f32::consts::TAU * hertz * i as f32 / RATE as f32).sin() * 0.4)
-            .collect();
-        Source::samples(Arc::new(Stereo { right: wave.clone(), left: wave, sample_rate: RATE }))
-    }
-
-    fn engine(midi_hertz: f32, recording_hertz: f32, seconds: f32) -> Engine {
-        let programme = Programme::new(
-            Some(sine(midi_hertz, seconds)),
-            Some(sine(recording_hertz, seconds)),
-            f64::from(seconds),
-            RATE,
-            &Progress::silent(),
-        )
-        .expect("made");
-        let mut engine = Engine::new(RATE);
-        assert!(engine.obey(Order::Load(Box::new(programme))).is_none());
-        engine
-    }
-
-    fn render(engine: &mut Engine, frames: usize) -> Vec<f32> {
-        let mut out = vec![0.0; 2 * frames];
-        engine.render(&mut out);
-        out
-    }
-
-    fn channel(interleaved: &[f32], side: usize) -> Vec<f32> {
-        interleaved.iter().skip(side).step_by(2).copied().collect()
-    }
-
-    /// Peak of what is above 4 kHz, in dB full scale: a click of height h shows about h / 2, a sine of 250 Hz nothing
-    /// (high-pass of 511 taps, Blackman window).
-    fn splash(signal: &[f32]) -> f32 {
-        use std::f32::consts::{PI, TAU};
-        const TAPS: usize = 511;
-        let middle = (TAPS / 2) as f32;
-        let cut = 4000.0 / RATE as f32;
-        let mut taps: Vec<f32> = (0..TAPS)
-            .map(|i| {
-                let (t, along) = (i as f32 - middle, i as f32 / (TAPS - 1) as f32);
-                let low = if t == 0.0 { 2.0 * cut } else { (TAU * cut * t).sin() / (PI * t) };
-                low * (0.42 - 0.5 * (TAU * along).cos() + 0.08 * (2.0 * TAU * along).cos())
-            })
-            .collect();
-        let sum: f32 = taps.iter().sum();
-        for tap in &mut taps {
-            *tap /= -sum;
-        }
-        taps[TAPS / 2] += 1.0;
-        let peak = signal
-            .windows(TAPS)
-            .map(|w| w.iter().zip(&taps).map(|(s, t)| s * t).sum::<f32>().abs())
-            .fold(1e-9, f32::max);
-        20.0 * peak.log10()
-    }
-
-    #[test]
-    fn split_keeps_each_source_in_its_own_ear() {
-        let mut engine = engine(300.0, 700.0, 2.0);
-        assert!(engine.obey(Order::Mix(Mix { balance: -1.0, ..Mix::default() })).is_none());
-        assert!(engine.obey(Order::Play(1)).is_none());
-        let out = render(&mut engine, RATE as usize);
-        let (heard, leaked) =
-            (super::super::mixer::rms(&channel(&out, 0)), super::super::mixer::rms(&channel(&out, 1)));
-        // The mix starts in the middle and moves within 10 ms; after that nothing of the MIDI is in the right ear.
-        let later = super::super::mixer::rms(&channel(&out, 1)[RATE as usize / 10..]);
-        assert!(heard > 0.05 && leaked < heard);
-        assert!(20.0 * (later.max(1e-12) / heard).log10() <= -60.0);
-    }
-
-    #[test]
-    fn nothing_clicks_at_start_stop_seek_and_flip() {
-        let mut engine = engine(200.0, 250.0, 4.0);
-        let mut out = render(&mut engine, 5000);
-        assert!(engine.obey(Order::Play(1)).is_none());
-        out.extend(render(&mut engine, 12_345));
-        assert!(engine.obey(Order::Seek(77_777, 2)).is_none());
-        out.extend(render(&mut engine, 12_345));
-        assert!(engine.obey(Order::Mix(Mix { listen: Listen::Midi, ..Mix::default() })).is_none());
-        out.extend(render(&mut engine, 12_345));
-        assert!(engine.obey(Order::Pause(3)).is_none());
-        out.extend(render(&mut engine, 9_000));
-        for side in 0..2 {
-            let click = splash(&channel(&out, side));
-            assert!(click <= -60.0, "side {side}: {click} dB");
-        }
-        // The meter does see a click: the same sound cut off without a fade.
-        let mut cut = channel(&out, 0);
-        cut.truncate(12_000);
-        cut.extend(vec![0.0; 4000]);
-        assert!(splash(&cut) > -40.0);
-    }
-
-    #[test]
-    fn position_follows_orders_and_stops_at_the_end() {
-        let mut engine = engine(200.0, 250.0, 1.0);
-        let clock = engine.clock();
-        assert!(engine.obey(Order::Seek(40_000, 1)).is_none());
-        render(&mut engine, 100);
-        assert_eq!((clock.position(), clock.serial(), clock.playing()), (40_000, 1, false));
-        assert!(engine.obey(Order::Play(2)).is_none());
-        render(&mut engine, 1000);
-        assert_eq!((clock.position(), clock.serial(), clock.playing()), (41_000, 2, true));
-        let out = render(&mut engine, 20_000);
-        assert_eq!((clock.position(), clock.playing()), (48_000, false));
-        assert!(out[2 * 10_000..].iter().all(|&s| s == 0.0));
-        assert_eq!(clock.rendered(), 21_100);
-    }
-
-    #[test]
-    fn a_seek_while_playing_is_acknowledged_only_when_it_is_done() {
-        let mut engine = engine(200.0, 250.0, 2.0);
-        let clock = engine.clock();
-        assert!(engine.obey(Order::Play(1)).is_none());
-        render(&mut engine, 4000);
-        assert!(engine.obey(Order::Seek(50_000, 2)).is_none());
-        render(&mut engine, 100);
-        assert_eq!(clock.serial(), 1);
-        render(&mut engine, 1000);
-        assert_eq!(clock.serial(), 2);
-        assert!((50_000..51_100).contains(&clock.position()));
-    }
-
-    #[test]
-    fn loading_while_playing_hands_the_old_programme_back_and_keeps_the_place() {
-        let mut playing = engine(200.0, 250.0, 2.0);
-        assert!(playing.obey(Order::Play(1)).is_none());
-        render(&mut playing, 10_000);
-        let other = Programme::new(Some(sine(90.0, 2.0)), None, 2.0, RATE, &Progress::silent()).expect("made");
-        assert!(playing.obey(Order::Load(Box::new(other))).is_none());
-        let out = render(&mut playing, 10_000);
-        assert!(playing.take_retired().is_some());
-        assert!(playing.clock().position() >= 19_000);
-        assert!(splash(&channel(&out, 0)) <= -60.0);
-    }
-
-    #[test]
-    fn loud_sources_stay_within_full_scale() {
-        let mut engine = engine(200.0, 200.0, 1.0);
-        assert!(engine.obey(Order::Mix(Mix { split: false, ..Mix::default() })).is_none());
-        assert!(engine.obey(Order::Play(1)).is_none());
-        assert!(render(&mut engine, 40_000).iter().all(|s| s.abs() <= 1.0));
-    }
-}
+mod tests;

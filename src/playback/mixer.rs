@@ -22,6 +22,40 @@ pub enum Listen {
     Recording,
 }
 
+/// At which moments of the MIDI it clicks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Click {
+    /// Never.
+    #[default]
+    Off,
+    /// At its beats.
+    Beats,
+    /// At its note onsets.
+    Onsets,
+}
+
+impl Click {
+    /// The next choice: off, beats, onsets, off.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Off => Self::Beats,
+            Self::Beats => Self::Onsets,
+            Self::Onsets => Self::Off,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Beats => "beats",
+            Self::Onsets => "onsets",
+        }
+    }
+}
+
 /// What the listener chose. Kept from one pair to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -32,12 +66,25 @@ pub struct Mix {
     pub balance: f32,
     /// MIDI in the left ear, recording in the right; otherwise both in the middle.
     pub split: bool,
+    /// The MIDI is muted, whatever else is chosen.
+    pub midi_muted: bool,
+    /// The recording is muted, whatever else is chosen.
+    pub recording_muted: bool,
+    /// The third source.
+    pub click: Click,
 }
 
 impl Default for Mix {
     /// Both, alike, split: the ear hears at once whether the two agree.
     fn default() -> Self {
-        Self { listen: Listen::Both, balance: 0.0, split: true }
+        Self {
+            listen: Listen::Both,
+            balance: 0.0,
+            split: true,
+            midi_muted: false,
+            recording_muted: false,
+            click: Click::Off,
+        }
     }
 }
 
@@ -48,6 +95,10 @@ pub struct Gains {
     pub midi: [f32; 2],
     /// Recording: left, right.
     pub recording: [f32; 2],
+    /// Clicks at beats: both channels.
+    pub beats: f32,
+    /// Clicks at onsets: both channels.
+    pub onsets: f32,
 }
 
 impl Mix {
@@ -60,9 +111,17 @@ impl Mix {
             Listen::Midi => (1.0, 0.0),
             Listen::Recording => (0.0, 1.0),
         };
+        let heard = |muted: bool, factor: f32| if muted { 0.0 } else { factor };
+        let (midi, recording) = (heard(self.midi_muted, midi), heard(self.recording_muted, recording));
+        let clicks = |when: Click| if self.click == when { 1.0 } else { 0.0 };
         let side = if self.split && self.listen == Listen::Both { 1.0 } else { 0.0 };
         let scale = |[left, right]: [f32; 2], by: f32| [left * by, right * by];
-        Gains { midi: scale(pan(-side), midi), recording: scale(pan(side), recording) }
+        Gains {
+            midi: scale(pan(-side), midi),
+            recording: scale(pan(side), recording),
+            beats: clicks(Click::Beats),
+            onsets: clicks(Click::Onsets),
+        }
     }
 }
 
@@ -96,8 +155,14 @@ impl Gains {
     /// The gains `along` 0..=1 of the way to `to`.
     pub(super) fn toward(&self, to: &Self, along: f32) -> Self {
         let along = fade(along);
-        let mix = |a: [f32; 2], b: [f32; 2]| [a[0] + (b[0] - a[0]) * along, a[1] + (b[1] - a[1]) * along];
-        Self { midi: mix(self.midi, to.midi), recording: mix(self.recording, to.recording) }
+        let one = |a: f32, b: f32| a + (b - a) * along;
+        let two = |a: [f32; 2], b: [f32; 2]| [one(a[0], b[0]), one(a[1], b[1])];
+        Self {
+            midi: two(self.midi, to.midi),
+            recording: two(self.recording, to.recording),
+            beats: one(self.beats, to.beats),
+            onsets: one(self.onsets, to.onsets),
+        }
     }
 }
 
@@ -153,6 +218,16 @@ mod tests {
         let alone = Mix { listen: Listen::Recording, ..Mix::default() }.gains();
         assert_eq!(alone.midi, [0.0, 0.0]);
         assert!((alone.recording[0] - alone.recording[1]).abs() < 1e-6);
+    }
+
+    #[test]
+    fn muted_is_silent_whatever_is_chosen() {
+        for listen in [Listen::Both, Listen::Midi, Listen::Recording] {
+            let mix = Mix { listen, midi_muted: true, recording_muted: true, ..Mix::default() };
+            assert_eq!(mix.gains(), Gains::default());
+        }
+        let clicking = Mix { click: Click::Onsets, ..Mix::default() }.gains();
+        assert_eq!((clicking.beats, clicking.onsets), (0.0, 1.0));
     }
 
     #[test]

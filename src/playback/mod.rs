@@ -1,21 +1,36 @@
 //! Listening: how do a MIDI file and a recording sound at the same musical moment?
 //!
-//! - [`Programme`]: what is played. The recording as it is, and the MIDI moved to the recording's time; made in a job.
+//! - [`Material`]: a pair at the rate of the device, matched in level. [`Rendition`]: whose clock, how fast, with which
+//!   pitch. [`Programme`]: the two together, what is played; made in a job.
 //! - [`Engine`]: plays a programme into a buffer. Pure: no device, no clock, no allocation while it plays.
+//! - [`Stretch`]: makes stretched sound ahead of the playhead, on a thread of its own.
 //! - [`mixer`]: fold-down, pan law, balance, fades, limiter.
-//! - [`Transport`]: play, pause and seek as the window sees them, and where the playhead is.
-//! - `device` (feature `gui`): the only place that knows a sound device.
+//! - [`Transport`]: play, pause, seek and loop as the window sees them, and where the playhead is.
+//! - `feed` and `device` (feature `gui`): orders on their way to the audio thread, and the only place that knows a sound
+//!   device.
 //!
-//! All times are seconds of the recording (of the MIDI, when there is no recording). Our own design; the rules for the
-//! mix (mono before panning, constant power, level match, 10 ms fades) come from comparing two sources by ear.
+//! The MIDI is never stretched: its events are moved and it is synthesised anew. The recording is stretched where it has
+//! to be, and untouched otherwise. The rules for the mix (mono before panning, constant power, level match, 10 ms fades)
+//! come from comparing two sources by ear.
 
 #[cfg(feature = "gui")]
 pub mod device;
 mod engine;
+#[cfg(feature = "gui")]
+mod feed;
 pub mod mixer;
 mod programme;
+mod source;
+mod stretch;
 mod transport;
 
-pub use engine::{Clock, Engine, Order};
-pub use programme::{Programme, Source, resample};
+pub use engine::{Clock, Engine, MIN_LOOP_S, Order};
+pub use programme::{
+    Material, Prepared, Programme, Rendition, SPEED_STEP, SPEEDS, Warp, from_audio, resample, to_audio,
+};
+pub use source::Source;
+pub use stretch::{Ahead, Stretch};
 pub use transport::Transport;
+
+#[cfg(test)]
+mod measure;

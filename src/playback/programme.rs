@@ -1,58 +1,262 @@
-//! What is played: two sources on one clock, prepared away from the audio thread.
+//! [`Material`]: a pair as it can be heard. [`Programme`]: one way of hearing it, as the engine plays it.
 
-use super::mixer::{fold_down, level, rms};
-use crate::audio::Stereo;
+use super::mixer::{level, rms};
+use super::source::{Clicks, Source};
+use super::stretch::{Pace, Stretch};
+use crate::alignment::warp::TimeMap;
+use crate::audio::{AudioTime, Stereo};
 use crate::error::{Error, Result};
 use crate::job::Progress;
-use crate::synth::Voice;
+use crate::midi::{Midi, MidiTime};
+use crate::synth::{Score, SoundFont, Voice};
 use rubato::audioadapter_buffers::direct::SequentialSliceOfSlices;
 use rubato::{Fft, FixedSync, Indexing, Resampler};
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where sound comes from.
-pub enum Source {
-    /// Samples at the device's rate; silence before and after.
-    Samples {
-        /// Both channels.
-        stereo: Arc<Stereo>,
-        /// Next sample.
-        at: usize,
-    },
-    /// A synthesiser that plays a score.
-    Voice(Box<Voice>),
+/// Slowest and fastest speed.
+pub const SPEEDS: std::ops::RangeInclusive<f64> = 0.25..=2.0;
+/// Speeds are multiples of this: resampling to one of them is then exact.
+pub const SPEED_STEP: f64 = 0.05;
+
+/// Which of the two is moved to the other's time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Warp {
+    /// The MIDI is played on the recording's clock; the recording is untouched.
+    #[default]
+    Midi,
+    /// The recording is stretched to the MIDI's clock; the MIDI is played as written.
+    Recording,
 }
 
-impl Source {
-    /// A source of samples, at its start.
-    pub fn samples(stereo: Arc<Stereo>) -> Self {
-        Self::Samples { stereo, at: 0 }
-    }
+/// A way of hearing a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rendition {
+    /// Whose clock.
+    pub warp: Warp,
+    /// Seconds of that clock in a second, within [`SPEEDS`].
+    pub speed: f64,
+    /// Whether the pitch follows the speed, as a tape's does.
+    pub varispeed: bool,
+}
 
-    fn seek(&mut self, frame: u64, sample_rate: u32) {
-        match self {
-            Self::Samples { at, .. } => *at = frame as usize,
-            Self::Voice(voice) => voice.seek(frame as f64 / f64::from(sample_rate)),
+impl Default for Rendition {
+    fn default() -> Self {
+        Self { warp: Warp::Midi, speed: 1.0, varispeed: false }
+    }
+}
+
+impl Rendition {
+    /// The same at the nearest speed there is.
+    #[must_use]
+    pub fn at_speed(self, speed: f64) -> Self {
+        let steps = (speed.clamp(*SPEEDS.start(), *SPEEDS.end()) / SPEED_STEP).round();
+        Self { speed: steps / (1.0 / SPEED_STEP).round(), ..self }
+    }
+}
+
+/// Windows heard to match the levels: this many, this long, spread over the whole.
+const LEVEL_WINDOWS: u64 = 6;
+const LEVEL_WINDOW_S: f64 = 2.0;
+/// Stretched or resampled recordings that are kept; ten minutes at half speed are 230 MB.
+const KEPT: usize = 3;
+
+struct Player {
+    midi: Arc<Midi>,
+    font: SoundFont,
+    gain: f32,
+}
+
+struct Sound {
+    samples: Arc<[f32]>,
+    gain: f32,
+}
+
+/// A MIDI file and a recording, or one of them, at the rate of the device and matched in level.
+pub struct Material {
+    sample_rate: u32,
+    midi: Option<Player>,
+    recording: Option<Sound>,
+    map: Option<Arc<TimeMap>>,
+    kept: Mutex<Vec<(Rendition, Source)>>,
+}
+
+/// A programme, and the work that makes the sound it lacks: run it in a job.
+pub struct Prepared {
+    /// What the engine plays.
+    pub programme: Programme,
+    /// What has to run meanwhile.
+    pub stretch: Option<Stretch>,
+}
+
+impl Material {
+    /// Brings both to `sample_rate` and matches their levels (RMS of six windows of 2 s, measured once). `map` says where
+    /// the MIDI lies in the recording.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for rates that cannot be resampled or synthesised; [`Error::Cancelled`].
+    pub fn new(
+        midi: Option<(Arc<Midi>, SoundFont)>,
+        recording: Option<&Stereo>,
+        map: Option<Arc<TimeMap>>,
+        sample_rate: u32,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let mut material = Self { sample_rate, midi: None, recording: None, map, kept: Mutex::new(Vec::new()) };
+        if let Some(stereo) = recording {
+            let mono = stereo.left.iter().zip(&stereo.right).map(|(l, r)| 0.5 * (l + r)).collect();
+            let rates = (stereo.sample_rate, sample_rate);
+            let samples: Arc<[f32]> = resample(mono, rates, &progress.part(0.0, 0.6))?.into();
+            let frames = samples.len() as u64;
+            let gain = matched(Source::samples(Arc::clone(&samples)), frames, sample_rate, progress)?;
+            material.recording = Some(Sound { samples, gain });
         }
-    }
-
-    fn render(&mut self, left: &mut [f32], right: &mut [f32]) {
-        match self {
-            Self::Samples { stereo, at } => {
-                copy(&stereo.left, *at, left);
-                copy(&stereo.right, *at, right);
-                *at += left.len();
+        if let Some((midi, font)) = midi {
+            material.midi = Some(Player { midi, font, gain: 1.0 });
+            let frames = (material.seconds(Warp::Midi) * f64::from(sample_rate)) as u64;
+            if let Some(voice) = material.voice(Rendition::default())? {
+                let gain = matched(voice, frames, sample_rate, &progress.part(0.6, 1.0))?;
+                material.midi.iter_mut().for_each(|player| player.gain = gain);
             }
-            Self::Voice(voice) => voice.render(left, right, 1.0),
         }
+        Ok(material)
+    }
+
+    /// Rate of the device it was made for, in Hz.
+    pub fn sample_rate(&self) -> u32 {
+        self.sample_rate
+    }
+
+    /// Where the MIDI lies in the recording.
+    pub fn map(&self) -> Option<&TimeMap> {
+        self.map.as_deref()
+    }
+
+    /// How long it lasts on that clock.
+    pub fn seconds(&self, warp: Warp) -> f64 {
+        let written = self.midi.as_ref().map_or(0.0, |player| player.midi.end().0);
+        match &self.recording {
+            None => written,
+            Some(sound) => {
+                let played = sound.samples.len() as f64 / f64::from(self.sample_rate);
+                if self.warps_recording(warp) { written } else { played }
+            }
+        }
+    }
+
+    fn warps_recording(&self, warp: Warp) -> bool {
+        warp == Warp::Recording && self.map.is_some() && self.midi.is_some()
+    }
+
+    fn place(&self, warp: Warp) -> impl Fn(MidiTime) -> f64 + '_ {
+        let map = self.map.as_deref().filter(|_| !self.warps_recording(warp));
+        move |time| map.map_or(time.0, |map| map.to_audio(time).0)
+    }
+
+    fn voice(&self, rendition: Rendition) -> Result<Option<Source>> {
+        let Some(player) = &self.midi else { return Ok(None) };
+        // Made for a lower rate than it is heard at, everything sounds faster and higher: a tape without a resampler.
+        let tape = if rendition.varispeed { rendition.speed } else { 1.0 };
+        let voice_rate = (f64::from(self.sample_rate) / tape).round() as u32;
+        let score = Score::new(&player.midi, self.place(rendition.warp));
+        let voice = Voice::new(&player.font, voice_rate, Arc::new(score))?;
+        Ok(Some(Source::voice(voice, voice_rate, self.sample_rate, rendition.speed)))
+    }
+
+    /// Prepares a way of hearing it. `at_s` (seconds on its clock) is where it will be heard first.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn programme(&self, rendition: Rendition, at_s: f64, progress: &Progress) -> Result<Prepared> {
+        let rendition = rendition.at_speed(rendition.speed);
+        let frames = (self.seconds(rendition.warp) / rendition.speed * f64::from(self.sample_rate)).max(0.0) as u64;
+        let midi = self.voice(rendition)?.zip(self.midi.as_ref()).map(|(source, p)| Part { source, gain: p.gain });
+        let (mut recording, mut stretch) = (None, None);
+        if let Some(sound) = &self.recording {
+            let (source, work) = self.sound(sound, rendition, frames, at_s, progress)?;
+            recording = Some(Part { source, gain: sound.gain });
+            stretch = work;
+        }
+        let place = self.place(rendition.warp);
+        let (mut beats, mut onsets) = (Vec::new(), Vec::new());
+        if let Some(player) = &self.midi {
+            beats.extend(player.midi.beats().into_iter().map(&place));
+            onsets.extend(player.midi.notes().iter().map(|note| place(note.start)));
+            onsets.sort_by(f64::total_cmp);
+        }
+        let clicks = |moments: &[f64]| Clicks::new(moments, rendition.speed, self.sample_rate);
+        let (beats, onsets) = (clicks(&beats), clicks(&onsets));
+        let programme = Programme { midi, recording, beats, onsets, frames, speed: rendition.speed, shift: 0 };
+        Ok(Prepared { programme, stretch })
+    }
+
+    fn sound(
+        &self,
+        sound: &Sound,
+        rendition: Rendition,
+        frames: u64,
+        at_s: f64,
+        progress: &Progress,
+    ) -> Result<(Source, Option<Stretch>)> {
+        let warped = self.warps_recording(rendition.warp);
+        #[expect(clippy::float_cmp, reason = "speeds are multiples of a step, 1 exactly among them")]
+        let as_is = rendition.speed == 1.0;
+        if as_is && !warped {
+            return Ok((Source::samples(Arc::clone(&sound.samples)), None));
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(_, source)| source.complete());
+        if let Some(source) = kept.iter().find(|(r, _)| *r == rendition).and_then(|(_, source)| source.again()) {
+            return Ok((source, None));
+        }
+        let map = self.map.clone().filter(|_| warped);
+        let pace = |speed| Pace { map: map.clone(), speed, sample_rate: self.sample_rate };
+        let (source, work) = if rendition.varispeed && !as_is {
+            let mut samples = Arc::clone(&sound.samples);
+            if warped {
+                let whole = (self.seconds(rendition.warp) * f64::from(self.sample_rate)) as usize;
+                let work = Stretch::new(samples, pace(1.0), whole, 0);
+                work.run(&progress.part(0.0, 0.8))?;
+                let mut out = vec![0.0; whole];
+                work.output().copy(0, &mut out);
+                samples = out.into();
+            }
+            let steps = (1.0 / SPEED_STEP).round();
+            let rates = ((rendition.speed * steps).round() as u32, steps as u32);
+            (Source::samples(resample(samples.to_vec(), rates, &progress.part(0.8, 1.0))?.into()), None)
+        } else {
+            let first = (at_s / rendition.speed * f64::from(self.sample_rate)).max(0.0) as usize;
+            let work = Stretch::new(Arc::clone(&sound.samples), pace(rendition.speed), frames as usize, first);
+            (Source::ahead(work.output()), Some(work))
+        };
+        if kept.len() >= KEPT {
+            kept.remove(0);
+        }
+        kept.extend(source.again().map(|source| (rendition, source)));
+        Ok((source, work))
     }
 }
 
-/// Copies from `at` on, and silence where there is nothing left.
-fn copy(from: &[f32], at: usize, to: &mut [f32]) {
-    let rest = from.get(at..).unwrap_or_default();
-    let n = rest.len().min(to.len());
-    to[..n].copy_from_slice(&rest[..n]);
-    to[n..].fill(0.0);
+/// The factor that brings `source` to the common loudness.
+fn matched(mut source: Source, frames: u64, sample_rate: u32, progress: &Progress) -> Result<f32> {
+    let window = ((LEVEL_WINDOW_S * f64::from(sample_rate)) as u64).min(frames);
+    let (mut mono, mut spare) = (vec![0.0; window as usize], vec![0.0; 1024]);
+    let mut heard = Vec::new();
+    for i in 0..LEVEL_WINDOWS {
+        progress.step(i as usize, LEVEL_WINDOWS as usize)?;
+        source.seek(((frames - window) * (2 * i + 1) / (2 * LEVEL_WINDOWS)) as i64);
+        for block in mono.chunks_mut(1024) {
+            let length = block.len();
+            source.render(block, &mut spare[..length]);
+        }
+        let loudness = rms(&mono);
+        if loudness > 1e-4 {
+            heard.push(loudness);
+        }
+    }
+    Ok(level(rms(&heard)))
 }
 
 struct Part {
@@ -61,40 +265,41 @@ struct Part {
     gain: f32,
 }
 
-/// A MIDI file and a recording, or one of them, ready to be played.
+/// One way of hearing a pair, as the audio thread plays it. Made by [`Material::programme`].
 pub struct Programme {
     midi: Option<Part>,
     recording: Option<Part>,
+    beats: Clicks,
+    onsets: Clicks,
     /// Length in samples at the device's rate.
     frames: u64,
+    speed: f64,
+    /// Samples by which the MIDI sounds later.
+    shift: i64,
 }
 
-/// Windows heard to match the levels: this many, this long, spread over the whole.
-const LEVEL_WINDOWS: u64 = 6;
-const LEVEL_WINDOW_S: f64 = 2.0;
+/// A block of each source.
+pub(super) struct Blocks<'a> {
+    pub midi: &'a mut [f32],
+    pub recording: &'a mut [f32],
+    pub beats: &'a mut [f32],
+    pub onsets: &'a mut [f32],
+    pub spare: &'a mut [f32],
+}
 
 impl Programme {
-    /// Puts the sources together and matches their levels (RMS of six windows of 2 s, measured once). `seconds` is how
-    /// long it lasts. Both sources must be at `sample_rate`.
-    pub fn new(
-        midi: Option<Source>,
-        recording: Option<Source>,
-        seconds: f64,
-        sample_rate: u32,
-        progress: &Progress,
-    ) -> Result<Self> {
-        let frames = (seconds * f64::from(sample_rate)).max(0.0) as u64;
-        let matched = |source: Option<Source>, progress: Progress| -> Result<Option<Part>> {
-            let Some(mut source) = source else { return Ok(None) };
-            let gain = level(measure(&mut source, frames, sample_rate, &progress)?);
-            source.seek(0, sample_rate);
-            Ok(Some(Part { source, gain }))
-        };
-        Ok(Self {
-            midi: matched(midi, progress.part(0.0, 0.5))?,
-            recording: matched(recording, progress.part(0.5, 1.0))?,
-            frames,
-        })
+    /// A programme of mono sources at `sample_rate`, `seconds` long, without clicks. Their levels stay as they are.
+    pub fn plain(midi: Option<Source>, recording: Option<Source>, seconds: f64, sample_rate: u32) -> Self {
+        let part = |source| Part { source, gain: 1.0 };
+        Self {
+            midi: midi.map(part),
+            recording: recording.map(part),
+            beats: Clicks::new(&[], 1.0, sample_rate),
+            onsets: Clicks::new(&[], 1.0, sample_rate),
+            frames: (seconds * f64::from(sample_rate)).max(0.0) as u64,
+            speed: 1.0,
+            shift: 0,
+        }
     }
 
     /// Length in samples.
@@ -102,70 +307,68 @@ impl Programme {
         self.frames
     }
 
-    /// Goes to a sample.
-    pub(super) fn seek(&mut self, frame: u64, sample_rate: u32) {
-        for part in [&mut self.midi, &mut self.recording].into_iter().flatten() {
-            part.source.seek(frame, sample_rate);
-        }
+    /// Samples of the timeline in a sample of the output.
+    pub(super) fn speed(&self) -> f64 {
+        self.speed
     }
 
-    /// The next samples of both, mono and matched in level. `spare` is overwritten.
-    pub(super) fn render(&mut self, midi: &mut [f32], recording: &mut [f32], spare: &mut [f32]) {
-        for (part, mono) in [(&mut self.midi, midi), (&mut self.recording, recording)] {
+    /// Goes to a sample, with the MIDI `shift` samples late.
+    pub(super) fn seek(&mut self, frame: u64, shift: i64) {
+        self.shift = shift;
+        let frame = frame as i64;
+        if let Some(part) = &mut self.midi {
+            part.source.seek(frame - shift);
+        }
+        if let Some(part) = &mut self.recording {
+            part.source.seek(frame);
+        }
+        self.beats.seek(frame - shift);
+        self.onsets.seek(frame - shift);
+    }
+
+    /// Whether everything from `frame` on can be played.
+    pub(super) fn ready(&self, frame: u64, count: usize) -> bool {
+        self.recording.as_ref().is_none_or(|part| part.source.ready(frame as i64, count))
+    }
+
+    /// The next samples of each source, mono and matched in level.
+    pub(super) fn render(&mut self, blocks: Blocks<'_>) {
+        for (part, mono) in [(&mut self.midi, blocks.midi), (&mut self.recording, blocks.recording)] {
             let Some(part) = part else {
                 mono.fill(0.0);
                 continue;
             };
-            part.source.render(mono, spare);
-            fold_down(mono, spare);
+            part.source.render(mono, blocks.spare);
             for sample in mono {
                 *sample *= part.gain;
             }
         }
+        self.beats.render(blocks.beats);
+        self.onsets.render(blocks.onsets);
     }
 }
 
-/// RMS of the windows that are not silent.
-fn measure(source: &mut Source, frames: u64, sample_rate: u32, progress: &Progress) -> Result<f32> {
-    let window = ((LEVEL_WINDOW_S * f64::from(sample_rate)) as u64).min(frames);
-    let (mut left, mut right) = (vec![0.0; window as usize], vec![0.0; window as usize]);
-    let mut heard = Vec::new();
-    for i in 0..LEVEL_WINDOWS {
-        progress.step(i as usize, LEVEL_WINDOWS as usize)?;
-        source.seek((frames - window) * (2 * i + 1) / (2 * LEVEL_WINDOWS), sample_rate);
-        for (l, r) in left.chunks_mut(1024).zip(right.chunks_mut(1024)) {
-            source.render(l, r);
-        }
-        fold_down(&mut left, &right);
-        let loudness = rms(&left);
-        if loudness > 1e-4 {
-            heard.push(loudness);
-        }
-    }
-    Ok(rms(&heard))
-}
-
-/// The same sound at another rate. Returns the argument itself where the rates agree.
-pub fn resample(stereo: &Arc<Stereo>, sample_rate: u32, progress: &Progress) -> Result<Arc<Stereo>> {
-    if stereo.sample_rate == sample_rate || stereo.left.is_empty() {
-        return Ok(Arc::clone(stereo));
+/// The same mono sound at another rate; `rates` are those of before and after, in Hz or as a ratio.
+pub fn resample(mono: Vec<f32>, rates: (u32, u32), progress: &Progress) -> Result<Vec<f32>> {
+    let (from, to) = (rates.0 as usize, rates.1 as usize);
+    if from == to || mono.is_empty() {
+        return Ok(mono);
     }
     let refused = |reason: String| Error::Limit {
         what: "sample rate",
-        value: format!("{} Hz", stereo.sample_rate),
-        limit: format!("what can be resampled to {sample_rate} Hz ({reason})"),
+        value: format!("{from} Hz"),
+        limit: format!("what can be resampled to {to} Hz ({reason})"),
     };
-    let (from, to) = (stereo.sample_rate as usize, sample_rate as usize);
-    let mut resampler = Fft::<f32>::new(from, to, 4096, 2, FixedSync::Input).map_err(|e| refused(e.to_string()))?;
-    let frames = stereo.left.len();
+    let mut resampler = Fft::<f32>::new(from, to, 4096, 1, FixedSync::Input).map_err(|e| refused(e.to_string()))?;
+    let frames = mono.len();
     let wanted = (frames as f64 * to as f64 / from as f64).ceil() as usize;
-    let channels = [&stereo.left[..], &stereo.right[..]];
-    let input = SequentialSliceOfSlices::new(&channels, 2, frames).map_err(|e| refused(e.to_string()))?;
-    let mut block = [vec![0.0; resampler.output_frames_max()], vec![0.0; resampler.output_frames_max()]];
-    let (mut left, mut right) = (Vec::with_capacity(wanted), Vec::with_capacity(wanted));
+    let channels = [&mono[..]];
+    let input = SequentialSliceOfSlices::new(&channels, 1, frames).map_err(|e| refused(e.to_string()))?;
+    let mut block = vec![0.0; resampler.output_frames_max()];
+    let mut out = Vec::with_capacity(wanted);
     let (mut read, mut skip) = (0, resampler.output_delay());
-    while left.len() < wanted {
-        progress.step(left.len(), wanted)?;
+    while out.len() < wanted {
+        progress.step(out.len(), wanted)?;
         let need = resampler.input_frames_next();
         let mut indexing = Indexing::new();
         indexing.input_offset = read.min(frames);
@@ -174,70 +377,37 @@ pub fn resample(stereo: &Arc<Stereo>, sample_rate: u32, progress: &Progress) -> 
             indexing.partial_len = Some(rest);
         }
         let (used, made) = {
-            let [l, r] = &mut block;
-            let size = l.len();
-            let mut output = [&mut l[..], &mut r[..]];
+            let size = block.len();
+            let mut output = [&mut block[..]];
             let mut output =
-                SequentialSliceOfSlices::new_mut(&mut output, 2, size).map_err(|e| refused(e.to_string()))?;
+                SequentialSliceOfSlices::new_mut(&mut output, 1, size).map_err(|e| refused(e.to_string()))?;
             resampler.process_into_buffer(&input, &mut output, Some(&indexing)).map_err(|e| refused(e.to_string()))?
         };
         read += used;
         // The filter's own delay comes out first.
         let from = skip.min(made);
         skip -= from;
-        let take = (made - from).min(wanted - left.len());
-        left.extend_from_slice(&block[0][from..from + take]);
-        right.extend_from_slice(&block[1][from..from + take]);
+        let take = (made - from).min(wanted - out.len());
+        out.extend_from_slice(&block[from..from + take]);
     }
-    Ok(Arc::new(Stereo { left, right, sample_rate }))
+    Ok(out)
+}
+
+/// The moment of the recording for a moment on the clock of `warp`, and back: see [`Warp`].
+pub fn to_audio(map: Option<&TimeMap>, warp: Warp, seconds: f64) -> f64 {
+    match map.filter(|_| warp == Warp::Recording) {
+        Some(map) => map.to_audio(MidiTime(seconds)).0,
+        None => seconds,
+    }
+}
+
+/// The inverse of [`to_audio`].
+pub fn from_audio(map: Option<&TimeMap>, warp: Warp, seconds: f64) -> f64 {
+    match map.filter(|_| warp == Warp::Recording) {
+        Some(map) => map.to_midi(AudioTime(seconds)).0,
+        None => seconds,
+    }
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "these values are exact")]
-mod tests {
-    use super::*;
-
-    fn sine(hertz: f32, sample_rate: u32, frames: usize) -> Arc<Stereo> {
-        let wave: Vec<f32> =
-            (0..frames).map(|i| (std::f32::consts::TAU * hertz * i as f32 / sample_rate as f32).sin() * 0.5).collect();
-        Arc::new(Stereo { right: wave.clone(), left: wave, sample_rate })
-    }
-
-    #[test]
-    fn resampling_keeps_time_and_shape() {
-        for (from, to) in [(44_100, 48_000), (48_000, 44_100), (8_000, 48_000)] {
-            let there = resample(&sine(440.0, from, from as usize), to, &Progress::silent()).expect("resampled");
-            assert_eq!(there.left.len(), to as usize);
-            let wanted = sine(440.0, to, to as usize);
-            let edge = 2000;
-            for i in edge..there.left.len() - edge {
-                assert!((there.left[i] - wanted.left[i]).abs() < 2e-3, "{from} -> {to}, sample {i}");
-            }
-        }
-    }
-
-    #[test]
-    fn same_rate_is_not_copied() {
-        let wave = sine(440.0, 48_000, 100);
-        let same = resample(&wave, 48_000, &Progress::silent()).expect("resampled");
-        assert!(Arc::ptr_eq(&wave, &same));
-    }
-
-    #[test]
-    fn a_source_is_silent_after_its_end() {
-        let mut source = Source::samples(sine(440.0, 100, 10));
-        source.seek(8, 100);
-        let (mut left, mut right) = ([1.0; 6], [1.0; 6]);
-        source.render(&mut left, &mut right);
-        assert_eq!(left[2..], [0.0; 4]);
-        source.seek(5000, 100);
-        source.render(&mut left, &mut right);
-        assert_eq!(left, [0.0; 6]);
-    }
-
-    #[test]
-    fn an_empty_programme_can_be_made() {
-        let programme = Programme::new(None, None, 0.0, 48_000, &Progress::silent()).expect("made");
-        assert_eq!(programme.frames(), 0);
-    }
-}
+mod tests;

@@ -1,20 +1,29 @@
-//! [`Transport`]: play, pause, seek and the playhead, with or without a sound device.
+//! [`Transport`]: play, pause, seek, loop and the playhead, with or without a sound device.
 
-use super::engine::Clock;
+use super::engine::{Clock, MIN_LOOP_S};
 
 /// Beyond this the playhead jumps to where the device says it is; below it glides, so that it never stutters.
 const JUMP_S: f64 = 0.08;
+/// Share of a small difference that is made up for in a frame of the window.
+const GLIDE: f64 = 0.05;
 
-/// The state of playing as the window sees it. `now` is any steady clock in seconds.
-#[derive(Debug, Clone, Default)]
+/// The state of playing as the window sees it. `now` is any steady clock in seconds; positions are seconds of the
+/// recording.
+#[derive(Debug, Clone)]
 pub struct Transport {
     playing: bool,
     at: f64,
     since: f64,
-    /// Where the last seek went: the playhead does not show what was rendered before it.
-    floor: f64,
     seconds: f64,
     serial: u64,
+    rate: f64,
+    region: Option<(f64, f64)>,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self { playing: false, at: 0.0, since: 0.0, seconds: 0.0, serial: 0, rate: 1.0, region: None }
+    }
 }
 
 impl Transport {
@@ -33,10 +42,26 @@ impl Transport {
         self.serial
     }
 
+    /// The loop, where one is on.
+    pub fn region(&self) -> Option<(f64, f64)> {
+        self.region
+    }
+
     /// Where the playhead is, in seconds.
     pub fn position(&self, now: f64) -> f64 {
-        let passed = if self.playing { (now - self.since).max(0.0) } else { 0.0 };
-        (self.at + passed).min(self.seconds)
+        if !self.playing {
+            return self.at;
+        }
+        let reached = self.at + (now - self.since).max(0.0) * self.rate;
+        match self.region {
+            Some((start, end)) if (start..end).contains(&self.at) => start + (reached - start).rem_euclid(end - start),
+            _ => reached.min(self.seconds),
+        }
+    }
+
+    fn settle(&mut self, now: f64) {
+        self.at = self.position(now);
+        self.since = now;
     }
 
     /// Sets the length; the position stays where it can.
@@ -46,26 +71,52 @@ impl Transport {
         self.seconds = seconds;
     }
 
+    /// Sets how many seconds of the recording pass in a second.
+    pub fn set_rate(&mut self, rate: f64, now: f64) {
+        self.settle(now);
+        self.rate = rate;
+    }
+
     /// Starts (from the beginning when it stands at the end) or stops. Returns false when there is nothing to play.
     pub fn set_playing(&mut self, playing: bool, now: f64) -> bool {
         if playing && self.seconds <= 0.0 {
             return false;
         }
-        self.at = self.position(now);
-        self.since = now;
-        self.floor = self.at;
+        self.settle(now);
         self.playing = playing;
         self.serial += 1;
+        self.stay_inside();
         true
     }
 
-    /// Goes to `seconds`, kept within the length. Returns where it went.
+    /// Goes to `seconds`, kept within the length, and while it plays within the loop. Returns where it went.
     pub fn seek(&mut self, seconds: f64, now: f64) -> f64 {
         self.at = seconds.clamp(0.0, self.seconds);
         self.since = now;
-        self.floor = self.at;
         self.serial += 1;
+        self.stay_inside();
         self.at
+    }
+
+    /// Turns the loop on between two moments (in either order, made [`MIN_LOOP_S`] long at least), or off. While it plays
+    /// the playhead is moved into it at once; where it is inside already it stays. Returns the loop as it is.
+    pub fn set_loop(&mut self, region: Option<(f64, f64)>, now: f64) -> Option<(f64, f64)> {
+        self.settle(now);
+        self.region = region.filter(|(a, b)| a.is_finite() && b.is_finite()).map(|(a, b)| {
+            let start = a.min(b).clamp(0.0, (self.seconds - MIN_LOOP_S).max(0.0));
+            (start, a.max(b).max(start + MIN_LOOP_S))
+        });
+        self.serial += 1;
+        self.stay_inside();
+        self.region
+    }
+
+    fn stay_inside(&mut self) {
+        if let (true, Some((start, end))) = (self.playing, self.region)
+            && !(start..end).contains(&self.at)
+        {
+            self.at = start;
+        }
     }
 
     /// Whether it has run to the end.
@@ -73,26 +124,36 @@ impl Transport {
         self.position(now) >= self.seconds
     }
 
-    /// Follows the device: what is heard now is what was rendered a latency ago. Small differences are glided over, and
-    /// the playhead never steps back for them.
-    pub fn follow(&mut self, clock: &Clock, sample_rate: u32, now: f64) {
+    /// Follows the device: `heard` is the second of the recording that is heard now. Small differences are glided over,
+    /// and the playhead never steps back for them.
+    pub fn follow(&mut self, clock: &Clock, heard: f64, now: f64) {
         if clock.serial() != self.serial || !self.playing {
             return;
         }
         if !clock.playing() {
-            self.stop_at(clock.position() as f64 / f64::from(sample_rate));
+            self.stop_at(heard);
             return;
         }
-        let heard = clock.position().saturating_sub(clock.latency()) as f64 / f64::from(sample_rate);
-        let shown = self.position(now);
-        let difference = heard.max(self.floor) - shown;
-        self.at = if difference.abs() > JUMP_S { shown + difference } else { shown + 0.05 * difference };
-        self.since = now;
+        if clock.waiting() {
+            (self.at, self.since) = (heard, now);
+            return;
+        }
+        self.settle(now);
+        let mut difference = heard - self.at;
+        if let Some((start, end)) = self.region.filter(|(start, end)| (*start..*end).contains(&self.at)) {
+            // Around a loop the shorter way counts.
+            let length = end - start;
+            difference = (difference + 0.5 * length).rem_euclid(length) - 0.5 * length;
+            let to = self.at + if difference.abs() > JUMP_S { difference } else { GLIDE * difference };
+            self.at = start + (to - start).rem_euclid(length);
+        } else {
+            self.at += if difference.abs() > JUMP_S { difference } else { GLIDE * difference };
+        }
     }
 
     /// Follows the clock alone: without a device playing ends at the end.
     pub fn follow_silently(&mut self, now: f64) {
-        if self.playing && self.at_end(now) {
+        if self.playing && self.region.is_none() && self.at_end(now) {
             self.stop_at(self.seconds);
         }
     }
@@ -107,7 +168,6 @@ impl Transport {
 mod tests {
     use super::*;
     use crate::playback::{Engine, Order, Programme, Source};
-    use std::sync::Arc;
 
     fn ready(seconds: f64) -> Transport {
         let mut transport = Transport::default();
@@ -120,7 +180,9 @@ mod tests {
         let mut transport = ready(10.0);
         assert!(transport.set_playing(true, 100.0));
         assert!((transport.position(103.0) - 3.0).abs() < 1e-9);
-        transport.follow_silently(112.0);
+        transport.set_rate(0.5, 103.0);
+        assert!((transport.position(105.0) - 4.0).abs() < 1e-9);
+        transport.follow_silently(118.0);
         assert!(!transport.playing());
         assert!((transport.position(120.0) - 10.0).abs() < 1e-9);
     }
@@ -138,11 +200,25 @@ mod tests {
     }
 
     #[test]
+    fn a_loop_turns_round_moves_the_playhead_in_and_never_rewinds() {
+        let mut transport = ready(10.0);
+        transport.set_playing(true, 0.0);
+        assert_eq!(transport.set_loop(Some((5.0, 4.0)), 1.0), Some((4.0, 5.0)));
+        assert!((transport.position(1.0) - 4.0).abs() < 1e-9);
+        assert!((transport.position(2.25) - 4.25).abs() < 1e-9);
+        // An edge that is moved leaves the playhead where it is.
+        transport.set_loop(Some((3.0, 4.8)), 1.5);
+        assert!((transport.position(1.5) - 4.5).abs() < 1e-9);
+        // Too short is made long enough; off goes straight on.
+        let (start, end) = transport.set_loop(Some((4.5, 4.501)), 1.5).expect("on");
+        assert!((end - start - MIN_LOOP_S).abs() < 1e-9);
+        transport.set_loop(None, 1.5);
+        assert!((transport.position(3.5) - 6.5).abs() < 1e-9);
+    }
+
+    #[test]
     fn playhead_is_what_is_heard_not_what_is_rendered() {
-        let wave =
-            Arc::new(crate::audio::Stereo { left: vec![0.1; 48_000], right: vec![0.1; 48_000], sample_rate: 48_000 });
-        let programme = Programme::new(None, Some(Source::samples(wave)), 1.0, 48_000, &crate::job::Progress::silent())
-            .expect("made");
+        let programme = Programme::plain(None, Some(Source::samples(vec![0.1; 48_000].into())), 1.0, 48_000);
         let mut engine = Engine::new(48_000);
         let clock = engine.clock();
         clock.set_latency(4_800);
@@ -152,11 +228,12 @@ mod tests {
         assert!(engine.obey(Order::Play(transport.serial())).is_none());
         let mut out = vec![0.0; 2 * 24_000];
         engine.render(&mut out);
-        transport.follow(&clock, 48_000, 0.4);
+        assert_eq!((clock.position(), clock.heard()), (24_000, 19_200));
+        transport.follow(&clock, 0.4, 0.4);
         assert!((transport.position(0.4) - 0.4).abs() < 1e-3);
         // A stale clock (an order not yet obeyed) is not followed.
         transport.seek(0.9, 0.4);
-        transport.follow(&clock, 48_000, 0.4);
+        transport.follow(&clock, 0.4, 0.4);
         assert!((transport.position(0.4) - 0.9).abs() < 1e-9);
     }
 }

@@ -85,6 +85,8 @@ fn a_key_is_bound_by_pressing_it_and_a_taken_one_is_refused() {
     let mut harness = window(aligned(Theme::Dark));
     harness.run_steps(2);
     press(&mut harness, Modifiers::NONE, Key::F1);
+    harness.get_by_label("Key of Follow the playhead").scroll_to_me();
+    harness.run_steps(20);
     harness.get_by_label("Key of Follow the playhead").click();
     harness.run_steps(2);
     press(&mut harness, Modifiers::NONE, Key::F);
@@ -164,7 +166,9 @@ fn a_turn_of_the_wheel_is_one_change() {
 fn state(model: &antiphon::gui::Model) -> String {
     let names: Vec<_> = model.candidates().iter().map(|candidate| &candidate.path).collect();
     let place = (model.transport().playing(), model.transport().position(0.0), model.selected(), model.quit());
-    format!("{:?} {:?} {:?} {names:?} {place:?} {:?}", model.settings(), model.view(), model.pitch(), model.overlay())
+    let heard = (model.transport().region(), model.offset_ms());
+    let shown = (model.view(), model.pitch(), model.overlay());
+    format!("{:?} {shown:?} {names:?} {place:?} {heard:?}", model.settings())
 }
 
 /// Each command, chosen from its menu by its name, changes something, unless it opens a dialog of the system.
@@ -179,6 +183,9 @@ fn every_command_does_something_when_chosen_by_its_name() {
         let before = [
             Command::Select(1),
             Command::Seek(8.0),
+            Command::SetLoop(Some((6.0, 9.0))),
+            Command::Later,
+            Command::Speed(0.5),
             Command::HearMidi,
             Command::ZoomIn,
             Command::ZoomPitchIn,
@@ -189,6 +196,7 @@ fn every_command_does_something_when_chosen_by_its_name() {
         ];
         let elsewhere = [
             (Command::HearMidi, Command::HearBoth),
+            (Command::LoopUnreliable, Command::Fit),
             (Command::Magma, Command::Grey),
             (Command::ThemeDark, Command::ThemeLight),
         ];
@@ -214,7 +222,14 @@ fn every_command_does_something_when_chosen_by_its_name() {
         harness.run_steps(3);
         let items: Vec<_> = harness
             .query_all_by_role(eframe::egui::accesskit::Role::Button)
-            .filter(|node| node.accesskit_node().label().is_some_and(|label| label.starts_with(entry.name)))
+            .filter(|node| {
+                node.accesskit_node().label().is_some_and(|label| {
+                    // After the name stands its key, not the rest of a longer name.
+                    label
+                        .strip_prefix(entry.name)
+                        .is_some_and(|rest| !rest.trim_start().starts_with(char::is_lowercase))
+                })
+            })
             .map(|node| node.rect())
             .collect();
         assert!(!items.is_empty(), "{} is not in its menu", entry.name);

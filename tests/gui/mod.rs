@@ -1,6 +1,7 @@
 //! The window, driven by label and key, without a display.
 
 mod commands;
+mod hearing;
 mod keeping;
 mod pair;
 mod snapshots;

@@ -14,9 +14,9 @@ use crate::features::Features;
 use crate::job::{Job, Progress};
 use crate::pair::{self, AudioSide};
 use crate::picture::{Curves, Strip, transposed};
-use crate::playback::{Programme, Source, resample};
+use crate::playback::{Material, Programme, Rendition, Stretch, from_audio};
 use crate::session::{Opened, Session, is_session};
-use crate::synth::{Score, SoundFont, Voice};
+use crate::synth::SoundFont;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -53,12 +53,16 @@ pub enum Arrival {
     Exported(Result<Exported>),
 }
 
-/// A programme, and the resampled sound to keep for the next one.
+/// A way of hearing a pair, ready to be played.
 pub struct Prepared {
     /// What is to be played.
     pub programme: Box<Programme>,
-    /// The candidate's sound at the rate of the device.
-    pub sound: Option<(u64, Arc<Stereo>)>,
+    /// Which way of hearing it that is.
+    pub rendition: Rendition,
+    /// What it was made from, for the next one.
+    pub material: Arc<Material>,
+    /// Work that has to run while it plays.
+    pub stretch: Option<Stretch>,
 }
 
 /// Work that goes on, for the jobs panel.
@@ -96,6 +100,7 @@ pub(super) struct Loads {
     early: Arc<OnceLock<Arc<Strip>>>,
     aligned: Option<Task<Aligned>>,
     programme: Option<Task<Prepared>>,
+    stretch: Option<Task<()>>,
     files: Option<Task<Vec<PathBuf>>>,
     soundfont: Option<Task<Vec<PathBuf>>>,
     expand: Option<Task<Expanded>>,
@@ -117,6 +122,7 @@ impl Loads {
             early: Arc::default(),
             aligned: None,
             programme: None,
+            stretch: None,
             files: None,
             soundfont: None,
             expand: None,
@@ -143,7 +149,7 @@ impl Loads {
     /// Reads a MIDI file, with a soundfont that is loaded already or is to be loaded first.
     pub(super) fn load_midi(&mut self, path: PathBuf, font_path: Option<PathBuf>, font: Option<SoundFont>) {
         // What was computed for the old MIDI is of no use.
-        (self.aligned, self.programme) = (None, None);
+        (self.aligned, self.programme, self.stretch) = (None, None, None);
         let name = format!("Reading {}", file_name(&path));
         self.midi = Some(self.start(0, name, move |progress| {
             let font = match (font, &font_path) {
@@ -158,7 +164,8 @@ impl Loads {
 
     /// Stops reading the MIDI and what depends on it.
     pub(super) fn drop_midi(&mut self) {
-        (self.midi, self.aligned, self.programme) = (None, None, None);
+        (self.midi, self.aligned) = (None, None);
+        (self.programme, self.stretch) = (None, None);
     }
 
     pub(super) fn load_recording(&mut self, candidate: u64, path: PathBuf) {
@@ -190,29 +197,42 @@ impl Loads {
         }));
     }
 
-    /// Makes what is to be played: the MIDI under the time map, the recording at the device's rate.
+    /// Makes what is to be played of a MIDI file, a recording or both. `at` is the second of the recording to be heard
+    /// first.
     pub(super) fn prepare(
         &mut self,
         midi: Option<Arc<LoadedMidi>>,
         aligned: Option<Arc<Aligned>>,
-        recording: Option<(u64, Arc<Stereo>)>,
-        seconds: f64,
+        recording: Option<Arc<Stereo>>,
         sample_rate: u32,
+        rendition: Rendition,
+        at: f64,
     ) {
         self.programme = Some(self.start(0, "Preparing to play".into(), move |progress| {
-            let mut sound = None;
-            if let Some((candidate, stereo)) = recording {
-                sound = Some((candidate, resample(&stereo, sample_rate, &progress.part(0.0, 0.6))?));
-            }
             let alignment = aligned.as_deref().map(|aligned| &aligned.alignment);
-            let voice = match midi.as_deref().and_then(|midi| Some((midi, midi.font.as_ref()?))) {
-                Some((midi, font)) => Some(voice(midi, font, alignment, sample_rate)?),
-                None => None,
-            };
-            let heard = sound.as_ref().map(|(_, stereo)| Source::samples(Arc::clone(stereo)));
-            let programme = Programme::new(voice, heard, seconds, sample_rate, &progress.part(0.6, 1.0))?;
-            Ok(Prepared { programme: Box::new(programme), sound })
+            let font = midi.as_deref().and_then(|midi| midi.font.clone());
+            let played = midi.as_deref().zip(font).map(|(midi, font)| {
+                let transpose = alignment.map_or(0, |alignment| alignment.transpose);
+                (Arc::new(midi.side.midi.transposed(transpose)), font)
+            });
+            let map = alignment.map(|alignment| Arc::new(alignment.map.clone()));
+            let part = progress.part(0.0, 0.8);
+            let material = Material::new(played, recording.as_deref(), map, sample_rate, &part)?;
+            prepared(Arc::new(material), rendition, at, &progress.part(0.8, 1.0))
         }));
+    }
+
+    /// As [`prepare`](Self::prepare), where only the way of hearing is another.
+    pub(super) fn prepare_again(&mut self, material: Arc<Material>, rendition: Rendition, at: f64) {
+        self.programme = Some(
+            self.start(0, "Preparing to play".into(), move |progress| prepared(material, rendition, at, progress)),
+        );
+    }
+
+    /// Makes stretched sound while it plays, or stops making it.
+    pub(super) fn stretch(&mut self, work: Option<Stretch>) {
+        self.stretch =
+            work.map(|work| self.start(0, "Stretching the recording".into(), move |progress| work.run(progress)));
     }
 
     /// Asks for files. Call it on the thread of the window: some systems want their dialogs made there.
@@ -277,6 +297,7 @@ impl Loads {
             row(self.recording.as_ref()),
             row(self.aligned.as_ref()),
             row(self.programme.as_ref()),
+            row(self.stretch.as_ref()),
             row(self.expand.as_ref()),
             row(self.session.as_ref()),
             row(self.save.as_ref()),
@@ -300,7 +321,8 @@ impl Loads {
         if let Some(candidate) = cut(&mut self.recording, id).or_else(|| cut(&mut self.aligned, id)) {
             return Some(Stopped::Candidate(candidate));
         }
-        cut(&mut self.programme, id)
+        cut(&mut self.stretch, id)
+            .or_else(|| cut(&mut self.programme, id))
             .or_else(|| cut(&mut self.expand, id))
             .or_else(|| cut(&mut self.session, id))
             .or_else(|| cut(&mut self.save, id))
@@ -321,6 +343,8 @@ impl Loads {
         arrivals.extend(take(&mut self.midi).map(|(_, outcome)| Arrival::Midi(outcome)));
         arrivals.extend(take(&mut self.recording).map(|(about, outcome)| Arrival::Recording(about, outcome)));
         arrivals.extend(take(&mut self.aligned).map(|(about, outcome)| Arrival::Aligned(about, outcome)));
+        // Its outcome is the sound itself; one that was stopped is silence.
+        drop(take(&mut self.stretch));
         arrivals.extend(take(&mut self.programme).map(|(_, outcome)| Arrival::Programme(outcome)));
         arrivals.extend(take(&mut self.files).map(|(_, outcome)| Arrival::Files(outcome)));
         arrivals.extend(take(&mut self.soundfont).map(|(_, outcome)| Arrival::SoundFont(outcome)));
@@ -336,16 +360,10 @@ impl Loads {
     }
 }
 
-/// The MIDI as a voice on the recording's clock.
-fn voice(midi: &LoadedMidi, font: &SoundFont, alignment: Option<&Alignment>, sample_rate: u32) -> Result<Source> {
-    let score = match alignment {
-        Some(alignment) => {
-            let moved = midi.side.midi.transposed(alignment.transpose);
-            Score::new(&moved, |time| alignment.map.to_audio(time).0)
-        }
-        None => Score::new(&midi.side.midi, |time| time.0),
-    };
-    Ok(Source::Voice(Box::new(Voice::new(font, sample_rate, Arc::new(score))?)))
+fn prepared(material: Arc<Material>, rendition: Rendition, at: f64, progress: &Progress) -> Result<Prepared> {
+    let at = from_audio(material.map(), rendition.warp, at);
+    let made = material.programme(rendition, at, progress)?;
+    Ok(Prepared { programme: Box::new(made.programme), rendition, material, stretch: made.stretch })
 }
 
 impl Aligned {

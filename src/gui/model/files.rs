@@ -99,6 +99,7 @@ impl Model {
         }
         self.resume = playing;
         self.selected = Some(index);
+        self.forget_place(now);
         self.update_length(now);
         let at = musical.zip(self.map()).map_or(0.0, |(moment, map)| map.to_audio(moment).0);
         self.transport.seek(at, now);

@@ -48,6 +48,7 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         Command::Pan(_) | Command::PanPitch(_) => Some("Move of the view"),
         Command::Contrast(_) => Some("Contrast"),
         Command::Balance(_) => Some("Balance"),
+        Command::Speed(_) => Some("Speed"),
         Command::Select(_) | Command::NextCandidate | Command::PreviousCandidate => Some("Selection"),
         Command::Remove(_) | Command::RemoveCandidate => Some("Removal"),
         Command::Bind(..) => Some("Key"),
@@ -66,6 +67,15 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         | Command::HearBoth
         | Command::Flip
         | Command::Split
+        | Command::MuteMidi
+        | Command::MuteRecording
+        | Command::Click
+        | Command::Slower
+        | Command::Faster
+        | Command::NormalSpeed
+        | Command::Varispeed
+        | Command::WarpSide
+        | Command::ZoomToLoop
         | Command::LargerText
         | Command::SmallerText
         | Command::NormalText
@@ -111,7 +121,7 @@ impl Model {
         }
         self.touch();
         self.history.undone.clear();
-        let gesture = matches!(what, "Zoom" | "Pitch zoom" | "Move of the view" | "Contrast" | "Balance");
+        let gesture = matches!(what, "Zoom" | "Pitch zoom" | "Move of the view" | "Contrast" | "Balance" | "Speed");
         if let Some(last) = self.history.done.last_mut()
             && gesture
             && last.what == what

@@ -17,6 +17,7 @@ pub use keeping::{Recover, Recovery};
 
 use history::History;
 use keeping::Keep;
+use playing::{Edge, Loaded};
 
 use super::command::{Command, Hover, Shortcut, TABLE};
 use super::keys;
@@ -27,7 +28,7 @@ use crate::audio::{ANALYSIS_RATE, Stereo};
 use crate::picture::Tone;
 use crate::playback::device::Sound;
 use crate::playback::mixer::Listen;
-use crate::playback::{Order, Transport};
+use crate::playback::{Material, Rendition, Transport};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ use std::sync::Arc;
 const FRAME_S: f64 = 1024.0 / ANALYSIS_RATE as f64;
 /// A press of a zoom key.
 const ZOOM_STEP: f64 = 1.5;
+/// The view stays for so many seconds after a change of the loop by the pointer.
+const STILL_S: f64 = 0.3;
 /// A press of a contrast key.
 const TONE_STEP: f32 = 1.25;
 
@@ -129,7 +132,16 @@ pub struct Model {
     loads: Loads,
     sound: Sound,
     /// What plays, or is being prepared, or could not be.
-    heard: Option<Heard>,
+    heard: Option<(Heard, Rendition)>,
+    /// Pairs that were heard, ready to be heard again.
+    materials: Vec<(Heard, Arc<Material>)>,
+    /// What plays.
+    loaded: Option<Loaded>,
+    /// The last loop.
+    region: Option<(f64, f64)>,
+    offset_ms: f64,
+    /// When the loop was drawn last.
+    drawing_loop: f64,
     /// Go on playing once the new programme is there.
     resume: bool,
 }
@@ -159,6 +171,11 @@ impl Model {
             loads: Loads::new(wake),
             sound,
             heard: None,
+            materials: Vec::new(),
+            loaded: None,
+            region: None,
+            offset_ms: 0.0,
+            drawing_loop: f64::NEG_INFINITY,
             resume: false,
         }
     }
@@ -204,9 +221,32 @@ impl Model {
             Command::HearMidi => self.mix(|mix| mix.listen = Listen::Midi),
             Command::HearRecording => self.mix(|mix| mix.listen = Listen::Recording),
             Command::HearBoth => self.mix(|mix| mix.listen = Listen::Both),
-            Command::Flip => self.mix(|mix| {
-                mix.listen = if mix.listen == Listen::Midi { Listen::Recording } else { Listen::Midi };
-            }),
+            Command::Flip => self.flip(),
+            Command::MuteMidi => self.mix(|mix| mix.midi_muted = !mix.midi_muted),
+            Command::MuteRecording => self.mix(|mix| mix.recording_muted = !mix.recording_muted),
+            Command::Click => self.next_click(),
+            Command::Loop => self.toggle_loop(now),
+            Command::LoopIn => self.set_edge(Edge::In, now),
+            Command::LoopOut => self.set_edge(Edge::Out, now),
+            Command::LoopUnreliable => self.loop_unreliable(now),
+            Command::SetLoop(region) => {
+                self.drawing_loop = now;
+                self.set_loop(region, now);
+            }
+            Command::ZoomToLoop => self.zoom_to_loop(),
+            Command::Slower => self.step_speed(-1.0),
+            Command::Faster => self.step_speed(1.0),
+            Command::NormalSpeed => self.set_speed(1.0),
+            Command::Speed(speed) => self.set_speed(speed),
+            Command::Varispeed => settings.rendition.varispeed = !settings.rendition.varispeed,
+            Command::WarpSide => self.swap_warp(),
+            Command::Earlier => self.nudge(Some(-10.0)),
+            Command::Later => self.nudge(Some(10.0)),
+            Command::LittleEarlier => self.nudge(Some(-1.0)),
+            Command::LittleLater => self.nudge(Some(1.0)),
+            Command::MuchEarlier => self.nudge(Some(-100.0)),
+            Command::MuchLater => self.nudge(Some(100.0)),
+            Command::NoOffset => self.nudge(None),
             Command::Split => self.mix(|mix| mix.split = !mix.split),
             Command::Balance(balance) => self.mix(|mix| mix.balance = balance.clamp(-1.0, 1.0)),
             Command::ZoomIn => self.view.zoom(ZOOM_STEP, self.zoom_centre(at)),
@@ -306,10 +346,9 @@ impl Model {
 
     /// Takes in what the jobs and the device have brought, and moves the playhead. Call it once a frame.
     pub fn collect(&mut self, now: f64) {
-        if self.sound.poll() {
+        if self.sound.poll(now) {
             // Opened: play there. Lost: go on by the clock.
-            self.heard = None;
-            self.sound.send(Order::Mix(self.settings.mix));
+            self.sound_changed();
         }
         for arrival in self.loads.poll() {
             self.receive(arrival, now);
@@ -321,18 +360,13 @@ impl Model {
             self.view.set_whole(seconds);
         }
         self.start_what_is_missing();
-        if let (Some(clock), Some(sample_rate)) = (self.sound.clock(), self.sound.sample_rate()) {
-            self.transport.follow(&clock, sample_rate, now);
-        } else {
-            self.transport.follow_silently(now);
-            if self.resume && self.playable() {
-                self.play(true, now);
-            }
-        }
+        self.follow_sound(now);
         let at = self.transport.position(now);
         // Somebody who has moved the view away from the playhead wants to look there.
         let follow = self.settings.follow_in_force();
-        if self.transport.playing() && (follow == Follow::Centred || self.view.contains(self.playhead)) {
+        // Nor while the loop is drawn.
+        let still = now - self.drawing_loop < STILL_S;
+        if self.transport.playing() && !still && (follow == Follow::Centred || self.view.contains(self.playhead)) {
             self.view.follow(follow, at);
         }
         self.playhead = at;

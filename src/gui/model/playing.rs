@@ -1,15 +1,48 @@
-//! Playing: the transport, the mix, and what is prepared to be played.
+//! Playing: the transport, the mix, the loop, and what is prepared to be played.
+//!
+//! The transport counts seconds of the recording. While the recording is stretched to the MIDI's clock, the device counts
+//! on that; [`Loaded`] turns one into the other.
 
 use super::super::loading::Prepared;
 use super::{Heard, Model};
-use crate::picture::axis::clock_text;
-use crate::playback::Order;
-use crate::playback::mixer::Mix;
+use crate::playback::mixer::{Click, Listen, Mix};
+use crate::playback::{Material, Order, Rendition, SPEED_STEP, Warp, from_audio, to_audio};
+use std::sync::Arc;
+
+/// Pairs that are kept ready to be heard; one of four minutes is 46 MB.
+const KEPT: usize = 4;
+/// Farthest that the MIDI can be nudged, in milliseconds.
+const FARTHEST_MS: f64 = 10_000.0;
+
+/// What plays.
+pub(super) struct Loaded {
+    material: Arc<Material>,
+    rendition: Rendition,
+}
+
+impl Loaded {
+    /// The second of the recording for a second of the device's clock.
+    fn to_audio(&self, seconds: f64) -> f64 {
+        to_audio(self.material.map(), self.rendition.warp, seconds)
+    }
+
+    fn frame(&self, audio_s: f64) -> u64 {
+        let seconds = from_audio(self.material.map(), self.rendition.warp, audio_s);
+        (seconds * f64::from(self.material.sample_rate())).round().max(0.0) as u64
+    }
+}
+
+/// Which edge of the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Edge {
+    In,
+    Out,
+}
 
 impl Model {
     pub(super) fn play(&mut self, playing: bool, now: f64) {
         // With a device it starts when there is something to play there.
-        self.resume = playing && self.loads.preparing() && !self.transport.playing();
+        self.resume = playing && self.loads.preparing() && self.loaded.is_none() && !self.transport.playing();
         if self.resume {
             return;
         }
@@ -26,21 +59,136 @@ impl Model {
         let at = self.transport.seek(seconds, now);
         self.send_seek(at);
         self.view.reveal(at);
-        if !self.transport.playing() {
-            self.say(format!("Playhead at {}", clock_text(at, 0.1)));
-        }
     }
 
     pub(super) fn send_seek(&mut self, at: f64) {
-        if let Some(sample_rate) = self.sound.sample_rate() {
-            let frame = (at * f64::from(sample_rate)).round().max(0.0) as u64;
-            self.sound.send(Order::Seek(frame, self.transport.serial()));
+        if let Some(loaded) = &self.loaded {
+            self.sound.send(Order::Seek(loaded.frame(at), self.transport.serial()));
         }
     }
 
     pub(super) fn mix(&mut self, change: impl FnOnce(&mut Mix)) {
         change(&mut self.settings.mix);
         self.sound.send(Order::Mix(self.settings.mix));
+    }
+
+    /// Hears the other source at the same musical moment.
+    pub(super) fn flip(&mut self) {
+        self.mix(|mix| {
+            mix.listen = if mix.listen == Listen::Midi { Listen::Recording } else { Listen::Midi };
+        });
+    }
+
+    pub(super) fn next_click(&mut self) {
+        self.mix(|mix| mix.click = mix.click.next());
+        let when = self.settings.mix.click;
+        self.say(if when == Click::Off { "No clicks".into() } else { format!("Clicks at {}", when.name()) });
+    }
+
+    /// The loop that is on, or was last.
+    pub fn region(&self) -> Option<(f64, f64)> {
+        self.transport.region().or(self.region)
+    }
+
+    /// How much later the MIDI sounds than the alignment says, in milliseconds.
+    pub fn offset_ms(&self) -> f64 {
+        self.offset_ms
+    }
+
+    /// Whether it waits for sound that is being stretched.
+    pub fn waits_for_sound(&self) -> bool {
+        self.transport.playing() && self.sound.clock().is_some_and(|clock| clock.waiting())
+    }
+
+    pub(super) fn set_loop(&mut self, region: Option<(f64, f64)>, now: f64) {
+        let region = self.transport.set_loop(region, now);
+        self.region = region.or(self.region);
+        self.send_loop();
+        let second = |s: f64| crate::picture::axis::clock_text(s, 0.01);
+        self.say(match region {
+            Some((start, end)) => format!("Loop from {} to {}", second(start), second(end)),
+            None => "Loop off".into(),
+        });
+    }
+
+    fn send_loop(&mut self) {
+        if let Some(loaded) = &self.loaded {
+            let region = self.transport.region().map(|(start, end)| (loaded.frame(start), loaded.frame(end)));
+            self.sound.send(Order::Loop(region, self.transport.serial()));
+        }
+    }
+
+    /// Turns the loop on or off: the last one, or what is in sight.
+    pub(super) fn toggle_loop(&mut self, now: f64) {
+        let region = match (self.transport.region(), self.region) {
+            (Some(_), _) => None,
+            (None, Some(last)) => Some(last),
+            (None, None) => Some((self.view.start(), self.view.end())),
+        };
+        self.set_loop(region, now);
+    }
+
+    /// Puts an edge of the loop at the playhead; the other goes to the end of everything where it would be passed.
+    pub(super) fn set_edge(&mut self, edge: Edge, now: f64) {
+        let (at, seconds) = (self.transport.position(now), self.transport.seconds());
+        let (start, end) = self.region().unwrap_or((0.0, seconds));
+        self.set_loop(
+            Some(match edge {
+                Edge::In => (at, if end > at { end } else { seconds }),
+                Edge::Out => (if start < at { start } else { 0.0 }, at),
+            }),
+            now,
+        );
+    }
+
+    /// Loops the unreliable stretch in sight that is nearest to the playhead.
+    pub(super) fn loop_unreliable(&mut self, now: f64) {
+        let at = self.transport.position(now);
+        let stretches = self.aligned().map(|aligned| aligned.alignment.unreliable.clone()).unwrap_or_default();
+        let away = |&(start, end): &(f64, f64)| (start - at).max(at - end).max(0.0);
+        let seen = stretches.into_iter().filter(|&(start, end)| end > self.view.start() && start < self.view.end());
+        match seen.min_by(|a, b| away(a).total_cmp(&away(b))) {
+            Some(stretch) => self.set_loop(Some(stretch), now),
+            None => self.say("No unreliable stretch is in sight".into()),
+        }
+    }
+
+    pub(super) fn zoom_to_loop(&mut self) {
+        if let Some((start, end)) = self.region() {
+            self.view.zoom(self.view.shown() / (end - start), f64::midpoint(start, end));
+            self.view.pan(start - self.view.start());
+        }
+    }
+
+    pub(super) fn set_speed(&mut self, speed: f64) {
+        self.settings.rendition = self.settings.rendition.at_speed(speed);
+        self.say(format!("Speed {:.2}", self.settings.rendition.speed));
+    }
+
+    /// So many steps faster.
+    pub(super) fn step_speed(&mut self, steps: f64) {
+        self.set_speed(self.settings.rendition.speed + steps * SPEED_STEP);
+    }
+
+    pub(super) fn swap_warp(&mut self) {
+        let warp = &mut self.settings.rendition.warp;
+        *warp = if *warp == Warp::Midi { Warp::Recording } else { Warp::Midi };
+        let moved = if *warp == Warp::Midi { "The MIDI is moved to the recording's time" } else { STRETCHED };
+        self.say(moved.into());
+    }
+
+    /// The MIDI sounds later by so many milliseconds more; `None` for none at all.
+    pub(super) fn nudge(&mut self, by_ms: Option<f64>) {
+        self.offset_ms = by_ms.map_or(0.0, |by| (self.offset_ms + by).clamp(-FARTHEST_MS, FARTHEST_MS));
+        self.send_offset();
+        self.say(format!("Offset {:+.0} ms", self.offset_ms));
+    }
+
+    fn send_offset(&mut self) {
+        if let Some(loaded) = &self.loaded {
+            let frames = self.offset_ms / 1000.0 * f64::from(loaded.material.sample_rate());
+            self.sound.send(Order::Offset(frames.round() as i64));
+        }
     }
 
     pub(super) fn update_length(&mut self, now: f64) {
@@ -53,47 +201,95 @@ impl Model {
         self.view.set_whole(seconds);
     }
 
+    /// Loop and offset belong to a pair: another one begins without.
+    pub(super) fn forget_place(&mut self, now: f64) {
+        self.region = None;
+        self.offset_ms = 0.0;
+        self.transport.set_loop(None, now);
+        self.send_loop();
+        self.send_offset();
+    }
+
     /// Starts to prepare what is looked at, unless that is what plays.
     pub(super) fn prepare_to_play(&mut self) {
         let Some(sample_rate) = self.sound.sample_rate() else { return };
-        let wanted = Heard {
+        let what = Heard {
             midi: self.midi.as_ref().map(|(number, _)| *number),
             candidate: self.recording().and(self.candidate()).map(|candidate| candidate.id),
             aligned: self.aligned().is_some(),
             sample_rate,
         };
+        let wanted = (what, self.settings.rendition);
         if self.heard == Some(wanted) || !self.playable() {
             return;
         }
         self.heard = Some(wanted);
-        let recording = self.candidate().and_then(|candidate| {
-            candidate.recording.as_ref()?;
-            Some((candidate.id, candidate.sound.clone()?))
-        });
+        let (rendition, at) = (self.settings.rendition, self.playhead);
+        if let Some((_, material)) = self.materials.iter().find(|(made_of, _)| *made_of == what) {
+            return self.loads.prepare_again(Arc::clone(material), rendition, at);
+        }
+        let recording = self.recording().and(self.candidate()).and_then(|candidate| candidate.sound.clone());
         // Until it is known where the MIDI belongs it is not played beside a recording.
-        let midi = self.midi().filter(|_| self.candidate().is_none() || wanted.aligned).cloned();
+        let midi = self.midi().filter(|_| self.candidate().is_none() || what.aligned).cloned();
         let aligned = self.aligned().cloned();
-        self.loads.prepare(midi, aligned, recording, self.transport.seconds(), sample_rate);
+        self.loads.prepare(midi, aligned, recording, sample_rate, rendition, at);
     }
 
     pub(super) fn play_programme(&mut self, prepared: Prepared, now: f64) {
-        if let Some((id, sound)) = prepared.sound
-            && let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id)
-        {
-            candidate.sound = Some(sound);
+        let Some((what, rendition)) = self.heard.filter(|heard| heard.1 == prepared.rendition) else { return };
+        let material = prepared.material;
+        self.materials.retain(|(made_of, _)| *made_of != what);
+        if self.materials.len() >= KEPT {
+            self.materials.remove(0);
         }
-        self.sound.send(Order::Load(prepared.programme));
+        self.materials.push((what, Arc::clone(&material)));
+        self.loads.stretch(prepared.stretch);
         let at = self.transport.position(now);
+        let goes_on = self
+            .loaded
+            .as_ref()
+            .is_some_and(|loaded| Arc::ptr_eq(&loaded.material, &material) && loaded.rendition.warp == rendition.warp);
+        self.loaded = Some(Loaded { material, rendition });
+        self.sound.send(Order::Load(prepared.programme));
+        self.send_offset();
+        self.send_loop();
         if std::mem::take(&mut self.resume) {
             self.send_seek(at);
             self.play(true, now);
         } else if !self.transport.playing() {
             self.send_seek(at);
-        } else {
+        } else if !goes_on {
             // It plays already (by the clock, or an older programme): the engine goes on from where the playhead is.
             self.transport.seek(at, now);
             self.send_seek(at);
             self.play(true, now);
         }
     }
+
+    /// Takes a device in that has come, or lets go of one that is gone.
+    pub(super) fn sound_changed(&mut self) {
+        (self.heard, self.loaded) = (None, None);
+        self.sound.send(Order::Mix(self.settings.mix));
+        self.say(self.sound.describe());
+    }
+
+    /// Moves the playhead to what is heard now.
+    pub(super) fn follow_sound(&mut self, now: f64) {
+        let speed = self.settings.rendition.speed;
+        if let (Some(clock), Some(loaded)) = (self.sound.clock(), &self.loaded) {
+            let seconds = clock.heard() as f64 / f64::from(loaded.material.sample_rate());
+            let heard = loaded.to_audio(seconds);
+            let slope = (loaded.to_audio(seconds + 0.05) - heard) / 0.05;
+            self.transport.set_rate(loaded.rendition.speed * slope, now);
+            self.transport.follow(&clock, heard, now);
+        } else {
+            self.transport.set_rate(speed, now);
+            self.transport.follow_silently(now);
+            if self.resume && self.playable() && self.sound.clock().is_none() {
+                self.play(true, now);
+            }
+        }
+    }
 }
+
+const STRETCHED: &str = "The recording is stretched to the MIDI's time";

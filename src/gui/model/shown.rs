@@ -146,7 +146,7 @@ impl Model {
 
     /// Whether nothing is computed and nothing waits to be.
     pub fn idle(&self) -> bool {
-        self.loads.running().is_empty() && !matches!(self.sound, Sound::Opening(_))
+        self.loads.running().is_empty() && (self.sound.clock().is_some() || self.sound.is_silent())
     }
 
     /// What a candidate is about to become, for its line in the list.
