@@ -1,8 +1,8 @@
 //! How good is an aligner on pairs whose truth is known: the figures of the papers and the README.
 //!
 //! - [`asap`] and [`vienna`]: a score and human performances of it, whose moments are known.
-//! - [`corruption`]: MIDI files against renderings of themselves, distorted in a known way (spec B, OPT).
-//! - [`pairs`]: recordings with their MIDI, and every wrong combination: is the confidence worth anything?
+//! - [`corruption()`]: MIDI files against renderings of themselves, distorted in a known way (spec B, OPT).
+//! - [`pairs()`]: recordings with their MIDI, and every wrong combination: is the confidence worth anything?
 //!
 //! [`Errors`] and [`Summary`] sum up the first three, [`auc`] the last.
 

@@ -36,15 +36,13 @@ pub fn asap(
         let here = score.parent().unwrap_or(folder);
         let is_midi = |path: &&PathBuf| path.extension().is_some_and(|e| e == "mid") && !is_score(path);
         let near = files(here);
-        let performance = near
-            .iter()
-            .find(is_midi)
-            .ok_or_else(|| Error::Empty(format!("no performance beside the score: {score:?}")))?;
+        let performance =
+            near.iter().find(is_midi).ok_or_else(|| Error::Empty("no performance beside the score".into()))?;
         let annotations = |path: &Path| path.with_file_name(format!("{}_annotations.txt", stem(path)));
         let (score_beats, performance_beats) = (beats(&annotations(score))?, beats(&annotations(performance))?);
         if score_beats.len() != performance_beats.len() {
             return Err(Error::Empty(format!(
-                "{} beats in the score, {} in the performance: {score:?}",
+                "{} beats in the score, {} in the performance",
                 score_beats.len(),
                 performance_beats.len()
             )));
@@ -78,13 +76,13 @@ pub fn vienna(
     }
     let piece = |path: &PathBuf, progress: &Progress| -> Result<Vec<Errors>> {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let matched = Match::parse(&text).ok_or_else(|| Error::Empty(format!("not a match file: {path:?}")))?;
+        let matched = Match::parse(&text).ok_or_else(|| Error::Empty("not a match file".into()))?;
         let performance = all
             .iter()
             .find(|p| p.file_name().is_some_and(|name| *name == *matched.midi_file))
-            .ok_or_else(|| Error::Empty(format!("no file {:?} for the match file: {path:?}", matched.midi_file)))?;
+            .ok_or_else(|| Error::Empty(format!("no file {:?}", matched.midi_file)))?;
         let performed = Midi::read(performance)?;
-        matched.check(&performed, path)?;
+        matched.check(&performed)?;
         let midi = MidiSide::new(path.clone(), matched.score()?, midi_font, progress)?;
         let known = Known { name: stem(path), performance: performance.clone(), moments: matched.moments() };
         known.errors(&midi, &performed, audio_font, presets, progress)
@@ -182,14 +180,14 @@ impl Match {
     }
 
     /// Whether `performed` is the performance meant: nearly all notes are where the match file has them.
-    fn check(&self, performed: &Midi, path: &Path) -> Result<()> {
+    fn check(&self, performed: &Midi) -> Result<()> {
         let is_there = |pitch: u8, seconds: f64| {
             performed.notes().iter().any(|note| note.pitch == pitch && (note.start.0 - seconds).abs() < 0.005)
         };
         let played = self.notes.iter().filter_map(|note| Some(is_there(note.pitch, note.played_s?)));
         let (found, all) = played.fold((0, 0), |(found, all), there| (found + usize::from(there), all + 1));
         if 100 * found < 95 * all {
-            return Err(Error::Empty(format!("{found} of {all} notes are in its performance: {path:?}")));
+            return Err(Error::Empty(format!("{found} of {all} notes are in its performance")));
         }
         Ok(())
     }
@@ -309,6 +307,6 @@ insertion-note(n4,60,2000,2100,20,0,0).
     fn a_performance_of_something_else_is_refused() {
         let matched = Match::parse(TEXT).unwrap();
         let other = Midi::from_tracks(480, vec![Track::default()]).unwrap();
-        assert!(matched.check(&other, Path::new("x.match")).is_err());
+        assert!(matched.check(&other).is_err());
     }
 }

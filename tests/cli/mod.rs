@@ -1,5 +1,7 @@
 //! The command line as scripts see it: exit codes, documents, files, and one clear line for bad input.
 
+mod odd_input;
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -1,0 +1,125 @@
+//! Files at the edge of what exists: each is aligned, or refused in one line with nothing written.
+
+use super::{DEMO_MIDI, RIGHT, antiphon, path, text};
+use std::path::Path;
+
+/// A MIDI file with these track bodies (without end of track).
+fn midi(kind: u8, division: [u8; 2], tracks: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = b"MThd\0\0\0\x06\0".to_vec();
+    bytes.push(kind);
+    bytes.extend((tracks.len() as u16).to_be_bytes());
+    bytes.extend(division);
+    for track in tracks {
+        bytes.extend(b"MTrk");
+        bytes.extend((track.len() as u32 + 4).to_be_bytes());
+        bytes.extend(track);
+        bytes.extend([0, 0xFF, 0x2F, 0]);
+    }
+    bytes
+}
+
+/// `count` notes of 96 ticks, one after another.
+fn scale(count: usize) -> Vec<u8> {
+    (0..count).flat_map(|i| [0, 0x90, 48 + (i * 7 % 25) as u8, 80, 96, 0x80, 48 + (i * 7 % 25) as u8, 0]).collect()
+}
+
+fn wav(channels: u16, sample_rate: u32, float: bool, sample: impl Fn(f64) -> f64) -> Vec<u8> {
+    let sample_format = if float { hound::SampleFormat::Float } else { hound::SampleFormat::Int };
+    let bits_per_sample = if float { 32 } else { 16 };
+    let spec = hound::WavSpec { channels, sample_rate, bits_per_sample, sample_format };
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let mut writer = hound::WavWriter::new(&mut bytes, spec).expect("in memory");
+    for i in 0..3 * sample_rate {
+        let value = sample(f64::from(i) / f64::from(sample_rate));
+        for _ in 0..channels {
+            if float {
+                writer.write_sample(value as f32).expect("in memory");
+            } else {
+                writer.write_sample((value.clamp(-1.0, 1.0) * 32_767.0) as i16).expect("in memory");
+            }
+        }
+    }
+    writer.finalize().expect("in memory");
+    bytes.into_inner()
+}
+
+/// Aligns, and checks that the outcome is whole: everything written, or one line and nothing.
+fn whole(folder: &Path, midi: &str, audio: &str, wanted: Option<&str>) {
+    let out = path(folder, "out");
+    let output = antiphon(&["align", midi, audio, "--quiet", "-o", &out]);
+    let message = text(&output.stderr);
+    let left = std::fs::read_dir(&out).map_or(0, Iterator::count);
+    match wanted {
+        None => {
+            assert_eq!(output.status.code(), Some(0), "{midi} {audio}: {message}");
+            assert_eq!(left, 4, "{midi} {audio}: {message}");
+            std::fs::remove_dir_all(&out).expect("removed");
+        }
+        Some(part) => {
+            assert_eq!(output.status.code(), Some(1), "{midi} {audio}: {message}");
+            assert_eq!(message.lines().count(), 1, "{midi} {audio}: {message}");
+            assert!(message.contains(part), "{midi} {audio}: {message:?} lacks {part:?}");
+            assert_eq!(left, 0, "{midi} {audio}: {message}");
+        }
+    }
+}
+
+#[test]
+fn midi_files_at_the_edge() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut at_10_hours = vec![0x82, 0x8F, 0xB8, 0x00, 0x90, 60, 80, 96, 0x80, 60, 0];
+    at_10_hours.splice(0..0, scale(4));
+    let tempo_0 = [vec![0, 0xFF, 0x51, 3, 0, 0, 0], scale(40)].concat();
+    let many: Vec<u8> = (0..1_000_000).flat_map(|_| [0, 0xB0, 7, 100]).chain(scale(40)).collect();
+    let cases: [(&str, Vec<u8>, Option<&str>); 9] = [
+        ("one note", midi(0, [0, 96], &[scale(1)]), Some("no note lies wholly")),
+        ("type 2", midi(2, [0, 96], &[scale(20), scale(20)]), None),
+        ("smpte", midi(0, [0xE8, 40], &[scale(60)]), None),
+        ("tempo 0", midi(0, [0, 96], &[tempo_0]), None),
+        ("a million events", midi(0, [0, 96], &[many]), None),
+        ("truncated", midi(0, [0, 96], &[scale(60)])[..300].to_vec(), None),
+        ("ten hours", midi(0, [0, 96], &[at_10_hours]), Some("outside")),
+        ("drums only", midi(0, [0, 96], &[vec![0, 0x99, 36, 90, 96, 0x89, 36, 0]]), Some("no note lies wholly")),
+        ("corrupt", [&midi(0, [0, 96], &[])[..], &[0xFF; 500]].concat(), Some("notes")),
+    ];
+    for (name, bytes, wanted) in cases {
+        let file = path(folder.path(), &format!("{name}.mid"));
+        std::fs::write(&file, bytes).expect("written");
+        whole(folder.path(), &file, RIGHT, wanted);
+    }
+}
+
+#[test]
+fn recordings_at_the_edge() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tone = |s: f64| 0.4 * (std::f64::consts::TAU * 440.0 * s).sin() * (1.0 - s % 0.5);
+    let cases = [
+        ("clipped", wav(1, 22_050, false, |s| 8.0 * tone(s))),
+        ("five and one", wav(6, 44_100, false, tone)),
+        ("8 kHz", wav(1, 8_000, false, tone)),
+        ("192 kHz", wav(2, 192_000, false, tone)),
+        ("float", wav(2, 48_000, true, |s| 3.0 * tone(s))),
+        ("truncated", wav(1, 44_100, false, tone)[..90_001].to_vec()),
+    ];
+    for (name, bytes) in cases {
+        let file = path(folder.path(), &format!("{name}.wav"));
+        std::fs::write(&file, bytes).expect("written");
+        whole(folder.path(), DEMO_MIDI, &file, None);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_name_that_is_no_utf_8_is_aligned() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.ogg"));
+    std::fs::copy(RIGHT, &file).expect("copied");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_antiphon"))
+        .args(["align", DEMO_MIDI])
+        .arg(&file)
+        .args(["--json", "--quiet"])
+        .output()
+        .expect("the program starts");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
