@@ -17,6 +17,7 @@ pub mod picture;
 pub mod playback;
 pub mod session;
 pub mod synth;
+pub mod toy;
 
 pub use error::{Error, Result};
 

@@ -3,6 +3,7 @@
 
 mod align;
 mod evaluate;
+mod toy;
 
 use antiphon::error::{Error, Result};
 use antiphon::job::Progress;
@@ -31,6 +32,9 @@ enum Command {
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
+    /// The toy problems of feed-forward attention.
+    #[command(subcommand)]
+    Toy(toy::Toy),
 }
 
 /// What the window opens with; with nothing, the demo.
@@ -76,6 +80,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
+        Some(Command::Toy(command)) => command.run(),
         None => open_window(arguments.window),
     };
     match outcome {
