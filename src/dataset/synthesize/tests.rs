@@ -11,7 +11,7 @@ fn midi(notes: &[(u8, u8, u8)]) -> Vec<u8> {
         events.push((at * 48, [0x90, pitch, 90]));
         events.push(((at + u32::from(length)) * 48 - 1, [0x80, pitch, 0]));
     }
-    events.sort();
+    events.sort_unstable();
     let (mut track, mut last) = (Vec::new(), 0);
     for (tick, message) in events {
         let delta = tick - last;
