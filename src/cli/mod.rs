@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
 
 mod align;
+mod dataset;
 mod evaluate;
 mod toy;
 
@@ -29,6 +30,9 @@ enum Command {
     Align(align::Align),
     /// Write the constant-Q features of a recording or MIDI file as an npy array.
     Features(align::Features),
+    /// Make training pairs.
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
@@ -79,6 +83,7 @@ pub(crate) fn run() -> ExitCode {
     let outcome = match arguments.command {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
+        Some(Command::Dataset(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
         Some(Command::Toy(command)) => command.run(),
         None => open_window(arguments.window),
