@@ -8,6 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("job", &[]),
     ("demo", &[]),
+    ("network", &["job"]),
     ("audio", &["job"]),
     ("midi", &["job"]),
     ("synth", &["job", "audio", "midi"]),
@@ -20,6 +21,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
     ("session", &["job", "export"]),
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
+    ("hashing", &["job", "network", "export"]),
+    ("training", &["job", "network", "export", "dataset", "hashing"]),
     (
         "gui",
         &[
