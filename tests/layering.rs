@@ -8,6 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("job", &[]),
     ("demo", &[]),
+    ("network", &["job"]),
     ("audio", &["job"]),
     ("midi", &["job"]),
     ("synth", &["job", "audio", "midi"]),
@@ -21,6 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("session", &["job", "export"]),
     ("toy", &["job", "export"]),
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
+    ("hashing", &["job", "network", "export"]),
+    ("training", &["job", "network", "export", "dataset", "hashing"]),
     (
         "gui",
         &[

@@ -5,6 +5,7 @@ mod align;
 mod dataset;
 mod evaluate;
 mod toy;
+mod train;
 
 use antiphon::error::{Error, Result};
 use antiphon::job::Progress;
@@ -33,6 +34,8 @@ enum Command {
     /// Make training pairs.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
+    /// Learn from data sets.
+    Train(train::Train),
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
@@ -84,6 +87,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
         Some(Command::Dataset(command)) => command.run(),
+        Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
         Some(Command::Toy(command)) => command.run(),
         None => open_window(arguments.window),
