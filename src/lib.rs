@@ -10,6 +10,7 @@ pub mod export;
 pub mod features;
 #[cfg(feature = "gui")]
 pub mod gui;
+pub mod hashing;
 pub mod job;
 pub mod midi;
 pub mod pair;
