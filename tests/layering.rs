@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "pair"]),
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
     ("session", &["job", "export"]),
+    ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
     (
         "gui",
         &[
