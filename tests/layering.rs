@@ -17,10 +17,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pair", &["job", "audio", "midi", "synth", "features", "alignment"]),
     ("picture", &["job", "audio", "midi", "features", "alignment", "pair"]),
     ("playback", &["job", "audio", "midi", "synth", "alignment"]),
-    ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "pair"]),
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
     ("session", &["job", "export"]),
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
+    ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "hashing", "pair", "export", "dataset"]),
     (
         "gui",
         &[

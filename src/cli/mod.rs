@@ -3,6 +3,7 @@
 
 mod align;
 mod evaluate;
+mod hash;
 
 use antiphon::error::{Error, Result};
 use antiphon::job::Progress;
@@ -28,6 +29,8 @@ enum Command {
     Align(align::Align),
     /// Write the constant-Q features of a recording or MIDI file as an npy array.
     Features(align::Features),
+    /// Hash sequence of a recording or MIDI file: a code for each step of 0.37 s.
+    Hash(hash::Hash),
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
@@ -75,6 +78,7 @@ pub(crate) fn run() -> ExitCode {
     let outcome = match arguments.command {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
+        Some(Command::Hash(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
         None => open_window(arguments.window),
     };
