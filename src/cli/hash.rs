@@ -7,6 +7,7 @@ use antiphon::evaluate::{self, RankCurve, RetrievalParams};
 use antiphon::export;
 use antiphon::hashing::{HashSequence, Tpaa};
 use antiphon::pair;
+use antiphon::picture;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::PathBuf;
@@ -112,6 +113,9 @@ pub(super) struct Pairs {
     /// Where log magnitudes are kept for the next run.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Write the rank curves as a picture.
+    #[arg(long, value_name = "PNG")]
+    png: Option<PathBuf>,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -141,6 +145,12 @@ impl Pairs {
         };
         let report = evaluate::retrieval(&params, &progress)?;
         let found = report.done.first().ok_or_else(|| Error::Empty("nothing to search in".into()))?;
+        if let Some(path) = &self.png {
+            let curve = |c: &RankCurve| (title(c), c.queries.iter().map(|query| query.rank).collect());
+            let curves: Vec<(String, Vec<usize>)> = found.systems.iter().map(curve).collect();
+            let image = picture::rank_curves_png(&curves, found.recordings + found.renderings);
+            export::write(path, &export::png(&image)?)?;
+        }
         if self.json {
             let document = json!({
                 "antiphon": env!("CARGO_PKG_VERSION"),
@@ -165,15 +175,18 @@ impl Pairs {
     }
 }
 
+fn title(curve: &RankCurve) -> String {
+    match curve.handicap {
+        None => curve.system.clone(),
+        Some(handicap) => format!("{}, 12 keys, handicap {handicap}", curve.system),
+    }
+}
+
 fn print(curve: &RankCurve) {
-    let keys = match curve.handicap {
-        None => "written key".to_owned(),
-        Some(handicap) => format!("12 keys, handicap {handicap}"),
-    };
     let percent = |part: f64| format!("{:.1} %", 100.0 * part);
     println!(
-        "{}, {keys}: first {}, within 10 {}, within 100 {}, MRR {:.3}, N95 {}",
-        curve.system,
+        "{}: first {}, within 10 {}, within 100 {}, MRR {:.3}, N95 {}",
+        title(curve),
         percent(curve.first),
         percent(curve.within_10),
         percent(curve.within_100),

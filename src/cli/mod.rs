@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
 
 mod align;
+mod dataset;
 mod evaluate;
 mod hash;
 
@@ -31,6 +32,9 @@ enum Command {
     Features(align::Features),
     /// Hash sequence of a recording or MIDI file: a code for each step of 0.37 s.
     Hash(hash::Hash),
+    /// Make training pairs.
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
@@ -79,6 +83,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
         Some(Command::Hash(command)) => command.run(),
+        Some(Command::Dataset(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
         None => open_window(arguments.window),
     };
