@@ -19,7 +19,7 @@ use crate::features::{self, CqtParams, Features, FrameTimes};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::synth::{self, SoundFont};
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, s};
 use std::path::{Path, PathBuf};
 
 /// Seconds between frames of the features of both sides (spec A, generation 2).
@@ -75,6 +75,13 @@ impl MidiSide {
         Ok(Self { path, midi, features, magnitudes, wave })
     }
 
+    /// Natural logarithm of the constant-Q magnitudes of its synthesis, not below `ln 1e-10`: (frames × 48), what hash
+    /// models are shown. No frames when it was made from features.
+    pub fn log_magnitudes(&self) -> Array2<f32> {
+        let bins = if self.magnitudes.ncols() == 0 { 0..0 } else { KEY_MARGIN..self.magnitudes.ncols() - KEY_MARGIN };
+        logarithm(self.magnitudes.slice(s![.., bins]))
+    }
+
     /// A side that can be shown but not aligned: its features are known and nothing is synthesised.
     pub fn from_features(path: PathBuf, midi: Midi, features: Features) -> Self {
         let wave = Waveform { samples: Vec::new(), sample_rate: ANALYSIS_RATE };
@@ -113,10 +120,19 @@ impl AudioSide {
         Ok(Self { path, recording, features, magnitudes, onsets: Some(onsets) })
     }
 
+    /// As [`MidiSide::log_magnitudes`], of the recording.
+    pub fn log_magnitudes(&self) -> Array2<f32> {
+        logarithm(self.magnitudes.view())
+    }
+
     /// A side that can be shown but not aligned: its features are known and nothing is analysed.
     pub fn from_features(path: PathBuf, recording: Recording, features: Features) -> Self {
         Self { path, recording, features, magnitudes: Array2::zeros((0, 0)), onsets: None }
     }
+}
+
+fn logarithm(magnitudes: ArrayView2<'_, f32>) -> Array2<f32> {
+    magnitudes.mapv(|m| m.max(1e-10).ln())
 }
 
 /// Reads, synthesises and analyses a MIDI file.

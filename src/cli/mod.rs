@@ -5,6 +5,7 @@ mod align;
 mod dataset;
 mod evaluate;
 mod hash;
+mod train;
 
 use antiphon::error::{Error, Result};
 use antiphon::job::Progress;
@@ -35,6 +36,9 @@ enum Command {
     /// Make training pairs.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
+    /// Learn from data sets.
+    #[command(subcommand)]
+    Train(train::Train),
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
@@ -84,6 +88,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Features(command)) => command.run(),
         Some(Command::Hash(command)) => command.run(),
         Some(Command::Dataset(command)) => command.run(),
+        Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
         None => open_window(arguments.window),
     };

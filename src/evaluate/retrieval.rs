@@ -13,7 +13,7 @@ use crate::alignment::{dtw::pool, published};
 use crate::dataset::{BINS, other_works};
 use crate::error::{Error, Result};
 use crate::features::{self, Features, FrameTimes};
-use crate::hashing::{HashBlocks, HashDtw, HashSequence, Tpaa};
+use crate::hashing::{HashBlocks, HashDtw, HashModel, HashSequence, MidiInput, Side, Tpaa};
 use crate::job::Progress;
 use crate::pair::FRAME_S;
 use crate::synth::SoundFont;
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 const KEYS: std::ops::RangeInclusive<i32> = -5..=6;
 /// Fewer codes than this tell nothing (spec E).
 const FEWEST_CODES: usize = 30;
-/// Frames of one code.
+/// Frames of one code of the baseline, and of most models.
 const FRAMES: usize = 8;
 /// Bins that a query is compared in: of the 60 kept, those that its key moves into notes 36 to 83.
 const SEEN: usize = 48;
@@ -43,6 +43,8 @@ pub struct RetrievalParams<'a> {
     pub folder: &'a Path,
     /// Folders of recordings and MIDI files that are not what is looked for.
     pub decoys: &'a [PathBuf],
+    /// Models to compare, with their names.
+    pub models: &'a [(String, HashModel)],
     /// MIDI files that are drawn from the decoys' folders at most.
     pub renderings: usize,
     /// Seed of the draw and of the keys.
@@ -145,21 +147,25 @@ struct Source {
 }
 
 /// A way to make codes.
-enum Hasher {
+enum Hasher<'a> {
+    /// A trained model, with its name.
+    Model(&'a str, &'a HashModel),
     /// Thresholds are the file's own means: nothing is learned.
     Tpaa,
 }
 
-impl Hasher {
+impl Hasher<'_> {
     fn name(&self) -> String {
         match self {
+            Self::Model(name, _) => (*name).to_owned(),
             Self::Tpaa => "TPAA".into(),
         }
     }
 
     /// Codes of (frames × 48) natural log magnitudes.
-    fn hash(&self, log: ArrayView2<'_, f32>) -> Result<HashSequence> {
+    fn hash(&self, side: Side, log: ArrayView2<'_, f32>) -> Result<HashSequence> {
         match self {
+            Self::Model(_, model) => HashSequence::of(model, side, log, FRAME_S),
             Self::Tpaa => {
                 let features = published_features(log);
                 Tpaa::trained_on([features.view()])?.hash(features.view(), FRAME_S)
@@ -184,7 +190,13 @@ struct Entry {
 /// # Errors
 /// [`Error::Empty`] when there is no MIDI file or nothing to search in; [`Error::Cancelled`].
 pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Report<Retrieval>> {
-    let hashers = [Hasher::Tpaa];
+    let by_roll = params.models.iter().find(|(_, model)| model.architecture().midi_input == MidiInput::PianoRoll);
+    if let Some((name, _)) = by_roll {
+        let limit = "models whose MIDI side sees the constant-Q transform".into();
+        return Err(Error::Limit { what: "model", value: format!("{name}, which sees a piano roll"), limit });
+    }
+    let models = params.models.iter().map(|(name, model)| Hasher::Model(name, model));
+    let hashers: Vec<Hasher<'_>> = models.chain([Hasher::Tpaa]).collect();
     let granularities: &[usize] = if params.every_frame { &[4, 1] } else { &[4] };
     let all = files(params.folder);
     let midis = of_kind(&all, MIDI);
@@ -223,7 +235,7 @@ pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Re
             name: stem(path),
             answers: source.answers,
             recording: !of_kind(std::slice::from_ref(path), AUDIO).is_empty(),
-            codes: hashers.iter().map(|hasher| hasher.hash(log)).collect::<Result<_>>()?,
+            codes: hashers.iter().map(|hasher| hasher.hash(Side::Audio, log)).collect::<Result<_>>()?,
             scores: scores.collect::<Result<_>>()?,
         }))
     })?;
@@ -239,7 +251,8 @@ pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Re
         let blocks = HashBlocks::new(&codes)?;
         let dtw = HashDtw::for_bits(blocks.bits());
         let of_query = |log: &Array2<f32>| {
-            let of_key = |key| blocks.scores(&hasher.hash(window(log, key))?, dtw, &progress.part(0.9, 0.9));
+            let of_key =
+                |key| blocks.scores(&hasher.hash(Side::Midi, window(log, key))?, dtw, &progress.part(0.9, 0.9));
             KEYS.map(of_key).collect::<Result<Vec<Vec<f32>>>>()
         };
         let scores = queries.done.iter().map(of_query).collect::<Result<Vec<_>>>()?;

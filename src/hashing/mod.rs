@@ -12,6 +12,8 @@
 //! | How far apart are they at least? | [`least_score`], sound where the published pruning is not |
 //! | What is there to see? | [`HashSequence::raster`], [`hamming_matrix`], [`hamming_along`] |
 //! | Codes without learning? | [`Tpaa`] |
+//! | Codes that were learned? | [`HashModel`], the networks of an [`Architecture`]; [`HashSequence::of`] |
+//! | How well do codes tell what matches? | [`Separation`] |
 //!
 //! ```
 //! use antiphon::{hashing::*, job::Progress};
@@ -28,6 +30,8 @@
 mod blocks;
 mod bound;
 mod dtw;
+mod network;
+mod separation;
 mod sequence;
 #[cfg(target_arch = "x86_64")]
 mod simd_avx2;
@@ -42,5 +46,8 @@ mod tpaa;
 pub use blocks::{HashBlocks, HashBlocksParts, Kernel};
 pub use bound::least_score;
 pub use dtw::{HashDtw, HashPath, hamming_along, hamming_matrix, hash_dtw, hash_dtw_path};
+pub use network::{Architecture, HashModel, INPUT_BINS, InputScaling, MidiInput, Side, TrainingRecord};
+pub(crate) use network::{Levels, codes, least_one, scale_roll};
+pub use separation::{CodePair, Separation};
 pub use sequence::HashSequence;
 pub use tpaa::Tpaa;
