@@ -19,11 +19,14 @@ use crate::features::{self, CqtParams, Features, FrameTimes};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::synth::{self, SoundFont};
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, s};
 use std::path::{Path, PathBuf};
 
 /// Samples between frames of the features of both sides, at the analysis rate, unless told otherwise (spec A, generation 2).
 pub const HOP: usize = 1024;
+
+/// Seconds between frames [`HOP`] apart.
+pub const FRAME_S: f64 = HOP as f64 / ANALYSIS_RATE as f64;
 
 /// A MIDI file ready to be aligned.
 #[derive(Debug, Clone)]
@@ -89,6 +92,13 @@ impl MidiSide {
         Ok(Self { path, midi, features, magnitudes, wave })
     }
 
+    /// Natural logarithm of the constant-Q magnitudes of its synthesis, not below `ln 1e-10`: (frames × 48), what hash
+    /// models are shown. No frames when it was made from features.
+    pub fn log_magnitudes(&self) -> Array2<f32> {
+        let bins = if self.magnitudes.ncols() == 0 { 0..0 } else { KEY_MARGIN..self.magnitudes.ncols() - KEY_MARGIN };
+        logarithm(self.magnitudes.slice(s![.., bins]))
+    }
+
     /// A side that can be shown but not aligned: its features are known and nothing is synthesised.
     pub fn from_features(path: PathBuf, midi: Midi, features: Features) -> Self {
         let wave = Waveform { samples: Vec::new(), sample_rate: ANALYSIS_RATE };
@@ -145,6 +155,11 @@ impl AudioSide {
         Ok(Self { path, recording, features, magnitudes, onsets: Some(onsets) })
     }
 
+    /// As [`MidiSide::log_magnitudes`], of the recording.
+    pub fn log_magnitudes(&self) -> Array2<f32> {
+        logarithm(self.magnitudes.view())
+    }
+
     /// A side that can be shown but not aligned: its features are known and nothing is analysed.
     pub fn from_features(path: PathBuf, recording: Recording, features: Features) -> Self {
         Self { path, recording, features, magnitudes: Array2::zeros((0, 0)), onsets: None }
@@ -159,6 +174,10 @@ fn times(hop_samples: usize) -> FrameTimes {
 fn frame_s(midi: &MidiSide, audio: &AudioSide) -> f64 {
     assert_eq!(midi.features.times, audio.features.times, "frames of the MIDI side and of the recording");
     audio.features.times.seconds(1.0)
+}
+
+fn logarithm(magnitudes: ArrayView2<'_, f32>) -> Array2<f32> {
+    magnitudes.mapv(|m| m.max(1e-10).ln())
 }
 
 /// Reads, synthesises and analyses a MIDI file.

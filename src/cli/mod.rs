@@ -4,6 +4,7 @@
 mod align;
 mod dataset;
 mod evaluate;
+mod hash;
 mod toy;
 mod train;
 
@@ -31,10 +32,13 @@ enum Command {
     Align(align::Align),
     /// Write the constant-Q features of a recording or MIDI file as an npy array.
     Features(align::Features),
+    /// Hash sequence of a recording or MIDI file: a code for each step of 0.37 s.
+    Hash(hash::Hash),
     /// Make training pairs.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
     /// Learn from data sets.
+    #[command(subcommand)]
     Train(train::Train),
     /// Measure on a data set.
     #[command(subcommand)]
@@ -86,6 +90,7 @@ pub(crate) fn run() -> ExitCode {
     let outcome = match arguments.command {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
+        Some(Command::Hash(command)) => command.run(),
         Some(Command::Dataset(command)) => command.run(),
         Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),

@@ -21,6 +21,7 @@ pub(super) enum Toy {
 }
 
 /// One network.
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[derive(Debug, Args)]
 pub(super) struct One {
     /// Shortest sequence; the longest is a tenth longer.

@@ -54,6 +54,15 @@ pub(super) struct Sources {
     pub(super) held_out: usize,
 }
 
+/// MIDI files below `from`, a copy of each once, without what is the same music as a file below `held`; and how many were.
+pub(crate) fn other_works(from: &[PathBuf], held: &[PathBuf], progress: &Progress) -> Result<(Vec<PathBuf>, usize)> {
+    match Sources::find(from, held, 0, progress) {
+        Ok(found) => Ok((found.works.into_iter().map(|work| work.path).collect(), found.held_out)),
+        Err(Error::Empty(_)) => Ok((Vec::new(), 0)),
+        Err(error) => Err(error),
+    }
+}
+
 /// Shares of the works that validation and test get (spec C7 has other ones: it has more works).
 const VALID: f64 = 0.05;
 const TEST: f64 = 0.05;

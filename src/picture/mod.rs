@@ -8,6 +8,7 @@
 //! - [`alignment_png()`]: the picture that `antiphon align -o` writes.
 //! - [`Curves`]: local cost and tempo ratio, with beats and onsets on the recording's clock.
 //! - [`panel_png()`]: one panel of the window as a picture.
+//! - [`rank_curves_png()`]: what `antiphon evaluate hash pairs --png` writes.
 //! - [`axis`]: tick steps, clock texts, note names.
 
 mod accumulated;
@@ -16,6 +17,7 @@ pub mod axis;
 mod colormap;
 mod curves;
 mod panel_png;
+mod rank_curves;
 mod raster;
 mod strip;
 mod text;
@@ -25,5 +27,6 @@ pub use alignment_png::alignment_png;
 pub use colormap::{ColorMap, Contrast, Tone};
 pub use curves::Curves;
 pub use panel_png::{Panel, panel_png};
+pub use rank_curves::rank_curves_png;
 pub use raster::{matrix_image, max_pool, similarity, strip_image};
 pub use strip::{Strip, transposed};

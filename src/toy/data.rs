@@ -116,6 +116,8 @@ fn example(problem: Problem, length: usize, padded: usize, rng: &mut Pcg64Mcg) -
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::float_cmp, reason = "whole numbers and copies")]
+
     use super::*;
 
     fn task(problem: Problem, lengths: Lengths) -> Task {

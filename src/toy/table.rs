@@ -161,8 +161,9 @@ impl Table {
             for &learning_rate in &cell.learning_rates {
                 let part = progress.part(done as f32 / total as f32, (done + 1) as f32 / total as f32);
                 done += 1;
-                let is_this =
-                    |run: &Finished| run.task == cell.task && run.learning_rate == learning_rate && run.seed == seed;
+                let is_this = |run: &Finished| {
+                    run.task == cell.task && run.learning_rate.to_bits() == learning_rate.to_bits() && run.seed == seed
+                };
                 if self.runs.iter().any(is_this) {
                     continue;
                 }
@@ -173,8 +174,7 @@ impl Table {
                     let at = run.epochs().len() as f32 / allowed as f32;
                     let step = part.part(at, at + 1.0 / allowed as f32);
                     let epoch = run.epoch(EPOCH_UPDATES, &step)?;
-                    let state = serde_json::to_vec(&run).expect("a run is plain data");
-                    export::write(&self.folder.join("running.json"), &state)?;
+                    self.write("running.json", &run)?;
                     report(cell.task, learning_rate, run.epochs().len(), epoch);
                 }
                 let epochs = run.epochs().to_vec();
@@ -189,16 +189,25 @@ impl Table {
     fn resumed(&self, task: Task, learning_rate: f32, seed: u64) -> Run {
         let written = std::fs::read(self.folder.join("running.json")).ok();
         let run = written.and_then(|bytes| serde_json::from_slice::<Run>(&bytes).ok());
-        let is_this =
-            |run: &Run| run.is_sound() && run.task == task && run.learning_rate == learning_rate && run.seed == seed;
+        let is_this = |run: &Run| {
+            run.is_sound()
+                && run.task == task
+                && run.learning_rate.to_bits() == learning_rate.to_bits()
+                && run.seed == seed
+        };
         run.filter(is_this).unwrap_or_else(|| Run::new(task, learning_rate, seed))
     }
 
     fn save(&self) -> Result<()> {
         let document =
             Document { antiphon: env!("CARGO_PKG_VERSION").into(), format: FORMAT.into(), runs: self.runs.clone() };
-        let text = serde_json::to_vec_pretty(&document).expect("a table is plain data");
-        export::write(&self.folder.join("runs.json"), &text)
+        self.write("runs.json", &document)
+    }
+
+    fn write(&self, name: &str, document: &impl Serialize) -> Result<()> {
+        let path = self.folder.join(name);
+        let text = serde_json::to_vec(document).map_err(std::io::Error::from).map_err(Error::io("write", &path))?;
+        export::write(&path, &text)
     }
 }
 

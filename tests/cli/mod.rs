@@ -1,6 +1,7 @@
 //! The command line as scripts see it: exit codes, documents, files, and one clear line for bad input.
 
 mod dataset;
+mod hash;
 mod odd_input;
 
 use std::path::Path;
