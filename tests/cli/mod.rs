@@ -1,6 +1,8 @@
 //! The command line as scripts see it: exit codes, documents, files, and one clear line for bad input.
 
+mod hash;
 mod odd_input;
+mod training;
 
 use std::path::Path;
 use std::process::{Command, Output};
