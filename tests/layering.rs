@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("synth", &["job", "audio", "midi"]),
     ("features", &["job", "audio", "midi"]),
     ("alignment", &["job", "audio", "midi", "features"]),
+    ("hashing", &["job", "features", "network", "export"]),
     ("pair", &["job", "audio", "midi", "synth", "features", "alignment"]),
     ("picture", &["job", "audio", "midi", "features", "alignment", "pair"]),
     ("playback", &["job", "audio", "midi", "synth", "alignment"]),
@@ -21,7 +22,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("session", &["job", "export"]),
     ("toy", &["job", "export"]),
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
-    ("hashing", &["job", "network", "export"]),
     ("training", &["job", "network", "export", "dataset", "hashing"]),
     ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "hashing", "pair", "export", "dataset"]),
     (
