@@ -11,13 +11,17 @@ pub mod export;
 pub mod features;
 #[cfg(feature = "gui")]
 pub mod gui;
+pub mod hashing;
 pub mod job;
 pub mod midi;
+pub mod network;
 pub mod pair;
 pub mod picture;
 pub mod playback;
 pub mod session;
 pub mod synth;
+pub mod toy;
+pub mod training;
 
 pub use error::{Error, Result};
 

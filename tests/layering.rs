@@ -8,6 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("job", &[]),
     ("demo", &[]),
+    ("network", &["job"]),
     ("audio", &["job"]),
     ("midi", &["job"]),
     ("synth", &["job", "audio", "midi"]),
@@ -19,7 +20,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "pair"]),
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
     ("session", &["job", "export"]),
+    ("toy", &["job", "export"]),
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
+    ("hashing", &["job", "network", "export"]),
+    ("training", &["job", "network", "export", "dataset", "hashing"]),
     (
         "gui",
         &[

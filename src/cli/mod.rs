@@ -4,6 +4,8 @@
 mod align;
 mod dataset;
 mod evaluate;
+mod toy;
+mod train;
 
 use antiphon::error::{Error, Result};
 use antiphon::job::Progress;
@@ -32,9 +34,14 @@ enum Command {
     /// Make training pairs.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
+    /// Learn from data sets.
+    Train(train::Train),
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
+    /// The toy problems of feed-forward attention.
+    #[command(subcommand)]
+    Toy(toy::Toy),
 }
 
 /// What the window opens with; with nothing, the demo.
@@ -80,7 +87,9 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
         Some(Command::Dataset(command)) => command.run(),
+        Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
+        Some(Command::Toy(command)) => command.run(),
         None => open_window(arguments.window),
     };
     match outcome {
