@@ -87,18 +87,20 @@ pub fn synthesize(what: &Synthesis, folder: &Path, progress: &Progress) -> Resul
     what.check()?;
     super::continues(folder, &what.parameters())?;
     let found = Sources::find(&what.sources, &what.hold_out, what.seed, &progress.part(0.0, 0.05))?;
+    // In the order of the draw, so that what there is of a run is a fair sample; the document is in the order of the paths.
     let mut drawn: Vec<usize> = (0..found.works.len()).collect();
     drawn.sort_by_key(|&i| works::number(&found.works[i].id, what.seed ^ 0x5EED));
     drawn.truncate(what.limit.unwrap_or(usize::MAX));
-    drawn.sort_unstable();
+    let mut listed = drawn.clone();
+    listed.sort_unstable();
 
-    let entries: Vec<Work> = drawn.iter().map(|&i| found.works[i].entry()).collect();
+    let entries: Vec<Work> = listed.iter().map(|&i| found.works[i].entry()).collect();
     let data = Mutex::new(Dataset::new(folder, what.parameters(), entries));
     let save = || data.lock().map_or(Ok(()), |data| data.save());
     save()?;
     let (made, kept, ended) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let progress = progress.part(0.05, 1.0);
-    let each = |(entry, &number): (usize, &usize)| -> Result<()> {
+    let each = |&number: &usize| -> Result<()> {
         let source = &found.works[number];
         let mut frames = Vec::new();
         let mut skipped = None;
@@ -137,12 +139,12 @@ pub fn synthesize(what: &Synthesis, folder: &Path, progress: &Progress) -> Resul
                 }
             }
         }
-        if let Ok(mut data) = data.lock() {
+        if let (Ok(mut data), Ok(entry)) = (data.lock(), listed.binary_search(&number)) {
             data.set(entry, frames, skipped);
         }
         progress.step(ended.fetch_add(1, Ordering::Relaxed) + 1, drawn.len())
     };
-    let outcome = drawn.par_iter().enumerate().with_max_len(1).try_for_each(each);
+    let outcome = drawn.par_iter().with_max_len(1).try_for_each(each);
     save()?;
     outcome?;
     let dataset = Dataset::open(folder)?;
