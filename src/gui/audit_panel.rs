@@ -2,11 +2,11 @@
 
 use super::command::{Command, Hover};
 use super::curves_panel;
-use super::gestures::{pitch_gestures, time_gestures};
+use super::gestures::{cursor_by_keys, pitch_gestures, time_gestures};
 use super::heatmap::{Heatmap, Matrix};
 use super::loop_bar;
 use super::model::{Model, State};
-use super::read_out::read_out;
+use super::read_out::{describe, read_out};
 use super::settings::Panels;
 use super::strip_marks::{crosshair, gutter, head, keys_of, marks, pitch_crosshair, unreliable};
 use super::theme::{self, Palette};
@@ -25,11 +25,21 @@ enum Side {
     Midi,
 }
 
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Recording => "Recording constant-Q",
+            Self::Midi => "MIDI constant-Q",
+        }
+    }
+}
+
 /// See the module. Keeps only pictures.
 #[derive(Default)]
 pub(super) struct AuditPanel {
     recording: Option<Heatmap>,
     midi: Option<Heatmap>,
+    arrows_taken: bool,
 }
 
 impl AuditPanel {
@@ -59,6 +69,7 @@ impl AuditPanel {
             midi_s: None,
             note: None,
         });
+        cursor_by_keys(ui, &ruler_response, model, false, out);
         for (index, side) in [Side::Recording, Side::Midi].into_iter().enumerate() {
             let (top, each) = if index == 0 { (strips_top, first) } else { (strips_top + first, high - first) };
             let title = Rect::from_min_size(pos2(area.left(), top), vec2(area.width(), theme::TITLE_HEIGHT));
@@ -76,7 +87,20 @@ impl AuditPanel {
             hover = curves_panel::show(ui, rect, model, &palette, out).or(hover);
         }
         read_out(ui, readout, model, &palette);
+        let focused = ui.memory(eframe::egui::Memory::focused);
+        let own = ["ruler", Side::Recording.name(), Side::Midi.name(), "curves"];
+        self.arrows_taken = own.iter().any(|name| focused == Some(ui.scope_id().with(name)));
         hover
+    }
+
+    /// Whether the arrow keys are its: a picture has the focus.
+    pub(super) fn arrows_taken(&self) -> bool {
+        self.arrows_taken
+    }
+
+    /// Whether anything of a recording is seen.
+    pub(super) fn has_picture(&self) -> bool {
+        self.recording.as_ref().is_some_and(Heatmap::begun)
     }
 
     /// Whether the pictures in sight are there.
@@ -127,11 +151,12 @@ impl AuditPanel {
         palette: &Palette,
         out: &mut Vec<Command>,
     ) -> Option<Hover> {
-        let (shown, slot, name) = match side {
-            Side::Recording => (model.recording_strip(), &mut self.recording, "Recording constant-Q"),
+        let name = side.name();
+        let (shown, slot) = match side {
+            Side::Recording => (model.recording_strip(), &mut self.recording),
             Side::Midi => {
                 let strip = model.aligned().map(|a| &a.strip).or_else(|| model.midi().map(|m| &m.strip));
-                (strip, &mut self.midi, "MIDI constant-Q")
+                (strip, &mut self.midi)
             }
         };
         let response = ui.interact(rect, ui.scope_id().with(name), Sense::click_and_drag());
@@ -182,9 +207,11 @@ impl AuditPanel {
             midi_s: None,
             note: shown.and_then(|_| note_at(rect, model, &response)),
         });
+        cursor_by_keys(ui, &response, model, true, out);
+        let cursor = model.hover().filter(|_| response.has_focus());
         let at = model.transport().position(ui.input(|i| i.time));
         response.widget_info(|| WidgetInfo {
-            current_text_value: Some(spoken(model, at)),
+            current_text_value: Some(cursor.map_or_else(|| spoken(model, at), |cursor| describe(&cursor, model))),
             ..WidgetInfo::labeled(Role::Image, true, name)
         });
         hover

@@ -252,7 +252,7 @@ pub const TABLE: &[Entry] = entries! {
     ChooseSoundFont File "Soundfont…", "Choose the SF2 file that the MIDI is played with", [], |m| !m.choosing();
     BundledSoundFont File "Bundled soundfont", "Play the MIDI with the soundfont that comes with the program", [], |m| m.settings().soundfont.is_some();
     Quit File "Quit", "Close the window", [(COMMAND, Key::Q)], always;
-    Undo Edit "Undo", "Take back the last change of the view, the mix, the colours or the list", [(COMMAND, Key::Z)], Model::can_undo;
+    Undo Edit "Undo", "Take back the last change of the files, the view, the mix or the colours", [(COMMAND, Key::Z)], Model::can_undo;
     Redo Edit "Redo", "Do again what was taken back", [(COMMAND_SHIFT, Key::Z), (COMMAND, Key::Y)], Model::can_redo;
     RemoveCandidate Edit "Remove from the list", "Take the recording that is looked at out of the list", [(COMMAND, Key::Delete)], |m| m.candidate().is_some();
     SingleKeys Edit "Single-letter keys", "Letters, figures and signs are keys of commands while nobody types", [], always;

@@ -2,9 +2,10 @@
 
 use super::audit_panel::spoken;
 use super::command::{Command, Hover};
-use super::gestures::time_gestures;
+use super::gestures::{cursor_by_keys, time_gestures};
+use super::loop_bar;
 use super::model::{Aligned, Model};
-use super::read_out::curve_text;
+use super::read_out::{curve_text, describe};
 use super::strip_marks::{crosshair, head, unreliable};
 use super::theme::{self, Palette};
 use eframe::egui::{
@@ -40,6 +41,7 @@ pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &
         }
     }
     for part in parts {
+        loop_bar::mark(ui.painter(), part, model);
         crosshair(ui.painter(), part, model, palette.faint);
         head(ui, part, model);
         let edge = if response.has_focus() {
@@ -50,10 +52,13 @@ pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &
         ui.painter().rect_stroke(part, 0.0, edge, StrokeKind::Outside);
     }
     let time = time_gestures(ui, &response, rect, model, out);
+    cursor_by_keys(ui, &response, model, false, out);
+    let cursor = model.hover().filter(|_| response.has_focus());
     response.widget_info(|| {
         let values = model.aligned().and_then(|aligned| curve_text(aligned, now)).unwrap_or_default();
+        let value = cursor.map(|at| describe(&at, model));
         WidgetInfo {
-            current_text_value: Some(format!("{}, {values}", spoken(model, now))),
+            current_text_value: Some(value.unwrap_or_else(|| format!("{}, {values}", spoken(model, now)))),
             ..WidgetInfo::labeled(Role::Image, true, "Local cost and tempo ratio")
         }
     });

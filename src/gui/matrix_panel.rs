@@ -3,9 +3,10 @@
 
 use super::audit_panel::spoken;
 use super::command::{Command, Hover};
-use super::gestures::pressed_or_moved;
+use super::gestures::{Axis, arrows, pressed_or_moved};
 use super::heatmap::{Heatmap, Matrix};
 use super::model::{Aligned, LoadedRecording, Model};
+use super::read_out::describe;
 use super::strip_marks::{playhead, unreliable};
 use super::theme::{self, Palette};
 use super::verdict_panel;
@@ -32,6 +33,7 @@ pub(super) struct MatrixPanel {
     accumulated: Accumulated,
     /// Seconds shown of the recording and of the MIDI; everything without.
     zoomed: Option<(Range<f64>, Range<f64>)>,
+    arrows_taken: bool,
 }
 
 /// The accumulated matrix of the alignment that is shown: none yet, being made, or made.
@@ -126,7 +128,11 @@ impl MatrixPanel {
             self.picture(ui, &plot, aligned, model);
             axes(ui.painter(), &plot, &palette);
             overlay(ui.painter(), &plot, aligned, model, ui.input(|i| i.time));
-            value = value_of(model, aligned, ui.input(|i| i.time));
+            cursor_by_keys(ui, &response, &plot, model, out);
+            value = match model.hover().filter(|_| response.has_focus()) {
+                Some(cursor) => describe(&cursor, model),
+                None => value_of(model, aligned, ui.input(|i| i.time)),
+            };
         } else {
             (self.heatmap, self.zoomed) = (None, None);
             let text = match (model.midi(), model.recording()) {
@@ -146,8 +152,14 @@ impl MatrixPanel {
             current_text_value: Some(value.clone()),
             ..WidgetInfo::labeled(Role::Image, true, "Distance matrix")
         });
+        self.arrows_taken = response.has_focus();
         verdict_panel::show(ui, model, &palette, out);
         hover
+    }
+
+    /// Whether the arrow keys are its.
+    pub(super) fn arrows_taken(&self) -> bool {
+        self.arrows_taken
     }
 
     /// Whether the picture in sight is there.
@@ -225,6 +237,24 @@ impl MatrixPanel {
     }
 }
 
+/// The arrow keys move a crosshair over the matrix; Enter goes there.
+fn cursor_by_keys(ui: &Ui, response: &eframe::egui::Response, plot: &Plot, model: &Model, out: &mut Vec<Command>) {
+    let Some(keys) = arrows(ui, response) else { return };
+    if let Some(hover) = model.hover().filter(|_| keys.enter) {
+        out.push(Command::Seek(hover.audio_s));
+    }
+    if !keys.moves() {
+        return;
+    }
+    let at = model.transport().position(ui.input(|i| i.time));
+    let midi_of = |audio_s: f64| model.midi_time(audio_s).map_or(0.0, |time| time.0);
+    let start = model.hover().unwrap_or(Hover { audio_s: at, midi_s: None, note: None });
+    let midi_s = start.midi_s.unwrap_or_else(|| midi_of(start.audio_s));
+    let step = |axis, at, part: &Range<f64>| keys.step(axis, at, part.end - part.start).clamp(part.start, part.end);
+    let (audio_s, midi_s) = (step(Axis::Across, start.audio_s, &plot.audio), step(Axis::Up, midi_s, &plot.midi));
+    out.push(Command::Hover(Some(Hover { audio_s, midi_s: Some(midi_s), note: None })));
+}
+
 /// What a reader that cannot see the picture is told.
 fn value_of(model: &Model, aligned: &Aligned, now: f64) -> String {
     let at = model.transport().position(now);
@@ -285,6 +315,15 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
         }
     }
     let map = &aligned.alignment.map;
+    if let Some((start, end)) = model.transport().region() {
+        let corner = |s: f64| pos2(plot.x(s), plot.y(map.to_midi(AudioTime(s)).0));
+        painter.rect_stroke(
+            Rect::from_two_pos(corner(start), corner(end)),
+            0.0,
+            Stroke::new(2.0, theme::LOOP),
+            StrokeKind::Outside,
+        );
+    }
     if let Some(hover) = model.hover() {
         let stroke = Stroke::new(1.0, theme::CROSSHAIR);
         let midi_s = hover.midi_s.unwrap_or_else(|| map.to_midi(AudioTime(hover.audio_s)).0);

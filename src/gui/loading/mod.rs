@@ -47,6 +47,8 @@ pub enum Arrival {
     SaveTo(Result<Vec<PathBuf>>),
     /// The session as it was saved, with the hashes of its files.
     Saved(Result<(PathBuf, Session)>),
+    /// The session as it was saved beside, with the hashes of its files.
+    SavedBeside(Result<Session>),
     /// The folder to export to.
     ExportTo(Result<Vec<PathBuf>>),
     /// What was exported.
@@ -107,7 +109,7 @@ pub(super) struct Loads {
     session: Option<Task<Opened>>,
     save_to: Option<Task<Vec<PathBuf>>>,
     save: Option<Task<(PathBuf, Session)>>,
-    autosave: Option<Task<()>>,
+    autosave: Option<Task<Session>>,
     export_to: Option<Task<Vec<PathBuf>>>,
     export: Option<Task<Exported>>,
 }
@@ -354,8 +356,7 @@ impl Loads {
         arrivals.extend(take(&mut self.save).map(|(_, outcome)| Arrival::Saved(outcome)));
         arrivals.extend(take(&mut self.export_to).map(|(_, outcome)| Arrival::ExportTo(outcome)));
         arrivals.extend(take(&mut self.export).map(|(_, outcome)| Arrival::Exported(outcome)));
-        // That nothing could be written beside is no news for a person who works: the next one may succeed.
-        drop(take(&mut self.autosave));
+        arrivals.extend(take(&mut self.autosave).map(|(_, outcome)| Arrival::SavedBeside(outcome)));
         arrivals
     }
 }

@@ -1,5 +1,6 @@
 //! The files: what is opened, looked at, taken out, read and aligned, and what went wrong with them.
 
+use super::super::command::Command;
 use super::super::loading::{Expanded, Stopped, is_midi};
 use super::{Again, Candidate, Model, Problem};
 use crate::error::{Error, Result};
@@ -49,7 +50,7 @@ impl Model {
             let more = if count > NAMED { ", …" } else { "" };
             self.report_text(format!("left out, neither MIDI nor audio ({count}): {names}{more}"), Again::No);
         }
-        self.open(found.files, now);
+        self.apply(Command::Open(found.files), now);
     }
 
     /// Puts a recording in the list, to be read when its turn comes, and returns its number. One that is there already
@@ -113,7 +114,6 @@ impl Model {
         let gone = self.candidates.remove(index);
         self.loads.drop_candidate(gone.id);
         self.problems.retain(|p| !matches!(p.retry, Again::Candidate(id) if id == gone.id));
-        self.taken_out = Some((index, gone));
         let Some(selected) = self.selected else { return };
         if index < selected {
             self.selected = Some(selected - 1);

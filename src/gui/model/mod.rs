@@ -42,6 +42,7 @@ const STILL_S: f64 = 0.3;
 const TONE_STEP: f32 = 1.25;
 
 /// A recording in the list.
+#[derive(Clone)]
 pub struct Candidate {
     /// Its number: stays when the list changes.
     pub id: u64,
@@ -125,8 +126,6 @@ pub struct Model {
     said: String,
     history: History,
     keep: Keep,
-    /// What the command that is obeyed has taken out of the list.
-    taken_out: Option<(usize, Candidate)>,
     quit: bool,
     problems: Vec<Problem>,
     loads: Loads,
@@ -165,7 +164,6 @@ impl Model {
             said: String::new(),
             history: History::default(),
             keep: Keep::default(),
-            taken_out: None,
             quit: false,
             problems: Vec::new(),
             loads: Loads::new(wake),
@@ -190,8 +188,6 @@ impl Model {
                 None => self.obey(command, now),
             },
         }
-        // What was taken out by other ways than a command is not put back.
-        self.taken_out = None;
         self.start_what_is_missing();
     }
 
@@ -408,12 +404,15 @@ impl Model {
             }
             Arrival::Programme(Ok(prepared)) => self.play_programme(prepared, now),
             Arrival::Programme(Err(error)) => self.report(&error, Again::Playing),
-            Arrival::Files(Ok(paths)) => self.open(paths, now),
+            Arrival::Files(Ok(paths)) => self.apply(Command::Open(paths), now),
             Arrival::SoundFont(Ok(paths)) => self.apply(Command::UseSoundFont(paths.into_iter().next()), now),
             Arrival::Expanded(Ok(found)) => self.open_found(found, now),
             Arrival::Session(Ok(opened)) => self.restore(opened, now),
             Arrival::SaveTo(Ok(paths)) => paths.into_iter().for_each(|path| self.save_to(path, now)),
             Arrival::Saved(Ok((path, session))) => self.saved(path, session),
+            Arrival::SavedBeside(Ok(session)) => self.saved_beside(session),
+            // That nothing could be written beside is no news for a person who works: the next one may succeed.
+            Arrival::SavedBeside(Err(_)) => {}
             Arrival::ExportTo(Ok(paths)) => {
                 if let (Some(order), Some(folder)) = (self.export_order(), paths.into_iter().next()) {
                     self.export(order, Some(folder));
