@@ -51,6 +51,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The folder or file is not a data set that we can read.
+    #[error("can't read data set: {reason}: {path:?}")]
+    Dataset {
+        /// What is wrong with it.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A value lies outside what is supported.
     #[error("{what} {value} is outside {limit}")]
     Limit {

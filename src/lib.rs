@@ -2,6 +2,7 @@
 
 pub mod alignment;
 pub mod audio;
+pub mod dataset;
 pub mod demo;
 pub mod error;
 
@@ -10,6 +11,7 @@ pub mod export;
 pub mod features;
 #[cfg(feature = "gui")]
 pub mod gui;
+pub mod hashing;
 pub mod job;
 pub mod midi;
 pub mod pair;
