@@ -59,6 +59,17 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The file is not a model that we can use.
+    #[error("can't read model: {reason}: {path:?}")]
+    Model {
+        /// What is wrong with it.
+        reason: String,
+        /// The file; empty where there is none yet.
+        path: PathBuf,
+    },
+    /// A training can't begin or go on.
+    #[error("can't train: {0}")]
+    Training(String),
     /// A value lies outside what is supported.
     #[error("{what} {value} is outside {limit}")]
     Limit {
@@ -93,7 +104,10 @@ impl Error {
     /// The same error, naming `path` where it named none.
     #[must_use]
     pub fn at(mut self, file: &Path) -> Self {
-        if let Self::Midi { path, .. } | Self::SoundFont { path, .. } | Self::Decode { path, .. } = &mut self
+        if let Self::Midi { path, .. }
+        | Self::SoundFont { path, .. }
+        | Self::Decode { path, .. }
+        | Self::Model { path, .. } = &mut self
             && path.as_os_str().is_empty()
         {
             *path = file.to_path_buf();

@@ -14,11 +14,13 @@ pub mod gui;
 pub mod hashing;
 pub mod job;
 pub mod midi;
+pub mod network;
 pub mod pair;
 pub mod picture;
 pub mod playback;
 pub mod session;
 pub mod synth;
+pub mod training;
 
 pub use error::{Error, Result};
 

@@ -3,6 +3,7 @@
 
 mod align;
 mod evaluate;
+mod train;
 
 use antiphon::error::{Error, Result};
 use antiphon::job::Progress;
@@ -29,6 +30,9 @@ enum Command {
     Align(align::Align),
     /// Write the constant-Q features of a recording or MIDI file as an npy array.
     Features(align::Features),
+    /// Learn from data sets.
+    #[command(subcommand)]
+    Train(train::Train),
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
@@ -77,6 +81,7 @@ pub(crate) fn run() -> ExitCode {
     let outcome = match arguments.command {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
+        Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
         None => open_window(arguments.window, started),
     };

@@ -28,6 +28,8 @@
 mod blocks;
 mod bound;
 mod dtw;
+mod network;
+mod separation;
 mod sequence;
 #[cfg(target_arch = "x86_64")]
 mod simd_avx2;
@@ -41,5 +43,8 @@ mod tpaa;
 pub use blocks::{HashBlocks, HashBlocksParts, Kernel};
 pub use bound::least_score;
 pub use dtw::{HashDtw, HashPath, hamming_along, hamming_matrix, hash_dtw, hash_dtw_path};
+pub use network::{Architecture, HashModel, INPUT_BINS, InputScaling, MidiInput, Side, TrainingRecord};
+pub(crate) use network::{Levels, codes, least_one, scale_roll};
+pub use separation::{CodePair, Separation};
 pub use sequence::HashSequence;
 pub use tpaa::Tpaa;

@@ -1,0 +1,191 @@
+//! `antiphon train`.
+
+use super::progress;
+use antiphon::error::{Error, Result};
+use antiphon::hashing::{InputScaling, MidiInput};
+use antiphon::training::{self, Measured, Objective, Options};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What is learned.
+#[derive(Debug, Subcommand)]
+pub(super) enum Train {
+    /// Networks that give the same bits to the same moment of a MIDI file and of a recording.
+    Hash(TrainHash),
+}
+
+impl Train {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let Self::Hash(command) = self;
+        command.run()
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PresetName {
+    Antiphon,
+    Gen1,
+    Gen2,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ObjectiveName {
+    /// The papers' loss.
+    Hinge,
+    /// Each step against all steps of the batch's other works.
+    Contrastive,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScalingName {
+    Papers,
+    FrameMean,
+    Standardised,
+}
+
+/// Arguments of `antiphon train hash`. What is not given is the preset's.
+#[derive(Debug, Args)]
+pub(super) struct TrainHash {
+    /// Data sets to learn from (folders that `antiphon dataset` wrote).
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// The model to write (safetensors). `training.jsonl` and, until it ends, a checkpoint lie beside it; run again after
+    /// an interruption, it goes on.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// Networks and settings.
+    #[arg(long, value_enum, default_value = "antiphon")]
+    preset: PresetName,
+    /// A network of your own: a JSON file as `architecture` in a model's metadata.
+    #[arg(long, value_name = "JSON")]
+    architecture: Option<PathBuf>,
+    /// The loss.
+    #[arg(long, value_enum)]
+    objective: Option<ObjectiveName>,
+    /// Temperature of the contrastive loss.
+    #[arg(long)]
+    temperature: Option<f32>,
+    /// Show the MIDI side as a piano roll, without a synthesiser.
+    #[arg(long)]
+    roll: bool,
+    /// How inputs are scaled.
+    #[arg(long, value_enum)]
+    scaling: Option<ScalingName>,
+    /// Steps at most.
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Minutes at most, over all runs.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Crops in a batch.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Frames of a crop.
+    #[arg(long)]
+    crop: Option<usize>,
+    /// Learning rate.
+    #[arg(long)]
+    rate: Option<f32>,
+    /// Seed of the first parameters and of the batches.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Print the training record as one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl TrainHash {
+    fn options(&self) -> Result<Options> {
+        let mut options = match self.preset {
+            PresetName::Antiphon => Options::antiphon(),
+            PresetName::Gen1 => Options::gen1(),
+            PresetName::Gen2 => Options::gen2(),
+        };
+        if let Some(path) = &self.architecture {
+            let text =
+                std::fs::read(path).map_err(|source| Error::Io { action: "read", source, path: path.clone() })?;
+            options.architecture = serde_json::from_slice(&text)
+                .map_err(|error| Error::Model { reason: error.to_string(), path: path.clone() })?;
+        }
+        match self.objective {
+            Some(ObjectiveName::Hinge) if !matches!(options.objective, Objective::Hinge { .. }) => {
+                options.objective = Options::gen2().objective;
+            }
+            Some(ObjectiveName::Contrastive) => options.objective = Options::antiphon().objective,
+            _ => {}
+        }
+        if let (Some(wanted), Objective::Contrastive { temperature, .. }) = (self.temperature, &mut options.objective) {
+            *temperature = wanted;
+        }
+        if self.roll {
+            options.architecture.midi_input = MidiInput::PianoRoll;
+        }
+        match self.scaling {
+            Some(ScalingName::Papers) => options.architecture.scaling = InputScaling::Papers,
+            Some(ScalingName::FrameMean) => options.architecture.scaling = InputScaling::FrameMean,
+            Some(ScalingName::Standardised) => options.architecture.scaling = InputScaling::Standardised,
+            None => {}
+        }
+        if let Some(steps) = self.steps {
+            options.steps = steps;
+            // Asked for so many steps, it doesn't stop before because of those that the preset would take.
+            options.patience = options.patience.min(steps);
+        }
+        options.minutes = self.minutes;
+        options.batch = self.batch.unwrap_or(options.batch);
+        options.crop_frames = self.crop.unwrap_or(options.crop_frames);
+        options.rate = self.rate.unwrap_or(options.rate);
+        options.seed = self.seed;
+        Ok(options)
+    }
+
+    fn run(self) -> Result<ExitCode> {
+        let options = self.options()?;
+        let progress = progress(self.quiet);
+        let quiet = self.quiet;
+        let mut report = |m: &Measured| {
+            if !quiet {
+                eprintln!(
+                    "step {}: loss {:.4}, BC {:.4}, distances {:.1} and {:.1}, {:.1} ms a step, {:.0} frames/s, {:.0} min left",
+                    m.step,
+                    m.loss,
+                    m.bc,
+                    m.distances.0,
+                    m.distances.1,
+                    m.ms_per_step,
+                    m.frames_per_s,
+                    m.seconds_left / 60.0
+                );
+            }
+        };
+        let model = training::train_hash(&self.data, &options, &self.output, &progress, &mut report)?;
+        let record = model.record();
+        if self.json {
+            let document = json!({
+                "antiphon": env!("CARGO_PKG_VERSION"),
+                "format": "training/1",
+                "model": self.output.to_string_lossy(),
+                "record": record,
+            });
+            println!("{document:#}");
+        } else {
+            println!(
+                "BC {:.4} on {} validation works at step {} of {}, learned from {} pairs of {} works in {:.0} s: {:?}",
+                record.validation_bc,
+                record.valid_works,
+                record.step,
+                record.steps,
+                record.pairs,
+                record.works,
+                record.seconds,
+                self.output
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,516 @@
+//! [`HashModel`]: two networks that give the same code to the same moment, seen from a MIDI file and from a recording.
+//!
+//! Spec D: networks f (MIDI) and g (audio) of equal shape and own parameters; bit `b` of a step's code is 1 where output
+//! `b` is above 0. Architectures are data: those of the papers, and ours.
+
+use crate::error::{Error, Result};
+use crate::export;
+use crate::network::{Layer, Network};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// Bins of both inputs: MIDI notes 36 to 83 (spec A).
+pub const INPUT_BINS: usize = 48;
+/// What a model file says it is.
+const FORMAT: &str = "hash-model/1";
+/// Bytes of a model file at most; the largest of the papers has 85 MB.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Which of the two networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// f: a MIDI file, synthesised or as a piano roll.
+    Midi,
+    /// g: a recording.
+    Audio,
+}
+
+/// What the MIDI side is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MidiInput {
+    /// Log constant-Q magnitudes of its synthesis (ISMIR 2015, thesis).
+    ConstantQ,
+    /// Its piano roll: summed velocities (NIPS 2015).
+    PianoRoll,
+}
+
+/// How log magnitudes become the input, before each bin is standardised over the training set. A piano roll is brought
+/// to unit length frame by frame, whatever this says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InputScaling {
+    /// Relative to the file's loudest, not below −80 of the papers' half decibels, frames of unit length (spec A).
+    Papers,
+    /// Not below −80 dB of the file's loudest, less the frame's mean: neither gain nor loudness matters.
+    FrameMean,
+    /// Not below −80 dB of the file's loudest, each bin of mean 0 and deviation 1 over the file: its equalisation
+    /// doesn't matter either.
+    Standardised,
+}
+
+/// ln of 80 of the papers' half decibels, which are 160 of the usual ones.
+const PAPERS_FLOOR: f32 = 18.42;
+/// ln of 80 dB.
+const FLOOR: f32 = 9.21;
+
+/// What scaling a part of a file must know of all of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Levels {
+    loudest: f32,
+    /// Of each bin, once floored.
+    mean: Vec<f32>,
+    deviation: Vec<f32>,
+}
+
+impl Levels {
+    /// Of a whole file, (frames × any bins).
+    pub fn of(scaling: InputScaling, frames: ArrayView2<f32>) -> Self {
+        let loudest = frames.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let bins = frames.ncols();
+        if scaling != InputScaling::Standardised {
+            return Self { loudest, mean: vec![0.0; bins], deviation: vec![1.0; bins] };
+        }
+        let column = |bin: usize| frames.column(bin).mapv(|v| v.max(loudest - FLOOR));
+        let mean: Vec<f32> = (0..bins).map(|bin| column(bin).mean().unwrap_or(0.0)).collect();
+        let deviation = (0..bins).map(|bin| least_one(column(bin).std(0.0))).collect();
+        Self { loudest, mean, deviation }
+    }
+}
+
+/// A deviation to divide by: 1 where nothing varies.
+pub(crate) fn least_one(deviation: f32) -> f32 {
+    if deviation > 1e-6 { deviation } else { 1.0 }
+}
+
+impl InputScaling {
+    /// Scales some frames of a file in place; their first bin is bin `from` of what the levels were taken of.
+    pub(crate) fn apply(self, levels: &Levels, from: usize, mut frames: ArrayViewMut2<f32>) {
+        let floor = levels.loudest - if self == Self::Papers { PAPERS_FLOOR } else { FLOOR };
+        for mut row in frames.rows_mut() {
+            match self {
+                Self::Papers => {
+                    row.mapv_inplace(|v| v.max(floor) - levels.loudest);
+                    unit_length(row);
+                }
+                Self::FrameMean => {
+                    row.mapv_inplace(|v| v.max(floor));
+                    let mean = row.mean().unwrap_or(0.0);
+                    row.mapv_inplace(|v| v - mean);
+                }
+                Self::Standardised => {
+                    let each = row.iter_mut().zip(&levels.mean[from..]).zip(&levels.deviation[from..]);
+                    each.for_each(|((v, mean), deviation)| *v = (v.max(floor) - mean) / deviation);
+                }
+            }
+        }
+    }
+}
+
+/// A piano roll's scaling: rows of unit length (spec A); empty ones stay 0.
+pub(crate) fn scale_roll(mut frames: ArrayViewMut2<f32>) {
+    frames.rows_mut().into_iter().for_each(unit_length);
+}
+
+fn unit_length(mut row: ndarray::ArrayViewMut1<f32>) {
+    let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+    if norm > 0.0 {
+        row.mapv_inplace(|v| v / norm);
+    }
+}
+
+/// Shape and inputs of both networks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// `gen1`, `gen2`, `antiphon`, or a user's own.
+    pub name: String,
+    /// What the MIDI side is shown.
+    pub midi_input: MidiInput,
+    /// How inputs are scaled.
+    pub scaling: InputScaling,
+    /// The layers; the last are a dense one of 16 or 32 units and tanh.
+    pub layers: Vec<Layer>,
+}
+
+impl Architecture {
+    /// The first generation (ISMIR 2015, spec D): 5 × 12 and 3 × 3 filters, 16 bits, a code for 4 frames; 5.02 million
+    /// parameters a side.
+    pub fn gen1() -> Self {
+        let pool = Layer::Pool { time: 2, pitch: 2 };
+        let layers = vec![
+            Layer::Convolution { time: 5, pitch: 12, filters: 16 },
+            Layer::Relu,
+            pool,
+            Layer::Convolution { time: 3, pitch: 3, filters: 32 },
+            Layer::Relu,
+            pool,
+            Layer::Dense { units: 2048 },
+            Layer::Relu,
+            Layer::Dense { units: 2048 },
+            Layer::Relu,
+            Layer::Dense { units: 16 },
+            Layer::Tanh,
+        ];
+        Self { name: "gen1".into(), midi_input: MidiInput::ConstantQ, scaling: InputScaling::Papers, layers }
+    }
+
+    /// The second generation (thesis 2016, spec D): pairs of 3 × 3 filters, 32 bits, a code for 8 frames; 10.6 million
+    /// parameters a side.
+    pub fn gen2() -> Self {
+        let mut layers = Vec::new();
+        for filters in [16, 32, 64] {
+            let convolution = Layer::Convolution { time: 3, pitch: 3, filters };
+            layers.extend([convolution, Layer::Relu, convolution, Layer::Relu, Layer::Pool { time: 2, pitch: 1 }]);
+        }
+        layers.extend([Layer::Dense { units: 2048 }, Layer::Relu, Layer::Dense { units: 2048 }, Layer::Relu]);
+        layers.extend([Layer::Dense { units: 32 }, Layer::Tanh]);
+        Self { name: "gen2".into(), midi_input: MidiInput::ConstantQ, scaling: InputScaling::Papers, layers }
+    }
+
+    /// Ours, small and fast: convolutions over time with the bins as channels, 32 bits, a code for 8 frames; 0.17 million
+    /// parameters a side.
+    pub fn antiphon() -> Self {
+        let mut layers = vec![Layer::Flatten];
+        for time in [5, 3, 3] {
+            let convolution = Layer::Convolution { time, pitch: 1, filters: 128 };
+            layers.extend([convolution, Layer::Relu, Layer::Pool { time: 2, pitch: 1 }]);
+        }
+        layers.extend([Layer::Dense { units: 256 }, Layer::Relu, Layer::Dense { units: 32 }, Layer::Tanh]);
+        Self { name: "antiphon".into(), midi_input: MidiInput::ConstantQ, scaling: InputScaling::FrameMean, layers }
+    }
+
+    /// Bits of a code: outputs of the last dense layer, 0 without one.
+    pub fn bits(&self) -> usize {
+        let units = |layer: &Layer| if let Layer::Dense { units } = layer { Some(*units) } else { None };
+        self.layers.iter().rev().find_map(units).unwrap_or(0)
+    }
+}
+
+/// How a model was trained, kept in its file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrainingRecord {
+    /// Version of the program.
+    pub antiphon: String,
+    /// What was asked for, as the trainer's options are written.
+    pub options: serde_json::Value,
+    /// Names of the data sets' folders.
+    pub data: Vec<String>,
+    /// Works and pairs that were learned from, works that said when to stop.
+    pub works: usize,
+    /// See [`works`](Self::works).
+    pub pairs: usize,
+    /// See [`works`](Self::works).
+    pub valid_works: usize,
+    /// Step whose parameters these are.
+    pub step: u64,
+    /// Steps that were taken in all.
+    pub steps: u64,
+    /// Seconds that they took.
+    pub seconds: f64,
+    /// Bhattacharyya coefficient on the validation works at [`step`](Self::step).
+    pub validation_bc: f64,
+}
+
+/// One of the two networks, with its input's standardisation over the training set.
+#[derive(Debug, Clone)]
+pub(crate) struct Branch {
+    pub network: Network,
+    pub mean: Vec<f32>,
+    pub deviation: Vec<f32>,
+}
+
+impl Branch {
+    /// Brings each bin to the mean and deviation of the training set: 0 and 1.
+    pub fn standardise(&self, mut frames: ArrayViewMut2<f32>) {
+        for mut row in frames.rows_mut() {
+            let each = row.iter_mut().zip(&self.mean).zip(&self.deviation);
+            each.for_each(|((v, mean), deviation)| *v = (*v - mean) / deviation);
+        }
+    }
+}
+
+/// Both networks of a trained model.
+///
+/// ```
+/// use antiphon::hashing::{Architecture, HashModel, Side};
+/// let model = HashModel::new(Architecture::antiphon(), 0)?;
+/// let log_magnitudes = ndarray::Array2::zeros((80, 48));
+/// assert_eq!(model.hash(Side::Audio, log_magnitudes.view()).len(), 10);
+/// # antiphon::Result::Ok(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct HashModel {
+    architecture: Architecture,
+    midi: Branch,
+    audio: Branch,
+    record: TrainingRecord,
+}
+
+/// The metadata of a model file.
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    antiphon: String,
+    format: String,
+    architecture: Architecture,
+    midi: Standardisation,
+    audio: Standardisation,
+    training: TrainingRecord,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Standardisation {
+    mean: Vec<f32>,
+    deviation: Vec<f32>,
+}
+
+impl HashModel {
+    /// An untrained model.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for layers that can't be, or a code that is not of 1 to 32 bits.
+    pub fn new(architecture: Architecture, seed: u64) -> Result<Self> {
+        let branch = |seed| -> Result<Branch> {
+            let network = Network::new(INPUT_BINS, &architecture.layers, seed)?;
+            if !(1..=32).contains(&network.outputs()) {
+                let (value, limit) = (network.outputs().to_string(), "1 ..= 32".into());
+                return Err(Error::Limit { what: "bits of a code", value, limit });
+            }
+            Ok(Branch { network, mean: vec![0.0; INPUT_BINS], deviation: vec![1.0; INPUT_BINS] })
+        };
+        let (midi, audio) = (branch(2 * seed)?, branch(2 * seed + 1)?);
+        Ok(Self { architecture, midi, audio, record: TrainingRecord::default() })
+    }
+
+    /// Its shape.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// How it was trained.
+    pub fn record(&self) -> &TrainingRecord {
+        &self.record
+    }
+
+    pub(crate) fn set_record(&mut self, record: TrainingRecord) {
+        self.record = record;
+    }
+
+    /// Bits of a code.
+    pub fn bits(&self) -> usize {
+        self.midi.network.outputs()
+    }
+
+    /// Frames of one code; a remainder makes one too.
+    pub fn downsampling(&self) -> usize {
+        self.midi.network.downsampling()
+    }
+
+    /// The network of a side.
+    pub fn network(&self, side: Side) -> &Network {
+        &self.branch(side).network
+    }
+
+    pub(crate) fn branch(&self, side: Side) -> &Branch {
+        if side == Side::Midi { &self.midi } else { &self.audio }
+    }
+
+    pub(crate) fn branch_mut(&mut self, side: Side) -> &mut Branch {
+        if side == Side::Midi { &mut self.midi } else { &mut self.audio }
+    }
+
+    /// Whether the side is shown a piano roll.
+    pub(crate) fn sees_roll(&self, side: Side) -> bool {
+        side == Side::Midi && self.architecture.midi_input == MidiInput::PianoRoll
+    }
+
+    /// What the network of a side sees of a whole file: `frames` (frames × 48 from MIDI note 36) are natural logarithms of
+    /// constant-Q magnitudes, or a piano roll where [`Architecture::midi_input`] says so.
+    ///
+    /// # Panics
+    /// If there are not 48 bins.
+    pub fn input(&self, side: Side, frames: ArrayView2<f32>) -> Array2<f32> {
+        assert_eq!(frames.ncols(), INPUT_BINS, "bins of the input");
+        let mut input = frames.as_standard_layout().into_owned();
+        if self.sees_roll(side) {
+            scale_roll(input.view_mut());
+        } else {
+            let scaling = self.architecture.scaling;
+            scaling.apply(&Levels::of(scaling, frames), 0, input.view_mut());
+        }
+        self.branch(side).standardise(input.view_mut());
+        input
+    }
+
+    /// The outputs from whose signs codes are made, (⌈frames / [`downsampling`](Self::downsampling)⌉ × bits), −1..=1.
+    ///
+    /// # Panics
+    /// As [`input`](Self::input), which says what `frames` are.
+    pub fn outputs(&self, side: Side, frames: ArrayView2<f32>) -> Array2<f32> {
+        self.network(side).forward(self.input(side, frames).view())
+    }
+
+    /// A code for each step: bit `b` is 1 where output `b` is above 0.
+    ///
+    /// # Panics
+    /// As [`input`](Self::input), which says what `frames` are.
+    pub fn hash(&self, side: Side, frames: ArrayView2<f32>) -> Vec<u32> {
+        codes(self.outputs(side, frames).view())
+    }
+
+    /// What comes out of the first `layers` layers, (steps × bins·channels): for looking inside.
+    ///
+    /// # Panics
+    /// As [`input`](Self::input), which says what `frames` are.
+    pub fn activations(&self, side: Side, frames: ArrayView2<f32>, layers: usize) -> Array2<f32> {
+        self.network(side).activations(self.input(side, frames).view(), layers)
+    }
+
+    /// The first layer's kernels, each (frames × bins) of the input; none where it doesn't convolve.
+    pub fn first_kernels(&self, side: Side) -> Vec<Array2<f32>> {
+        let network = self.network(side);
+        let layers = network.layers().iter().enumerate();
+        let mut convolutions = layers.filter(|(_, layer)| !matches!(layer, Layer::Flatten));
+        let Some((index, &Layer::Convolution { time, pitch, .. })) = convolutions.next() else {
+            return Vec::new();
+        };
+        let width = pitch * network.input_of(index).1;
+        let kernel = |column: ndarray::ArrayView1<f32>| Array2::from_shape_vec((time, width), column.to_vec()).ok();
+        network.weights(index).map_or_else(Vec::new, |weights| weights.axis_iter(Axis(1)).filter_map(kernel).collect())
+    }
+
+    /// The bytes of its file: safetensors with a tensor for the weights and the biases of each layer, named
+    /// `midi.0.weights`, and all else as JSON in the metadata.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when parameters are not finite: a training that came to nothing.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        let refused = |reason: String| Error::Model { reason, path: PathBuf::new() };
+        let standardisation =
+            |branch: &Branch| Standardisation { mean: branch.mean.clone(), deviation: branch.deviation.clone() };
+        let metadata = Metadata {
+            antiphon: env!("CARGO_PKG_VERSION").into(),
+            format: FORMAT.into(),
+            architecture: self.architecture.clone(),
+            midi: standardisation(&self.midi),
+            audio: standardisation(&self.audio),
+            training: self.record.clone(),
+        };
+        let metadata = serde_json::to_string(&metadata).map_err(|error| refused(error.to_string()))?;
+        let mut bytes = BTreeMap::new();
+        for (side, branch) in [("midi", &self.midi), ("audio", &self.audio)] {
+            if branch.network.parameters().iter().any(|p| !p.is_finite()) {
+                return Err(refused(format!("parameters of the {side} side are not finite")));
+            }
+            for (index, weights, biases) in branch.network.parts() {
+                let little_endian =
+                    |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
+                let shape = vec![weights.len() / biases.len(), biases.len()];
+                bytes.insert(format!("{side}.{index}.weights"), (shape, little_endian(weights)));
+                bytes.insert(format!("{side}.{index}.biases"), (vec![biases.len()], little_endian(biases)));
+            }
+        }
+        let mut tensors = BTreeMap::new();
+        for (name, (shape, bytes)) in &bytes {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
+            tensors.insert(name, view.map_err(|error| refused(error.to_string()))?);
+        }
+        // One entry only: several would lie in the file in any order.
+        let metadata = HashMap::from([("antiphon".to_owned(), metadata)]);
+        safetensors::serialize(tensors, Some(metadata)).map_err(|error| refused(error.to_string()))
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) made.
+    fn from_bytes(bytes: &[u8]) -> core::result::Result<Self, String> {
+        let whole = |error| format!("not a whole safetensors file: {error}");
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(whole)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(whole)?;
+        let text = header.metadata().as_ref().and_then(|entries| entries.get("antiphon"));
+        let value: serde_json::Value =
+            serde_json::from_str(text.ok_or("its metadata has no entry antiphon")?).map_err(|e| e.to_string())?;
+        match value.get("format").and_then(serde_json::Value::as_str) {
+            Some(FORMAT) => {}
+            Some(other) => return Err(format!("its format is {other:?}, {FORMAT:?} is read")),
+            None => return Err(format!("it names no format, {FORMAT:?} is read")),
+        }
+        let metadata: Metadata = serde_json::from_value(value).map_err(|error| error.to_string())?;
+        let branch = |side: &str, standardisation: &Standardisation| -> core::result::Result<Branch, String> {
+            let Standardisation { mean, deviation } = standardisation;
+            for (what, values) in [("mean", mean), ("deviation", deviation)] {
+                if values.len() != INPUT_BINS {
+                    return Err(format!("{side} {what} has {} values, {INPUT_BINS} expected", values.len()));
+                }
+                if let Some(wrong) = values.iter().find(|v| !v.is_finite() || (what == "deviation" && **v <= 0.0)) {
+                    return Err(format!("{side} {what} holds {wrong}"));
+                }
+            }
+            // Every layer's numbers are counted in the file itself before a network of their size is made.
+            let mut parameters = Vec::new();
+            for index in 0..metadata.architecture.layers.len() {
+                for part in ["weights", "biases"] {
+                    let Ok(tensor) = tensors.tensor(&format!("{side}.{index}.{part}")) else { continue };
+                    if tensor.dtype() != Dtype::F32 {
+                        return Err(format!("{side}.{index}.{part} is {}, F32 expected", tensor.dtype()));
+                    }
+                    let number = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+                    parameters.extend(tensor.data().chunks_exact(4).map(number));
+                }
+            }
+            let network = Network::with_parameters(INPUT_BINS, &metadata.architecture.layers, parameters)
+                .map_err(|error| format!("{side} side: {error}"))?;
+            for (index, weights, biases) in network.parts() {
+                let expected = [vec![weights.len() / biases.len(), biases.len()], vec![biases.len()]];
+                for (part, expected) in ["weights", "biases"].into_iter().zip(expected) {
+                    let name = format!("{side}.{index}.{part}");
+                    let tensor = tensors.tensor(&name).map_err(|_| format!("no tensor {name}"))?;
+                    if tensor.shape() != expected {
+                        return Err(format!("{name} is {:?}, {expected:?} expected", tensor.shape()));
+                    }
+                }
+            }
+            if !(1..=32).contains(&network.outputs()) {
+                return Err(format!("its codes have {} bits, 1 to 32 are read", network.outputs()));
+            }
+            Ok(Branch { network, mean: mean.clone(), deviation: deviation.clone() })
+        };
+        let (midi, audio) = (branch("midi", &metadata.midi)?, branch("audio", &metadata.audio)?);
+        Ok(Self { architecture: metadata.architecture, midi, audio, record: metadata.training })
+    }
+
+    /// Writes its file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Model`] when parameters are not finite.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        export::write(path, &self.to_bytes().map_err(|error| error.at(path))?)
+    }
+
+    /// Reads a file that [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Model`] for a file that is cut short, of another kind or version, larger than 1 GiB, whose
+    /// tensors are not those of its architecture, or that holds what is not a number.
+    pub fn load(path: &Path) -> Result<Self> {
+        let refused = |reason| Error::Model { reason, path: path.to_path_buf() };
+        let length = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
+        if length > MOST_BYTES {
+            return Err(refused(format!("{length} bytes, at most {MOST_BYTES} are read")));
+        }
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        Self::from_bytes(&bytes).map_err(refused)
+    }
+}
+
+/// Codes of outputs (steps × bits): bit `b` is 1 where output `b` is above 0.
+pub(crate) fn codes(outputs: ArrayView2<f32>) -> Vec<u32> {
+    let code = |row: ndarray::ArrayView1<f32>| row.iter().enumerate().map(|(b, v)| u32::from(*v > 0.0) << b).sum();
+    outputs.rows().into_iter().map(code).collect()
+}
+
+#[cfg(test)]
+mod tests;
