@@ -170,8 +170,20 @@ pub fn png(picture: &image::RgbaImage) -> Result<Vec<u8>> {
 
 /// A `NumPy` array file (version 1.0) of a matrix, `f32`, rows first.
 pub fn npy(matrix: &Array2<f32>) -> Vec<u8> {
-    let shape = format!("({}, {})", matrix.nrows(), matrix.ncols());
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+    let mut bytes = npy_header("<f4", &format!("({}, {})", matrix.nrows(), matrix.ncols()));
+    bytes.extend(matrix.iter().flat_map(|x| x.to_le_bytes()));
+    bytes
+}
+
+/// A `NumPy` array file (version 1.0) of codes, `u32`.
+pub fn npy_codes(codes: &[u32]) -> Vec<u8> {
+    let mut bytes = npy_header("<u4", &format!("({},)", codes.len()));
+    bytes.extend(codes.iter().flat_map(|x| x.to_le_bytes()));
+    bytes
+}
+
+fn npy_header(kind: &str, shape: &str) -> Vec<u8> {
+    let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
     // Magic, version and length are 10 bytes; the data begin at a multiple of 64.
     while (10 + header.len() + 1) % 64 != 0 {
         header.push(' ');
@@ -180,7 +192,6 @@ pub fn npy(matrix: &Array2<f32>) -> Vec<u8> {
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend((header.len() as u16).to_le_bytes());
     bytes.extend(header.as_bytes());
-    bytes.extend(matrix.iter().flat_map(|x| x.to_le_bytes()));
     bytes
 }
 

@@ -17,12 +17,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pair", &["job", "audio", "midi", "synth", "features", "alignment"]),
     ("picture", &["job", "audio", "midi", "features", "alignment", "pair"]),
     ("playback", &["job", "audio", "midi", "synth", "alignment"]),
-    ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "pair"]),
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
     ("session", &["job", "export"]),
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
     ("hashing", &["job", "features", "network", "export"]),
     ("training", &["job", "network", "export", "dataset", "hashing"]),
+    ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "hashing", "pair", "export", "dataset"]),
     (
         "gui",
         &[

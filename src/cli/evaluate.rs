@@ -15,12 +15,17 @@ use std::process::ExitCode;
 pub(super) enum Evaluate {
     /// How well pairs are aligned, and which are taken for pairs.
     Align(EvaluateAlign),
+    /// How well codes tell moments, and recordings, apart.
+    #[command(subcommand)]
+    Hash(super::hash::EvaluateHash),
 }
 
 impl Evaluate {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let Self::Align(command) = self;
-        command.run()
+        match self {
+            Self::Align(command) => command.run(),
+            Self::Hash(command) => command.run(),
+        }
     }
 }
 
@@ -178,7 +183,7 @@ impl EvaluateAlign {
 }
 
 /// Names what was skipped; 2 when something was.
-fn finish<T>(report: &Report<T>) -> ExitCode {
+pub(super) fn finish<T>(report: &Report<T>) -> ExitCode {
     for (path, error) in &report.skipped {
         eprintln!("antiphon: skipped: {error}: {path:?}");
     }

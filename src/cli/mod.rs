@@ -3,6 +3,7 @@
 
 mod align;
 mod evaluate;
+mod hash;
 mod train;
 
 use antiphon::error::{Error, Result};
@@ -33,6 +34,8 @@ enum Command {
     /// Learn from data sets.
     #[command(subcommand)]
     Train(train::Train),
+    /// Hash sequence of a recording or MIDI file: a code for each step of 0.37 s.
+    Hash(hash::Hash),
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
@@ -82,6 +85,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
         Some(Command::Train(command)) => command.run(),
+        Some(Command::Hash(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
         None => open_window(arguments.window, started),
     };

@@ -3,16 +3,20 @@
 //! - [`asap`] and [`vienna`]: a score and human performances of it, whose moments are known.
 //! - [`corruption()`]: MIDI files against renderings of themselves, distorted in a known way (spec B, OPT).
 //! - [`pairs()`]: recordings with their MIDI, and every wrong combination: is the confidence worth anything?
+//! - [`retrieval()`]: is the right recording found among many?
 //!
 //! [`Errors`] and [`Summary`] sum up the first three, [`auc`] the last.
 
+mod analysed;
 mod corruption;
 mod pairs;
 mod performances;
+mod retrieval;
 
 pub use corruption::{Corruption, Distortion, corruption, kendall_tau};
 pub use pairs::{Combination, auc, pairs};
 pub use performances::{asap, vienna};
+pub use retrieval::{RankCurve, Ranked, Retrieval, RetrievalParams, retrieval};
 
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{ANALYSIS_RATE, Recording, Tags, Waveform};

@@ -37,6 +37,7 @@ mod simd_avx2;
 mod simd_avx512;
 #[cfg(target_arch = "aarch64")]
 mod simd_neon;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod sweep;
 mod tpaa;
 

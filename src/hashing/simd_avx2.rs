@@ -9,8 +9,9 @@
 )]
 #![expect(clippy::inline_always, reason = "the pieces must become part of the one function that has the feature")]
 
+use super::blocks::{Block, LANES};
 use super::dtw::HashDtw;
-use super::sweep::{Block, Cell, LANES, Lanes, Row, sweep};
+use super::sweep::{Cell, Lanes, Row, sweep};
 use std::arch::x86_64::{
     __m256i, _mm_load_si128, _mm256_add_epi8, _mm256_add_epi16, _mm256_and_si256, _mm256_blendv_epi8,
     _mm256_broadcastsi128_si256, _mm256_cmpeq_epi16, _mm256_load_si256, _mm256_loadu_si256, _mm256_min_epu16,
@@ -41,14 +42,14 @@ impl Avx2 {
         is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 
-    pub(super) fn sweep(self, query: &[u32], block: &Block<'_>, params: HashDtw) -> [f32; LANES] {
+    pub(super) fn sweep(self, query: &[u32], block: &Block<'_>, params: HashDtw) -> Option<[f32; LANES]> {
         // SAFETY: `self` is the proof that the processor has the feature.
         unsafe { compiled(self, query, block, params) }
     }
 }
 
 #[target_feature(enable = "avx2")]
-fn compiled(lanes: Avx2, query: &[u32], block: &Block<'_>, params: HashDtw) -> [f32; LANES] {
+fn compiled(lanes: Avx2, query: &[u32], block: &Block<'_>, params: HashDtw) -> Option<[f32; LANES]> {
     sweep(lanes, query, block, params)
 }
 

@@ -6,8 +6,9 @@
 )]
 #![expect(clippy::inline_always, reason = "the pieces must become part of the one function that has the features")]
 
+use super::blocks::{Block, LANES};
 use super::dtw::HashDtw;
-use super::sweep::{Block, Cell, LANES, Lanes, Row, sweep};
+use super::sweep::{Cell, Lanes, Row, sweep};
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi16, _mm512_cmple_epu16_mask, _mm512_load_si512, _mm512_loadu_si512, _mm512_mask_mov_epi16,
     _mm512_mask_sub_epi16, _mm512_min_epu16, _mm512_popcnt_epi16, _mm512_set1_epi16, _mm512_store_si512,
@@ -26,14 +27,14 @@ impl Avx512 {
         has.then_some(Self(()))
     }
 
-    pub(super) fn sweep(self, query: &[u32], block: &Block<'_>, params: HashDtw) -> [f32; LANES] {
+    pub(super) fn sweep(self, query: &[u32], block: &Block<'_>, params: HashDtw) -> Option<[f32; LANES]> {
         // SAFETY: `self` is the proof that the processor has the features.
         unsafe { compiled(self, query, block, params) }
     }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512bitalg")]
-fn compiled(lanes: Avx512, query: &[u32], block: &Block<'_>, params: HashDtw) -> [f32; LANES] {
+fn compiled(lanes: Avx512, query: &[u32], block: &Block<'_>, params: HashDtw) -> Option<[f32; LANES]> {
     sweep(lanes, query, block, params)
 }
 

@@ -3,8 +3,9 @@
 #![expect(unsafe_code, reason = "NEON, which every 64-bit ARM processor has; equal to the plain version by its test")]
 #![expect(clippy::inline_always, reason = "the pieces must become part of one loop")]
 
+use super::blocks::{Block, LANES};
 use super::dtw::HashDtw;
-use super::sweep::{Block, Cell, LANES, Lanes, Row, sweep};
+use super::sweep::{Cell, Lanes, Row, sweep};
 use std::arch::aarch64::{
     uint16x8_t, vaddq_u8, vaddq_u16, vbslq_u16, vcleq_u16, vcntq_u8, vdupq_n_u16, veorq_u16, vld1q_u16, vminq_u16,
     vpaddlq_u8, vreinterpretq_u8_u16, vst1q_u16,
@@ -20,14 +21,14 @@ impl Neon {
         std::arch::is_aarch64_feature_detected!("neon").then_some(Self(()))
     }
 
-    pub(super) fn sweep(self, query: &[u32], block: &Block<'_>, params: HashDtw) -> [f32; LANES] {
+    pub(super) fn sweep(self, query: &[u32], block: &Block<'_>, params: HashDtw) -> Option<[f32; LANES]> {
         // SAFETY: `self` is the proof that the processor has the feature.
         unsafe { compiled(self, query, block, params) }
     }
 }
 
 #[target_feature(enable = "neon")]
-fn compiled(lanes: Neon, query: &[u32], block: &Block<'_>, params: HashDtw) -> [f32; LANES] {
+fn compiled(lanes: Neon, query: &[u32], block: &Block<'_>, params: HashDtw) -> Option<[f32; LANES]> {
     sweep(lanes, query, block, params)
 }
 

@@ -13,10 +13,9 @@
     reason = "the pieces must become part of the functions that are compiled for their vectors"
 )]
 
+use super::blocks::{Block, LANES};
 use super::dtw::{HashDtw, Reach, end};
 
-/// Sequences side by side.
-pub(super) const LANES: usize = 32;
 /// Columns that go through the rows together.
 const ABREAST: usize = 3;
 
@@ -58,59 +57,21 @@ pub(super) trait Lanes: Copy {
     ) -> Cell<Self::V>;
 }
 
-/// 32 sequences, or fewer: unused lanes have length 0.
-pub(super) struct Block<'a> {
-    /// For each column the low halves of 32 codes, then, for codes of 32 bits, the high halves.
-    pub(super) codes: &'a [u16],
-    /// Steps of each, ascending except that unused ones come last.
-    pub(super) lengths: [usize; LANES],
-    /// Bits of a code.
-    pub(super) bits: u32,
-}
-
-impl Block<'_> {
-    /// Columns of the longest.
-    pub(super) fn columns(&self) -> usize {
-        self.codes.len() / self.width()
-    }
-
-    fn width(&self) -> usize {
-        LANES * self.bits as usize / 16
-    }
-
-    fn column(&self, j: usize) -> ([u16; LANES], [u16; LANES]) {
-        let (low, high) = self.codes[j * self.width()..(j + 1) * self.width()].split_at(LANES);
-        let copy = |from: &[u16]| {
-            let mut to = [0; LANES];
-            to[..from.len()].copy_from_slice(from);
-            to
-        };
-        (copy(low), copy(high))
-    }
-
-    /// The codes of one lane.
-    pub(super) fn lane(&self, lane: usize) -> Vec<u32> {
-        let code = |j| {
-            let (low, high) = self.column(j);
-            u32::from(low[lane]) | u32::from(high[lane]) << 16
-        };
-        (0..self.lengths[lane]).map(code).collect()
-    }
-}
-
 /// Whether no cost and no length can leave 16 bits.
 pub(super) fn fits(rows: usize, block: &Block<'_>, params: HashDtw) -> bool {
     let dearest = block.bits as usize * rows.min(block.columns()) + usize::from(params.penalty);
     dearest < usize::from(u16::MAX) && rows + block.columns() < usize::from(u16::MAX)
 }
 
-/// Score of each lane; infinite in unused ones. The query must not be empty, and all must fit.
+/// Score of each lane; infinite in unused ones. None when all does not fit in 16 bits. The query must not be empty.
 #[inline(always)]
-pub(super) fn sweep<L: Lanes>(lanes: L, query: &[u32], block: &Block<'_>, params: HashDtw) -> [f32; LANES] {
-    if block.bits > 16 {
-        run::<L, true>(lanes, query, block, params)
+pub(super) fn sweep<L: Lanes>(lanes: L, query: &[u32], block: &Block<'_>, params: HashDtw) -> Option<[f32; LANES]> {
+    if !fits(query.len(), block, params) {
+        None
+    } else if block.bits > 16 {
+        Some(run::<L, true>(lanes, query, block, params))
     } else {
-        run::<L, false>(lanes, query, block, params)
+        Some(run::<L, false>(lanes, query, block, params))
     }
 }
 
@@ -254,75 +215,4 @@ impl Ends {
 /// The length that is kept less `i + j`.
 fn length(kept: u16, i: usize, j: usize) -> u32 {
     u32::from(kept.wrapping_add((i + j) as u16))
-}
-
-/// Plain arrays, for processors without a kernel of their own.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Portable;
-
-impl Lanes for Portable {
-    type V = [u16; LANES];
-    type Column = [[u16; LANES]; 2];
-
-    #[inline(always)]
-    fn column(self, low: &[u16; LANES], high: &[u16; LANES]) -> Self::Column {
-        [*low, *high]
-    }
-
-    #[inline(always)]
-    fn distance<const WIDE: bool>(self, column: &Self::Column, code: u32) -> Self::V {
-        let mut bits = [0; LANES];
-        for lane in 0..LANES {
-            bits[lane] = ones(column[0][lane] ^ code as u16);
-            if WIDE {
-                bits[lane] += ones(column[1][lane] ^ (code >> 16) as u16);
-            }
-        }
-        bits
-    }
-
-    #[inline(always)]
-    fn splat(self, value: u16) -> Self::V {
-        [value; LANES]
-    }
-
-    #[inline(always)]
-    fn load(self, row: &Row) -> Self::V {
-        row.0
-    }
-
-    #[inline(always)]
-    fn store(self, row: &mut Row, value: Self::V) {
-        row.0 = value;
-    }
-
-    #[inline(always)]
-    fn step(
-        self,
-        up: Cell<Self::V>,
-        left: Cell<Self::V>,
-        diagonal: Cell<Self::V>,
-        penalty: Self::V,
-        distance: Self::V,
-    ) -> Cell<Self::V> {
-        let mut next = up;
-        for k in 0..LANES {
-            let from_up = up.cost[k] <= left.cost[k];
-            let gap = up.cost[k].min(left.cost[k]) + penalty[k];
-            let length = if from_up { up.length[k] } else { left.length[k] };
-            let straight = diagonal.cost[k] <= gap;
-            next.cost[k] = gap.min(diagonal.cost[k]) + distance[k];
-            next.length[k] = if straight { diagonal.length[k].wrapping_sub(1) } else { length };
-        }
-        next
-    }
-}
-
-/// Population count that compilers turn into vectors where the processor has no instruction for it.
-#[inline(always)]
-fn ones(value: u16) -> u16 {
-    let pairs = value - ((value >> 1) & 0x5555);
-    let fours = (pairs & 0x3333) + ((pairs >> 2) & 0x3333);
-    let bytes = (fours + (fours >> 4)) & 0x0f0f;
-    (bytes + (bytes >> 8)) & 0x1f
 }

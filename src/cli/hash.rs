@@ -1,0 +1,195 @@
+//! `antiphon hash` and `antiphon evaluate hash`.
+
+use super::{progress, soundfont};
+use antiphon::audio::Keep;
+use antiphon::error::{Error, Result};
+use antiphon::evaluate::{self, RankCurve, RetrievalParams};
+use antiphon::export;
+use antiphon::hashing::{HashSequence, Tpaa};
+use antiphon::pair;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `antiphon hash`.
+#[derive(Debug, Args)]
+pub(super) struct Hash {
+    /// A recording or a MIDI file.
+    file: PathBuf,
+    /// Where the codes go: u32, one a step.
+    #[arg(short, long, value_name = "NPY")]
+    output: Option<PathBuf>,
+    /// The baseline that learns nothing: 8 frames a step, bits are bins louder than their own mean over the file.
+    #[arg(long, required = true)]
+    tpaa: bool,
+    /// Soundfont (SF2) to synthesise a MIDI file with.
+    #[arg(long)]
+    soundfont: Option<PathBuf>,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Hash {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let progress = progress(self.quiet);
+        let is_midi = pair::is_midi(&self.file);
+        let features = if is_midi {
+            pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?.features
+        } else {
+            pair::load_audio(&self.file, Keep::Analysis, &progress)?.features
+        };
+        let sequence: HashSequence =
+            Tpaa::trained_on([features.frames.view()])?.hash(features.frames.view(), pair::FRAME_S)?;
+        if let Some(output) = &self.output {
+            export::write(output, &export::npy_codes(sequence.codes()))?;
+        }
+        let mut different = sequence.codes().to_vec();
+        different.sort_unstable();
+        different.dedup();
+        println!(
+            "{:#}",
+            json!({
+                "antiphon": env!("CARGO_PKG_VERSION"),
+                "format": "hash/1",
+                "file": self.file.to_string_lossy(),
+                "side": if is_midi { "midi" } else { "audio" },
+                "model": "tpaa",
+                "bits": sequence.bits(),
+                "step_s": sequence.step_s(),
+                "steps": sequence.len(),
+                "different_codes": different.len(),
+            })
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What is measured of hash sequences.
+#[derive(Debug, Subcommand)]
+pub(super) enum EvaluateHash {
+    /// Rank of the right recording of each MIDI file among many.
+    Pairs(Pairs),
+}
+
+impl EvaluateHash {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let Self::Pairs(command) = self;
+        command.run()
+    }
+}
+
+/// Arguments of `antiphon evaluate hash pairs`.
+#[derive(Debug, Args)]
+pub(super) struct Pairs {
+    /// MIDI files, with recordings of the same name beside them; where there is none, the MIDI file's rendering is looked for.
+    folder: PathBuf,
+    /// A folder of recordings and MIDI files to search among; may be given several times.
+    #[arg(long, value_name = "DIR")]
+    decoys: Vec<PathBuf>,
+    /// How many MIDI files are drawn from the decoys' folders.
+    #[arg(long, default_value_t = 400)]
+    renderings: usize,
+    /// Seed of the draw.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Soundfont (SF2) of the MIDI side.
+    #[arg(long)]
+    soundfont: Option<PathBuf>,
+    /// Soundfont (SF2) that decoys are rendered with: another one than the MIDI side's.
+    #[arg(long)]
+    audio_soundfont: Option<PathBuf>,
+    /// Part of the renderings looked for that is put into another key.
+    #[arg(long, default_value_t = 0.0)]
+    transposed: f64,
+    /// Part by which an answer in another key must be better; may be given several times.
+    #[arg(long, default_values_t = [0.1])]
+    handicap: Vec<f64>,
+    /// Compare every frame of the features too, not only four by four.
+    #[arg(long)]
+    every_frame: bool,
+    /// Where log magnitudes are kept for the next run.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Pairs {
+    fn run(self) -> Result<ExitCode> {
+        let progress = progress(self.quiet);
+        let (font, other_font) = (soundfont(self.soundfont.as_ref())?, soundfont(self.audio_soundfont.as_ref())?);
+        if let Some(cache) = &self.cache {
+            export::create_folder(cache)?;
+        }
+        let params = RetrievalParams {
+            folder: &self.folder,
+            decoys: &self.decoys,
+            renderings: self.renderings,
+            seed: self.seed,
+            font: &font,
+            other_font: &other_font,
+            transposed: self.transposed,
+            handicaps: &self.handicap,
+            every_frame: self.every_frame,
+            cache: self.cache.as_deref(),
+        };
+        let report = evaluate::retrieval(&params, &progress)?;
+        let found = report.done.first().ok_or_else(|| Error::Empty("nothing to search in".into()))?;
+        if self.json {
+            let document = json!({
+                "antiphon": env!("CARGO_PKG_VERSION"),
+                "format": "evaluation/1",
+                "folder": self.folder.to_string_lossy(),
+                "parameters": {
+                    "decoys": self.decoys.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
+                    "seed": self.seed, "soundfont": font.name(), "audio_soundfont": other_font.name(),
+                    "transposed": self.transposed,
+                },
+                "results": found,
+            });
+            println!("{document:#}");
+        } else {
+            println!(
+                "{} recordings and {} renderings; left out: {} of the same works, {} too short",
+                found.recordings, found.renderings, found.same_work, found.too_short
+            );
+            found.systems.iter().for_each(print);
+        }
+        Ok(super::evaluate::finish(&report))
+    }
+}
+
+fn print(curve: &RankCurve) {
+    let keys = match curve.handicap {
+        None => "written key".to_owned(),
+        Some(handicap) => format!("12 keys, handicap {handicap}"),
+    };
+    let percent = |part: f64| format!("{:.1} %", 100.0 * part);
+    println!(
+        "{}, {keys}: first {}, within 10 {}, within 100 {}, MRR {:.3}, N95 {}",
+        curve.system,
+        percent(curve.first),
+        percent(curve.within_10),
+        percent(curve.within_100),
+        curve.mean_reciprocal_rank,
+        curve.n95
+    );
+    // Of a long list only what went wrong.
+    for q in curve.queries.iter().filter(|q| curve.queries.len() <= 30 || q.rank > 1) {
+        println!(
+            "  {:>12} rank {:4}, score {:.2} {}, best other {:.2} {}",
+            q.query,
+            q.rank,
+            q.score,
+            if q.key == 0 { String::new() } else { format!("({:+} semitones)", q.key) },
+            q.best_wrong_score,
+            q.best_wrong
+        );
+    }
+}

@@ -1,0 +1,55 @@
+//! `antiphon hash` and `antiphon evaluate hash pairs`.
+
+use super::{DEMO_MIDI, RIGHT, WRONG, antiphon, fails, path, text};
+
+#[test]
+fn codes_are_an_npy_of_u32_and_a_summary() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = path(folder.path(), "codes.npy");
+    let output = antiphon(&["hash", DEMO_MIDI, "--tpaa", "-o", &out]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!((&summary["format"], &summary["bits"]), (&"hash/1".into(), &32.into()));
+    let steps = summary["steps"].as_u64().expect("a number") as usize;
+    let bytes = std::fs::read(&out).expect("written");
+    assert_eq!(&bytes[..6], b"\x93NUMPY");
+    assert!(text(&bytes[..128]).contains(&format!("'<u4', 'fortran_order': False, 'shape': ({steps},)")));
+    assert!(steps > 30 && (bytes.len() - 4 * steps).is_multiple_of(64), "{steps} steps, {} bytes", bytes.len());
+    fails(&["hash", &path(folder.path(), "missing.mid"), "--tpaa"], "can't read");
+}
+
+#[test]
+fn the_demo_recording_is_found_and_a_second_run_uses_what_the_first_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (pairs, decoys, cache) =
+        (folder.path().join("pairs"), folder.path().join("decoys"), path(folder.path(), "cache"));
+    for made in [&pairs, &decoys] {
+        std::fs::create_dir(made).expect("a folder");
+    }
+    let copies = [(DEMO_MIDI, pairs.join("a.mid")), (RIGHT, pairs.join("a.ogg")), (WRONG, decoys.join("b.ogg"))];
+    for (from, to) in &copies {
+        std::fs::copy(from, to).expect("copied");
+    }
+    // The same bytes as the query: kept out.
+    std::fs::copy(DEMO_MIDI, decoys.join("same.mid")).expect("copied");
+    let (pairs, decoys) = (path(&pairs, ""), path(&decoys, ""));
+    let arguments = ["evaluate", "hash", "pairs", &pairs, "--decoys", &decoys, "--cache", &cache, "--json"];
+    let output = antiphon(&arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let results = &document["results"];
+    assert_eq!((&results["recordings"], &results["renderings"]), (&2.into(), &0.into()));
+    assert_eq!(results["same_work"], 1);
+    for system in results["systems"].as_array().expect("a list") {
+        assert_eq!(system["queries"][0]["rank"], 1, "{system}");
+        assert_eq!(system["queries"][0]["best_wrong"], "b");
+    }
+    assert_eq!(std::fs::read_dir(&cache).expect("listed").count(), 3);
+    assert_eq!(text(&antiphon(&arguments).stdout), text(&output.stdout));
+}
+
+#[test]
+fn a_folder_without_midi_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fails(&["evaluate", "hash", "pairs", &path(folder.path(), "")], "no MIDI files");
+}
