@@ -8,6 +8,7 @@
 //! - [`alignment_png()`]: the picture that `antiphon align -o` writes.
 //! - [`Curves`]: local cost and tempo ratio, with beats and onsets on the recording's clock.
 //! - [`panel_png()`]: one panel of the window as a picture.
+//! - [`histograms_png`]: distances of matching and of other steps.
 //! - [`axis`]: tick steps, clock texts, note names.
 
 mod accumulated;
@@ -15,6 +16,7 @@ mod alignment_png;
 pub mod axis;
 mod colormap;
 mod curves;
+mod histograms;
 mod panel_png;
 mod raster;
 mod strip;
@@ -24,6 +26,7 @@ pub use accumulated::accumulated;
 pub use alignment_png::alignment_png;
 pub use colormap::{ColorMap, Contrast, Tone};
 pub use curves::Curves;
+pub use histograms::{Histogram, histograms_png};
 pub use panel_png::{Panel, panel_png};
 pub use raster::{matrix_image, max_pool, similarity, strip_image};
 pub use strip::{Strip, transposed};

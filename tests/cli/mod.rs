@@ -2,6 +2,7 @@
 
 mod hash;
 mod odd_input;
+mod training;
 
 use std::path::Path;
 use std::process::{Command, Output};
