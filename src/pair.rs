@@ -19,7 +19,7 @@ use crate::features::{self, CqtParams, Features, FrameTimes};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::synth::{self, SoundFont};
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView2, s};
 use std::path::{Path, PathBuf};
 
 /// Seconds between frames of the features of both sides (spec A, generation 2).
@@ -75,6 +75,19 @@ impl MidiSide {
         Ok(Self { path, midi, features, magnitudes, wave })
     }
 
+    /// Whether it was synthesised and analysed, and not made from features.
+    pub fn analysed(&self) -> bool {
+        self.magnitudes.nrows() > 0
+    }
+
+    /// Natural logarithms of the constant-Q magnitudes, moved by `semitones`: what a hash network is shown, (frames × 48)
+    /// from MIDI note 36. `None` when made from features, or for more semitones than were kept.
+    pub fn log_magnitudes(&self, semitones: i32) -> Option<Array2<f32>> {
+        let from = usize::try_from(KEY_MARGIN as i32 - semitones).ok()?;
+        let bins = CqtParams::default().bins;
+        (from + bins <= self.magnitudes.ncols()).then(|| logarithms(self.magnitudes.slice(s![.., from..from + bins])))
+    }
+
     /// A side that can be shown but not aligned: its features are known and nothing is synthesised.
     pub fn from_features(path: PathBuf, midi: Midi, features: Features) -> Self {
         let wave = Waveform { samples: Vec::new(), sample_rate: ANALYSIS_RATE };
@@ -111,6 +124,16 @@ impl AudioSide {
         seen(&features);
         let onsets = Onsets::new(&recording.mono, &progress.part(0.3, 1.0))?;
         Ok(Self { path, recording, features, magnitudes, onsets: Some(onsets) })
+    }
+
+    /// Whether it was analysed, and not made from features.
+    pub fn analysed(&self) -> bool {
+        self.magnitudes.nrows() > 0
+    }
+
+    /// As [`MidiSide::log_magnitudes`], of the recording and not moved.
+    pub fn log_magnitudes(&self) -> Option<Array2<f32>> {
+        (self.magnitudes.ncols() == CqtParams::default().bins).then(|| logarithms(self.magnitudes.view()))
     }
 
     /// A side that can be shown but not aligned: its features are known and nothing is analysed.
@@ -165,6 +188,11 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
             alignment::from_published(&found, &midi_beats, &audio_beats)
         }
     }
+}
+
+/// Natural logarithms; silence, and what is not a number, is at 1e-10 (spec A).
+fn logarithms(magnitudes: ArrayView2<'_, f32>) -> Array2<f32> {
+    magnitudes.mapv(|m| if m > 1e-10 { m.min(f32::MAX).ln() } else { 1e-10_f32.ln() })
 }
 
 /// Generation 1's beat-synchronous features of both sides: hop 512, beats of the MIDI doubled to 240 a minute or more,

@@ -99,15 +99,26 @@ impl MatrixPanel {
     /// Shows the matrix and returns what the pointer is at.
     pub(super) fn show(&mut self, ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> Option<Hover> {
         let palette = theme::palette(ui);
-        let title = if model.settings().accumulated { "Accumulated distance" } else { "Distance matrix" };
+        let settings = model.settings();
+        let title = match (shows_hamming(model), settings.accumulated) {
+            (true, _) => "Hamming distance",
+            (false, true) => "Accumulated distance",
+            (false, false) => "Distance matrix",
+        };
         ui.horizontal(|ui| {
             ui.label(RichText::new(title).strong());
+            if model.hashed().is_some() {
+                ui.label(RichText::new("— features").font(theme::small()).color(theme::PATH));
+                ui.label(RichText::new("— hash").font(theme::small()).color(theme::HASH_PATH));
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let Some(entry) = Command::Accumulated.entry() else { return };
-                let button = Button::new("Σ").small().selected(model.settings().accumulated);
-                let button = ui.add(button).on_hover_text(entry.tooltip_text(ui.ctx(), model.settings()));
-                if button.accessible_name(entry.name).clicked() {
-                    out.push(Command::Accumulated);
+                for (command, sign) in [(Command::Accumulated, "Σ"), (Command::HammingMatrix, "01")] {
+                    let Some(entry) = command.entry() else { continue };
+                    let button = Button::new(sign).small().selected(command.is_on(model));
+                    let button = ui.add(button).on_hover_text(entry.tooltip_text(ui.ctx(), settings));
+                    if button.accessible_name(entry.name).clicked() {
+                        out.push(command);
+                    }
                 }
             });
         });
@@ -169,16 +180,20 @@ impl MatrixPanel {
 
     fn picture(&mut self, ui: &Ui, plot: &Plot, aligned: &Arc<Aligned>, model: &Model) {
         let Some(recording) = model.recording() else { return };
-        let near = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(recording) };
-        let (mut matrix, mut pooled) = (near, (1.0, 1.0));
-        if model.settings().accumulated {
+        let step = aligned.features.times.seconds(1.0).max(1e-6);
+        // Cells a second of the recording and of the MIDI, and where the first begins: frames are centred on their moments.
+        let (mut rates, mut begins) = ((1.0 / recording.strip.frame_s, 1.0 / step), (0.5, 0.5));
+        let mut matrix = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(recording) };
+        if let Some(hashed) = model.hashed().filter(|_| shows_hamming(model)) {
+            matrix = Matrix::Grid(Arc::clone(&hashed.near));
+            (rates, begins) = ((1.0 / hashed.audio.step_s(), 1.0 / hashed.midi.step_s()), (0.0, 0.0));
+        } else if model.settings().accumulated {
             // The plain one stands in until it is there.
             if let Some(grid) = self.accumulated.get(ui, aligned, recording) {
                 let share = |cells: usize, frames: usize| cells as f64 / frames.max(1) as f64;
-                pooled = (
-                    share(grid.ncols(), recording.frames().nrows()),
-                    share(grid.nrows(), aligned.features.frames.nrows()),
-                );
+                let across = share(grid.ncols(), recording.frames().nrows());
+                let up = share(grid.nrows(), aligned.features.frames.nrows());
+                (rates, begins) = ((rates.0 * across, rates.1 * up), (0.5 * across, 0.5 * up));
                 matrix = Matrix::Grid(grid);
             }
         } else {
@@ -188,9 +203,8 @@ impl MatrixPanel {
         let heatmap =
             self.heatmap.get_or_insert_with(|| Heatmap::new("Drawing the distance matrix", matrix.clone(), map));
         heatmap.set(&matrix, map);
-        let step = aligned.features.times.seconds(1.0).max(1e-6);
-        let across = |s: f64| (s / recording.strip.frame_s + 0.5) * pooled.0;
-        let up = |s: f64| (s / step + 0.5) * pooled.1;
+        let across = |s: f64| s * rates.0 + begins.0;
+        let up = |s: f64| s * rates.1 + begins.1;
         let (a, m) = (&plot.audio, &plot.midi);
         heatmap.paint(ui.painter(), plot.rect, across(a.start)..across(a.end), up(m.start)..up(m.end));
     }
@@ -235,6 +249,11 @@ impl MatrixPanel {
         }
         Some(Hover { audio_s, midi_s: Some(midi_s), note: None })
     }
+}
+
+/// Whether the matrix is that of the hash sequences: wanted, and there.
+fn shows_hamming(model: &Model) -> bool {
+    model.settings().hamming_matrix && model.hashed().is_some()
 }
 
 /// The arrow keys move a crosshair over the matrix; Enter goes there.
@@ -303,9 +322,18 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
     for &(from, to) in &aligned.alignment.unreliable {
         unreliable(&painter, rect, plot.x(from), plot.x(to));
     }
-    let points = path_points(plot, aligned);
-    for (width, colour) in [(3.5, theme::DARK), (1.5, theme::PATH)] {
-        painter.add(Shape::line(points.clone(), Stroke::new(width, colour)));
+    let of_features = path_points(plot, aligned.alignment.map.knots().map(|(midi, audio)| (midi.0, audio.0)));
+    let of_hashes = model.hashed().map(|hashed| path_points(plot, hashed.path.iter().copied()));
+    let mut paths = vec![(of_features, theme::PATH)];
+    paths.extend(of_hashes.map(|points| (points, theme::HASH_PATH)));
+    // The path of the matrix that is shown lies on top.
+    if !shows_hamming(model) {
+        paths.reverse();
+    }
+    for (points, path_colour) in paths {
+        for (width, colour) in [(3.5, theme::DARK), (1.5, path_colour)] {
+            painter.add(Shape::line(points.clone(), Stroke::new(width, colour)));
+        }
     }
     let view = model.view();
     if !view.is_fit() {
@@ -338,11 +366,11 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
 }
 
 /// The knots in sight, no more than one a pixel: a long path has tens of thousands.
-fn path_points(plot: &Plot, aligned: &Aligned) -> Vec<Pos2> {
+fn path_points(plot: &Plot, knots: impl Iterator<Item = (f64, f64)>) -> Vec<Pos2> {
     let mut points: Vec<Pos2> = Vec::new();
     let mut last = None;
-    for (midi, audio) in aligned.alignment.map.knots() {
-        let point = pos2(plot.x(audio.0), plot.y(midi.0));
+    for (midi_s, audio_s) in knots {
+        let point = pos2(plot.x(audio_s), plot.y(midi_s));
         let far = points.last().is_none_or(|before| before.distance(point) >= 1.0);
         if far {
             points.push(point);

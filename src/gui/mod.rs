@@ -9,6 +9,8 @@ mod audit_panel;
 mod candidates_panel;
 mod command;
 mod curves_panel;
+mod distances_plot;
+mod filters_panel;
 mod gestures;
 mod hearing_panel;
 mod heatmap;
@@ -29,14 +31,18 @@ mod shortcut_sheet;
 mod strip_marks;
 mod theme;
 mod timeline;
+mod train_panel;
 mod transport_panel;
 mod verdict_panel;
 
 pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE};
 pub use keys::{plain_text, shortcut_text, shortcuts, taken};
 pub use loading::{Arrival, Expanded, ExportOrder, Exported, Prepared, Running, WakeUp};
-pub use model::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, State};
-pub use settings::{Panels, Settings, Theme};
+pub use model::{
+    Aligned, Candidate, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording, Model, Overlay, Problem,
+    Recover, Recovery, State, TrainingForm, TrainingPreset, Unit,
+};
+pub use settings::{Panels, Settings, Tab, Theme};
 pub use timeline::{Follow, PitchView, TimeView};
 
 use crate::error::{Error, Result};
@@ -46,6 +52,7 @@ use audit_panel::AuditPanel;
 use eframe::egui::{
     self, Align2, CentralPanel, Context, Panel, RichText, ThemePreference, Ui, UiBuilder, ViewportCommand,
 };
+use filters_panel::FiltersPanel;
 use matrix_panel::MatrixPanel;
 use palette::Palette;
 use screenshot::Screenshot;
@@ -130,6 +137,7 @@ pub struct App {
     commands: Vec<Command>,
     audit: AuditPanel,
     matrix: MatrixPanel,
+    filters: FiltersPanel,
     palette: Palette,
     sheet: ShortcutSheet,
     export: ExportOrder,
@@ -160,6 +168,7 @@ impl App {
             commands: Vec::new(),
             audit: AuditPanel::default(),
             matrix: MatrixPanel::default(),
+            filters: FiltersPanel::default(),
             palette: Palette::default(),
             sheet: ShortcutSheet::default(),
             export: ExportOrder::default(),
@@ -214,7 +223,9 @@ impl App {
 
     /// Whether nothing is computed and the pictures in sight are there.
     pub fn drawn(&self) -> bool {
-        self.model.idle() && self.audit.complete() && self.matrix.complete()
+        // What is not in sight is not drawn.
+        let seen = self.model.settings().tab != Tab::Audit || (self.audit.complete() && self.matrix.complete());
+        self.model.idle() && seen
     }
 
     /// Takes in what has happened and obeys what was asked. Called before every frame.
@@ -303,16 +314,18 @@ impl App {
             panels.list_width = list.response.rect.width();
         }
         let rest = body.available_rect_before_wrap();
-        let middle = rest.with_max_x((rest.right() - self.sizes.inspector).max(rest.left() + 40.0));
+        let tab = self.model.settings().tab;
+        let inspector = !empty && panels.inspector && tab == Tab::Audit;
+        let taken = if inspector { self.sizes.inspector } else { 0.0 };
+        let middle = rest.with_max_x((rest.right() - taken).max(rest.left() + 40.0));
         let mut strips = body.new_child(UiBuilder::new().id_salt("strips").max_rect(middle));
-        CentralPanel::default().frame(frame).show(&mut strips, |ui| {
-            if empty {
-                welcome(ui, commands);
-            } else {
-                hover = self.audit.show(ui, &self.model, commands).or(hover);
-            }
+        CentralPanel::default().frame(frame).show(&mut strips, |ui| match tab {
+            Tab::Filters => self.filters.show(ui, &self.model, commands),
+            Tab::Train => train_panel::show(ui, &self.model, commands),
+            Tab::Audit if empty => welcome(ui, commands),
+            Tab::Audit => hover = self.audit.show(ui, &self.model, commands).or(hover),
         });
-        if !empty && panels.inspector {
+        if inspector {
             let inspector = Panel::right("matrix")
                 .frame(frame)
                 .default_size(panels.inspector_width)

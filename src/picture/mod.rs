@@ -9,6 +9,7 @@
 //! - [`Curves`]: local cost and tempo ratio, with beats and onsets on the recording's clock.
 //! - [`panel_png()`]: one panel of the window as a picture.
 //! - [`histograms_png`]: distances of matching and of other steps.
+//! - [`filter_sheet()`]: the filters of a network.
 //! - [`axis`]: tick steps, clock texts, note names.
 
 mod accumulated;
@@ -16,6 +17,7 @@ mod alignment_png;
 pub mod axis;
 mod colormap;
 mod curves;
+mod filter_sheet;
 mod histograms;
 mod panel_png;
 mod raster;
@@ -26,6 +28,7 @@ pub use accumulated::accumulated;
 pub use alignment_png::alignment_png;
 pub use colormap::{ColorMap, Contrast, Tone};
 pub use curves::Curves;
+pub use filter_sheet::{FilterSheet, diverging, filter_sheet};
 pub use histograms::{Histogram, histograms_png};
 pub use panel_png::{Panel, panel_png};
 pub use raster::{matrix_image, max_pool, similarity, strip_image};

@@ -26,15 +26,7 @@ const FRAME_S: f64 = 1024.0 / 22_050.0;
 /// The window, with a watch in its hand.
 struct Timed {
     app: App,
-    /// By the clock, and time of the processor on the window's own thread.
-    frames_ms: Vec<(f64, f64)>,
-}
-
-/// Milliseconds that this thread has had the processor; on Linux only. By the clock a frame also waits for other threads
-/// and programs.
-fn processor_ms() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0) / 1e6
+    frames_ms: Vec<f64>,
 }
 
 impl eframe::App for Timed {
@@ -43,9 +35,9 @@ impl eframe::App for Timed {
     }
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
-        let (start, had) = (Instant::now(), processor_ms());
+        let start = Instant::now();
         self.app.show(ui);
-        self.frames_ms.push((start.elapsed().as_secs_f64() * 1e3, processor_ms() - had));
+        self.frames_ms.push(start.elapsed().as_secs_f64() * 1e3);
     }
 }
 
@@ -105,15 +97,12 @@ fn peak_mb() -> f64 {
 }
 
 fn report(what: &str, harness: &mut Harness<'static, Timed>) {
-    let (clock, processor): (Vec<f64>, Vec<f64>) =
-        std::mem::take(&mut harness.state_mut().frames_ms).into_iter().unzip();
-    for (by, mut frames) in [("clock", clock), ("processor", processor)] {
-        frames.sort_by(f64::total_cmp);
-        let at = |share: f64| frames[((frames.len() - 1) as f64 * share) as usize];
-        let (count, over) = (frames.len(), frames.iter().filter(|ms| **ms > 4.0).count());
-        let line = format!("median {:.2}, 99 % {:.2}, worst {:.2}", at(0.5), at(0.99), at(1.0));
-        println!("{what:<26} {count:4} frames, ms by the {by:<9}: {line}; over 4 ms: {over}");
-    }
+    let mut frames = std::mem::take(&mut harness.state_mut().frames_ms);
+    frames.sort_by(f64::total_cmp);
+    let at = |share: f64| frames[((frames.len() - 1) as f64 * share) as usize];
+    let (count, over) = (frames.len(), frames.iter().filter(|ms| **ms > 4.0).count());
+    let line = format!("median {:.2}, 99 % {:.2}, worst {:.2}", at(0.5), at(0.99), at(1.0));
+    println!("{what:<26} {count:4} frames, ms: {line}; over 4 ms: {over}");
 }
 
 fn main() {

@@ -60,7 +60,15 @@ impl Model {
             return known.id;
         }
         let id = self.number();
-        self.candidates.push(Candidate { id, path, recording: None, aligned: None, sound: None, halted: false });
+        self.candidates.push(Candidate {
+            id,
+            path,
+            recording: None,
+            aligned: None,
+            hashed: None,
+            sound: None,
+            halted: false,
+        });
         id
     }
 
@@ -74,7 +82,7 @@ impl Model {
 
     pub(super) fn forget_alignments(&mut self) {
         for candidate in &mut self.candidates {
-            candidate.aligned = None;
+            (candidate.aligned, candidate.hashed) = (None, None);
             candidate.halted &= candidate.recording.is_none();
         }
     }
@@ -158,6 +166,7 @@ impl Model {
             self.loads.align(id, midi, recording);
         }
         self.prepare_to_play();
+        self.start_hashing();
     }
 
     pub(super) fn report(&mut self, error: &Error, retry: Again) {
@@ -200,6 +209,7 @@ impl Model {
             Again::Playing => self.heard = None,
             Again::Save => self.save(now),
             Again::Export(order) => self.export(order, None),
+            Again::HashModel(path) => self.use_hash_model(Some(path)),
         }
     }
 }

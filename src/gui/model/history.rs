@@ -75,6 +75,13 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         | Command::Onsets
         | Command::Curves
         | Command::Accumulated
+        | Command::HashBits
+        | Command::HammingMatrix
+        | Command::Activations
+        | Command::SharedScale
+        | Command::AuditTab
+        | Command::FiltersTab
+        | Command::TrainTab
         | Command::CandidateList
         | Command::Inspector
         | Command::HearMidi
@@ -208,7 +215,8 @@ impl Model {
                 candidate.recording = candidate.recording.take().or_else(|| newer.recording.clone());
                 candidate.sound = candidate.sound.take().or_else(|| newer.sound.clone());
                 if same_midi {
-                    candidate.aligned = newer.aligned.clone();
+                    candidate.aligned.clone_from(&newer.aligned);
+                    candidate.hashed.clone_from(&newer.hashed);
                 }
                 candidate.halted = newer.halted;
             }

@@ -85,8 +85,13 @@ impl Model {
         self.midi().is_some() && self.aligned().is_some()
     }
 
-    /// The window closes in order: nothing is left beside.
+    /// The window closes in order: a training leaves its checkpoint, and nothing is left beside.
     pub fn leave(&mut self) {
+        self.loads.finish_training();
+        self.forget_autosave();
+    }
+
+    fn forget_autosave(&mut self) {
         self.loads.drop_autosave();
         if self.keep.recovery.is_none()
             && let Some(path) = self.autosave_path()
@@ -169,7 +174,7 @@ impl Model {
 
     pub(super) fn saved(&mut self, file: PathBuf, session: Session) {
         self.say(format!("{} is saved", file_name(&file)));
-        self.leave();
+        self.forget_autosave();
         self.remember_file(&file);
         (self.keep.file, self.keep.saved, self.keep.beside) = (Some(file), Some(session), None);
     }
