@@ -22,8 +22,11 @@ use crate::synth::{self, SoundFont};
 use ndarray::{Array2, ArrayView2, s};
 use std::path::{Path, PathBuf};
 
-/// Seconds between frames of the features of both sides (spec A, generation 2).
-pub const FRAME_S: f64 = 1024.0 / ANALYSIS_RATE as f64;
+/// Samples between frames of the features of both sides, at the analysis rate, unless told otherwise (spec A, generation 2).
+pub const HOP: usize = 1024;
+
+/// Seconds between frames [`HOP`] apart.
+pub const FRAME_S: f64 = HOP as f64 / ANALYSIS_RATE as f64;
 
 /// A MIDI file ready to be aligned.
 #[derive(Debug, Clone)]
@@ -32,7 +35,7 @@ pub struct MidiSide {
     pub path: PathBuf,
     /// The file.
     pub midi: Midi,
-    /// Constant-Q features of its synthesis, hop 1024 at 22 050 Hz.
+    /// Constant-Q features of its synthesis.
     pub features: Features,
     /// Magnitudes with [`KEY_MARGIN`] bins more at each end; empty when made from features.
     magnitudes: Array2<f32>,
@@ -59,11 +62,25 @@ impl MidiSide {
     /// # Errors
     /// [`Error::Empty`] when it has no notes; as [`synth::render`] and [`features::constant_q`] otherwise.
     pub fn new(path: PathBuf, midi: Midi, font: &SoundFont, progress: &Progress) -> Result<Self> {
+        Self::at_hop(path, midi, font, HOP, progress)
+    }
+
+    /// As [`MidiSide::new`] with frames `hop_samples` apart. Both sides of a pair need the same.
+    ///
+    /// # Errors
+    /// As [`MidiSide::new`].
+    pub fn at_hop(
+        path: PathBuf,
+        midi: Midi,
+        font: &SoundFont,
+        hop_samples: usize,
+        progress: &Progress,
+    ) -> Result<Self> {
         if midi.notes().is_empty() {
             return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));
         }
         let wave = synth::render(&midi, font, ANALYSIS_RATE, &progress.part(0.0, 0.9))?;
-        let params = CqtParams::default();
+        let params = CqtParams { hop_samples, ..CqtParams::default() };
         let wide = CqtParams {
             first_note: params.first_note - KEY_MARGIN as u8,
             bins: params.bins + 2 * KEY_MARGIN,
@@ -71,7 +88,7 @@ impl MidiSide {
         };
         let magnitudes = features::constant_q(&wave, &wide, &progress.part(0.9, 1.0))?;
         let inner = magnitudes.slice(s![.., KEY_MARGIN..KEY_MARGIN + params.bins]).to_owned();
-        let features = Features { frames: features::log_normalize(&inner), times: FrameTimes::Regular(FRAME_S) };
+        let features = Features { frames: features::log_normalize(&inner), times: times(hop_samples) };
         Ok(Self { path, midi, features, magnitudes, wave })
     }
 
@@ -80,12 +97,19 @@ impl MidiSide {
         self.magnitudes.nrows() > 0
     }
 
-    /// Natural logarithms of the constant-Q magnitudes, moved by `semitones`: what a hash network is shown, (frames × 48)
-    /// from MIDI note 36. `None` when made from features, or for more semitones than were kept.
-    pub fn log_magnitudes(&self, semitones: i32) -> Option<Array2<f32>> {
+    /// As [`log_magnitudes`](Self::log_magnitudes), of the music moved by `semitones`; `None` when made from features, or for
+    /// more semitones than were kept.
+    pub fn log_magnitudes_moved(&self, semitones: i32) -> Option<Array2<f32>> {
         let from = usize::try_from(KEY_MARGIN as i32 - semitones).ok()?;
-        let bins = CqtParams::default().bins;
-        (from + bins <= self.magnitudes.ncols()).then(|| logarithms(self.magnitudes.slice(s![.., from..from + bins])))
+        let bins = from..from + CqtParams::default().bins;
+        (bins.end <= self.magnitudes.ncols()).then(|| logarithm(self.magnitudes.slice(s![.., bins])))
+    }
+
+    /// Natural logarithm of the constant-Q magnitudes of its synthesis, not below `ln 1e-10`: (frames × 48), what hash
+    /// models are shown. No frames when it was made from features.
+    pub fn log_magnitudes(&self) -> Array2<f32> {
+        let bins = if self.magnitudes.ncols() == 0 { 0..0 } else { KEY_MARGIN..self.magnitudes.ncols() - KEY_MARGIN };
+        logarithm(self.magnitudes.slice(s![.., bins]))
     }
 
     /// A side that can be shown but not aligned: its features are known and nothing is synthesised.
@@ -101,7 +125,15 @@ impl AudioSide {
     /// # Errors
     /// [`Error::Empty`] when it has no samples; as [`features::constant_q`] otherwise.
     pub fn new(path: PathBuf, recording: Recording, progress: &Progress) -> Result<Self> {
-        Self::shown_early(path, recording, |_| {}, progress)
+        Self::at_hop(path, recording, HOP, progress)
+    }
+
+    /// As [`AudioSide::new`] with frames `hop_samples` apart. Both sides of a pair need the same.
+    ///
+    /// # Errors
+    /// As [`AudioSide::new`].
+    pub fn at_hop(path: PathBuf, recording: Recording, hop_samples: usize, progress: &Progress) -> Result<Self> {
+        Self::prepare(path, recording, hop_samples, |_| {}, progress)
     }
 
     /// As [`AudioSide::new`]; `seen` is given the features as soon as they are there, which is in the first third of
@@ -115,12 +147,22 @@ impl AudioSide {
         seen: impl FnOnce(&Features),
         progress: &Progress,
     ) -> Result<Self> {
-        let params = CqtParams::default();
+        Self::prepare(path, recording, HOP, seen, progress)
+    }
+
+    fn prepare(
+        path: PathBuf,
+        recording: Recording,
+        hop_samples: usize,
+        seen: impl FnOnce(&Features),
+        progress: &Progress,
+    ) -> Result<Self> {
+        let params = CqtParams { hop_samples, ..CqtParams::default() };
         let magnitudes = features::constant_q(&recording.mono, &params, &progress.part(0.0, 0.3))?;
         if magnitudes.nrows() == 0 {
             return Err(Error::Empty(format!("the recording has no samples: {path:?}")));
         }
-        let features = Features { frames: features::log_normalize(&magnitudes), times: FrameTimes::Regular(FRAME_S) };
+        let features = Features { frames: features::log_normalize(&magnitudes), times: times(hop_samples) };
         seen(&features);
         let onsets = Onsets::new(&recording.mono, &progress.part(0.3, 1.0))?;
         Ok(Self { path, recording, features, magnitudes, onsets: Some(onsets) })
@@ -131,15 +173,29 @@ impl AudioSide {
         self.magnitudes.nrows() > 0
     }
 
-    /// As [`MidiSide::log_magnitudes`], of the recording and not moved.
-    pub fn log_magnitudes(&self) -> Option<Array2<f32>> {
-        (self.magnitudes.ncols() == CqtParams::default().bins).then(|| logarithms(self.magnitudes.view()))
+    /// As [`MidiSide::log_magnitudes`], of the recording.
+    pub fn log_magnitudes(&self) -> Array2<f32> {
+        logarithm(self.magnitudes.view())
     }
 
     /// A side that can be shown but not aligned: its features are known and nothing is analysed.
     pub fn from_features(path: PathBuf, recording: Recording, features: Features) -> Self {
         Self { path, recording, features, magnitudes: Array2::zeros((0, 0)), onsets: None }
     }
+}
+
+fn times(hop_samples: usize) -> FrameTimes {
+    FrameTimes::Regular(hop_samples as f64 / f64::from(ANALYSIS_RATE))
+}
+
+/// Seconds between frames of both sides.
+fn frame_s(midi: &MidiSide, audio: &AudioSide) -> f64 {
+    assert_eq!(midi.features.times, audio.features.times, "frames of the MIDI side and of the recording");
+    audio.features.times.seconds(1.0)
+}
+
+fn logarithm(magnitudes: ArrayView2<'_, f32>) -> Array2<f32> {
+    magnitudes.mapv(|m| m.max(1e-10).ln())
 }
 
 /// Reads, synthesises and analyses a MIDI file.
@@ -163,6 +219,9 @@ pub fn load_audio(path: &Path, keep: Keep, progress: &Progress) -> Result<AudioS
 ///
 /// # Errors
 /// [`Error::Empty`] when a side makes no sound; [`Error::Cancelled`].
+///
+/// # Panics
+/// When the two were analysed with different hops.
 pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Progress) -> Result<Alignment> {
     match preset {
         Preset::Antiphon => {
@@ -170,7 +229,8 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
             let onsets = onsets.ok_or_else(|| Error::Empty("a side was made from features alone".into()))?;
             let midi_input = MidiInput { notes: midi.midi.notes(), magnitudes: &midi.magnitudes };
             let audio_input = AudioInput { magnitudes: &audio.magnitudes, onsets };
-            let mut alignment = alignment::align(midi_input, audio_input, FRAME_S, &progress.part(0.0, 0.7))?;
+            let mut alignment =
+                alignment::align(midi_input, audio_input, frame_s(midi, audio), &progress.part(0.0, 0.7))?;
             if alignment.transpose == 0 {
                 let second = published::gen2(&midi.features, &audio.features, &progress.part(0.7, 1.0))?;
                 alignment.supported_by(second.confidence);
@@ -188,11 +248,6 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
             alignment::from_published(&found, &midi_beats, &audio_beats)
         }
     }
-}
-
-/// Natural logarithms; silence, and what is not a number, is at 1e-10 (spec A).
-fn logarithms(magnitudes: ArrayView2<'_, f32>) -> Array2<f32> {
-    magnitudes.mapv(|m| if m > 1e-10 { m.min(f32::MAX).ln() } else { 1e-10_f32.ln() })
 }
 
 /// Generation 1's beat-synchronous features of both sides: hop 512, beats of the MIDI doubled to 240 a minute or more,

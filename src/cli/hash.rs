@@ -6,7 +6,8 @@ use antiphon::dataset::Split;
 use antiphon::error::{Error, Result};
 use antiphon::evaluate::{self, CodeQuality, RankCurve, RetrievalParams};
 use antiphon::export;
-use antiphon::hashing::{HashModel, HashSequence, Tpaa};
+use antiphon::features;
+use antiphon::hashing::{HashModel, HashSequence, MidiInput, Side, Tpaa};
 use antiphon::pair;
 use antiphon::picture::{self, Histogram};
 use clap::{Args, Subcommand, ValueEnum};
@@ -23,8 +24,11 @@ pub(super) struct Hash {
     #[arg(short, long, value_name = "NPY")]
     output: Option<PathBuf>,
     /// The baseline that learns nothing: 8 frames a step, bits are bins louder than their own mean over the file.
-    #[arg(long, required = true)]
+    #[arg(long, conflicts_with = "model", required_unless_present = "model")]
     tpaa: bool,
+    /// A trained model.
+    #[arg(long)]
+    model: Option<PathBuf>,
     /// Soundfont (SF2) to synthesise a MIDI file with.
     #[arg(long)]
     soundfont: Option<PathBuf>,
@@ -36,14 +40,26 @@ pub(super) struct Hash {
 impl Hash {
     pub(super) fn run(self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
+        let model = self.model.as_deref().map(HashModel::load).transpose()?;
         let is_midi = pair::is_midi(&self.file);
-        let features = if is_midi {
-            pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?.features
+        let (side, features, input) = if is_midi {
+            let midi = pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?;
+            let by_roll = |model: &HashModel| model.architecture().midi_input == MidiInput::PianoRoll;
+            let input = if model.as_ref().is_some_and(by_roll) {
+                features::piano_roll(&midi.midi, pair::FRAME_S).frames
+            } else {
+                midi.log_magnitudes()
+            };
+            (Side::Midi, midi.features, input)
         } else {
-            pair::load_audio(&self.file, Keep::Analysis, &progress)?.features
+            let audio = pair::load_audio(&self.file, Keep::Analysis, &progress)?;
+            let input = audio.log_magnitudes();
+            (Side::Audio, audio.features, input)
         };
-        let sequence: HashSequence =
-            Tpaa::trained_on([features.frames.view()])?.hash(features.frames.view(), pair::FRAME_S)?;
+        let sequence = match &model {
+            Some(model) => HashSequence::of(model, side, input.view(), pair::FRAME_S)?,
+            None => Tpaa::trained_on([features.frames.view()])?.hash(features.frames.view(), pair::FRAME_S)?,
+        };
         if let Some(output) = &self.output {
             export::write(output, &export::npy_codes(sequence.codes()))?;
         }
@@ -56,8 +72,8 @@ impl Hash {
                 "antiphon": env!("CARGO_PKG_VERSION"),
                 "format": "hash/1",
                 "file": self.file.to_string_lossy(),
-                "side": if is_midi { "midi" } else { "audio" },
-                "model": "tpaa",
+                "side": side,
+                "model": self.model.as_ref().map_or("tpaa".into(), |path| path.to_string_lossy()),
                 "bits": sequence.bits(),
                 "step_s": sequence.step_s(),
                 "steps": sequence.len(),
@@ -174,6 +190,9 @@ pub(super) struct Pairs {
     /// A folder of recordings and MIDI files to search among; may be given several times.
     #[arg(long, value_name = "DIR")]
     decoys: Vec<PathBuf>,
+    /// A trained model; may be given several times.
+    #[arg(long)]
+    model: Vec<PathBuf>,
     /// How many MIDI files are drawn from the decoys' folders.
     #[arg(long, default_value_t = 400)]
     renderings: usize,
@@ -198,6 +217,9 @@ pub(super) struct Pairs {
     /// Where log magnitudes are kept for the next run.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
+    /// Write the rank curves as a picture.
+    #[arg(long, value_name = "PNG")]
+    png: Option<PathBuf>,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -213,7 +235,13 @@ impl Pairs {
         if let Some(cache) = &self.cache {
             export::create_folder(cache)?;
         }
+        let named = |path: &PathBuf| {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            Ok((name, HashModel::load(path)?))
+        };
+        let models = self.model.iter().map(named).collect::<Result<Vec<_>>>()?;
         let params = RetrievalParams {
+            models: &models,
             folder: &self.folder,
             decoys: &self.decoys,
             renderings: self.renderings,
@@ -227,6 +255,12 @@ impl Pairs {
         };
         let report = evaluate::retrieval(&params, &progress)?;
         let found = report.done.first().ok_or_else(|| Error::Empty("nothing to search in".into()))?;
+        if let Some(path) = &self.png {
+            let curve = |c: &RankCurve| (title(c), c.queries.iter().map(|query| query.rank).collect());
+            let curves: Vec<(String, Vec<usize>)> = found.systems.iter().map(curve).collect();
+            let image = picture::rank_curves_png(&curves, found.recordings + found.renderings);
+            export::write(path, &export::png(&image)?)?;
+        }
         if self.json {
             let document = json!({
                 "antiphon": env!("CARGO_PKG_VERSION"),
@@ -251,15 +285,18 @@ impl Pairs {
     }
 }
 
+fn title(curve: &RankCurve) -> String {
+    match curve.handicap {
+        None => curve.system.clone(),
+        Some(handicap) => format!("{}, 12 keys, handicap {handicap}", curve.system),
+    }
+}
+
 fn print(curve: &RankCurve) {
-    let keys = match curve.handicap {
-        None => "written key".to_owned(),
-        Some(handicap) => format!("12 keys, handicap {handicap}"),
-    };
     let percent = |part: f64| format!("{:.1} %", 100.0 * part);
     println!(
-        "{}, {keys}: first {}, within 10 {}, within 100 {}, MRR {:.3}, N95 {}",
-        curve.system,
+        "{}: first {}, within 10 {}, within 100 {}, MRR {:.3}, N95 {}",
+        title(curve),
         percent(curve.first),
         percent(curve.within_10),
         percent(curve.within_100),

@@ -2,8 +2,10 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
 
 mod align;
+mod dataset;
 mod evaluate;
 mod hash;
+mod toy;
 mod train;
 
 use antiphon::error::{Error, Result};
@@ -31,14 +33,20 @@ enum Command {
     Align(align::Align),
     /// Write the constant-Q features of a recording or MIDI file as an npy array.
     Features(align::Features),
+    /// Hash sequence of a recording or MIDI file: a code for each step of 0.37 s.
+    Hash(hash::Hash),
+    /// Make training pairs.
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
     /// Learn from data sets.
     #[command(subcommand)]
     Train(train::Train),
-    /// Hash sequence of a recording or MIDI file: a code for each step of 0.37 s.
-    Hash(hash::Hash),
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
+    /// The toy problems of feed-forward attention.
+    #[command(subcommand)]
+    Toy(toy::Toy),
 }
 
 /// What the window opens with; with nothing, the demo.
@@ -84,9 +92,11 @@ pub(crate) fn run() -> ExitCode {
     let outcome = match arguments.command {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
-        Some(Command::Train(command)) => command.run(),
         Some(Command::Hash(command)) => command.run(),
+        Some(Command::Dataset(command)) => command.run(),
+        Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
+        Some(Command::Toy(command)) => command.run(),
         None => open_window(arguments.window, started),
     };
     match outcome {

@@ -2,7 +2,10 @@
 //!
 //! A data set is a folder: `dataset.json` (format `dataset/1`: all parameters, an entry a work) and a file a pair,
 //! `pairs/<id>-<variant>.safetensors`. A [`Dataset`] opens one, a [`Pair`] is what a network learns from. Works, not
-//! segments, are split into training, validation and test (spec C7).
+//! segments, are split into training, validation and test (spec C7): files of the same bytes, title or melodies are one.
+//!
+//! [`synthesize`] makes pairs from MIDI alone: each file is rendered as it is and once more as a recording of it would
+//! differ. [`align`] makes them from recordings that have a MIDI file, where the aligner accepts the two.
 //!
 //! Matrices are frames × [`BINS`], row = time, from MIDI note [`FIRST_NOTE`]: six semitones more at either end than the
 //! 48 bins from C2 of spec A, so that a window of 48 can slide by −6…+6 semitones and transpose both sides alike.
@@ -20,6 +23,66 @@
 //! # antiphon::Result::Ok(())
 //! ```
 
+mod effects;
+mod fingerprint;
+mod recordings;
 mod store;
+mod synthesize;
+mod take;
+mod works;
 
-pub use store::{BINS, Dataset, FIRST_NOTE, FORMAT, Pair, Split, Work};
+pub use recordings::{Recordings, align};
+pub use store::{BINS, Dataset, FIRST_NOTE, FORMAT, FRAME_S, Pair, Split, Work};
+pub use synthesize::{Font, Synthesis, synthesize};
+pub(crate) use works::other_works;
+
+use crate::error::{Error, Result};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// What a run did.
+#[derive(Debug)]
+pub struct Made {
+    /// The data set as it is now.
+    pub dataset: Dataset,
+    /// Pairs that were made.
+    pub made: usize,
+    /// Pairs that were there already.
+    pub kept: usize,
+    /// MIDI files whose bytes are those of another.
+    pub copies: usize,
+    /// MIDI files that are the same music as one that was to be held out.
+    pub held_out: usize,
+    /// What could not be used, with the reason.
+    pub skipped: Vec<(PathBuf, String)>,
+}
+
+/// Whether a folder is new, or one that was begun with the same parameters.
+fn continues(folder: &Path, parameters: &Value) -> Result<()> {
+    let path = Dataset::document_of(folder);
+    if !path.exists() {
+        return Ok(());
+    }
+    let there = Dataset::open(folder)?;
+    let (old, new) = (there.parameters().as_object(), parameters.as_object());
+    let names = old.into_iter().chain(new).flat_map(|map| map.keys());
+    let value = |of: &Value, name: &String| of.get(name).cloned().unwrap_or_default();
+    for name in names {
+        let (was, is) = (value(there.parameters(), name), value(parameters, name));
+        if was != is {
+            return Err(Error::Dataset {
+                reason: format!("it was begun with {name} {was}, now {is} is asked for"),
+                path,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One number from another, well mixed (the finaliser of Murmur 3, after a step of Weyl's sequence).
+fn mix(x: u64) -> u64 {
+    let mut x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    x = (x ^ (x >> 33)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
+    x = (x ^ (x >> 33)).wrapping_mul(0xC4CE_B9FE_1A85_EC53);
+    x ^ (x >> 33)
+}

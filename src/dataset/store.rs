@@ -1,8 +1,9 @@
 //! The folder: `dataset.json` and a safetensors file a pair.
 
+use crate::audio::ANALYSIS_RATE;
 use crate::error::{Error, Result};
 use crate::export;
-use crate::pair::FRAME_S;
+use crate::pair::HOP;
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 use ndarray::Array2;
@@ -19,6 +20,9 @@ pub const FORMAT: &str = "dataset/1";
 pub const FIRST_NOTE: u8 = 30;
 /// Bins of every matrix: MIDI notes 30 to 89.
 pub const BINS: usize = 60;
+
+/// Seconds between frames (spec A, generation 2).
+pub const FRAME_S: f64 = HOP as f64 / ANALYSIS_RATE as f64;
 
 /// What a work is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -234,6 +238,21 @@ impl Dataset {
         Pair::from_bytes(&bytes).map_err(|reason| Error::Dataset { reason, path })
     }
 
+    /// How a variant of a work was made: its recording or soundfont and everything that was drawn.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn made_by(&self, work: &Work, variant: usize) -> Result<Value> {
+        let path = Self::pair_of(&self.folder, &work.id, variant);
+        let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        let read = || {
+            let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| error.to_string())?;
+            let text = metadata.metadata().as_ref().and_then(|entries| entries.get("antiphon")).ok_or("no metadata")?;
+            serde_json::from_str(text).map_err(|error| error.to_string())
+        };
+        read().map_err(|reason| Error::Dataset { reason, path: path.clone() })
+    }
+
     /// Writes a pair below `folder`, whole or not at all; `made_by` is kept in the file's metadata.
     ///
     /// # Errors
@@ -242,6 +261,13 @@ impl Dataset {
         let path = Self::pair_of(folder, id, variant);
         let bytes = pair.to_bytes(made_by).map_err(|reason| Error::Dataset { reason, path: path.clone() })?;
         export::write(&path, &bytes)
+    }
+
+    /// Says what became of the work at `entry`.
+    pub(super) fn set(&mut self, entry: usize, frames: Vec<usize>, skipped: Option<String>) {
+        if let Some(work) = self.works.get_mut(entry) {
+            (work.frames, work.skipped) = (frames, skipped);
+        }
     }
 
     /// The document of a data set.
@@ -306,6 +332,7 @@ mod tests {
         let work = data.works(Split::Valid).next().expect("one");
         // All values are multiples of an eighth, which a half float holds.
         assert_eq!(data.load(work, 0).expect("loaded"), pair(7));
+        assert_eq!(data.made_by(work, 0).expect("metadata")["seed"], 1);
         assert!(matches!(data.load(work, 1), Err(Error::Io { .. })));
     }
 

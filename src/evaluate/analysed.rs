@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 const TENSOR: &str = "log_magnitudes/1";
 
 /// MD5 of bytes, in hexadecimal.
-pub(super) fn md5(parts: &[&[u8]]) -> String {
+fn md5(parts: &[&[u8]]) -> String {
     use std::fmt::Write as _;
     let mut hasher = Md5::new();
     for part in parts {

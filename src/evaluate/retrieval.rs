@@ -7,13 +7,13 @@
 //! Each query is also tried in the other eleven keys. An answer in another key has eleven more chances to look good by
 //! accident, so its score is raised by a part of itself, the *handicap*.
 
-use super::analysed::{log_magnitudes, md5, of_kind};
+use super::analysed::{log_magnitudes, of_kind};
 use super::{Report, each, files, stem};
 use crate::alignment::{dtw::pool, published};
-use crate::dataset::BINS;
+use crate::dataset::{BINS, other_works};
 use crate::error::{Error, Result};
 use crate::features::{self, Features, FrameTimes};
-use crate::hashing::{HashBlocks, HashDtw, HashSequence, Tpaa};
+use crate::hashing::{HashBlocks, HashDtw, HashModel, HashSequence, MidiInput, Side, Tpaa};
 use crate::job::Progress;
 use crate::pair::FRAME_S;
 use crate::synth::SoundFont;
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 const KEYS: std::ops::RangeInclusive<i32> = -5..=6;
 /// Fewer codes than this tell nothing (spec E).
 const FEWEST_CODES: usize = 30;
-/// Frames of one code.
+/// Frames of one code of the baseline, and of most models.
 const FRAMES: usize = 8;
 /// Bins that a query is compared in: of the 60 kept, those that its key moves into notes 36 to 83.
 const SEEN: usize = 48;
@@ -43,6 +43,8 @@ pub struct RetrievalParams<'a> {
     pub folder: &'a Path,
     /// Folders of recordings and MIDI files that are not what is looked for.
     pub decoys: &'a [PathBuf],
+    /// Models to compare, with their names.
+    pub models: &'a [(String, HashModel)],
     /// MIDI files that are drawn from the decoys' folders at most.
     pub renderings: usize,
     /// Seed of the draw and of the keys.
@@ -68,7 +70,7 @@ pub struct Retrieval {
     pub recordings: usize,
     /// Renderings in the database.
     pub renderings: usize,
-    /// Decoys left out because they are the same work as a query, by content or by what `pairs.csv` names.
+    /// Decoys left out because they are the same work as a query, by their bytes, title or melodies, or named in `pairs.csv`.
     pub same_work: usize,
     /// Entries left out because they have fewer than 30 codes.
     pub too_short: usize,
@@ -145,21 +147,25 @@ struct Source {
 }
 
 /// A way to make codes.
-enum Hasher {
+enum Hasher<'a> {
+    /// A trained model, with its name.
+    Model(&'a str, &'a HashModel),
     /// Thresholds are the file's own means: nothing is learned.
     Tpaa,
 }
 
-impl Hasher {
+impl Hasher<'_> {
     fn name(&self) -> String {
         match self {
+            Self::Model(name, _) => (*name).to_owned(),
             Self::Tpaa => "TPAA".into(),
         }
     }
 
     /// Codes of (frames × 48) natural log magnitudes.
-    fn hash(&self, log: ArrayView2<'_, f32>) -> Result<HashSequence> {
+    fn hash(&self, side: Side, log: ArrayView2<'_, f32>) -> Result<HashSequence> {
         match self {
+            Self::Model(_, model) => HashSequence::of(model, side, log, FRAME_S),
             Self::Tpaa => {
                 let features = published_features(log);
                 Tpaa::trained_on([features.view()])?.hash(features.view(), FRAME_S)
@@ -175,8 +181,8 @@ struct Entry {
     recording: bool,
     /// By each hasher.
     codes: Vec<HashSequence>,
-    /// By features: for each granularity, query and key.
-    scores: Vec<Vec<Vec<f32>>>,
+    /// By features, for each granularity and query.
+    scores: Vec<Vec<f32>>,
 }
 
 /// Looks for the right recording of each MIDI file.
@@ -184,29 +190,29 @@ struct Entry {
 /// # Errors
 /// [`Error::Empty`] when there is no MIDI file or nothing to search in; [`Error::Cancelled`].
 pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Report<Retrieval>> {
-    let hashers = [Hasher::Tpaa];
+    let by_roll = params.models.iter().find(|(_, model)| model.architecture().midi_input == MidiInput::PianoRoll);
+    if let Some((name, _)) = by_roll {
+        let limit = "models whose MIDI side sees the constant-Q transform".into();
+        return Err(Error::Limit { what: "model", value: format!("{name}, which sees a piano roll"), limit });
+    }
+    let models = params.models.iter().map(|(name, model)| Hasher::Model(name, model));
+    let hashers: Vec<Hasher<'_>> = models.chain([Hasher::Tpaa]).collect();
     let granularities: &[usize] = if params.every_frame { &[4, 1] } else { &[4] };
     let all = files(params.folder);
     let midis = of_kind(&all, MIDI);
-    let (sources, same_work) = sources(params, &all, &midis)?;
+    let (sources, same_work) = sources(params, &all, &midis, &progress.part(0.0, 0.05))?;
 
-    let queries = each(&midis, &progress.part(0.0, 0.1), |path, p| log_magnitudes(path, params.font, params.cache, p))?;
+    let queries =
+        each(&midis, &progress.part(0.05, 0.1), |path, p| log_magnitudes(path, params.font, params.cache, p))?;
     if queries.done.len() < midis.len() || midis.is_empty() {
         let first = queries.skipped.into_iter().next().map(|(_, error)| error);
         let none = || Error::Empty(format!("no MIDI files in {:?}", params.folder));
         return Err(first.unwrap_or_else(none));
     }
-    // By granularity, query and key.
-    let pooled: Vec<Vec<Vec<Features>>> = granularities
+    // By granularity and query; in the written key only, for the others would take hours.
+    let pooled: Vec<Vec<Features>> = granularities
         .iter()
-        .map(|&factor| {
-            let in_keys = |log: &Array2<f32>| -> Vec<Features> {
-                // All frames in all keys would take hours.
-                let keys = KEYS.filter(|&key| factor > 1 || key == 0);
-                keys.map(|key| coarse(window(log, key), factor)).collect()
-            };
-            queries.done.par_iter().map(in_keys).collect()
-        })
+        .map(|&factor| queries.done.par_iter().map(|log| coarse(window(log, 0), factor)).collect())
         .collect();
 
     let paths: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
@@ -219,18 +225,17 @@ pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Re
         }
         let scores = granularities.iter().zip(&pooled).map(|(&factor, queries)| {
             let entry = coarse(log, factor);
-            let score = |query: &Features| Ok(published::gen2(query, &entry, &Progress::silent())?.score as f32);
-            let of_query = |keys: &Vec<Features>| {
+            let score = |query: &Features| {
                 p.step(0, 1)?;
-                keys.iter().map(score).collect::<Result<Vec<f32>>>()
+                Ok(published::gen2(query, &entry, &Progress::silent())?.score as f32)
             };
-            queries.iter().map(of_query).collect::<Result<Vec<Vec<f32>>>>()
+            queries.iter().map(score).collect::<Result<Vec<f32>>>()
         });
         Ok(Some(Entry {
             name: stem(path),
             answers: source.answers,
             recording: !of_kind(std::slice::from_ref(path), AUDIO).is_empty(),
-            codes: hashers.iter().map(|hasher| hasher.hash(log)).collect::<Result<_>>()?,
+            codes: hashers.iter().map(|hasher| hasher.hash(Side::Audio, log)).collect::<Result<_>>()?,
             scores: scores.collect::<Result<_>>()?,
         }))
     })?;
@@ -246,17 +251,16 @@ pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Re
         let blocks = HashBlocks::new(&codes)?;
         let dtw = HashDtw::for_bits(blocks.bits());
         let of_query = |log: &Array2<f32>| {
-            let of_key = |key| blocks.scores(&hasher.hash(window(log, key))?, dtw, &progress.part(0.9, 0.9));
+            let of_key =
+                |key| blocks.scores(&hasher.hash(Side::Midi, window(log, key))?, dtw, &progress.part(0.9, 0.9));
             KEYS.map(of_key).collect::<Result<Vec<Vec<f32>>>>()
         };
         let scores = queries.done.iter().map(of_query).collect::<Result<Vec<_>>>()?;
         systems.extend(curves(&hasher.name(), &scores, &database, &names, params.handicaps));
     }
     for (place, factor) in granularities.iter().enumerate() {
-        let of_query = |query: usize| -> Vec<Vec<f32>> {
-            let keys = pooled[place][query].len();
-            (0..keys).map(|key| database.iter().map(|entry| entry.scores[place][query][key]).collect()).collect()
-        };
+        let of_query =
+            |query: usize| vec![database.iter().map(|entry| entry.scores[place][query]).collect::<Vec<f32>>()];
         let scores: Vec<_> = (0..names.len()).map(of_query).collect();
         let system = format!("features every {:.0} ms", 1000.0 * FRAME_S * *factor as f64);
         systems.extend(curves(&system, &scores, &database, &names, params.handicaps));
@@ -274,7 +278,12 @@ pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Re
 }
 
 /// The database, by path, and how many decoys were left out because they are the same work as a query.
-fn sources(params: &RetrievalParams<'_>, all: &[PathBuf], midis: &[PathBuf]) -> Result<(Vec<Source>, usize)> {
+fn sources(
+    params: &RetrievalParams<'_>,
+    all: &[PathBuf],
+    midis: &[PathBuf],
+    progress: &Progress,
+) -> Result<(Vec<Source>, usize)> {
     let mut random = Pcg64::seed_from_u64(params.seed);
     let recordings = of_kind(all, AUDIO);
     let mut sources = Vec::new();
@@ -287,31 +296,18 @@ fn sources(params: &RetrievalParams<'_>, all: &[PathBuf], midis: &[PathBuf]) -> 
     }
     let lone = |path: &&PathBuf| !sources.iter().any(|source| source.path == **path);
     let mut decoys: Vec<PathBuf> = recordings.iter().filter(lone).cloned().collect();
-    let mut drawn = Vec::new();
     for folder in params.decoys {
-        let files = files(folder);
-        decoys.extend(of_kind(&files, AUDIO));
-        drawn.extend(of_kind(&files, MIDI));
+        decoys.extend(of_kind(&files(folder), AUDIO));
     }
+    let (mut drawn, mut same_work) = other_works(params.decoys, &[params.folder.to_path_buf()], progress)?;
     drawn.shuffle(&mut random);
-
     let named = std::fs::read_to_string(params.folder.join("pairs.csv")).unwrap_or_default();
     let named: BTreeSet<&str> = named.split([',', ';', '\n', '"']).map(str::trim).collect();
-    let content = |path: &PathBuf| Ok(md5(&[&std::fs::read(path).map_err(Error::io("read", path))?]));
-    let queries = midis.iter().map(content).collect::<Result<BTreeSet<String>>>()?;
-    let (mut taken, mut same_work) = (0, 0);
-    for path in drawn {
-        if taken == params.renderings {
-            break;
-        }
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if named.contains(name.as_ref()) || content(&path).is_ok_and(|content| queries.contains(&content)) {
-            same_work += 1;
-        } else {
-            decoys.push(path);
-            taken += 1;
-        }
-    }
+    let count = drawn.len();
+    drawn.retain(|path| !named.contains(path.file_name().unwrap_or_default().to_string_lossy().as_ref()));
+    same_work += count - drawn.len();
+    drawn.truncate(params.renderings);
+    decoys.extend(drawn);
     sources.extend(decoys.into_iter().map(|path| Source { path, answers: None, key: 0 }));
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     sources.dedup_by(|a, b| a.path == b.path);
@@ -347,9 +343,9 @@ fn curves(
     let curve = |handicap: Option<f64>| {
         let ranked = |(query, keys): (usize, &Vec<Vec<f32>>)| {
             let best = |entry: usize| {
-                let tried = KEYS.zip(keys).map(|(key, scores)| (key, scores[entry]));
                 // One key only is the written one.
-                let tried = tried.map(|(key, score)| if keys.len() == 1 { (0, score) } else { (key, score) });
+                let written = if keys.len() == 1 { 0..=0 } else { KEYS };
+                let tried = written.zip(keys).map(|(key, scores)| (key, scores[entry]));
                 let weighed = tried.filter_map(|(key, score)| match (key, handicap) {
                     (0, _) => Some((score, key)),
                     (_, Some(handicap)) => Some((score * (1.0 + handicap) as f32, key)),

@@ -42,6 +42,7 @@ pub use cqt::constant_q;
 pub use normalize::log_normalize;
 pub use onset_strength::{mel_onset_strength, onset_strength};
 pub use piano_roll::piano_roll;
+pub(crate) use piano_roll::summed_velocity;
 
 pub(crate) mod onsets;
 

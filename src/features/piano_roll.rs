@@ -29,17 +29,9 @@ pub fn piano_roll(midi: &Midi, frame_s: f64) -> Features {
 fn roll(notes: &[Note], end_s: f64, frame_s: f64) -> Features {
     assert!(frame_s > 0.0, "frames of {frame_s} s");
     let frames = ((end_s / frame_s).ceil() as usize).min(MOST_FRAMES);
-    let mut roll = Array2::<f32>::zeros((frames, BINS));
-    for note in notes.iter().filter(|note| !note.is_drum()) {
-        let Some(bin) = note.pitch.checked_sub(FIRST_NOTE).map(usize::from).filter(|&bin| bin < BINS) else {
-            continue;
-        };
-        let (start, end) = ((note.start.0 / frame_s).max(0.0), note.end.0 / frame_s);
-        for frame in start as usize..(end.ceil() as usize).min(frames) {
-            let share = end.min((frame + 1) as f64) - start.max(frame as f64);
-            roll[[frame, bin]] += f32::from(note.velocity) * share.max(0.0) as f32;
-        }
-    }
+    let notes = notes.iter().filter(|note| !note.is_drum());
+    let notes = notes.map(|note| (note.start.0, note.end.0, note.pitch, note.velocity));
+    let mut roll = summed_velocity(notes, frames, frame_s, FIRST_NOTE, BINS);
     for mut row in roll.axis_iter_mut(Axis(0)) {
         let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt();
         if norm > 0.0 {
@@ -47,6 +39,29 @@ fn roll(notes: &[Note], end_s: f64, frame_s: f64) -> Features {
         }
     }
     Features { frames: roll, times: FrameTimes::Regular(frame_s) }
+}
+
+/// Summed velocity (frames × bins) of notes given as start and end in seconds, pitch, velocity; each is counted for the
+/// part of a frame in which it sounds.
+pub(crate) fn summed_velocity(
+    notes: impl IntoIterator<Item = (f64, f64, u8, u8)>,
+    frames: usize,
+    frame_s: f64,
+    first_note: u8,
+    bins: usize,
+) -> Array2<f32> {
+    let mut roll = Array2::<f32>::zeros((frames, bins));
+    for (start, end, pitch, velocity) in notes {
+        let Some(bin) = pitch.checked_sub(first_note).map(usize::from).filter(|&bin| bin < bins) else {
+            continue;
+        };
+        let (start, end) = ((start / frame_s).max(0.0), end / frame_s);
+        for frame in start as usize..(end.ceil() as usize).min(frames) {
+            let share = end.min((frame + 1) as f64) - start.max(frame as f64);
+            roll[[frame, bin]] += f32::from(velocity) * share.max(0.0) as f32;
+        }
+    }
+    roll
 }
 
 #[cfg(test)]

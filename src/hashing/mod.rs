@@ -12,7 +12,7 @@
 //! | How far apart are they at least? | [`least_score`], sound where the published pruning is not |
 //! | What is there to see? | [`HashSequence::raster`], [`hamming_matrix`], [`hamming_along`] |
 //! | Codes without learning? | [`Tpaa`] |
-//! | Codes that were learned? | [`HashModel`], the networks of an [`Architecture`] |
+//! | Codes that were learned? | [`HashModel`], the networks of an [`Architecture`]; [`HashSequence::of`] |
 //! | How well do codes tell what matches? | [`Separation`] |
 //!
 //! ```

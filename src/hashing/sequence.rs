@@ -1,7 +1,8 @@
 //! Codes in time.
 
+use super::{HashModel, Side};
 use crate::error::{Error, Result};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 /// A code for every step of a piece of music.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,22 @@ impl HashSequence {
             return limit("step", format!("{step_s} s"), "positive numbers of seconds");
         }
         Ok(Self { codes, bits, step_s })
+    }
+
+    /// Codes of a whole file: `log_magnitudes` are natural logarithms of constant-Q magnitudes, (frames × 48), `frame_s`
+    /// seconds apart, as [`MidiSide::log_magnitudes`](crate::pair::MidiSide::log_magnitudes) has them, or a piano roll
+    /// where the model's MIDI side takes one.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for another number of bins, and those of [`HashSequence::new`].
+    pub fn of(model: &HashModel, side: Side, log_magnitudes: ArrayView2<'_, f32>, frame_s: f64) -> Result<Self> {
+        let bins = log_magnitudes.ncols();
+        if bins != super::INPUT_BINS {
+            let limit = super::INPUT_BINS.to_string();
+            return Err(Error::Limit { what: "number of bins", value: bins.to_string(), limit });
+        }
+        let step_s = model.downsampling() as f64 * frame_s;
+        Self::new(model.hash(side, log_magnitudes), model.bits() as u32, step_s)
     }
 
     /// The codes, one a step.

@@ -8,6 +8,7 @@
 //! - [`alignment_png()`]: the picture that `antiphon align -o` writes.
 //! - [`Curves`]: local cost and tempo ratio, with beats and onsets on the recording's clock.
 //! - [`panel_png()`]: one panel of the window as a picture.
+//! - [`rank_curves_png()`]: what `antiphon evaluate hash pairs --png` writes.
 //! - [`histograms_png`]: distances of matching and of other steps.
 //! - [`filter_sheet()`]: the filters of a network.
 //! - [`axis`]: tick steps, clock texts, note names.
@@ -20,6 +21,7 @@ mod curves;
 mod filter_sheet;
 mod histograms;
 mod panel_png;
+mod rank_curves;
 mod raster;
 mod strip;
 mod text;
@@ -31,5 +33,6 @@ pub use curves::Curves;
 pub use filter_sheet::{FilterSheet, diverging, filter_sheet};
 pub use histograms::{Histogram, histograms_png};
 pub use panel_png::{Panel, panel_png};
+pub use rank_curves::rank_curves_png;
 pub use raster::{matrix_image, max_pool, similarity, strip_image};
 pub use strip::{Strip, transposed};

@@ -39,11 +39,12 @@ impl ToHash {
     fn frames(&self) -> Result<(Array2<f32>, Array2<f32>)> {
         let (side, transpose) = (&self.midi.side, self.aligned.alignment.transpose);
         let midi = match self.model.model.architecture().midi_input {
-            MidiInput::ConstantQ => side.log_magnitudes(transpose),
+            MidiInput::ConstantQ => side.log_magnitudes_moved(transpose),
             MidiInput::PianoRoll => Some(features::piano_roll(&side.midi.transposed(transpose), FRAME_S).frames),
         };
-        midi.zip(self.recording.side.log_magnitudes())
-            .ok_or_else(|| Error::Empty("a side was made from features alone".into()))
+        let midi =
+            midi.ok_or_else(|| Error::Empty(format!("nothing is kept {transpose} semitones away: {:?}", side.path)))?;
+        Ok((midi, self.recording.side.log_magnitudes()))
     }
 }
 

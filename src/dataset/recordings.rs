@@ -1,0 +1,217 @@
+//! Training pairs from real recordings: aligned with their MIDI file, and kept where the aligner accepts the two (spec C6,
+//! C8).
+
+use super::synthesize::{Font, log_constant_q};
+use super::works::{Source, Sources};
+use super::{BINS, Dataset, FIRST_NOTE, FRAME_S, Made, Pair, Split, Work};
+use crate::alignment::Preset;
+use crate::audio::{ANALYSIS_RATE, AudioTime, Keep};
+use crate::error::{Error, Result};
+use crate::export;
+use crate::features;
+use crate::job::Progress;
+use crate::midi::Midi;
+use crate::pair::{self, MidiSide};
+use crate::synth;
+use ndarray::s;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What [`align`] is to make pairs of.
+#[derive(Debug, Clone)]
+pub struct Recordings {
+    /// Folders of recordings with a MIDI file of the same name beside each, and lists of pairs: files of JSON lines with
+    /// `midi` and `audio`, relative to the list.
+    pub sources: Vec<PathBuf>,
+    /// Files and folders of MIDI: what is the same music as one of these is left out.
+    pub hold_out: Vec<PathBuf>,
+    /// Plays the side of the MIDI.
+    pub midi_font: Font,
+    /// The split of all works; drawn for each where none is given.
+    pub split: Option<Split>,
+    /// Seed of that draw.
+    pub seed: u64,
+}
+
+/// Fewest frames that are worth a pair: 5 s.
+const FEWEST_FRAMES: usize = 108;
+const AUDIO: [&str; 9] = ["ogg", "mp3", "flac", "wav", "opus", "m4a", "aiff", "aif", "mka"];
+
+/// Aligns recordings with their MIDI files and stores what is accepted in `folder`, the MIDI synthesised as aligned: from
+/// its first note to where the first of the two ends. Pairs that are there already are kept.
+///
+/// # Errors
+/// As [`synthesize`](super::synthesize()); a pair that is not accepted is no error: it is named with its confidence.
+pub fn align(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made> {
+    let parameters = json!({
+        "made_by": "align",
+        "sources": what.sources,
+        "hold_out": what.hold_out,
+        "midi_soundfont": what.midi_font.name,
+        "split": what.split,
+        "seed": what.seed,
+    });
+    super::continues(folder, &parameters)?;
+    let mut recordings: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for source in &what.sources {
+        for (midi, audio) in pairs(source)? {
+            recordings.entry(midi).or_default().push(audio);
+        }
+    }
+    if recordings.is_empty() {
+        return Err(Error::Empty(format!("no recordings with a MIDI file of the same name in {:?}", what.sources)));
+    }
+    let midis: Vec<PathBuf> = recordings.keys().cloned().collect();
+    let found = Sources::find(&midis, &what.hold_out, what.seed, &progress.part(0.0, 0.05))?;
+    let entry = |source: &Source| Work { split: what.split.unwrap_or(source.split), ..source.entry() };
+    let mut entries: Vec<Work> = found.works.iter().map(entry).collect();
+    Dataset::new(folder, parameters.clone(), entries.clone()).save()?;
+    let (mut made, mut kept) = (0, 0);
+    let mut skipped = found.skipped;
+    let count = found.works.len();
+    for (number, work) in entries.iter_mut().enumerate() {
+        let progress =
+            progress.part(0.05 + 0.95 * number as f32 / count as f32, 0.05 + 0.95 * (number + 1) as f32 / count as f32);
+        let mut loaded = None;
+        for audio in recordings.get(&work.path).into_iter().flatten() {
+            let variant = work.frames.len();
+            let there = Dataset::new(folder, Value::Null, Vec::new());
+            // Recordings before this one may have been refused: the pair itself says of which it is.
+            let is_this = there.made_by(work, variant).is_ok_and(|made_by| made_by["audio"] == json!(audio));
+            if let (true, Ok(pair)) = (is_this, there.load(work, variant)) {
+                work.frames.push(pair.midi_time.len());
+                work.recordings.push(audio.clone());
+                kept += 1;
+                continue;
+            }
+            let outcome = (|| {
+                let midi = match &loaded {
+                    Some(midi) => midi,
+                    None => loaded.insert(pair::load_midi(&work.path, &what.midi_font.font, &progress.part(0.0, 0.3))?),
+                };
+                real_pair(midi, audio, &what.midi_font, &progress.part(0.3, 1.0))
+            })();
+            match outcome {
+                Ok((pair, made_by)) => {
+                    Dataset::store(folder, &work.id, variant, &pair, &made_by)?;
+                    work.frames.push(pair.midi_time.len());
+                    work.recordings.push(audio.clone());
+                    made += 1;
+                }
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                Err(error) => {
+                    work.skipped = Some(error.to_string());
+                    skipped.push((audio.clone(), error.to_string()));
+                }
+            }
+        }
+    }
+    Dataset::new(folder, parameters, entries).save()?;
+    progress.step(1, 1)?;
+    Ok(Made { dataset: Dataset::open(folder)?, made, kept, copies: found.copies, held_out: found.held_out, skipped })
+}
+
+/// Both sides of an accepted alignment, and how they were made.
+fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> Result<(Pair, Value)> {
+    let audio = pair::load_audio(path, Keep::Analysis, &progress.part(0.0, 0.4))?;
+    let alignment = pair::align(midi, &audio, Preset::Antiphon, &progress.part(0.4, 0.8))?;
+    if !alignment.accepted() {
+        let value = format!("{:.2} with {:?}", alignment.confidence, midi.path);
+        return Err(Error::Limit { what: "confidence", value, limit: "what is accepted, above 0.5".into() });
+    }
+    let aligned: Midi = export::aligned_midi(midi, &audio, &alignment)?;
+    let wave = synth::render(&aligned, &font.font, ANALYSIS_RATE, &progress.part(0.8, 0.9))?;
+    let of_midi = log_constant_q(&wave, progress)?;
+    let of_audio = log_constant_q(&audio.recording.mono, progress)?;
+    let first = aligned.notes().first().map_or(0.0, |note| note.start.0);
+    let from = (first / FRAME_S).ceil() as usize;
+    let to = ((aligned.end().0 / FRAME_S) as usize).min(of_midi.nrows()).min(of_audio.nrows());
+    if to < from + FEWEST_FRAMES {
+        let value = format!("of {:.1} s", to.saturating_sub(from) as f64 * FRAME_S);
+        return Err(Error::Limit { what: "aligned part", value, limit: "5 s or more".into() });
+    }
+    let notes = aligned.notes().iter().filter(|note| !note.is_drum());
+    let notes = notes.map(|note| (note.start.0, note.end.0, note.pitch, note.velocity));
+    let roll = features::summed_velocity(notes, to, FRAME_S, FIRST_NOTE, BINS);
+    let made_by = json!({
+        "midi": midi.path,
+        "audio": path,
+        "confidence": alignment.confidence,
+        "transpose": alignment.transpose,
+        "first_frame": from,
+        "soundfont": font.name,
+    });
+    let pair = Pair {
+        midi: of_midi.slice(s![from..to, ..]).to_owned(),
+        audio: of_audio.slice(s![from..to, ..]).to_owned(),
+        roll: roll.slice(s![from.., ..]).to_owned(),
+        midi_time: (from..to).map(|i| alignment.map.to_midi(AudioTime(i as f64 * FRAME_S)).0 as f32).collect(),
+    };
+    Ok((pair, made_by))
+}
+
+/// A line of a list of pairs.
+#[derive(Deserialize)]
+struct Line {
+    midi: PathBuf,
+    audio: PathBuf,
+}
+
+/// MIDI and recording of a folder or a list.
+fn pairs(source: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    if source.is_dir() {
+        return Ok(beside(source));
+    }
+    let text = std::fs::read_to_string(source).map_err(Error::io("read", source))?;
+    let base = source.parent().unwrap_or(Path::new(""));
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(number, line)| {
+            let line: Line = serde_json::from_str(line).map_err(|error| Error::Dataset {
+                reason: format!("line {}: {error}", number + 1),
+                path: source.to_path_buf(),
+            })?;
+            Ok((base.join(line.midi), base.join(line.audio)))
+        })
+        .collect()
+}
+
+/// Recordings below a folder that have a MIDI file of the same name beside them.
+fn beside(folder: &Path) -> Vec<(PathBuf, PathBuf)> {
+    let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name();
+    let files = walk.into_iter().filter_map(core::result::Result::ok).map(walkdir::DirEntry::into_path);
+    let is_audio =
+        |path: &PathBuf| path.extension().is_some_and(|e| AUDIO.iter().any(|kind| e.eq_ignore_ascii_case(kind)));
+    files
+        .filter(is_audio)
+        .filter_map(|audio| {
+            let names = ["mid", "midi", "MID", "kar", "rmi"].map(|kind| audio.with_extension(kind));
+            Some((names.into_iter().find(|midi| midi.is_file())?, audio))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recordings_find_their_midi_by_name_and_lists_their_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in ["a.mid", "a.ogg", "a.mp3", "b.ogg", "c.mid", "notes.txt"] {
+            std::fs::write(at(name), b"x").expect("written");
+        }
+        let found = pairs(folder.path()).expect("a folder");
+        assert_eq!(found, [(at("a.mid"), at("a.mp3")), (at("a.mid"), at("a.ogg"))]);
+
+        std::fs::write(at("list.jsonl"), "{\"midi\": \"c.mid\", \"audio\": \"b.ogg\", \"more\": 1}\n\n")
+            .expect("written");
+        assert_eq!(pairs(&at("list.jsonl")).expect("a list"), [(at("c.mid"), at("b.ogg"))]);
+        std::fs::write(at("list.jsonl"), "{\"midi\": \"c.mid\"}").expect("written");
+        let error = pairs(&at("list.jsonl")).expect_err("no recording").to_string();
+        assert!(error.contains("line 1: missing field `audio`"), "{error}");
+    }
+}

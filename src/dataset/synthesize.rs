@@ -1,0 +1,290 @@
+//! Training pairs without recordings: MIDI files rendered twice, once as they are and once as a recording would differ.
+
+use super::take::{Arrangement, Cut};
+use super::works::{self, Source, Sources};
+use super::{BINS, Dataset, FIRST_NOTE, FRAME_S, Made, Pair, Split, Work, effects};
+use crate::audio::{ANALYSIS_RATE, Waveform};
+use crate::error::{Error, Result};
+use crate::features::{self, CqtParams};
+use crate::job::Progress;
+use crate::midi::Midi;
+use crate::pair::HOP;
+use crate::synth::{self, SoundFont};
+use rand::seq::IndexedRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg64;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A soundfont and what it is called in `dataset.json`.
+#[derive(Debug, Clone)]
+pub struct Font {
+    /// Where it was read, or `bundled`.
+    pub name: String,
+    /// The font.
+    pub font: SoundFont,
+}
+
+impl Font {
+    /// Reads a file; with none, the bundled font.
+    ///
+    /// # Errors
+    /// As [`SoundFont::open`].
+    pub fn open(path: Option<&Path>) -> Result<Self> {
+        match path {
+            Some(path) => Ok(Self { name: path.to_string_lossy().into_owned(), font: SoundFont::open(path)? }),
+            None => Ok(Self { name: "bundled".into(), font: SoundFont::bundled()? }),
+        }
+    }
+}
+
+/// What [`synthesize`] is to make.
+#[derive(Debug, Clone)]
+pub struct Synthesis {
+    /// MIDI files, and folders with MIDI files below them.
+    pub sources: Vec<PathBuf>,
+    /// Files and folders of MIDI: what is the same music as one of these is left out.
+    pub hold_out: Vec<PathBuf>,
+    /// Plays the side of the MIDI.
+    pub midi_font: Font,
+    /// Play the side of the recording in training and validation; at least one.
+    pub audio_fonts: Vec<Font>,
+    /// Plays the side of the recording in the test split; without one, the others do.
+    pub test_font: Option<Font>,
+    /// Longest part of a work, in seconds.
+    pub seconds: f64,
+    /// Pairs of each work, each another part and another recording.
+    pub variants: usize,
+    /// How many works are drawn; all where there are not more.
+    pub limit: Option<usize>,
+    /// Seed of every draw: the same seed makes the same bytes.
+    pub seed: u64,
+}
+
+/// Works with less music than this, in seconds, are left out.
+const SHORTEST_S: f64 = 8.0;
+/// The same, in notes.
+const FEWEST_NOTES: usize = 16;
+/// Lengths that can be asked for.
+const SECONDS: std::ops::RangeInclusive<f64> = 10.0..=600.0;
+/// How often a part is drawn again that holds next to nothing.
+const DRAWS: usize = 6;
+/// What is quieter (RMS of full scale) makes no sound.
+const SILENT: f32 = 1e-5;
+/// Pairs after which the document is written anew, so that a part of a long run can be used.
+const SAVED_EVERY: usize = 100;
+
+/// Renders pairs into `folder`. Pairs that are there already are kept, so that what was interrupted goes on.
+///
+/// # Errors
+/// [`Error::Limit`] and [`Error::Dataset`] for what can't be asked for or does not fit what the folder holds;
+/// [`Error::Empty`] without MIDI files; [`Error::Io`]; [`Error::Cancelled`]. A work that can't be used is no error: it is
+/// named with its reason.
+pub fn synthesize(what: &Synthesis, folder: &Path, progress: &Progress) -> Result<Made> {
+    what.check()?;
+    super::continues(folder, &what.parameters())?;
+    let found = Sources::find(&what.sources, &what.hold_out, what.seed, &progress.part(0.0, 0.05))?;
+    let mut drawn: Vec<usize> = (0..found.works.len()).collect();
+    drawn.sort_by_key(|&i| works::number(&found.works[i].id, what.seed ^ 0x5EED));
+    drawn.truncate(what.limit.unwrap_or(usize::MAX));
+    drawn.sort_unstable();
+
+    let entries: Vec<Work> = drawn.iter().map(|&i| found.works[i].entry()).collect();
+    let data = Mutex::new(Dataset::new(folder, what.parameters(), entries));
+    let save = || data.lock().map_or(Ok(()), |data| data.save());
+    save()?;
+    let (made, kept, ended) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let progress = progress.part(0.05, 1.0);
+    let each = |(entry, &number): (usize, &usize)| -> Result<()> {
+        let source = &found.works[number];
+        let mut frames = Vec::new();
+        let mut skipped = None;
+        let mut midi = None;
+        for variant in 0..what.variants {
+            let before = ended.load(Ordering::Relaxed);
+            progress.step(before, drawn.len())?;
+            // Works that are rendered at the same time can't be told apart: only whole ones move it on.
+            let before = before as f32 / drawn.len() as f32;
+            let work = source.entry();
+            if let Ok(pair) = Dataset::new(folder, Value::Null, Vec::new()).load(&work, variant) {
+                kept.fetch_add(1, Ordering::Relaxed);
+                frames.push(pair.midi_time.len());
+                continue;
+            }
+            let outcome = (|| {
+                let midi = match &mut midi {
+                    Some(midi) => midi,
+                    none => none.insert(Midi::read(&source.path)?),
+                };
+                what.render(midi, source, &found.works, variant, &progress.part(before, before))
+            })();
+            match outcome {
+                Ok((pair, made_by)) => {
+                    // A disk that fills up ends the run; it has nothing to do with the work.
+                    Dataset::store(folder, &source.id, variant, &pair, &made_by)?;
+                    frames.push(pair.midi_time.len());
+                    if (made.fetch_add(1, Ordering::Relaxed) + 1) % SAVED_EVERY == 0 {
+                        save()?;
+                    }
+                }
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                Err(error) => {
+                    skipped = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        if let Ok(mut data) = data.lock() {
+            data.set(entry, frames, skipped);
+        }
+        progress.step(ended.fetch_add(1, Ordering::Relaxed) + 1, drawn.len())
+    };
+    let outcome = drawn.par_iter().enumerate().with_max_len(1).try_for_each(each);
+    save()?;
+    outcome?;
+    let dataset = Dataset::open(folder)?;
+    let mut skipped = found.skipped;
+    skipped.extend(dataset.all_works().iter().filter_map(|w| Some((w.path.clone(), w.skipped.clone()?))));
+    let (made, kept) = (made.into_inner(), kept.into_inner());
+    Ok(Made { dataset, made, kept, copies: found.copies, held_out: found.held_out, skipped })
+}
+
+impl Synthesis {
+    fn check(&self) -> Result<()> {
+        let limit = |what, value: String, limit: &str| Err(Error::Limit { what, value, limit: limit.into() });
+        if !SECONDS.contains(&self.seconds) {
+            return limit("length of a pair", format!("{} s", self.seconds), "10 to 600 s");
+        }
+        if !(1..=1000).contains(&self.variants) {
+            return limit("variants", self.variants.to_string(), "1 to 1000");
+        }
+        if self.audio_fonts.is_empty() {
+            return limit("audio soundfonts", "0".into(), "1 or more");
+        }
+        if let Some(test) = &self.test_font
+            && self.audio_fonts.iter().any(|font| font.name == test.name)
+        {
+            return limit("test soundfont", format!("{:?}", test.name), "those that training does not use");
+        }
+        Ok(())
+    }
+
+    /// All that the bytes of a pair depend on. Not the limit and the variants: more of them leave the others as they are.
+    fn parameters(&self) -> Value {
+        let names = |fonts: &[Font]| -> Vec<String> { fonts.iter().map(|font| font.name.clone()).collect() };
+        json!({
+            "made_by": "synthesize",
+            "sources": self.sources,
+            "hold_out": self.hold_out,
+            "midi_soundfont": self.midi_font.name,
+            "audio_soundfonts": names(&self.audio_fonts),
+            "test_soundfont": self.test_font.as_ref().map(|font| &font.name),
+            "seconds": self.seconds,
+            "seed": self.seed,
+        })
+    }
+
+    fn audio_font(&self, split: Split, random: &mut Pcg64) -> &Font {
+        // Drawn in any case, so that the rest of the draws is the same with and without a test font.
+        let drawn = &self.audio_fonts[random.random_range(0..self.audio_fonts.len())];
+        self.test_font.as_ref().filter(|_| split == Split::Test).unwrap_or(drawn)
+    }
+
+    /// A variant of a work, and how it was made.
+    fn render(
+        &self,
+        midi: &Midi,
+        source: &Source,
+        all: &[Source],
+        variant: usize,
+        progress: &Progress,
+    ) -> Result<(Pair, Value)> {
+        let mut random = Pcg64::seed_from_u64(works::number(&source.id, self.seed ^ super::mix(variant as u64 + 1)));
+        let font = self.audio_font(source.split, &mut random);
+        let cut = draw_cut(midi, self.seconds, &mut random)?;
+        let arrangement = Arrangement::draw(&mut random);
+        let score = arrangement.score(midi, &cut, &mut random);
+        let play = |score: &synth::Score, font: &Font| {
+            let wave = synth::render_mono(score, &font.font, ANALYSIS_RATE, progress)
+                .map_err(|e| e.at(Path::new(&font.name)))?;
+            let level = effects::rms(&wave.samples);
+            // Fonts lack presets, files turn instruments down: a side without sound teaches nothing.
+            if level > SILENT {
+                Ok(wave)
+            } else {
+                Err(Error::Empty(format!("no sound with the soundfont {:?}", font.name)))
+            }
+        };
+        let midi_wave = play(&cut.score(midi), &self.midi_font)?;
+        let mut audio_wave = play(&score, font)?;
+        let other = match arrangement.effects.added_db {
+            Some(_) => other_work(source, all, &cut, &mut random)
+                .map(|score| synth::render_mono(&score, &font.font, ANALYSIS_RATE, progress)),
+            None => None,
+        };
+        let other = other.transpose()?.map(|wave| wave.samples);
+        arrangement.effects.apply(&mut audio_wave.samples, other.as_deref(), f64::from(ANALYSIS_RATE), &mut random)?;
+        let mut audio = log_constant_q(&audio_wave, progress)?;
+        for (bin, mut column) in audio.columns_mut().into_iter().enumerate() {
+            let gain = arrangement.effects.log_gain(bin, BINS);
+            column.mapv_inplace(|x| x + gain);
+        }
+        let made_by = json!({
+            "work": source.path,
+            "soundfont": font.name,
+            "seconds": cut.seconds,
+            "rate": cut.rate,
+            "recording": arrangement,
+        });
+        Ok((pair(midi, &cut, log_constant_q(&midi_wave, progress)?, audio), made_by))
+    }
+}
+
+/// A part with something in it.
+fn draw_cut(midi: &Midi, seconds: f64, random: &mut Pcg64) -> Result<Cut> {
+    let mut most = (0, 0.0);
+    for _ in 0..DRAWS {
+        let cut = Cut::draw(midi, seconds, false, random)?;
+        let notes = cut.notes(midi).filter(|(_, _, note)| !note.is_drum()).count();
+        if notes >= FEWEST_NOTES && cut.seconds >= SHORTEST_S {
+            return Ok(cut);
+        }
+        if notes > most.0 || cut.seconds > most.1 {
+            most = (notes, cut.seconds);
+        }
+    }
+    let (notes, length) = most;
+    let asked = format!("{FEWEST_NOTES} and {SHORTEST_S} s are needed");
+    Err(Error::Empty(format!("too little music, {notes} notes in {length:.1} s; {asked}")))
+}
+
+/// A part of another work of the same split, as long as `cut`.
+fn other_work(source: &Source, all: &[Source], cut: &Cut, random: &mut Pcg64) -> Option<synth::Score> {
+    let others: Vec<&Source> =
+        all.iter().filter(|other| other.split == source.split && other.group != source.group).collect();
+    let midi = Midi::read(&others.choose(random)?.path).ok()?;
+    Some(Cut::draw(&midi, cut.seconds, true, random).ok()?.score(&midi))
+}
+
+pub(super) fn log_constant_q(wave: &Waveform, progress: &Progress) -> Result<ndarray::Array2<f32>> {
+    let params = CqtParams { hop_samples: HOP, first_note: FIRST_NOTE, bins: BINS, ..CqtParams::default() };
+    Ok(Pair::log_magnitudes(features::constant_q(wave, &params, progress)?))
+}
+
+/// Both sides of a part, of the frames that both have.
+fn pair(midi: &Midi, cut: &Cut, mut of_midi: ndarray::Array2<f32>, mut of_audio: ndarray::Array2<f32>) -> Pair {
+    let frames = of_midi.nrows().min(of_audio.nrows());
+    of_midi.slice_collapse(ndarray::s![..frames, ..]);
+    of_audio.slice_collapse(ndarray::s![..frames, ..]);
+    let notes = cut.notes(midi).filter(|(_, _, note)| !note.is_drum());
+    let notes = notes.map(|(start, end, note)| (start, end, note.pitch, note.velocity));
+    let roll = features::summed_velocity(notes, frames, FRAME_S, FIRST_NOTE, BINS);
+    let times = (0..frames).map(|i| cut.clock.to_midi(crate::audio::AudioTime(i as f64 * FRAME_S)).0 as f32);
+    Pair { midi: of_midi, audio: of_audio, roll, midi_time: times.collect() }
+}
+
+#[cfg(test)]
+mod tests;
