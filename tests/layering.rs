@@ -22,7 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("session", &["job", "export"]),
     ("toy", &["job", "export"]),
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
-    ("training", &["job", "network", "export", "dataset", "hashing"]),
+    ("embedding", &["job", "network", "hashing"]),
+    ("training", &["job", "network", "export", "dataset", "hashing", "embedding"]),
     ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "hashing", "pair", "export", "dataset"]),
     (
         "gui",

@@ -3,6 +3,7 @@
 
 mod align;
 mod dataset;
+mod embed;
 mod evaluate;
 mod hash;
 mod toy;
@@ -35,6 +36,8 @@ enum Command {
     Features(align::Features),
     /// Hash sequence of a recording or MIDI file: a code for each step of 0.37 s.
     Hash(hash::Hash),
+    /// Embed a whole recording or MIDI file in one vector.
+    Embed(embed::Embed),
     /// Make training pairs.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -93,6 +96,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
         Some(Command::Hash(command)) => command.run(),
+        Some(Command::Embed(command)) => command.run(),
         Some(Command::Dataset(command)) => command.run(),
         Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),

@@ -91,9 +91,14 @@ pub(crate) fn least_one(deviation: f32) -> f32 {
 }
 
 impl InputScaling {
+    /// What all below counts as.
+    pub(crate) fn floor(self, levels: &Levels) -> f32 {
+        levels.loudest - if self == Self::Papers { PAPERS_FLOOR } else { FLOOR }
+    }
+
     /// Scales some frames of a file in place; their first bin is bin `from` of what the levels were taken of.
     pub(crate) fn apply(self, levels: &Levels, from: usize, mut frames: ArrayViewMut2<f32>) {
-        let floor = levels.loudest - if self == Self::Papers { PAPERS_FLOOR } else { FLOOR };
+        let floor = self.floor(levels);
         for mut row in frames.rows_mut() {
             match self {
                 Self::Papers => {
