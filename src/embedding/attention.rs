@@ -205,14 +205,14 @@ mod tests {
             let mut d_parameters = vec![0.0; pooling.parameters.len()];
             let pooled = pooling.forward(steps.view());
             let d_steps = pooling.backward(steps.view(), &pooled, d_mean.view(), &mut d_parameters);
-            for at in 0..d_parameters.len() {
+            for (at, got) in d_parameters.iter().enumerate() {
                 let moved = |by: f32| {
                     let mut pooling = pooling.clone();
                     pooling.parameters[at] += by;
                     value(&pooling, &steps)
                 };
                 let difference = (moved(1e-2) - moved(-1e-2)) / 2e-2;
-                assert!((difference - f64::from(d_parameters[at])).abs() < 1e-3, "{attention:?}, parameter {at}");
+                assert!((difference - f64::from(*got)).abs() < 1e-3, "{attention:?}, parameter {at}");
             }
             for at in 0..24 {
                 let moved = |by: f32| {

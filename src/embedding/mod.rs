@@ -34,7 +34,7 @@ pub const WINDOW_FRAMES: usize = 969;
 /// ```
 pub fn windows(frames: usize) -> Vec<Range<usize>> {
     if frames <= WINDOW_FRAMES * 4 / 3 {
-        return vec![0..frames];
+        return std::iter::once(0..frames).collect();
     }
     let last = frames - WINDOW_FRAMES;
     (0..last).step_by(WINDOW_FRAMES / 2).chain([last]).map(|start| start..start + WINDOW_FRAMES).collect()

@@ -22,17 +22,12 @@ pub fn cut(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progr
     let all = files(folder);
     let is_midi = |path: &Path| path.extension().is_some_and(|e| e == "mid" || e == "midi");
     let recording = |midi: &Path| all.iter().find(|path| !is_midi(path) && stem(path) == stem(midi) && !is_table(path));
-    let pairs: Vec<(PathBuf, PathBuf)> = all
-        .iter()
-        .filter(|path| is_midi(path))
-        .filter_map(|midi| recording(midi).map(|audio| (midi.clone(), audio.clone())))
-        .collect();
-    if pairs.is_empty() {
+    let midis: Vec<PathBuf> = all.iter().filter(|path| is_midi(path) && recording(path).is_some()).cloned().collect();
+    if midis.is_empty() {
         return Err(Error::Empty(format!("no MIDI files with recordings in {folder:?}")));
     }
-    let midis: Vec<PathBuf> = pairs.iter().map(|(midi, _)| midi.clone()).collect();
-    let rows = each(&midis, progress, |path, p| {
-        let (midi_path, audio_path) = pairs.iter().find(|(midi, _)| midi == path).expect("one of the pairs");
+    let rows = each(&midis, progress, |midi_path, p| {
+        let Some(audio_path) = recording(midi_path) else { return Ok(Vec::new()) };
         let midi = pair::load_midi(midi_path, font, p)?;
         let recording = audio::decode(audio_path, Keep::Analysis, p)?;
         let seconds = recording.mono.samples.len() as f64 / f64::from(recording.mono.sample_rate);

@@ -152,6 +152,9 @@ pub struct Distinction {
 
 impl Distinction {
     /// Of pairs `i`: MIDI file `i` and recording `i`; those of one group are the same music.
+    ///
+    /// # Panics
+    /// If there are not as many of each.
     pub fn of(midi: &[Array1<f32>], audio: &[Array1<f32>], groups: &[usize]) -> Self {
         assert!(midi.len() == audio.len() && midi.len() == groups.len(), "pairs");
         let (mut matching, mut other, mut mrr, mut first) = (Vec::new(), Vec::new(), 0.0, 0.0);
