@@ -107,7 +107,7 @@ pub enum Command {
     Open(Vec<PathBuf>),
     /// Play the MIDI with this soundfont, `None` for the bundled one.
     UseSoundFont(Option<PathBuf>),
-    /// Hash with this model, `None` for none.
+    /// Hash with this model, `None` for the one that comes with the program.
     UseHashModel(Option<PathBuf>),
     /// Look at what comes out of this layer (index in the model's list).
     LookAtLayer(usize),

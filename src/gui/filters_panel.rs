@@ -49,7 +49,7 @@ impl FiltersPanel {
         let palette = theme::palette(ui);
         let Some(networks) = model.hash_model() else {
             self.pictures = None;
-            return none(ui, &palette, out);
+            return none(ui, model, &palette, out);
         };
         head(ui, model, networks, &palette, out);
         ui.separator();
@@ -234,10 +234,14 @@ impl FiltersPanel {
 }
 
 /// What stands where there is no model.
-fn none(ui: &mut Ui, palette: &Palette, out: &mut Vec<Command>) {
+fn none(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) {
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() * 0.3);
-        ui.label(RichText::new("There is no hash model yet.").size(20.0));
+        if !model.running().is_empty() {
+            ui.label(RichText::new("Reading the hash model").color(palette.faint));
+            return;
+        }
+        ui.label(RichText::new("There is no hash model.").size(20.0));
         ui.label(RichText::new("Choose one (safetensors), or train one.").color(palette.faint));
         ui.add_space(12.0);
         if ui.button("Hash model…").clicked() {
@@ -277,6 +281,9 @@ fn head(ui: &mut Ui, model: &Model, networks: &LoadedHashModel, palette: &Palett
             if button.on_hover_text(entry.tooltip_text(ui.ctx(), model.settings())).clicked() {
                 out.push(command);
             }
+        }
+        if networks.path.is_some() && ui.button("Shipped model").on_hover_text("The one of the program").clicked() {
+            out.push(Command::UseHashModel(None));
         }
     });
 }

@@ -56,7 +56,7 @@ pub struct Settings {
     pub activations: bool,
     /// Whether filters are coloured on one scale.
     pub shared_scale: bool,
-    /// The hash model.
+    /// The hash model; none is the one that comes with the program.
     pub hash_model: Option<PathBuf>,
     /// What the middle of the window shows.
     pub tab: Tab,

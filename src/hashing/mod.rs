@@ -14,6 +14,7 @@
 //! | Codes without learning? | [`Tpaa`] |
 //! | Codes that were learned? | [`HashModel`], the networks of an [`Architecture`]; [`HashSequence::of`] |
 //! | How well do codes tell what matches? | [`Separation`] |
+//! | What is inside the networks? | [`filters()`], [`layer_output`], [`strongest`] |
 //!
 //! ```
 //! use antiphon::{hashing::*, job::Progress};

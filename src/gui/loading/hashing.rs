@@ -55,8 +55,10 @@ impl LoadedHashModel {
         Self { layers: seen_layers(&model), filters, model, path }
     }
 
-    fn read(path: PathBuf) -> Result<Self> {
-        Ok(Self::new(HashModel::load(&path)?, Some(path)))
+    /// That of a file, or the one that comes with the program.
+    fn read(path: Option<PathBuf>) -> Result<Self> {
+        let model = path.as_deref().map_or_else(HashModel::bundled, HashModel::load)?;
+        Ok(Self::new(model, path))
     }
 
     /// Writes the filters of both sides into a folder: a picture and an array (filters × frames·bins) each.
@@ -145,10 +147,10 @@ fn own_separation(midi: &[Option<u32>], audio: &[u32], bits: usize) -> Separatio
 }
 
 impl Loads {
-    /// Reads a model.
-    pub(in super::super) fn load_hash_model(&mut self, path: PathBuf) {
+    /// Reads a model; without a path the one that comes with the program.
+    pub(in super::super) fn load_hash_model(&mut self, path: Option<PathBuf>) {
         self.drop_hashing();
-        let name = format!("Reading {}", file_name(&path));
+        let name = format!("Reading {}", path.as_deref().map_or_else(|| "the hash model".into(), file_name));
         self.hash_model = Some(self.start(0, name, move |_| LoadedHashModel::read(path)));
     }
 

@@ -1,6 +1,7 @@
 //! The hash model, what it makes of the pair, what is looked at inside it, and its training.
 
 use super::super::loading::{ToHash, file_name};
+use super::super::settings::Tab;
 use super::{Again, Hashed, LayerOutput, LoadedHashModel, Model, TrainingForm, Unit};
 use crate::error::Error;
 use crate::evaluate::CodeQuality;
@@ -13,8 +14,8 @@ use std::sync::mpsc::Receiver;
 #[derive(Default)]
 pub(super) struct Networks {
     model: Option<Arc<LoadedHashModel>>,
-    /// A file that could not be read.
-    refused: Option<PathBuf>,
+    /// The model could not be read.
+    refused: bool,
     /// Index of the layer that is looked at.
     layer: usize,
     unit: Option<Unit>,
@@ -74,11 +75,10 @@ impl Model {
     }
 
     pub(super) fn use_hash_model(&mut self, path: Option<PathBuf>) {
-        self.networks.refused = None;
         self.settings.hash_model.clone_from(&path);
-        match path {
-            Some(path) => self.loads.load_hash_model(path),
-            None => self.take_hash_model(None),
+        self.take_hash_model(None);
+        if path.is_some() {
+            self.loads.load_hash_model(path);
         }
     }
 
@@ -98,10 +98,12 @@ impl Model {
     /// Hashes what is aligned, the pair that is looked at first, and looks into the layer that is asked for.
     pub(super) fn start_hashing(&mut self) {
         let Some(model) = self.networks.model.clone() else {
-            let path = self.settings.hash_model.clone();
-            let refused = path == self.networks.refused;
-            if let Some(path) = path.filter(|_| !refused && !self.loads.hash_model_runs()) {
-                self.loads.load_hash_model(path);
+            // Not before there is anything to do with it.
+            let pair =
+                |c: &super::Candidate| c.aligned.is_some() && c.recording.as_ref().is_some_and(|r| r.side.analysed());
+            let wanted = self.settings.tab == Tab::Filters || self.candidate().is_some_and(pair);
+            if wanted && !self.networks.refused && !self.loads.hash_model_runs() {
+                self.loads.load_hash_model(self.settings.hash_model.clone());
             }
             return;
         };
@@ -129,7 +131,7 @@ impl Model {
 
     /// Does without the model that could not be read, until it is asked for again.
     pub(super) fn refuse_hash_model(&mut self, error: &Error) {
-        self.networks.refused.clone_from(&self.settings.hash_model);
+        self.networks.refused = true;
         self.report(error, self.settings.hash_model.clone().map_or(Again::No, Again::HashModel));
     }
 
