@@ -8,7 +8,7 @@ use crate::audio::{AudioTime, Stereo};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
-use crate::pair::{AudioSide, FRAME_S, MidiSide};
+use crate::pair::{AudioSide, MidiSide};
 use crate::synth::{self, Score, SoundFont};
 use ndarray::Array2;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub fn document(
         "confidence": alignment.confidence,
         "score": alignment.score,
         "accepted": alignment.accepted(),
-        "frame_s": FRAME_S,
+        "frame_s": audio.features.times.seconds(1.0),
         "transpose": alignment.transpose,
         "path": knots,
         "span": { "midi": [first[0], last[0]], "audio": [first[1], last[1]] },

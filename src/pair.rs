@@ -22,8 +22,8 @@ use crate::synth::{self, SoundFont};
 use ndarray::{Array2, ArrayView2, s};
 use std::path::{Path, PathBuf};
 
-/// Seconds between frames of the features of both sides (spec A, generation 2).
-pub const FRAME_S: f64 = 1024.0 / ANALYSIS_RATE as f64;
+/// Samples between frames of the features of both sides, at the analysis rate, unless told otherwise (spec A, generation 2).
+pub const HOP: usize = 1024;
 
 /// A MIDI file ready to be aligned.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub struct MidiSide {
     pub path: PathBuf,
     /// The file.
     pub midi: Midi,
-    /// Constant-Q features of its synthesis, hop 1024 at 22 050 Hz.
+    /// Constant-Q features of its synthesis.
     pub features: Features,
     /// Magnitudes with [`KEY_MARGIN`] bins more at each end; empty when made from features.
     magnitudes: Array2<f32>,
@@ -59,11 +59,25 @@ impl MidiSide {
     /// # Errors
     /// [`Error::Empty`] when it has no notes; as [`synth::render`] and [`features::constant_q`] otherwise.
     pub fn new(path: PathBuf, midi: Midi, font: &SoundFont, progress: &Progress) -> Result<Self> {
+        Self::at_hop(path, midi, font, HOP, progress)
+    }
+
+    /// As [`MidiSide::new`] with frames `hop_samples` apart. Both sides of a pair need the same.
+    ///
+    /// # Errors
+    /// As [`MidiSide::new`].
+    pub fn at_hop(
+        path: PathBuf,
+        midi: Midi,
+        font: &SoundFont,
+        hop_samples: usize,
+        progress: &Progress,
+    ) -> Result<Self> {
         if midi.notes().is_empty() {
             return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));
         }
         let wave = synth::render(&midi, font, ANALYSIS_RATE, &progress.part(0.0, 0.9))?;
-        let params = CqtParams::default();
+        let params = CqtParams { hop_samples, ..CqtParams::default() };
         let wide = CqtParams {
             first_note: params.first_note - KEY_MARGIN as u8,
             bins: params.bins + 2 * KEY_MARGIN,
@@ -71,7 +85,7 @@ impl MidiSide {
         };
         let magnitudes = features::constant_q(&wave, &wide, &progress.part(0.9, 1.0))?;
         let inner = magnitudes.slice(s![.., KEY_MARGIN..KEY_MARGIN + params.bins]).to_owned();
-        let features = Features { frames: features::log_normalize(&inner), times: FrameTimes::Regular(FRAME_S) };
+        let features = Features { frames: features::log_normalize(&inner), times: times(hop_samples) };
         Ok(Self { path, midi, features, magnitudes, wave })
     }
 
@@ -95,7 +109,15 @@ impl AudioSide {
     /// # Errors
     /// [`Error::Empty`] when it has no samples; as [`features::constant_q`] otherwise.
     pub fn new(path: PathBuf, recording: Recording, progress: &Progress) -> Result<Self> {
-        Self::shown_early(path, recording, |_| {}, progress)
+        Self::at_hop(path, recording, HOP, progress)
+    }
+
+    /// As [`AudioSide::new`] with frames `hop_samples` apart. Both sides of a pair need the same.
+    ///
+    /// # Errors
+    /// As [`AudioSide::new`].
+    pub fn at_hop(path: PathBuf, recording: Recording, hop_samples: usize, progress: &Progress) -> Result<Self> {
+        Self::prepare(path, recording, hop_samples, |_| {}, progress)
     }
 
     /// As [`AudioSide::new`]; `seen` is given the features as soon as they are there, which is in the first third of
@@ -109,12 +131,22 @@ impl AudioSide {
         seen: impl FnOnce(&Features),
         progress: &Progress,
     ) -> Result<Self> {
-        let params = CqtParams::default();
+        Self::prepare(path, recording, HOP, seen, progress)
+    }
+
+    fn prepare(
+        path: PathBuf,
+        recording: Recording,
+        hop_samples: usize,
+        seen: impl FnOnce(&Features),
+        progress: &Progress,
+    ) -> Result<Self> {
+        let params = CqtParams { hop_samples, ..CqtParams::default() };
         let magnitudes = features::constant_q(&recording.mono, &params, &progress.part(0.0, 0.3))?;
         if magnitudes.nrows() == 0 {
             return Err(Error::Empty(format!("the recording has no samples: {path:?}")));
         }
-        let features = Features { frames: features::log_normalize(&magnitudes), times: FrameTimes::Regular(FRAME_S) };
+        let features = Features { frames: features::log_normalize(&magnitudes), times: times(hop_samples) };
         seen(&features);
         let onsets = Onsets::new(&recording.mono, &progress.part(0.3, 1.0))?;
         Ok(Self { path, recording, features, magnitudes, onsets: Some(onsets) })
@@ -133,6 +165,16 @@ impl AudioSide {
 
 fn logarithm(magnitudes: ArrayView2<'_, f32>) -> Array2<f32> {
     magnitudes.mapv(|m| m.max(1e-10).ln())
+}
+
+fn times(hop_samples: usize) -> FrameTimes {
+    FrameTimes::Regular(hop_samples as f64 / f64::from(ANALYSIS_RATE))
+}
+
+/// Seconds between frames of both sides.
+fn frame_s(midi: &MidiSide, audio: &AudioSide) -> f64 {
+    assert_eq!(midi.features.times, audio.features.times, "frames of the MIDI side and of the recording");
+    audio.features.times.seconds(1.0)
 }
 
 /// Reads, synthesises and analyses a MIDI file.
@@ -156,6 +198,9 @@ pub fn load_audio(path: &Path, keep: Keep, progress: &Progress) -> Result<AudioS
 ///
 /// # Errors
 /// [`Error::Empty`] when a side makes no sound; [`Error::Cancelled`].
+///
+/// # Panics
+/// When the two were analysed with different hops.
 pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Progress) -> Result<Alignment> {
     match preset {
         Preset::Antiphon => {
@@ -163,7 +208,8 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
             let onsets = onsets.ok_or_else(|| Error::Empty("a side was made from features alone".into()))?;
             let midi_input = MidiInput { notes: midi.midi.notes(), magnitudes: &midi.magnitudes };
             let audio_input = AudioInput { magnitudes: &audio.magnitudes, onsets };
-            let mut alignment = alignment::align(midi_input, audio_input, FRAME_S, &progress.part(0.0, 0.7))?;
+            let mut alignment =
+                alignment::align(midi_input, audio_input, frame_s(midi, audio), &progress.part(0.0, 0.7))?;
             if alignment.transpose == 0 {
                 let second = published::gen2(&midi.features, &audio.features, &progress.part(0.7, 1.0))?;
                 alignment.supported_by(second.confidence);

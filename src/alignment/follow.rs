@@ -45,17 +45,25 @@ pub(crate) fn follow(
         refine(chords, &interpolated(knots), onsets, params, &progress)
     };
     let free = along(chords, &rough.knots, &first, progress.part(0.0, 0.2))?;
-    let steady = along(chords, &rough.steady, &first, progress.part(0.2, 0.4))?;
-    let null_free = mean_agreement(&along(wrong, &rough.knots, &first, progress.part(0.4, 0.5))?);
-    let null_steady = mean_agreement(&along(wrong, &rough.steady, &first, progress.part(0.5, 0.6))?);
-    let null = null_free.max(null_steady);
+    let null_free = mean_agreement(&along(wrong, &rough.knots, &first, progress.part(0.2, 0.3))?);
+    let mut steadies = Vec::with_capacity(rough.steady.len());
+    for knots in &rough.steady {
+        let steady = along(chords, knots, &first, progress.part(0.3, 0.5))?;
+        let null = mean_agreement(&along(wrong, knots, &first, progress.part(0.5, 0.6))?);
+        steadies.push((knots, steady, null));
+    }
+    let null = steadies.iter().fold(null_free, |most, (_, _, null)| most.max(*null));
     let by_free = explained(&free, &rough.knots, null);
-    let by_steady = explained(&steady, &rough.steady, null);
+    let steadies = steadies
+        .into_iter()
+        .map(|(knots, steady, of_its_own)| (explained(&steady, knots, null), knots, steady, of_its_own));
+    let best = steadies.max_by(|a, b| a.0.total_cmp(&b.0));
+    let (by_steady, steady_knots, steady, null_steady) = best.expect("there is a steady map");
     // The recording of a person who plays evenly is even on both.
     let even = by_steady > GOOD_PART * by_free && unevenness(&steady) < EVEN.min(0.5 * unevenness(&free));
     let evidence = (mean_agreement(&free) / null_free).max(mean_agreement(&steady) / null_steady);
     let (knots, mut attacks) =
-        if even || by_steady > AS_MUCH * by_free { (&rough.steady, steady) } else { (&rough.knots, free) };
+        if even || by_steady > AS_MUCH * by_free { (steady_knots, steady) } else { (&rough.knots, free) };
     let mut second = RefineParams::second_pass();
     if even {
         second = second.even();

@@ -303,3 +303,80 @@ fn vertex(left: f32, middle: f32, right: f32) -> f32 {
     let curvature = left - 2.0 * middle + right;
     if curvature < -1e-6 { (0.5 * (left - right) / curvature).clamp(-0.5, 0.5) } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::{ANALYSIS_RATE, Waveform};
+    use crate::midi::MidiTime;
+
+    fn note(start: f64, pitch: u8, channel: u8) -> Note {
+        let (start, end) = (MidiTime(start), MidiTime(start + 0.4));
+        Note { start, end, start_tick: 0, end_tick: 1, track: 0, channel, pitch, velocity: 90, program: 0 }
+    }
+
+    /// Plucked notes at `(seconds, pitch)`: four harmonics that die away within a third of a second.
+    fn plucked(notes: &[(f64, u8)], seconds: f64) -> Waveform {
+        let rate = f64::from(ANALYSIS_RATE);
+        let mut samples = vec![0.0f32; (seconds * rate) as usize];
+        for &(start, pitch) in notes {
+            let hertz = 440.0 * 2f64.powf((f64::from(pitch) - 69.0) / 12.0);
+            let first = (start * rate) as usize;
+            for (i, sample) in samples[first..].iter_mut().take(rate as usize).enumerate() {
+                let t = i as f64 / rate;
+                let wave: f64 =
+                    (1..=4).map(|h| (std::f64::consts::TAU * hertz * f64::from(h) * t).sin() / f64::from(h)).sum();
+                *sample += (0.2 * wave * (-t / 0.1).exp()) as f32;
+            }
+        }
+        Waveform { samples, sample_rate: ANALYSIS_RATE }
+    }
+
+    /// Pitches that don't repeat soon, half a second apart in MIDI time.
+    fn melody(count: usize) -> Vec<(f64, u8)> {
+        (0..count).map(|i| (0.5 + 0.5 * i as f64, 55 + (i * 7 % 23) as u8)).collect()
+    }
+
+    #[test]
+    fn attacks_are_found_though_the_rough_map_is_off() {
+        let melody = melody(30);
+        // Played half as fast again, with a swing the rough map knows nothing of, and 80 ms off throughout.
+        let played = |m: f64| 1.5 * m + 0.05 * (m / 2.0).sin();
+        let heard: Vec<(f64, u8)> = melody.iter().map(|&(m, pitch)| (played(m), pitch)).collect();
+        let wave = plucked(&heard, 25.0);
+        let onsets = Onsets::new(&wave, &Progress::silent()).unwrap();
+        let notes: Vec<Note> = melody.iter().map(|&(m, pitch)| note(m, pitch, 0)).collect();
+        let chords = chords(&notes);
+        let found =
+            refine(&chords, &|m| 1.5 * m + 0.08, &onsets, &RefineParams::first_pass(), &Progress::silent()).unwrap();
+        assert_eq!(found.len(), 30);
+        for (attack, chord) in found.iter().zip(&chords) {
+            let rise = half_rise(chord, &onsets, attack.audio_s / onsets.frame_s).map(|frame| frame * onsets.frame_s);
+            let truth = played(attack.midi_s);
+            assert!((attack.audio_s + onsets::LEAD_S - truth).abs() < 0.03, "{} {truth}", attack.audio_s);
+            assert!(rise.is_none_or(|rise| (rise - truth).abs() < 0.015), "{rise:?} {truth}");
+        }
+    }
+
+    #[test]
+    fn notes_that_begin_together_are_one_chord_and_drums_are_left_out() {
+        let notes = [note(1.0, 60, 0), note(1.01, 64, 0), note(1.02, 38, 9), note(2.0, 42, 9), note(3.0, 67, 0)];
+        let chords = chords(&notes);
+        assert_eq!(chords.len(), 2);
+        assert!((chords[0].midi_s - 1.005).abs() < 1e-9 && (chords[1].midi_s - 3.0).abs() < 1e-9);
+        let length: f32 = chords[0].template.iter().map(|x| x * x).sum();
+        assert!((length - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn chords_in_the_right_key_agree_more_than_in_a_wrong_one() {
+        let melody = melody(20);
+        let onsets = Onsets::new(&plucked(&melody, 12.0), &Progress::silent()).unwrap();
+        let agreement = |shift: u8| {
+            let notes: Vec<Note> = melody.iter().map(|&(m, pitch)| note(m, pitch + shift, 0)).collect();
+            let found = refine(&chords(&notes), &|m| m, &onsets, &RefineParams::first_pass(), &Progress::silent());
+            found.unwrap().iter().map(|a| f64::from(a.agreement)).sum::<f64>()
+        };
+        assert!(agreement(0) > 1.5 * agreement(6), "{} {}", agreement(0), agreement(6));
+    }
+}

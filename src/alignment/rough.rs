@@ -13,7 +13,7 @@
 //! efficient multiscale approach to audio synchronization", ISMIR 2006.)
 
 use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw_features_16bit, pool};
-use super::steady::steady;
+use super::steady::{slopes, steady, usual_slope};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use ndarray::{Array1, Array2, ArrayView2, s};
@@ -33,7 +33,7 @@ const PART_RATIOS: std::ops::RangeInclusive<i32> = -7..=7;
 /// A transposition is applied when its path costs less than this share of the untransposed one.
 const CLEARLY_CHEAPER: f64 = 0.9;
 /// Below this share of the cost of a path that can't be right, *part* is not even tried.
-const SURELY_WHOLE: f64 = 0.6;
+const SURELY_WHOLE: f64 = 0.5;
 /// *Part* is taken when its path costs less than this share of *whole*'s.
 const PART_CHEAPER: f64 = 0.75;
 
@@ -42,8 +42,9 @@ const PART_CHEAPER: f64 = 0.75;
 pub(crate) struct Rough {
     /// MIDI seconds, audio seconds; strictly increasing in both.
     pub(crate) knots: Vec<(f64, f64)>,
-    /// The same if the tempo ratio hardly changes; it may leave out both ends.
-    pub(crate) steady: Vec<(f64, f64)>,
+    /// The same if the tempo ratio hardly changes; they may leave out both ends. At the ratio of the rough map and, where
+    /// that is another, at the MIDI's own tempo.
+    pub(crate) steady: Vec<Vec<(f64, f64)>>,
     /// Semitones that the MIDI is to be moved by.
     pub(crate) transpose: i32,
     /// Mean cosine distance along the path.
@@ -216,17 +217,20 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let y = audio.slice(s![audio_rows.clone(), ..]);
     let (path, levels) = coarse_to_fine(x.view(), y, &progress.part(0.4, 0.8))?;
     let ratio = (midi_rows.len() - 1) as f64 / (audio_rows.len() - 1) as f64;
-    let steady = steady(midi, audio, (&path, ratio), &progress.part(0.8, 1.0))?;
     let in_seconds =
         |(i, j): (f64, f64)| ((midi_span.start as f64 + i) * frame_s, (audio_span.start as f64 + j) * frame_s);
-    let steady = steady.into_iter().map(in_seconds).collect();
+    let mut steady_maps = Vec::new();
+    for slope in slopes(usual_slope(&path) / ratio) {
+        let map = steady(midi, audio, slope, &progress.part(0.8, 1.0))?;
+        steady_maps.push(map.into_iter().map(in_seconds).collect());
+    }
     let midi_at = |row: f64| (midi_span.start as f64 + midi_rows.start as f64 + row * ratio) * frame_s;
     let audio_at = |column: f64| ((audio_span.start + audio_rows.start) as f64 + column) * frame_s;
     let knots = knots(&path.cells).into_iter().map(|(i, j)| (midi_at(i), audio_at(j))).collect();
     let mut midi = transposed(all_midi.view(), bins, transpose).to_owned();
     midi.outer_iter_mut().for_each(|mut row| unit(&mut row));
     let cost = mean(&path.costs);
-    Ok(Rough { knots, steady, transpose, cost, null_cost, midi, audio: all_audio, part: is_part, levels })
+    Ok(Rough { knots, steady: steady_maps, transpose, cost, null_cost, midi, audio: all_audio, part: is_part, levels })
 }
 
 /// The centre of every run of steps that move on one side only: strictly increasing in both.
@@ -316,4 +320,92 @@ fn inside(
     let path = dtw_features_16bit(inner, outer, &corridor, &params, progress)?;
     let (first, last) = (path.cells[0].1, path.cells[path.cells.len() - 1].1);
     Ok((first..last + 1, mean(&path.costs)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::CqtParams;
+
+    const FRAME_S: f64 = 0.05;
+
+    /// Magnitudes of two-note chords that change every eight frames and never come again, in all bins of the MIDI side.
+    fn music(frames: usize) -> Array2<f32> {
+        let bins = CqtParams::default().bins + 2 * KEY_MARGIN;
+        Array2::from_shape_fn((frames, bins), |(i, bin)| {
+            let chord = ((i / 8) as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let notes = [10 + (chord >> 40) % 40, 10 + (chord >> 50) % 40];
+            if notes.contains(&(bin as u64)) { 1.0 } else { 0.001 }
+        })
+    }
+
+    /// What a recording of `frames` of it sounds like, `semitones` higher.
+    fn recording(midi: &Array2<f32>, frames: impl Iterator<Item = usize>, semitones: i32) -> Array2<f32> {
+        let rows: Vec<usize> = frames.collect();
+        let first = (KEY_MARGIN as i32 - semitones) as usize;
+        midi.select(ndarray::Axis(0), &rows).slice(s![.., first..first + CqtParams::default().bins]).to_owned()
+    }
+
+    /// The largest difference, in frames, between `knots` and audio frame = `truth(MIDI frame)`.
+    fn worst(knots: &[(f64, f64)], truth: impl Fn(f64) -> f64) -> f64 {
+        assert!(knots.len() > 20, "{} knots", knots.len());
+        knots.iter().map(|&(m, a)| (a / FRAME_S - truth(m / FRAME_S)).abs()).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn any_tempo_is_followed_and_its_ratio_is_found() {
+        let midi = music(1200);
+        let audio = recording(&midi, (0..1200).step_by(2), 0);
+        let found = rough(&midi, &audio, FRAME_S, &Progress::silent()).unwrap();
+        assert_eq!((found.transpose, found.part), (0, false));
+        assert!(worst(&found.knots, |m| m / 2.0) < 4.0);
+        assert!(worst(&found.steady[0], |m| m / 2.0) < 4.0);
+        assert!(found.cost < 0.3 * found.null_cost, "{} {}", found.cost, found.null_cost);
+    }
+
+    #[test]
+    fn another_key_is_found() {
+        let midi = music(800);
+        for semitones in [-5, 3, 6] {
+            let audio = recording(&midi, 0..800, semitones);
+            let found = rough(&midi, &audio, FRAME_S, &Progress::silent()).unwrap();
+            assert_eq!(found.transpose, semitones);
+            assert!(worst(&found.knots, |m| m) < 4.0);
+        }
+    }
+
+    #[test]
+    fn a_recording_of_a_part_is_found_in_the_midi_and_the_other_way_round() {
+        let midi = music(1600);
+        let audio = recording(&midi, 600..1000, 0);
+        let found = rough(&midi, &audio, FRAME_S, &Progress::silent()).unwrap();
+        assert!(found.part);
+        assert!(worst(&found.knots, |m| m - 600.0) < 6.0);
+
+        let audio = recording(&midi, 0..1600, 0);
+        let part = midi.slice(s![600..1000, ..]).to_owned();
+        let found = rough(&part, &audio, FRAME_S, &Progress::silent()).unwrap();
+        assert!(found.part);
+        assert!(worst(&found.knots, |m| m + 600.0) < 6.0);
+    }
+
+    #[test]
+    fn a_long_pair_goes_from_coarse_to_fine() {
+        let midi = music(4 * COARSEST_FRAMES);
+        let audio = recording(&midi, 0..4 * COARSEST_FRAMES, 0);
+        let found = rough(&midi, &audio, FRAME_S, &Progress::silent()).unwrap();
+        assert_eq!(found.levels, 3);
+        assert!(worst(&found.knots, |m| m) < 2.0);
+    }
+
+    #[test]
+    fn silence_and_what_is_not_a_number_are_answered() {
+        let (midi, bins) = (music(100), CqtParams::default().bins);
+        let silent = Array2::zeros((100, bins));
+        assert!(matches!(rough(&midi, &silent, FRAME_S, &Progress::silent()), Err(Error::Empty(_))));
+        let mut audio = recording(&midi, 0..100, 0);
+        audio[[50, 20]] = f32::NAN;
+        let found = rough(&midi, &audio, FRAME_S, &Progress::silent()).unwrap();
+        assert!(found.cost.is_finite() && found.knots.iter().all(|k| k.0.is_finite() && k.1.is_finite()));
+    }
 }

@@ -19,15 +19,24 @@ const PENALTY: f32 = 0.6;
 /// Share of the shorter side that the path must reach.
 const GULLY: f64 = 0.85;
 
-/// The map at a nearly constant tempo, in frames of the two sides (rows of unit length). `free` is the path of the rough
-/// map, whose usual slope is the tempo ratio; its rows are `ratio` MIDI frames long.
+/// A ratio that differs less from another is the same.
+const SAME_RATIO: f64 = 0.05;
+
+/// The tempo ratios worth trying, in audio frames a MIDI frame: `usual`, that of most of the free path, and the MIDI's own
+/// tempo. Where a recording holds only a part of the MIDI, the free path is squeezed into it and its slope says nothing.
+pub(super) fn slopes(usual: f64) -> Vec<f64> {
+    if usual.ln().abs() < SAME_RATIO { vec![usual] } else { vec![usual, 1.0] }
+}
+
+/// The map at a nearly constant tempo of `slope` audio frames a MIDI frame, in frames of the two sides (rows of unit
+/// length).
 pub(super) fn steady(
     midi: ArrayView2<'_, f32>,
     audio: ArrayView2<'_, f32>,
-    (free, ratio): (&Path, f64),
+    slope: f64,
     progress: &Progress,
 ) -> Result<Vec<(f64, f64)>> {
-    let rows = ((midi.nrows() as f64 * usual_slope(free) / ratio).round() as usize).max(2);
+    let rows = ((midi.nrows() as f64 * slope).round() as usize).max(2);
     let x = stretch(midi, rows);
     let (small_x, small_y) = (pool(x.view(), 4), pool(audio, 4));
     let median = distance::quantiles(small_x.view(), small_y.view(), &[0.5], &progress.part(0.0, 0.2))?[0] as f32;
@@ -38,7 +47,7 @@ pub(super) fn steady(
 }
 
 /// Columns a row, in the median of windows of about 200 cells.
-fn usual_slope(path: &Path) -> f64 {
+pub(super) fn usual_slope(path: &Path) -> f64 {
     let window = 200.min(path.cells.len() / 4).max(1);
     let slope = |cells: &[(usize, usize)]| {
         let (first, last) = (cells[0], cells[cells.len() - 1]);
@@ -70,7 +79,7 @@ mod tests {
         // What a path from corner to corner makes of it: the cut squeezed into the first frames.
         let cells: Vec<(usize, usize)> = (0..80).map(|i| (i, 0)).chain((0..520).map(|j| (80 + j, j))).collect();
         let free = Path { costs: vec![0.0; cells.len()], cells, cost: 0.0 };
-        let knots = steady(midi.view(), audio, (&free, 1.0), &Progress::silent()).unwrap();
+        let knots = steady(midi.view(), audio, usual_slope(&free), &Progress::silent()).unwrap();
         assert!((knots[0].0 - 80.0).abs() < 2.0 && knots[0].1 < 2.0, "{:?}", knots[0]);
         for (m, a) in knots {
             assert!((m - 80.0 - a).abs() < 2.0, "{m} {a}");

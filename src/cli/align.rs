@@ -55,6 +55,9 @@ pub(super) struct Align {
     /// Soundfont (SF2) to synthesise with.
     #[arg(long)]
     soundfont: Option<PathBuf>,
+    /// Samples between frames at 22,050 Hz, 64 to 8192.
+    #[arg(long, value_name = "SAMPLES", default_value_t = pair::HOP as u16, value_parser = clap::value_parser!(u16).range(64..=8192))]
+    hop: u16,
     /// No progress.
     #[arg(long)]
     quiet: bool,
@@ -75,9 +78,10 @@ impl Align {
             lap = Instant::now();
             spent
         };
+        let hop = usize::from(self.hop);
         let midi = Midi::read(&self.midi)?;
         split();
-        let midi = MidiSide::new(self.midi, midi, &font, &progress.part(0.0, 0.4))?;
+        let midi = MidiSide::at_hop(self.midi, midi, &font, hop, &progress.part(0.0, 0.4))?;
         seconds.synthesize = split();
         let keep = if self.listen { Keep::Listening } else { Keep::Analysis };
         let recording = audio::decode(&self.audio, keep, &progress.part(0.4, 0.6))?;
@@ -85,7 +89,7 @@ impl Align {
         if let Some(warning) = &recording.warning {
             eprintln!("antiphon: {warning}: {:?}", self.audio);
         }
-        let audio = AudioSide::new(self.audio, recording, &progress.part(0.6, 0.7))?;
+        let audio = AudioSide::at_hop(self.audio, recording, hop, &progress.part(0.6, 0.7))?;
         seconds.features = split();
         let preset = self.preset.into();
         let alignment = pair::align(&midi, &audio, preset, &progress.part(0.7, 0.9))?;
@@ -139,6 +143,9 @@ pub(super) struct Features {
     /// Where the array goes: f32, (frames × 48), rows of unit length.
     #[arg(short, long, value_name = "NPY")]
     output: PathBuf,
+    /// Samples between frames at 22,050 Hz, 64 to 8192.
+    #[arg(long, value_name = "SAMPLES", default_value_t = pair::HOP as u16, value_parser = clap::value_parser!(u16).range(64..=8192))]
+    hop: u16,
     /// Soundfont (SF2) to synthesise a MIDI file with.
     #[arg(long)]
     soundfont: Option<PathBuf>,
@@ -150,10 +157,13 @@ pub(super) struct Features {
 impl Features {
     pub(super) fn run(self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
+        let hop = usize::from(self.hop);
         let features = if pair::is_midi(&self.file) {
-            pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?.features
+            let midi = Midi::read(&self.file)?;
+            MidiSide::at_hop(self.file, midi, &soundfont(self.soundfont.as_ref())?, hop, &progress)?.features
         } else {
-            pair::load_audio(&self.file, Keep::Analysis, &progress)?.features
+            let recording = audio::decode(&self.file, Keep::Analysis, &progress.part(0.0, 0.6))?;
+            AudioSide::at_hop(self.file, recording, hop, &progress.part(0.6, 1.0))?.features
         };
         export::write(&self.output, &export::npy(&features.frames))?;
         Ok(ExitCode::SUCCESS)

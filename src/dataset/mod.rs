@@ -32,7 +32,7 @@ mod take;
 mod works;
 
 pub use recordings::{Recordings, align};
-pub use store::{BINS, Dataset, FIRST_NOTE, FORMAT, Pair, Split, Work};
+pub use store::{BINS, Dataset, FIRST_NOTE, FORMAT, FRAME_S, Pair, Split, Work};
 pub use synthesize::{Font, Synthesis, synthesize};
 pub(crate) use works::other_works;
 

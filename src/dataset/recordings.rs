@@ -3,7 +3,7 @@
 
 use super::synthesize::{Font, log_constant_q};
 use super::works::{Source, Sources};
-use super::{BINS, Dataset, FIRST_NOTE, Made, Pair, Split, Work};
+use super::{BINS, Dataset, FIRST_NOTE, FRAME_S, Made, Pair, Split, Work};
 use crate::alignment::Preset;
 use crate::audio::{ANALYSIS_RATE, AudioTime, Keep};
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::export;
 use crate::features;
 use crate::job::Progress;
 use crate::midi::Midi;
-use crate::pair::{self, FRAME_S, MidiSide};
+use crate::pair::{self, MidiSide};
 use crate::synth;
 use ndarray::s;
 use serde::Deserialize;

@@ -1,8 +1,9 @@
 //! The folder: `dataset.json` and a safetensors file a pair.
 
+use crate::audio::ANALYSIS_RATE;
 use crate::error::{Error, Result};
 use crate::export;
-use crate::pair::FRAME_S;
+use crate::pair::HOP;
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 use ndarray::Array2;
@@ -19,6 +20,9 @@ pub const FORMAT: &str = "dataset/1";
 pub const FIRST_NOTE: u8 = 30;
 /// Bins of every matrix: MIDI notes 30 to 89.
 pub const BINS: usize = 60;
+
+/// Seconds between frames (spec A, generation 2).
+pub const FRAME_S: f64 = HOP as f64 / ANALYSIS_RATE as f64;
 
 /// What a work is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

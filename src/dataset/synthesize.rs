@@ -2,13 +2,13 @@
 
 use super::take::{Arrangement, Cut};
 use super::works::{self, Source, Sources};
-use super::{BINS, Dataset, FIRST_NOTE, Made, Pair, Split, Work, effects};
+use super::{BINS, Dataset, FIRST_NOTE, FRAME_S, Made, Pair, Split, Work, effects};
 use crate::audio::{ANALYSIS_RATE, Waveform};
 use crate::error::{Error, Result};
 use crate::features::{self, CqtParams};
 use crate::job::Progress;
 use crate::midi::Midi;
-use crate::pair::FRAME_S;
+use crate::pair::HOP;
 use crate::synth::{self, SoundFont};
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -270,7 +270,7 @@ fn other_work(source: &Source, all: &[Source], cut: &Cut, random: &mut Pcg64) ->
 }
 
 pub(super) fn log_constant_q(wave: &Waveform, progress: &Progress) -> Result<ndarray::Array2<f32>> {
-    let params = CqtParams { first_note: FIRST_NOTE, bins: BINS, ..CqtParams::default() };
+    let params = CqtParams { hop_samples: HOP, first_note: FIRST_NOTE, bins: BINS, ..CqtParams::default() };
     Ok(Pair::log_magnitudes(features::constant_q(wave, &params, progress)?))
 }
 

@@ -1,5 +1,6 @@
 //! The command line as scripts see it: exit codes, documents, files, and one clear line for bad input.
 
+mod dataset;
 mod hash;
 mod odd_input;
 
@@ -103,6 +104,25 @@ fn features_are_an_npy_of_48_columns() {
     let bytes = std::fs::read(&out).expect("written");
     assert_eq!(&bytes[..6], b"\x93NUMPY");
     assert!(text(&bytes[..128]).contains(", 48)"));
+}
+
+#[test]
+fn half_the_hop_is_twice_the_frames_and_aligns_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rows = |hop: &str| {
+        let out = path(folder.path(), "features.npy");
+        assert!(antiphon(&["features", DEMO_MIDI, "-o", &out, "--hop", hop]).status.success());
+        std::fs::metadata(&out).expect("written").len()
+    };
+    let (whole, half) = (rows("1024") as f64, rows("512") as f64);
+    assert!((half / whole - 2.0).abs() < 0.01, "{whole} and {half} bytes");
+
+    let output = antiphon(&["align", DEMO_MIDI, RIGHT, "--json", "--quiet", "--hop", "512"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let frame_s = document["frame_s"].as_f64().expect("a number");
+    assert!((frame_s - 512.0 / 22_050.0).abs() < 1e-12);
+    assert_eq!(document["accepted"], true, "confidence {}", document["confidence"]);
+    fails(&["align", DEMO_MIDI, RIGHT, "--hop", "7"], "64..=8192");
 }
 
 #[test]
