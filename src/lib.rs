@@ -20,6 +20,7 @@ pub mod picture;
 pub mod playback;
 pub mod session;
 pub mod synth;
+pub mod toy;
 pub mod training;
 
 pub use error::{Error, Result};

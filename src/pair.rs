@@ -25,6 +25,9 @@ use std::path::{Path, PathBuf};
 /// Samples between frames of the features of both sides, at the analysis rate, unless told otherwise (spec A, generation 2).
 pub const HOP: usize = 1024;
 
+/// Seconds between frames [`HOP`] apart.
+pub const FRAME_S: f64 = HOP as f64 / ANALYSIS_RATE as f64;
+
 /// A MIDI file ready to be aligned.
 #[derive(Debug, Clone)]
 pub struct MidiSide {

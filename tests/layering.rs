@@ -18,9 +18,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("picture", &["job", "audio", "midi", "features", "alignment", "pair"]),
     ("playback", &["job", "audio", "midi", "synth", "alignment"]),
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
-    ("session", &["job", "export"]),
-    ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
     ("hashing", &["job", "network", "export"]),
+    ("session", &["job", "export"]),
+    ("toy", &["job", "export"]),
+    ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
     ("training", &["job", "network", "export", "dataset", "hashing"]),
     ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "hashing", "pair", "export", "dataset"]),
     (

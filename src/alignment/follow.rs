@@ -14,6 +14,8 @@ use crate::job::Progress;
 
 /// Explaining this share of what the free map explains is as much.
 const AS_MUCH: f64 = 0.97;
+/// A steady map at another ratio than the free map's is taken when it explains this much more.
+const CLEARLY_MORE: f64 = 0.2;
 /// Explaining this share is a good part.
 const GOOD_PART: f64 = 0.3;
 /// Mean change of the log tempo between stretches of [`STRETCH_S`] below which a tempo is even. Human performances of
@@ -54,10 +56,13 @@ pub(crate) fn follow(
     }
     let null = steadies.iter().fold(null_free, |most, (_, _, null)| most.max(*null));
     let by_free = explained(&free, &rough.knots, null);
-    let steadies = steadies
-        .into_iter()
-        .map(|(knots, steady, of_its_own)| (explained(&steady, knots, null), knots, steady, of_its_own));
-    let best = steadies.max_by(|a, b| a.0.total_cmp(&b.0));
+    let mut best = None;
+    for (knots, steady, of_its_own) in steadies {
+        let by_it = explained(&steady, knots, null);
+        if best.as_ref().is_none_or(|&(by_best, ..): &(f64, _, _, _)| by_it > by_best + CLEARLY_MORE * by_best.abs()) {
+            best = Some((by_it, knots, steady, of_its_own));
+        }
+    }
     let (by_steady, steady_knots, steady, null_steady) = best.expect("there is a steady map");
     // The recording of a person who plays evenly is even on both.
     let even = by_steady > GOOD_PART * by_free && unevenness(&steady) < EVEN.min(0.5 * unevenness(&free));

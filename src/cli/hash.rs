@@ -2,15 +2,15 @@
 
 use super::{progress, soundfont};
 use antiphon::audio::Keep;
-use antiphon::dataset::FRAME_S;
+use antiphon::dataset::{FRAME_S, Split};
 use antiphon::error::{Error, Result};
-use antiphon::evaluate::{self, RankCurve, RetrievalParams};
+use antiphon::evaluate::{self, CodeQuality, RankCurve, RetrievalParams};
 use antiphon::export;
 use antiphon::features;
 use antiphon::hashing::{HashModel, HashSequence, MidiInput, Side, Tpaa};
 use antiphon::pair;
-use antiphon::picture;
-use clap::{Args, Subcommand};
+use antiphon::picture::{self, Histogram};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,12 +89,96 @@ impl Hash {
 pub(super) enum EvaluateHash {
     /// Rank of the right recording of each MIDI file among many.
     Pairs(Pairs),
+    /// Bhattacharyya coefficient and histograms of matching and other steps, on a data set.
+    Dataset(OnDataset),
 }
 
 impl EvaluateHash {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let Self::Pairs(command) = self;
-        command.run()
+        match self {
+            Self::Pairs(command) => command.run(),
+            Self::Dataset(command) => command.run(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SplitName {
+    Train,
+    Valid,
+    Test,
+}
+
+/// Arguments of `antiphon evaluate hash dataset`.
+#[derive(Debug, Args)]
+pub(super) struct OnDataset {
+    /// The data set (a folder that `antiphon dataset` wrote).
+    folder: PathBuf,
+    /// A model; may be given several times. The baseline that learns nothing is measured beside them.
+    #[arg(long, value_name = "MODEL")]
+    model: Vec<PathBuf>,
+    /// Which works.
+    #[arg(long, value_enum, default_value = "test")]
+    split: SplitName,
+    /// Draw the histograms.
+    #[arg(long)]
+    png: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl OnDataset {
+    fn run(self) -> Result<ExitCode> {
+        let progress = progress(self.quiet);
+        let split = match self.split {
+            SplitName::Train => Split::Train,
+            SplitName::Valid => Split::Valid,
+            SplitName::Test => Split::Test,
+        };
+        let load = |path: &PathBuf| Ok((path.to_string_lossy().into_owned(), HashModel::load(path)?));
+        let models: Vec<(String, HashModel)> = self.model.iter().map(load).collect::<Result<_>>()?;
+        let report = evaluate::separation(&self.folder, split, &models, &progress)?;
+        if let Some(path) = &self.png {
+            let histograms: Vec<Histogram> = report.done.iter().map(histogram).collect();
+            export::write(path, &export::png(&picture::histograms_png(&histograms))?)?;
+        }
+        if self.json {
+            let document = json!({
+                "antiphon": env!("CARGO_PKG_VERSION"),
+                "format": "evaluation/1",
+                "folder": self.folder.to_string_lossy(),
+                "parameters": { "split": split },
+                "results": report.done,
+            });
+            println!("{document:#}");
+        } else {
+            for found in &report.done {
+                println!(
+                    "{}: BC {:.4}, {} pairs of {} works, {} bits, mean distance {:.2} matching, {:.2} different{}",
+                    found.system,
+                    found.bc,
+                    found.pairs,
+                    found.works,
+                    found.bits,
+                    found.means.0,
+                    found.means.1,
+                    if found.collapsed { ", collapsed" } else { "" }
+                );
+            }
+        }
+        Ok(super::evaluate::finish(&report))
+    }
+}
+
+fn histogram(found: &CodeQuality) -> Histogram<'_> {
+    Histogram {
+        title: format!("{}: BC {:.3}", found.system, found.bc),
+        matching: &found.histograms.matching,
+        different: &found.histograms.different,
     }
 }
 

@@ -5,6 +5,7 @@ mod align;
 mod dataset;
 mod evaluate;
 mod hash;
+mod toy;
 mod train;
 
 use antiphon::error::{Error, Result};
@@ -42,6 +43,9 @@ enum Command {
     /// Measure on a data set.
     #[command(subcommand)]
     Evaluate(evaluate::Evaluate),
+    /// The toy problems of feed-forward attention.
+    #[command(subcommand)]
+    Toy(toy::Toy),
 }
 
 /// What the window opens with; with nothing, the demo.
@@ -90,6 +94,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Dataset(command)) => command.run(),
         Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
+        Some(Command::Toy(command)) => command.run(),
         None => open_window(arguments.window),
     };
     match outcome {

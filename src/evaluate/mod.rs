@@ -4,6 +4,7 @@
 //! - [`corruption()`]: MIDI files against renderings of themselves, distorted in a known way (spec B, OPT).
 //! - [`pairs()`]: recordings with their MIDI, and every wrong combination: is the confidence worth anything?
 //! - [`retrieval()`]: is the right recording found among many?
+//! - [`separation()`]: do codes tell what matches from what doesn't?
 //!
 //! [`Errors`] and [`Summary`] sum up the first three, [`auc`] the last.
 
@@ -12,11 +13,13 @@ mod corruption;
 mod pairs;
 mod performances;
 mod retrieval;
+mod separation;
 
 pub use corruption::{Corruption, Distortion, corruption, kendall_tau};
 pub use pairs::{Combination, auc, pairs};
 pub use performances::{asap, vienna};
 pub use retrieval::{RankCurve, Ranked, Retrieval, RetrievalParams, retrieval};
+pub use separation::{CodeQuality, separation};
 
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{ANALYSIS_RATE, Recording, Tags, Waveform};

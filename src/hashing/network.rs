@@ -4,7 +4,6 @@
 //! `b` is above 0. Architectures are data: those of the papers, and ours.
 
 use crate::error::{Error, Result};
-use crate::export;
 use crate::network::{Layer, Network};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use safetensors::tensor::TensorView;
@@ -384,12 +383,12 @@ impl HashModel {
         network.weights(index).map_or_else(Vec::new, |weights| weights.axis_iter(Axis(1)).filter_map(kernel).collect())
     }
 
-    /// The bytes of its file: safetensors with a tensor for the weights and the biases of each layer, named
+    /// The bytes of its file, to be written: safetensors with a tensor for the weights and the biases of each layer, named
     /// `midi.0.weights`, and all else as JSON in the metadata.
     ///
     /// # Errors
     /// [`Error::Model`] when parameters are not finite: a training that came to nothing.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let refused = |reason: String| Error::Model { reason, path: PathBuf::new() };
         let standardisation =
             |branch: &Branch| Standardisation { mean: branch.mean.clone(), deviation: branch.deviation.clone() };
@@ -482,15 +481,7 @@ impl HashModel {
         Ok(Self { architecture: metadata.architecture, midi, audio, record: metadata.training })
     }
 
-    /// Writes its file, whole or not at all.
-    ///
-    /// # Errors
-    /// [`Error::Io`]; [`Error::Model`] when parameters are not finite.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        export::write(path, &self.to_bytes().map_err(|error| error.at(path))?)
-    }
-
-    /// Reads a file that [`save`](Self::save) wrote.
+    /// Reads a file of [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Model`] for a file that is cut short, of another kind or version, larger than 1 GiB, whose

@@ -104,6 +104,9 @@ impl Kernel {
         mut out: ArrayViewMut2<f32>,
     ) {
         let frames = input.nrows();
+        if frames == 0 {
+            return;
+        }
         let values = out.as_slice_mut().expect("whole rows");
         values.chunks_exact_mut(self.filters).for_each(|cell| cell.copy_from_slice(biases));
         let padded = self.padded(input);
@@ -130,6 +133,9 @@ impl Kernel {
         d_input: Option<ArrayViewMut2<f32>>,
     ) {
         let frames = input.nrows();
+        if frames == 0 {
+            return;
+        }
         for cell in d_out.as_slice().expect("whole rows").chunks_exact(self.filters) {
             d_biases.iter_mut().zip(cell).for_each(|(sum, v)| *sum += v);
         }

@@ -9,6 +9,7 @@
 //! - [`Curves`]: local cost and tempo ratio, with beats and onsets on the recording's clock.
 //! - [`panel_png()`]: one panel of the window as a picture.
 //! - [`rank_curves_png()`]: what `antiphon evaluate hash pairs --png` writes.
+//! - [`histograms_png`]: distances of matching and of other steps.
 //! - [`axis`]: tick steps, clock texts, note names.
 
 mod accumulated;
@@ -16,6 +17,7 @@ mod alignment_png;
 pub mod axis;
 mod colormap;
 mod curves;
+mod histograms;
 mod panel_png;
 mod rank_curves;
 mod raster;
@@ -26,6 +28,7 @@ pub use accumulated::accumulated;
 pub use alignment_png::alignment_png;
 pub use colormap::{ColorMap, Contrast, Tone};
 pub use curves::Curves;
+pub use histograms::{Histogram, histograms_png};
 pub use panel_png::{Panel, panel_png};
 pub use rank_curves::rank_curves_png;
 pub use raster::{matrix_image, max_pool, similarity, strip_image};

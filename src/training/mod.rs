@@ -396,7 +396,7 @@ impl<'a> Trainer<'a> {
         let (validation_bc, step) = best.unwrap_or((1.0, 0));
         let (steps, seconds) = (self.standing.step, self.standing.seconds);
         model.set_record(TrainingRecord { step, steps, seconds, validation_bc, ..self.record.clone() });
-        model.save(self.output)?;
+        export::write(self.output, &model.to_bytes().map_err(|error| error.at(self.output))?)?;
         Ok(model)
     }
 

@@ -3,6 +3,7 @@
 mod dataset;
 mod hash;
 mod odd_input;
+mod training;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,0 +1,73 @@
+//! A data set that is made, learned from and measured on, as a script would.
+
+use super::{antiphon, fails, path, text};
+use antiphon::dataset::{BINS, Dataset, Pair, Split, Work};
+use ndarray::Array2;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// A few works whose sides are the same.
+fn data(folder: &Path, works: usize) -> String {
+    let data = folder.join("data");
+    std::fs::create_dir_all(data.join("pairs")).expect("a folder");
+    let work = |index: usize| {
+        let value = |(t, b): (usize, usize)| -(((t / 8 * 31 + b * 17 + index * 13) % 23) as f32) / 3.0;
+        let midi = Array2::from_shape_fn((160, BINS), value);
+        let id = format!("{index:032x}");
+        let pair = Pair { audio: midi.clone(), roll: midi.clone(), midi, midi_time: vec![0.0; 160] };
+        Dataset::store(&data, &id, 0, &pair, &Value::Null).expect("stored");
+        let (path, title) = (PathBuf::from("a.mid"), index.to_string());
+        let split = [Split::Train, Split::Train, Split::Valid, Split::Test][index % 4];
+        let (recordings, skipped) = (Vec::new(), None);
+        Work { id, path, title, group: index, split, frames: vec![160], recordings, skipped }
+    };
+    let works = (0..works).map(work).collect();
+    Dataset::new(&data, Value::Null, works).save().expect("saved");
+    path(folder, "data")
+}
+
+#[test]
+fn a_model_is_learned_and_measured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = data(folder.path(), 12);
+    let model = path(folder.path(), "hash.safetensors");
+    let train = ["train", "hash", "--data", &data, "-o", &model, "--steps", "8", "--batch", "4", "--json"];
+    let output = antiphon(&train);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("step 8: loss "), "{}", text(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!((&document["format"], &document["record"]["pairs"]), (&"training/1".into(), &6.into()));
+    assert_eq!(document["record"]["options"]["architecture"]["name"], "antiphon");
+    let mut names: Vec<String> = std::fs::read_dir(folder.path())
+        .expect("listed")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["data", "hash.safetensors", "training.jsonl"], "no checkpoint is left");
+
+    let png = path(folder.path(), "bc.png");
+    let output = antiphon(&["evaluate", "hash", "dataset", &data, "--model", &model, "--json", "--png", &png]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!(document["results"].as_array().map(Vec::len), Some(2));
+    assert_eq!(document["results"][0]["system"], "tpaa");
+    assert!(document["results"][1]["bc"].as_f64().is_some_and(|bc| (0.0..=1.0).contains(&bc)));
+    assert!(std::fs::read(&png).expect("a picture").starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn bad_input_is_one_line_and_leaves_the_model_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = data(folder.path(), 12);
+    let model = path(folder.path(), "hash.safetensors");
+    let empty = path(folder.path(), "nothing");
+    fails(&["train", "hash", "--data", &empty, "-o", &model, "--quiet"], "can't read");
+    fails(
+        &["train", "hash", "--data", &data, "-o", &model, "--crop", "999", "--quiet"],
+        "0 works of 999 frames or more",
+    );
+    fails(&["train", "hash", "--data", &data, "-o", &model, "--batch", "1", "--quiet"], "batch 1 is outside");
+    std::fs::write(&model, b"not a model").expect("written");
+    fails(&["evaluate", "hash", "dataset", &data, "--model", &model, "--quiet"], "not a whole safetensors file");
+    assert_eq!(std::fs::read(&model).expect("still there"), b"not a model");
+}
