@@ -4,6 +4,7 @@ pub mod alignment;
 pub mod audio;
 pub mod dataset;
 pub mod demo;
+pub mod embedding;
 pub mod error;
 
 pub mod evaluate;

@@ -92,6 +92,19 @@ impl MidiSide {
         Ok(Self { path, midi, features, magnitudes, wave })
     }
 
+    /// Whether it was synthesised and analysed, and not made from features.
+    pub fn analysed(&self) -> bool {
+        self.magnitudes.nrows() > 0
+    }
+
+    /// As [`log_magnitudes`](Self::log_magnitudes), of the music moved by `semitones`; `None` when made from features, or for
+    /// more semitones than were kept.
+    pub fn log_magnitudes_moved(&self, semitones: i32) -> Option<Array2<f32>> {
+        let from = usize::try_from(KEY_MARGIN as i32 - semitones).ok()?;
+        let bins = from..from + CqtParams::default().bins;
+        (bins.end <= self.magnitudes.ncols()).then(|| logarithm(self.magnitudes.slice(s![.., bins])))
+    }
+
     /// Natural logarithm of the constant-Q magnitudes of its synthesis, not below `ln 1e-10`: (frames × 48), what hash
     /// models are shown. No frames when it was made from features.
     pub fn log_magnitudes(&self) -> Array2<f32> {
@@ -153,6 +166,11 @@ impl AudioSide {
         seen(&features);
         let onsets = Onsets::new(&recording.mono, &progress.part(0.3, 1.0))?;
         Ok(Self { path, recording, features, magnitudes, onsets: Some(onsets) })
+    }
+
+    /// Whether it was analysed, and not made from features.
+    pub fn analysed(&self) -> bool {
+        self.magnitudes.nrows() > 0
     }
 
     /// As [`MidiSide::log_magnitudes`], of the recording.

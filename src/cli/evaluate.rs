@@ -41,6 +41,8 @@ enum Data {
     Hard,
     /// A folder of recordings with a MIDI file of the same name each: all combinations.
     Pairs,
+    /// The same: the first 60 % of each recording, and 45 s of it, against the alignment of the whole.
+    Cut,
 }
 
 /// Arguments of `antiphon evaluate align`.
@@ -93,6 +95,10 @@ impl EvaluateAlign {
             }
             Data::Easy => Ok(self.errors(&corruption(Corruption::EASY)?, &presets)),
             Data::Hard => Ok(self.errors(&corruption(Corruption::HARD)?, &presets)),
+            Data::Cut => {
+                let report = evaluate::cut(&self.folder, &font, &presets, &progress)?;
+                Ok(self.errors(&report, &presets))
+            }
             Data::Pairs => {
                 let report = evaluate::pairs(&self.folder, &font, &presets, &progress)?;
                 Ok(self.pairs(&report, &presets))

@@ -3,6 +3,7 @@
 
 mod align;
 mod dataset;
+mod embed;
 mod evaluate;
 mod hash;
 mod toy;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// Finds the recording a MIDI file belongs to, aligns the two, and lets you judge the match by ear and eye.
 #[derive(Debug, Parser)]
@@ -34,6 +36,8 @@ enum Command {
     Features(align::Features),
     /// Hash sequence of a recording or MIDI file: a code for each step of 0.37 s.
     Hash(hash::Hash),
+    /// Embed a whole recording or MIDI file in one vector.
+    Embed(embed::Embed),
     /// Make training pairs.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -79,6 +83,7 @@ fn parse_size(text: &str) -> core::result::Result<(f32, f32), String> {
 
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
+    let started = Instant::now();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         // Help and version are answers, not failures; bad usage is 1, as the manual says.
@@ -91,11 +96,12 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
         Some(Command::Hash(command)) => command.run(),
+        Some(Command::Embed(command)) => command.run(),
         Some(Command::Dataset(command)) => command.run(),
         Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
         Some(Command::Toy(command)) => command.run(),
-        None => open_window(arguments.window),
+        None => open_window(arguments.window, started),
     };
     match outcome {
         Ok(code) => code,
@@ -111,7 +117,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 #[cfg(feature = "gui")]
-fn open_window(window: Window) -> Result<ExitCode> {
+fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
     use antiphon::gui::{Launch, Theme};
 
     let is_midi = |path: &PathBuf| antiphon::pair::is_midi(path);
@@ -127,6 +133,7 @@ fn open_window(window: Window) -> Result<ExitCode> {
         }),
         screenshot: window.screenshot,
         size: window.size,
+        started: Some(started),
     };
     if launch.midi.is_none() && launch.recordings.is_empty() {
         let folder = directories::ProjectDirs::from("", "", "antiphon")
@@ -139,13 +146,22 @@ fn open_window(window: Window) -> Result<ExitCode> {
             eprintln!("antiphon: {error}; `antiphon align MIDI AUDIO` works without a window");
             Ok(ExitCode::FAILURE)
         }
-        outcome => outcome.map(|()| ExitCode::SUCCESS),
+        outcome => {
+            if let Some(times) = outcome? {
+                let picture = times.picture_s.map(|s| format!("first picture after {s:.2} s, ")).unwrap_or_default();
+                eprintln!(
+                    "window after {:.2} s, {picture}everything after {:.2} s",
+                    times.window_s, times.everything_s
+                );
+            }
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
 #[cfg(not(feature = "gui"))]
 #[expect(clippy::unnecessary_wraps, reason = "as the one that opens a window")]
-fn open_window(_: Window) -> Result<ExitCode> {
+fn open_window(_: Window, _: Instant) -> Result<ExitCode> {
     eprintln!("antiphon: built without a window; `antiphon align MIDI AUDIO` works without one");
     Ok(ExitCode::FAILURE)
 }

@@ -14,17 +14,21 @@ use std::process::ExitCode;
 pub(super) enum Train {
     /// Networks that give the same bits to the same moment of a MIDI file and of a recording.
     Hash(TrainHash),
+    /// Networks that give a whole MIDI file and its recording the same vector.
+    Embed(super::embed::TrainEmbed),
 }
 
 impl Train {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let Self::Hash(command) = self;
-        command.run()
+        match self {
+            Self::Hash(command) => command.run(),
+            Self::Embed(command) => command.run(),
+        }
     }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum PresetName {
+pub(super) enum PresetName {
     Antiphon,
     Gen1,
     Gen2,

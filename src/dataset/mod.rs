@@ -57,11 +57,11 @@ pub struct Made {
     pub skipped: Vec<(PathBuf, String)>,
 }
 
-/// Whether a folder is new, or one that was begun with the same parameters.
-fn continues(folder: &Path, parameters: &Value) -> Result<()> {
+/// The data set that a folder holds, begun with the same parameters; none where it is new.
+fn continues(folder: &Path, parameters: &Value) -> Result<Option<Dataset>> {
     let path = Dataset::document_of(folder);
     if !path.exists() {
-        return Ok(());
+        return Ok(None);
     }
     let there = Dataset::open(folder)?;
     let (old, new) = (there.parameters().as_object(), parameters.as_object());
@@ -76,7 +76,7 @@ fn continues(folder: &Path, parameters: &Value) -> Result<()> {
             });
         }
     }
-    Ok(())
+    Ok(Some(there))
 }
 
 /// One number from another, well mixed (the finaliser of Murmur 3, after a step of Weyl's sequence).

@@ -15,6 +15,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -85,20 +86,30 @@ const SAVED_EVERY: usize = 100;
 /// named with its reason.
 pub fn synthesize(what: &Synthesis, folder: &Path, progress: &Progress) -> Result<Made> {
     what.check()?;
-    super::continues(folder, &what.parameters())?;
+    let there = super::continues(folder, &what.parameters())?;
     let found = Sources::find(&what.sources, &what.hold_out, what.seed, &progress.part(0.0, 0.05))?;
+    // In the order of the draw, so that what there is of a run is a fair sample; the document is in the order of the paths.
     let mut drawn: Vec<usize> = (0..found.works.len()).collect();
     drawn.sort_by_key(|&i| works::number(&found.works[i].id, what.seed ^ 0x5EED));
     drawn.truncate(what.limit.unwrap_or(usize::MAX));
-    drawn.sort_unstable();
+    let mut listed = drawn.clone();
+    listed.sort_unstable();
 
-    let entries: Vec<Work> = drawn.iter().map(|&i| found.works[i].entry()).collect();
+    // What an earlier run has made is in the document from the start: somebody may be learning from it.
+    let before = there.as_ref().map_or(&[][..], Dataset::all_works);
+    let before: BTreeMap<&str, &Work> = before.iter().map(|work| (&work.id[..], work)).collect();
+    let entry = |&number: &usize| {
+        let entry = found.works[number].entry();
+        let made = before.get(&entry.id[..]).map_or(&[][..], |work| &work.frames[..]);
+        Work { frames: made.iter().copied().take(what.variants).collect(), ..entry }
+    };
+    let entries: Vec<Work> = listed.iter().map(entry).collect();
     let data = Mutex::new(Dataset::new(folder, what.parameters(), entries));
     let save = || data.lock().map_or(Ok(()), |data| data.save());
     save()?;
     let (made, kept, ended) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let progress = progress.part(0.05, 1.0);
-    let each = |(entry, &number): (usize, &usize)| -> Result<()> {
+    let each = |&number: &usize| -> Result<()> {
         let source = &found.works[number];
         let mut frames = Vec::new();
         let mut skipped = None;
@@ -137,12 +148,12 @@ pub fn synthesize(what: &Synthesis, folder: &Path, progress: &Progress) -> Resul
                 }
             }
         }
-        if let Ok(mut data) = data.lock() {
+        if let (Ok(mut data), Ok(entry)) = (data.lock(), listed.binary_search(&number)) {
             data.set(entry, frames, skipped);
         }
         progress.step(ended.fetch_add(1, Ordering::Relaxed) + 1, drawn.len())
     };
-    let outcome = drawn.par_iter().enumerate().with_max_len(1).try_for_each(each);
+    let outcome = drawn.par_iter().with_max_len(1).try_for_each(each);
     save()?;
     outcome?;
     let dataset = Dataset::open(folder)?;

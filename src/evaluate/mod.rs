@@ -3,6 +3,7 @@
 //! - [`asap`] and [`vienna`]: a score and human performances of it, whose moments are known.
 //! - [`corruption()`]: MIDI files against renderings of themselves, distorted in a known way (spec B, OPT).
 //! - [`pairs()`]: recordings with their MIDI, and every wrong combination: is the confidence worth anything?
+//! - [`cut()`]: recordings that hold a part of the MIDI.
 //! - [`retrieval()`]: is the right recording found among many?
 //! - [`separation()`]: do codes tell what matches from what doesn't?
 //!
@@ -10,12 +11,14 @@
 
 mod analysed;
 mod corruption;
+mod cut;
 mod pairs;
 mod performances;
 mod retrieval;
 mod separation;
 
 pub use corruption::{Corruption, Distortion, corruption, kendall_tau};
+pub use cut::cut;
 pub use pairs::{Combination, auc, pairs};
 pub use performances::{asap, vienna};
 pub use retrieval::{RankCurve, Ranked, Retrieval, RetrievalParams, retrieval};

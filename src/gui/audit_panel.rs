@@ -2,19 +2,21 @@
 
 use super::command::{Command, Hover};
 use super::curves_panel;
-use super::gestures::{pitch_gestures, time_gestures};
+use super::gestures::{cursor_by_keys, pitch_gestures, time_gestures};
 use super::heatmap::{Heatmap, Matrix};
 use super::loop_bar;
-use super::model::{Model, State};
-use super::read_out::read_out;
+use super::model::{Model, State, Unit};
+use super::read_out::{describe, read_out};
 use super::settings::Panels;
 use super::strip_marks::{crosshair, gutter, head, keys_of, marks, pitch_crosshair, unreliable};
 use super::theme::{self, Palette};
 use super::timeline::ruler;
 use crate::features::CqtParams;
+use crate::hashing::Side as HashSide;
 use crate::picture::axis::clock_text;
 use eframe::egui::{
-    Align2, CursorIcon, Label, Rect, Response, RichText, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+    Align2, CursorIcon, Label, Mesh, Painter, Rect, Response, RichText, Role, Sense, Shape, Stroke, Ui, UiBuilder,
+    WidgetInfo, pos2, vec2,
 };
 use std::sync::Arc;
 
@@ -25,11 +27,30 @@ enum Side {
     Midi,
 }
 
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Recording => "Recording constant-Q",
+            Self::Midi => "MIDI constant-Q",
+        }
+    }
+
+    fn bits_name(self) -> &'static str {
+        match self {
+            Self::Recording => "Recording hash bits",
+            Self::Midi => "MIDI hash bits",
+        }
+    }
+}
+
 /// See the module. Keeps only pictures.
 #[derive(Default)]
 pub(super) struct AuditPanel {
     recording: Option<Heatmap>,
     midi: Option<Heatmap>,
+    recording_bits: Option<Heatmap>,
+    midi_bits: Option<Heatmap>,
+    arrows_taken: bool,
 }
 
 impl AuditPanel {
@@ -45,7 +66,11 @@ impl AuditPanel {
             .translate(vec2(0.0, theme::RULER_HEIGHT + 2.0))
             .with_max_y(ruler_rect.bottom() + 2.0 + theme::LOOP_HEIGHT);
         let strips_top = loop_rect.bottom() + 2.0;
-        let curves = if model.settings().curves { theme::CURVES_HEIGHT } else { 0.0 };
+        let curves = curves_panel::height(model);
+        let bits = if shows_bits(model) { theme::BITS_HEIGHT } else { 0.0 };
+        if bits <= 0.0 {
+            (self.recording_bits, self.midi_bits) = (None, None);
+        }
         let high = readout.top() - strips_top - curves;
         let first = (high * model.settings().panels.recording_share).round();
 
@@ -59,6 +84,7 @@ impl AuditPanel {
             midi_s: None,
             note: None,
         });
+        cursor_by_keys(ui, &ruler_response, model, false, out);
         for (index, side) in [Side::Recording, Side::Midi].into_iter().enumerate() {
             let (top, each) = if index == 0 { (strips_top, first) } else { (strips_top + first, high - first) };
             let title = Rect::from_min_size(pos2(area.left(), top), vec2(area.width(), theme::TITLE_HEIGHT));
@@ -67,7 +93,11 @@ impl AuditPanel {
                 pos2(inner.right(), (top + each - theme::GAP).max(title.bottom() + 8.0)),
             );
             Self::title(ui, title, side, model, &palette);
-            hover = self.strip(ui, rect, side, model, &palette, out).or(hover);
+            let room = (rect.height() - bits).max(8.0);
+            if bits > 0.0 {
+                hover = self.bits(ui, rect.with_min_y(rect.top() + room + 3.0), side, model, &palette, out).or(hover);
+            }
+            hover = self.strip(ui, rect.with_max_y(rect.top() + room), side, model, &palette, out).or(hover);
         }
         divider(ui, inner, strips_top, first, high, model, out);
         if curves > 0.0 {
@@ -76,12 +106,27 @@ impl AuditPanel {
             hover = curves_panel::show(ui, rect, model, &palette, out).or(hover);
         }
         read_out(ui, readout, model, &palette);
+        let focused = ui.memory(eframe::egui::Memory::focused);
+        let strips = [Side::Recording, Side::Midi];
+        let own = ["ruler", "curves"].into_iter().chain(strips.map(Side::name)).chain(strips.map(Side::bits_name));
+        self.arrows_taken = own.into_iter().any(|name| focused == Some(ui.scope_id().with(name)));
         hover
+    }
+
+    /// Whether the arrow keys are its: a picture has the focus.
+    pub(super) fn arrows_taken(&self) -> bool {
+        self.arrows_taken
+    }
+
+    /// Whether anything of a recording is seen.
+    pub(super) fn has_picture(&self) -> bool {
+        self.recording.as_ref().is_some_and(Heatmap::begun)
     }
 
     /// Whether the pictures in sight are there.
     pub(super) fn complete(&self) -> bool {
-        [&self.recording, &self.midi].into_iter().flatten().all(Heatmap::complete)
+        let pictures = [&self.recording, &self.midi, &self.recording_bits, &self.midi_bits];
+        pictures.into_iter().flatten().all(Heatmap::complete)
     }
 
     fn title(ui: &mut Ui, rect: Rect, side: Side, model: &Model, palette: &Palette) {
@@ -127,11 +172,12 @@ impl AuditPanel {
         palette: &Palette,
         out: &mut Vec<Command>,
     ) -> Option<Hover> {
-        let (shown, slot, name) = match side {
-            Side::Recording => (model.recording_strip(), &mut self.recording, "Recording constant-Q"),
+        let name = side.name();
+        let (shown, slot) = match side {
+            Side::Recording => (model.recording_strip(), &mut self.recording),
             Side::Midi => {
                 let strip = model.aligned().map(|a| &a.strip).or_else(|| model.midi().map(|m| &m.strip));
-                (strip, &mut self.midi, "MIDI constant-Q")
+                (strip, &mut self.midi)
             }
         };
         let response = ui.interact(rect, ui.scope_id().with(name), Sense::click_and_drag());
@@ -150,6 +196,10 @@ impl AuditPanel {
             heatmap.paint(painter, rect, frame(start)..frame(end), model.pitch().low()..model.pitch().high());
             gutter(painter, rect, model.pitch(), model.hover().and_then(|h| h.note), palette);
             marks(painter, rect, model);
+            let unit = model.unit().filter(|unit| (unit.side == HashSide::Midi) == (side == Side::Midi));
+            if let Some(unit) = unit.filter(|_| model.settings().activations) {
+                activations(painter, rect, unit, model);
+            }
         } else {
             *slot = None;
             painter.text(
@@ -182,13 +232,102 @@ impl AuditPanel {
             midi_s: None,
             note: shown.and_then(|_| note_at(rect, model, &response)),
         });
+        cursor_by_keys(ui, &response, model, true, out);
+        let cursor = model.hover().filter(|_| response.has_focus());
         let at = model.transport().position(ui.input(|i| i.time));
         response.widget_info(|| WidgetInfo {
-            current_text_value: Some(spoken(model, at)),
+            current_text_value: Some(cursor.map_or_else(|| spoken(model, at), |cursor| describe(&cursor, model))),
             ..WidgetInfo::labeled(Role::Image, true, name)
         });
         hover
     }
+}
+
+impl AuditPanel {
+    /// The hash bits of a side, bit 0 at the bottom.
+    fn bits(
+        &mut self,
+        ui: &Ui,
+        rect: Rect,
+        side: Side,
+        model: &Model,
+        palette: &Palette,
+        out: &mut Vec<Command>,
+    ) -> Option<Hover> {
+        let name = side.bits_name();
+        let response = ui.interact(rect, ui.scope_id().with(name), Sense::click_and_drag());
+        let painter = ui.painter();
+        painter.rect_filled(rect, 0.0, palette.empty);
+        let slot = if side == Side::Midi { &mut self.midi_bits } else { &mut self.recording_bits };
+        if let Some(hashed) = model.hashed() {
+            let strip = if side == Side::Midi { &hashed.midi_bits } else { &hashed.audio_bits };
+            let map = (model.settings().color_map, model.settings().tone);
+            let matrix = Matrix::Strip(Arc::clone(strip));
+            let heatmap = slot.get_or_insert_with(|| Heatmap::new(name, matrix.clone(), map));
+            heatmap.set(&matrix, map);
+            let (start, end) = (model.view().start() / strip.frame_s, model.view().end() / strip.frame_s);
+            heatmap.paint(painter, rect, start..end, 0.0..f64::from(hashed.bits()));
+            let at = pos2(rect.left() - 6.0, rect.center().y);
+            let text = format!("{} bits", hashed.bits());
+            painter.text(at, Align2::RIGHT_CENTER, text, theme::small(), palette.faint);
+        } else {
+            *slot = None;
+        }
+        let edge = if response.has_focus() {
+            Stroke::new(2.0, ui.visuals().selection.stroke.color)
+        } else {
+            theme::outline(palette)
+        };
+        painter.rect_stroke(rect, 0.0, edge, eframe::egui::StrokeKind::Outside);
+        crosshair(painter, rect, model, theme::CROSSHAIR);
+        loop_bar::mark(painter, rect, model);
+        head(ui, rect, model);
+        let time = time_gestures(ui, &response, rect, model, out);
+        cursor_by_keys(ui, &response, model, false, out);
+        let cursor = model.hover().filter(|_| response.has_focus());
+        let at = model.transport().position(ui.input(|i| i.time));
+        response.widget_info(|| WidgetInfo {
+            current_text_value: Some(cursor.map_or_else(|| spoken(model, at), |cursor| describe(&cursor, model))),
+            ..WidgetInfo::labeled(Role::Image, true, name)
+        });
+        time.map(|audio_s| Hover { audio_s, midi_s: None, note: None })
+    }
+}
+
+/// Whether there is room for hash bits: they are wanted, and something makes them.
+pub(super) fn shows_bits(model: &Model) -> bool {
+    model.settings().hash_bits && (model.hash_model().is_some() || model.hashed().is_some())
+}
+
+/// What comes out of the filter that is looked at, as a curve from the bottom of a strip: as high as the strip where it is
+/// strongest.
+fn activations(painter: &Painter, rect: Rect, unit: Unit, model: &Model) {
+    let Some((output, values)) = model.layer_output().and_then(|output| Some((output, output.channel(unit)?))) else {
+        return;
+    };
+    let (least, most) =
+        values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)));
+    let on_midi = unit.side == HashSide::Midi;
+    let seconds = |x: f32| {
+        let audio_s = model.view().time(rect, x);
+        if on_midi { model.midi_time(audio_s).map(|time| time.0) } else { Some(audio_s) }
+    };
+    let step = |x: f32| seconds(x).map(|s| (s / output.step_s).floor().max(0.0) as usize);
+    let mut points = Vec::new();
+    let mut fill = Mesh::default();
+    for column in 0..rect.width().ceil() as usize {
+        let x = rect.left() + column as f32;
+        let (Some(from), Some(to)) = (step(x), step(x + 1.0)) else { continue };
+        let part = from..to.max(from + 1).min(values.len());
+        let Some(value) = part.map(|i| values[i]).reduce(f32::max) else { continue };
+        let y = rect.bottom() - (value - least) / (most - least).max(1e-9) * rect.height();
+        points.push(pos2(x + 0.5, y));
+        fill.add_colored_rect(Rect::from_min_max(pos2(x, y), pos2(x + 1.0, rect.bottom())), theme::ACTIVATION_FILL);
+    }
+    let painter = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
+    painter.add(Shape::mesh(fill));
+    painter.add(Shape::line(points.clone(), Stroke::new(3.0, theme::MARK_RIM)));
+    painter.add(Shape::line(points, Stroke::new(1.0, theme::ACTIVATION)));
 }
 
 /// The note under the pointer.

@@ -4,8 +4,8 @@
 //! [`Model`].
 
 use super::loading::ExportOrder;
-use super::model::{Model, Overlay, Recover};
-use super::settings::{Panels, Theme};
+use super::model::{Model, Overlay, Recover, TrainingForm, Unit};
+use super::settings::{Panels, Tab, Theme};
 use crate::picture::{ColorMap, Tone};
 use crate::playback::Warp;
 use crate::playback::mixer::{Click, Listen};
@@ -20,6 +20,8 @@ pub enum Command {
     SaveSession,
     SaveSessionAs,
     Export,
+    ChooseHashModel,
+    ExportFilters,
     ChooseSoundFont,
     BundledSoundFont,
     Quit,
@@ -72,6 +74,14 @@ pub enum Command {
     Onsets,
     Curves,
     Accumulated,
+    HashBits,
+    HammingMatrix,
+    Activations,
+    SharedScale,
+    AuditTab,
+    FiltersTab,
+    TrainTab,
+    Train,
     CandidateList,
     Inspector,
     NextCandidate,
@@ -97,6 +107,24 @@ pub enum Command {
     Open(Vec<PathBuf>),
     /// Play the MIDI with this soundfont, `None` for the bundled one.
     UseSoundFont(Option<PathBuf>),
+    /// Hash with this model, `None` for the one that comes with the program.
+    UseHashModel(Option<PathBuf>),
+    /// Look at what comes out of this layer (index in the model's list).
+    LookAtLayer(usize),
+    /// Look at this filter or unit of the layer.
+    LookAtUnit(Option<Unit>),
+    /// Ask for a data set to measure codes on.
+    ChooseDataToMeasure,
+    /// Measure on the validation works of this data set how well codes tell what belongs together.
+    MeasureOn(PathBuf),
+    /// Write the filters into this folder.
+    ExportFiltersTo(PathBuf),
+    /// What is to be trained.
+    Training(TrainingForm),
+    /// Ask for a data set to learn from.
+    ChooseTrainingData,
+    /// Ask where the trained model is to be written.
+    ChooseTrainingOutput,
     /// Look at this candidate (index in the list).
     Select(usize),
     /// Take this candidate out of the list.
@@ -249,12 +277,15 @@ pub const TABLE: &[Entry] = entries! {
     SaveSession File "Save session", "Save which files are looked at, and where", [(COMMAND, Key::S)], |m| !m.choosing();
     SaveSessionAs File "Save session as…", "Save which files are looked at, and where, under another name", [(COMMAND_SHIFT, Key::S)], |m| !m.choosing();
     Export File "Export…", "Pictures, table, aligned MIDI and sound of this pair", [(COMMAND, Key::E)], Model::exportable;
+    ChooseHashModel File "Hash model…", "Choose the networks that hash both sides (safetensors)", [], |m| !m.choosing();
+    ExportFilters File "Export filters…", "Write the first layer of both networks as pictures and arrays", [], |m| m.hash_model().is_some() && !m.choosing();
     ChooseSoundFont File "Soundfont…", "Choose the SF2 file that the MIDI is played with", [], |m| !m.choosing();
     BundledSoundFont File "Bundled soundfont", "Play the MIDI with the soundfont that comes with the program", [], |m| m.settings().soundfont.is_some();
     Quit File "Quit", "Close the window", [(COMMAND, Key::Q)], always;
-    Undo Edit "Undo", "Take back the last change of the view, the mix, the colours or the list", [(COMMAND, Key::Z)], Model::can_undo;
+    Undo Edit "Undo", "Take back the last change of the files, the view, the mix or the colours", [(COMMAND, Key::Z)], Model::can_undo;
     Redo Edit "Redo", "Do again what was taken back", [(COMMAND_SHIFT, Key::Z), (COMMAND, Key::Y)], Model::can_redo;
     RemoveCandidate Edit "Remove from the list", "Take the recording that is looked at out of the list", [(COMMAND, Key::Delete)], |m| m.candidate().is_some();
+    Train Edit "Start or stop training", "Train hash networks as the Train tab says, or stop; it goes on from there the next time", [(COMMAND_SHIFT, Key::T)], Model::trainable;
     SingleKeys Edit "Single-letter keys", "Letters, figures and signs are keys of commands while nobody types", [], always;
     PlayPause Play "Play or pause", "Play from the playhead, or stop there", [(NONE, Key::Space)], Model::playable;
     Back Play "Back 0.1 s", "Move the playhead back by a tenth of a second", [(NONE, Key::ArrowLeft)], Model::playable;
@@ -301,6 +332,13 @@ pub const TABLE: &[Entry] = entries! {
     Onsets View "Note onsets", "Mark the MIDI's note onsets where the recording has them", [(NONE, Key::T)], always;
     Curves View "Cost and tempo", "Show local cost and tempo ratio below the strips", [(NONE, Key::C)], always;
     Accumulated View "Accumulated matrix", "Show the cost of the best path to each cell instead of the distance there", [(NONE, Key::Y)], always;
+    HashBits View "Hash bits", "Show the bits of both sides below their strips, and how many differ", [(NONE, Key::H)], always;
+    HammingMatrix View "Hamming matrix", "Show how many hash bits differ instead of the distance of the features", [(SHIFT, Key::Y)], always;
+    Activations View "Activations", "Lay what comes out of the chosen filter over the strips", [(SHIFT, Key::H)], always;
+    SharedScale View "One scale for all filters", "Colour all filters on one scale, or each on its own", [(SHIFT, Key::G)], always;
+    AuditTab View "Audit", "Show the pair: strips, matrix, verdict", [(COMMAND, Key::Num1)], always;
+    FiltersTab View "Filters", "Look inside the hash networks", [(COMMAND, Key::Num2)], always;
+    TrainTab View "Train", "Train hash networks, and watch it", [(COMMAND, Key::Num3)], always;
     CandidateList View "Candidate list", "Show the list at the left", [(COMMAND, Key::L)], always;
     Inspector View "Inspector", "Show distance matrix and verdict at the right", [(COMMAND, Key::I)], always;
     NextCandidate View "Next candidate", "Look at the next recording in the list", [(NONE, Key::J), (NONE, Key::PageDown)], Model::several;
@@ -352,6 +390,14 @@ impl Command {
             Self::Onsets => settings.onsets,
             Self::Curves => settings.curves,
             Self::Accumulated => settings.accumulated,
+            Self::HashBits => settings.hash_bits,
+            Self::HammingMatrix => settings.hamming_matrix,
+            Self::Activations => settings.activations,
+            Self::SharedScale => settings.shared_scale,
+            Self::AuditTab => settings.tab == Tab::Audit,
+            Self::FiltersTab => settings.tab == Tab::Filters,
+            Self::TrainTab => settings.tab == Tab::Train,
+            Self::Train => model.trains(),
             Self::CandidateList => settings.panels.list,
             Self::Inspector => settings.panels.inspector,
             Self::Invert => settings.tone.inverted,

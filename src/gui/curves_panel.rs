@@ -1,45 +1,73 @@
-//! Local cost and tempo ratio under the strips, on their time axis.
+//! Local cost, tempo ratio and distance of the hash bits under the strips, on their time axis.
 
-use super::audit_panel::spoken;
+use super::audit_panel::{shows_bits, spoken};
 use super::command::{Command, Hover};
-use super::gestures::time_gestures;
-use super::model::{Aligned, Model};
-use super::read_out::curve_text;
+use super::gestures::{cursor_by_keys, time_gestures};
+use super::loop_bar;
+use super::model::{Aligned, Hashed, Model};
+use super::read_out::{curve_text, describe};
 use super::strip_marks::{crosshair, head, unreliable};
 use super::theme::{self, Palette};
 use eframe::egui::{
     Align2, Color32, Mesh, Painter, Pos2, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
 };
 
-/// Shows both and returns what the pointer is at.
+/// What is drawn in a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Row {
+    Cost,
+    Tempo,
+    Hamming,
+}
+
+/// Height of all that is shown.
+pub(super) fn height(model: &Model) -> f32 {
+    let hamming = if shows_bits(model) { theme::HAMMING_HEIGHT } else { 0.0 };
+    hamming + if model.settings().curves { theme::CURVES_HEIGHT } else { 0.0 }
+}
+
+/// The rows that are shown, from the top.
+fn rows(rect: Rect, model: &Model) -> Vec<(Row, Rect)> {
+    let mut rows = Vec::new();
+    let mut top = rect.top();
+    if shows_bits(model) {
+        rows.push((Row::Hamming, rect.with_max_y(top + theme::HAMMING_HEIGHT - 4.0)));
+        top += theme::HAMMING_HEIGHT;
+    }
+    if model.settings().curves {
+        let middle = top + (rect.bottom() - top) * 0.45;
+        rows.push((Row::Cost, rect.with_min_y(top).with_max_y(middle - 2.0)));
+        rows.push((Row::Tempo, rect.with_min_y(middle + 2.0)));
+    }
+    rows
+}
+
+/// Shows them and returns what the pointer is at.
 pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &mut Vec<Command>) -> Option<Hover> {
     let rect = rect.with_max_y(rect.bottom() - 2.0);
-    let middle = rect.top() + rect.height() * 0.45;
-    let parts = [rect.with_max_y(middle - 2.0), rect.with_min_y(middle + 2.0)];
     let response = ui.interact(rect, ui.scope_id().with("curves"), Sense::click_and_drag());
     let now = model.transport().position(ui.input(|i| i.time));
-    let scales = model.aligned().map(|aligned| {
-        [format!("0 – {:.2}", aligned.curves.highest_cost()), format!("× {:.2}", aligned.curves.whole_tempo())]
-    });
-    for (i, (part, name)) in parts.iter().zip(["cost", "tempo"]).enumerate() {
-        ui.painter().rect_filled(*part, 0.0, palette.empty);
+    for (row, part) in rows(rect, model) {
+        ui.painter().rect_filled(part, 0.0, palette.empty);
+        let clipped = ui.painter().with_clip_rect(part);
+        let (name, scale) = match row {
+            Row::Cost => ("cost", model.aligned().map(|a| format!("0 – {:.2}", a.curves.highest_cost()))),
+            Row::Tempo => ("tempo", model.aligned().map(|a| format!("× {:.2}", a.curves.whole_tempo()))),
+            Row::Hamming => ("bits apart", model.hashed().map(|hashed| format!("0 – {}", hashed.bits()))),
+        };
+        match (row, model.aligned(), model.hashed()) {
+            (Row::Cost, Some(aligned), _) => cost(&clipped, part, aligned, model, palette.warning),
+            (Row::Tempo, Some(aligned), _) => tempo(&clipped, part, aligned, model, palette),
+            (Row::Hamming, _, Some(hashed)) => hamming(&clipped, part, hashed, model, palette),
+            _ => {}
+        }
         let at = pos2(part.left() - 6.0, part.center().y);
         ui.painter().text(at, Align2::RIGHT_BOTTOM, name, theme::small(), palette.text);
-        if let Some(scales) = &scales {
-            ui.painter().text(at, Align2::RIGHT_TOP, &scales[i], theme::small(), palette.faint);
+        ui.painter().text(at, Align2::RIGHT_TOP, scale.unwrap_or_default(), theme::small(), palette.faint);
+        for &(from, to) in model.aligned().map_or(&[][..], |aligned| &aligned.alignment.unreliable) {
+            unreliable(ui.painter(), part, model.view().x(part, from), model.view().x(part, to));
         }
-    }
-    if let Some(aligned) = model.aligned() {
-        let painter = ui.painter();
-        cost(&painter.with_clip_rect(parts[0]), parts[0], aligned, model, palette.warning);
-        tempo(&painter.with_clip_rect(parts[1]), parts[1], aligned, model, palette);
-        for part in parts {
-            for &(from, to) in &aligned.alignment.unreliable {
-                unreliable(painter, part, model.view().x(part, from), model.view().x(part, to));
-            }
-        }
-    }
-    for part in parts {
+        loop_bar::mark(ui.painter(), part, model);
         crosshair(ui.painter(), part, model, palette.faint);
         head(ui, part, model);
         let edge = if response.has_focus() {
@@ -50,26 +78,33 @@ pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &
         ui.painter().rect_stroke(part, 0.0, edge, StrokeKind::Outside);
     }
     let time = time_gestures(ui, &response, rect, model, out);
+    cursor_by_keys(ui, &response, model, false, out);
+    let cursor = model.hover().filter(|_| response.has_focus());
     response.widget_info(|| {
         let values = model.aligned().and_then(|aligned| curve_text(aligned, now)).unwrap_or_default();
+        let value = cursor.map(|at| describe(&at, model));
         WidgetInfo {
-            current_text_value: Some(format!("{}, {values}", spoken(model, now))),
+            current_text_value: Some(value.unwrap_or_else(|| format!("{}, {values}", spoken(model, now)))),
             ..WidgetInfo::labeled(Role::Image, true, "Local cost and tempo ratio")
         }
     });
     time.map(|audio_s| Hover { audio_s, midi_s: None, note: None })
 }
 
-/// For each pixel column the frames that fall into it.
-fn columns<'a>(
+/// Frames of the features are centred on their moments.
+const CENTRED: f64 = -0.5;
+
+/// For each pixel column the frames that fall into it; frame `i` begins at `(i + begins) × frame_s`.
+fn columns<'a, T>(
     rect: Rect,
     model: &'a Model,
-    values: &'a [f32],
+    values: &'a [T],
     frame_s: f64,
-) -> impl Iterator<Item = (f32, &'a [f32])> {
+    begins: f64,
+) -> impl Iterator<Item = (f32, &'a [T])> {
     (0..rect.width().ceil() as usize).filter_map(move |column| {
         let x = rect.left() + column as f32;
-        let frame = |x: f32| (model.view().time(rect, x) / frame_s).round().max(0.0) as usize;
+        let frame = |x: f32| (model.view().time(rect, x) / frame_s - begins).floor().max(0.0) as usize;
         let (from, to) = (frame(x), frame(x + 1.0));
         Some((x, values.get(from..to.max(from + 1).min(values.len())).filter(|part| !part.is_empty())?))
     })
@@ -79,7 +114,7 @@ fn columns<'a>(
 fn cost(painter: &Painter, rect: Rect, aligned: &Aligned, model: &Model, colour: Color32) {
     let highest = aligned.curves.highest_cost();
     let mut mesh = Mesh::default();
-    for (x, part) in columns(rect, model, &aligned.curves.cost, aligned.curves.frame_s) {
+    for (x, part) in columns(rect, model, &aligned.curves.cost, aligned.curves.frame_s, CENTRED) {
         let most = part.iter().copied().fold(f32::NAN, f32::max);
         if most.is_finite() {
             let top = rect.bottom() - (most / highest).clamp(0.0, 1.0) * rect.height();
@@ -87,6 +122,21 @@ fn cost(painter: &Painter, rect: Rect, aligned: &Aligned, model: &Model, colour:
         }
     }
     painter.add(Shape::mesh(mesh));
+}
+
+/// Bars from the bottom: the most bits that differ in each column, and a line at the half of all, where codes that have
+/// nothing to do with each other lie.
+fn hamming(painter: &Painter, rect: Rect, hashed: &Hashed, model: &Model, palette: &Palette) {
+    let mut mesh = Mesh::default();
+    let bits = hashed.bits() as f32;
+    for (x, part) in columns(rect, model, &hashed.hamming, hashed.audio.step_s(), 0.0) {
+        if let Some(most) = part.iter().flatten().copied().reduce(f32::max) {
+            let top = rect.bottom() - most / bits * rect.height();
+            mesh.add_colored_rect(Rect::from_min_max(pos2(x, top), pos2(x + 1.0, rect.bottom())), palette.recording);
+        }
+    }
+    painter.add(Shape::mesh(mesh));
+    painter.hline(rect.x_range(), rect.center().y, theme::outline(palette));
 }
 
 /// A line around the tempo ratio of the whole, which stands in the middle; half and double at the edges.
@@ -98,7 +148,7 @@ fn tempo(painter: &Painter, rect: Rect, aligned: &Aligned, model: &Model, palett
         rect.center().y - octaves * (rect.height() / 2.0 - 2.0)
     };
     painter.hline(rect.x_range(), y(whole), theme::outline(palette));
-    let points: Vec<Pos2> = columns(rect, model, &curves.tempo, curves.frame_s)
+    let points: Vec<Pos2> = columns(rect, model, &curves.tempo, curves.frame_s, CENTRED)
         .map(|(x, part)| pos2(x + 0.5, y(part.iter().sum::<f32>() / part.len() as f32)))
         .collect();
     painter.add(Shape::line(points, Stroke::new(1.5, palette.midi)));

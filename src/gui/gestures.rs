@@ -1,9 +1,15 @@
 //! What the pointer does on a time axis and on a pitch axis.
 
-use super::command::Command;
+use super::command::{Command, Hover};
 use super::model::Model;
 use super::timeline::PitchView;
-use eframe::egui::{EventFilter, PointerButton, Pos2, Rect, Response, Ui, Vec2};
+use crate::features::CqtParams;
+use eframe::egui::{Event, EventFilter, Key, Modifiers, PointerButton, Pos2, Rect, Response, Ui, Vec2};
+
+/// A press of an arrow key moves the crosshair by this share of what is shown, with Shift by ten of them.
+const STEP: f64 = 0.01;
+/// With the command key it moves by a frame of the features, in seconds.
+const FRAME_S: f64 = 1024.0 / crate::audio::ANALYSIS_RATE as f64;
 
 /// Seek by click and drag, pan by the middle or right button and by sideways scrolling, zoom by the wheel and by
 /// pinching. Returns the moment under the pointer.
@@ -15,7 +21,7 @@ pub(super) fn time_gestures(
     out: &mut Vec<Command>,
 ) -> Option<f64> {
     if response.has_focus() {
-        // Arrows move the playhead, not the focus.
+        // Arrows move the crosshair, not the focus.
         let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
     }
@@ -75,4 +81,92 @@ pub(super) fn pitch_gestures(
             out.push(Command::ZoomPitch { factor, around: pitch.bin(rect, pointer.y) });
         }
     }
+}
+
+/// Which way an arrow key points.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Axis {
+    Across,
+    Up,
+}
+
+/// The arrow keys that a painted panel with the focus has got in this frame.
+pub(super) struct Arrows {
+    /// Presses to the right less those to the left, and upwards less downwards, each with what was held.
+    presses: Vec<(Axis, f64, Modifiers)>,
+    /// Enter was pressed.
+    pub(super) enter: bool,
+}
+
+impl Arrows {
+    /// Whether any was pressed.
+    pub(super) fn moves(&self) -> bool {
+        !self.presses.is_empty()
+    }
+
+    /// Where they lead from `at` on a time axis that shows so many seconds.
+    pub(super) fn step(&self, axis: Axis, at: f64, shown: f64) -> f64 {
+        let presses = self.presses.iter().filter(|press| press.0 == axis);
+        presses.fold(at, |at, (_, sign, held)| {
+            let share = if held.shift { 10.0 * STEP } else { STEP };
+            at + sign * if held.command { FRAME_S } else { share * shown }
+        })
+    }
+
+    /// Where they lead from a note.
+    fn note(&self, from: u8, lowest: u8, highest: u8) -> u8 {
+        let up: f64 = self.presses.iter().filter(|press| press.0 == Axis::Up).map(|press| press.1).sum();
+        (f64::from(from) + up).clamp(f64::from(lowest), f64::from(highest)) as u8
+    }
+}
+
+/// The arrow keys and Enter, if this panel has the focus: while it has it, they are its own (see
+/// [`shortcuts`](super::keys::shortcuts)).
+pub(super) fn arrows(ui: &Ui, response: &Response) -> Option<Arrows> {
+    if !response.has_focus() {
+        return None;
+    }
+    ui.input(|input| {
+        let mut arrows = Arrows { presses: Vec::new(), enter: false };
+        for event in &input.events {
+            let Event::Key { key, pressed: true, modifiers, .. } = event else { continue };
+            match key {
+                Key::ArrowLeft => arrows.presses.push((Axis::Across, -1.0, *modifiers)),
+                Key::ArrowRight => arrows.presses.push((Axis::Across, 1.0, *modifiers)),
+                Key::ArrowDown => arrows.presses.push((Axis::Up, -1.0, *modifiers)),
+                Key::ArrowUp => arrows.presses.push((Axis::Up, 1.0, *modifiers)),
+                Key::Enter => arrows.enter = true,
+                _ => {}
+            }
+        }
+        Some(arrows)
+    })
+}
+
+/// On the common time axis: left and right move the crosshair, with `pitch` up and down change its note, Enter goes
+/// there.
+pub(super) fn cursor_by_keys(ui: &Ui, response: &Response, model: &Model, pitch: bool, out: &mut Vec<Command>) {
+    let Some(keys) = arrows(ui, response) else { return };
+    if let Some(hover) = model.hover().filter(|_| keys.enter) {
+        out.push(Command::Seek(hover.audio_s));
+    }
+    if !keys.moves() || !model.playable() {
+        return;
+    }
+    let view = model.view();
+    let at = model.hover().map_or_else(|| model.transport().position(ui.input(|i| i.time)), |hover| hover.audio_s);
+    let audio_s = keys.step(Axis::Across, at, view.shown()).clamp(0.0, model.transport().seconds());
+    // The view goes along.
+    if audio_s < view.start() {
+        out.push(Command::Pan(audio_s - view.start()));
+    } else if audio_s > view.end() {
+        out.push(Command::Pan(audio_s - view.end()));
+    }
+    let (low, high) = (model.pitch().low().ceil() as u8, model.pitch().high().floor() as u8);
+    let first = CqtParams::default().first_note;
+    let (lowest, highest) = (first.saturating_add(low), first.saturating_add(high).saturating_sub(1));
+    let middle = u8::midpoint(lowest, highest);
+    let from = model.hover().and_then(|hover| hover.note).unwrap_or(middle);
+    let note = pitch.then(|| keys.note(from, lowest, highest));
+    out.push(Command::Hover(Some(Hover { audio_s, midi_s: None, note })));
 }

@@ -133,6 +133,11 @@ impl Heatmap {
         }
     }
 
+    /// Whether anything is there.
+    pub(super) fn begun(&self) -> bool {
+        !self.tiles.is_empty()
+    }
+
     /// Whether everything in sight is there at the resolution of the screen.
     pub(super) fn complete(&self) -> bool {
         self.job.is_none() && !self.stale && !self.tiles.is_empty()

@@ -3,9 +3,10 @@
 
 use super::audit_panel::spoken;
 use super::command::{Command, Hover};
-use super::gestures::pressed_or_moved;
+use super::gestures::{Axis, arrows, pressed_or_moved};
 use super::heatmap::{Heatmap, Matrix};
 use super::model::{Aligned, LoadedRecording, Model};
+use super::read_out::describe;
 use super::strip_marks::{playhead, unreliable};
 use super::theme::{self, Palette};
 use super::verdict_panel;
@@ -32,6 +33,7 @@ pub(super) struct MatrixPanel {
     accumulated: Accumulated,
     /// Seconds shown of the recording and of the MIDI; everything without.
     zoomed: Option<(Range<f64>, Range<f64>)>,
+    arrows_taken: bool,
 }
 
 /// The accumulated matrix of the alignment that is shown: none yet, being made, or made.
@@ -97,15 +99,26 @@ impl MatrixPanel {
     /// Shows the matrix and returns what the pointer is at.
     pub(super) fn show(&mut self, ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> Option<Hover> {
         let palette = theme::palette(ui);
-        let title = if model.settings().accumulated { "Accumulated distance" } else { "Distance matrix" };
+        let settings = model.settings();
+        let title = match (shows_hamming(model), settings.accumulated) {
+            (true, _) => "Hamming distance",
+            (false, true) => "Accumulated distance",
+            (false, false) => "Distance matrix",
+        };
         ui.horizontal(|ui| {
             ui.label(RichText::new(title).strong());
+            if model.hashed().is_some() {
+                ui.label(RichText::new("— features").font(theme::small()).color(theme::PATH));
+                ui.label(RichText::new("— hash").font(theme::small()).color(theme::HASH_PATH));
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let Some(entry) = Command::Accumulated.entry() else { return };
-                let button = Button::new("Σ").small().selected(model.settings().accumulated);
-                let button = ui.add(button).on_hover_text(entry.tooltip_text(ui.ctx(), model.settings()));
-                if button.accessible_name(entry.name).clicked() {
-                    out.push(Command::Accumulated);
+                for (command, sign) in [(Command::Accumulated, "Σ"), (Command::HammingMatrix, "01")] {
+                    let Some(entry) = command.entry() else { continue };
+                    let button = Button::new(sign).small().selected(command.is_on(model));
+                    let button = ui.add(button).on_hover_text(entry.tooltip_text(ui.ctx(), settings));
+                    if button.accessible_name(entry.name).clicked() {
+                        out.push(command);
+                    }
                 }
             });
         });
@@ -126,7 +139,11 @@ impl MatrixPanel {
             self.picture(ui, &plot, aligned, model);
             axes(ui.painter(), &plot, &palette);
             overlay(ui.painter(), &plot, aligned, model, ui.input(|i| i.time));
-            value = value_of(model, aligned, ui.input(|i| i.time));
+            cursor_by_keys(ui, &response, &plot, model, out);
+            value = match model.hover().filter(|_| response.has_focus()) {
+                Some(cursor) => describe(&cursor, model),
+                None => value_of(model, aligned, ui.input(|i| i.time)),
+            };
         } else {
             (self.heatmap, self.zoomed) = (None, None);
             let text = match (model.midi(), model.recording()) {
@@ -146,8 +163,14 @@ impl MatrixPanel {
             current_text_value: Some(value.clone()),
             ..WidgetInfo::labeled(Role::Image, true, "Distance matrix")
         });
+        self.arrows_taken = response.has_focus();
         verdict_panel::show(ui, model, &palette, out);
         hover
+    }
+
+    /// Whether the arrow keys are its.
+    pub(super) fn arrows_taken(&self) -> bool {
+        self.arrows_taken
     }
 
     /// Whether the picture in sight is there.
@@ -157,16 +180,20 @@ impl MatrixPanel {
 
     fn picture(&mut self, ui: &Ui, plot: &Plot, aligned: &Arc<Aligned>, model: &Model) {
         let Some(recording) = model.recording() else { return };
-        let near = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(recording) };
-        let (mut matrix, mut pooled) = (near, (1.0, 1.0));
-        if model.settings().accumulated {
+        let step = aligned.features.times.seconds(1.0).max(1e-6);
+        // Cells a second of the recording and of the MIDI, and where the first begins: frames are centred on their moments.
+        let (mut rates, mut begins) = ((1.0 / recording.strip.frame_s, 1.0 / step), (0.5, 0.5));
+        let mut matrix = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(recording) };
+        if let Some(hashed) = model.hashed().filter(|_| shows_hamming(model)) {
+            matrix = Matrix::Grid(Arc::clone(&hashed.near));
+            (rates, begins) = ((1.0 / hashed.audio.step_s(), 1.0 / hashed.midi.step_s()), (0.0, 0.0));
+        } else if model.settings().accumulated {
             // The plain one stands in until it is there.
             if let Some(grid) = self.accumulated.get(ui, aligned, recording) {
                 let share = |cells: usize, frames: usize| cells as f64 / frames.max(1) as f64;
-                pooled = (
-                    share(grid.ncols(), recording.frames().nrows()),
-                    share(grid.nrows(), aligned.features.frames.nrows()),
-                );
+                let across = share(grid.ncols(), recording.frames().nrows());
+                let up = share(grid.nrows(), aligned.features.frames.nrows());
+                (rates, begins) = ((rates.0 * across, rates.1 * up), (0.5 * across, 0.5 * up));
                 matrix = Matrix::Grid(grid);
             }
         } else {
@@ -176,9 +203,8 @@ impl MatrixPanel {
         let heatmap =
             self.heatmap.get_or_insert_with(|| Heatmap::new("Drawing the distance matrix", matrix.clone(), map));
         heatmap.set(&matrix, map);
-        let step = aligned.features.times.seconds(1.0).max(1e-6);
-        let across = |s: f64| (s / recording.strip.frame_s + 0.5) * pooled.0;
-        let up = |s: f64| (s / step + 0.5) * pooled.1;
+        let across = |s: f64| s * rates.0 + begins.0;
+        let up = |s: f64| s * rates.1 + begins.1;
         let (a, m) = (&plot.audio, &plot.midi);
         heatmap.paint(ui.painter(), plot.rect, across(a.start)..across(a.end), up(m.start)..up(m.end));
     }
@@ -223,6 +249,29 @@ impl MatrixPanel {
         }
         Some(Hover { audio_s, midi_s: Some(midi_s), note: None })
     }
+}
+
+/// Whether the matrix is that of the hash sequences: wanted, and there.
+fn shows_hamming(model: &Model) -> bool {
+    model.settings().hamming_matrix && model.hashed().is_some()
+}
+
+/// The arrow keys move a crosshair over the matrix; Enter goes there.
+fn cursor_by_keys(ui: &Ui, response: &eframe::egui::Response, plot: &Plot, model: &Model, out: &mut Vec<Command>) {
+    let Some(keys) = arrows(ui, response) else { return };
+    if let Some(hover) = model.hover().filter(|_| keys.enter) {
+        out.push(Command::Seek(hover.audio_s));
+    }
+    if !keys.moves() {
+        return;
+    }
+    let at = model.transport().position(ui.input(|i| i.time));
+    let midi_of = |audio_s: f64| model.midi_time(audio_s).map_or(0.0, |time| time.0);
+    let start = model.hover().unwrap_or(Hover { audio_s: at, midi_s: None, note: None });
+    let midi_s = start.midi_s.unwrap_or_else(|| midi_of(start.audio_s));
+    let step = |axis, at, part: &Range<f64>| keys.step(axis, at, part.end - part.start).clamp(part.start, part.end);
+    let (audio_s, midi_s) = (step(Axis::Across, start.audio_s, &plot.audio), step(Axis::Up, midi_s, &plot.midi));
+    out.push(Command::Hover(Some(Hover { audio_s, midi_s: Some(midi_s), note: None })));
 }
 
 /// What a reader that cannot see the picture is told.
@@ -273,9 +322,18 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
     for &(from, to) in &aligned.alignment.unreliable {
         unreliable(&painter, rect, plot.x(from), plot.x(to));
     }
-    let points = path_points(plot, aligned);
-    for (width, colour) in [(3.5, theme::DARK), (1.5, theme::PATH)] {
-        painter.add(Shape::line(points.clone(), Stroke::new(width, colour)));
+    let of_features = path_points(plot, aligned.alignment.map.knots().map(|(midi, audio)| (midi.0, audio.0)));
+    let of_hashes = model.hashed().map(|hashed| path_points(plot, hashed.path.iter().copied()));
+    let mut paths = vec![(of_features, theme::PATH)];
+    paths.extend(of_hashes.map(|points| (points, theme::HASH_PATH)));
+    // The path of the matrix that is shown lies on top.
+    if !shows_hamming(model) {
+        paths.reverse();
+    }
+    for (points, path_colour) in paths {
+        for (width, colour) in [(3.5, theme::DARK), (1.5, path_colour)] {
+            painter.add(Shape::line(points.clone(), Stroke::new(width, colour)));
+        }
     }
     let view = model.view();
     if !view.is_fit() {
@@ -285,6 +343,15 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
         }
     }
     let map = &aligned.alignment.map;
+    if let Some((start, end)) = model.transport().region() {
+        let corner = |s: f64| pos2(plot.x(s), plot.y(map.to_midi(AudioTime(s)).0));
+        painter.rect_stroke(
+            Rect::from_two_pos(corner(start), corner(end)),
+            0.0,
+            Stroke::new(2.0, theme::LOOP),
+            StrokeKind::Outside,
+        );
+    }
     if let Some(hover) = model.hover() {
         let stroke = Stroke::new(1.0, theme::CROSSHAIR);
         let midi_s = hover.midi_s.unwrap_or_else(|| map.to_midi(AudioTime(hover.audio_s)).0);
@@ -299,11 +366,11 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
 }
 
 /// The knots in sight, no more than one a pixel: a long path has tens of thousands.
-fn path_points(plot: &Plot, aligned: &Aligned) -> Vec<Pos2> {
+fn path_points(plot: &Plot, knots: impl Iterator<Item = (f64, f64)>) -> Vec<Pos2> {
     let mut points: Vec<Pos2> = Vec::new();
     let mut last = None;
-    for (midi, audio) in aligned.alignment.map.knots() {
-        let point = pos2(plot.x(audio.0), plot.y(midi.0));
+    for (midi_s, audio_s) in knots {
+        let point = pos2(plot.x(audio_s), plot.y(midi_s));
         let far = points.last().is_none_or(|before| before.distance(point) >= 1.0);
         if far {
             points.push(point);

@@ -9,6 +9,8 @@ mod audit_panel;
 mod candidates_panel;
 mod command;
 mod curves_panel;
+mod distances_plot;
+mod filters_panel;
 mod gestures;
 mod hearing_panel;
 mod heatmap;
@@ -29,14 +31,18 @@ mod shortcut_sheet;
 mod strip_marks;
 mod theme;
 mod timeline;
+mod train_panel;
 mod transport_panel;
 mod verdict_panel;
 
 pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE};
 pub use keys::{plain_text, shortcut_text, shortcuts, taken};
 pub use loading::{Arrival, Expanded, ExportOrder, Exported, Prepared, Running, WakeUp};
-pub use model::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, State};
-pub use settings::{Panels, Settings, Theme};
+pub use model::{
+    Aligned, Candidate, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording, Model, Overlay, Problem,
+    Recover, Recovery, State, TrainingForm, TrainingPreset, Unit,
+};
+pub use settings::{Panels, Settings, Tab, Theme};
 pub use timeline::{Follow, PitchView, TimeView};
 
 use crate::error::{Error, Result};
@@ -46,12 +52,14 @@ use audit_panel::AuditPanel;
 use eframe::egui::{
     self, Align2, CentralPanel, Context, Panel, RichText, ThemePreference, Ui, UiBuilder, ViewportCommand,
 };
+use filters_panel::FiltersPanel;
 use matrix_panel::MatrixPanel;
 use palette::Palette;
 use screenshot::Screenshot;
 use shortcut_sheet::ShortcutSheet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Instant;
 
 /// How to open the window.
 #[derive(Debug, Clone, Default)]
@@ -68,13 +76,26 @@ pub struct Launch {
     pub screenshot: Option<PathBuf>,
     /// Size of the window in points; 1280 × 800 without.
     pub size: Option<(f32, f32)>,
+    /// When the program was started, for [`Times`].
+    pub started: Option<Instant>,
 }
 
-/// Opens the window and returns when it is closed.
+/// How long the window took, in seconds from the start of the program.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Times {
+    /// Until the first frame was on the screen.
+    pub window_s: f64,
+    /// Until a picture of a recording was.
+    pub picture_s: Option<f64>,
+    /// Until there was nothing left to compute.
+    pub everything_s: f64,
+}
+
+/// Opens the window and returns when it is closed; after a screenshot with the times that it took.
 ///
 /// # Errors
 /// [`Error::Window`] when there is no display, or the system refuses a window.
-pub fn run(launch: Launch) -> Result<()> {
+pub fn run(launch: Launch) -> Result<Option<Times>> {
     if cfg!(target_os = "linux") {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         if !set("DISPLAY") && !set("WAYLAND_DISPLAY") && !set("WAYLAND_SOCKET") {
@@ -96,7 +117,7 @@ pub fn run(launch: Launch) -> Result<()> {
         Box::new(move |creation| Ok(Box::new(App::launch(&creation.egui_ctx, launch, outcome)))),
     )
     .map_err(|error| Error::Window(error.to_string()))?;
-    finished.try_recv().unwrap_or(Ok(()))
+    finished.try_recv().map_or(Ok(None), |outcome| outcome.map(Some))
 }
 
 /// Sizes in the last frame.
@@ -106,6 +127,8 @@ struct Sizes {
     inspector: f32,
     /// Height of the jobs.
     jobs: f32,
+    /// Height of the transport.
+    transport: f32,
 }
 
 /// The shell around the [`Model`]. See the module.
@@ -114,18 +137,24 @@ pub struct App {
     commands: Vec<Command>,
     audit: AuditPanel,
     matrix: MatrixPanel,
+    filters: FiltersPanel,
     palette: Palette,
     sheet: ShortcutSheet,
     export: ExportOrder,
     sizes: Sizes,
-    /// A slider has the focus: the arrow keys are its.
+    /// Where the pointer was in the last frame: arrow keys move the crosshair until it moves.
+    pointed: Option<Hover>,
+    /// A slider or a picture has the focus: the arrow keys are its.
     arrows_taken: bool,
     settings_file: Option<PathBuf>,
     saved: Settings,
     /// The settings at the start: with what the command line said, and as the file has them.
     given: Settings,
     kept: Settings,
-    screenshot: Option<(Screenshot, Sender<Result<()>>)>,
+    screenshot: Option<(Screenshot, Sender<Result<Times>>)>,
+    started: Instant,
+    /// What is known of them so far.
+    times: Option<Times>,
 }
 
 impl App {
@@ -139,20 +168,24 @@ impl App {
             commands: Vec::new(),
             audit: AuditPanel::default(),
             matrix: MatrixPanel::default(),
+            filters: FiltersPanel::default(),
             palette: Palette::default(),
             sheet: ShortcutSheet::default(),
             export: ExportOrder::default(),
             sizes: Sizes::default(),
+            pointed: None,
             arrows_taken: false,
             settings_file: None,
             given: saved.clone(),
             kept: saved.clone(),
             saved,
             screenshot: None,
+            started: Instant::now(),
+            times: None,
         }
     }
 
-    fn launch(ctx: &Context, launch: Launch, outcome: Sender<Result<()>>) -> Self {
+    fn launch(ctx: &Context, launch: Launch, outcome: Sender<Result<Times>>) -> Self {
         let settings_file = Settings::file().filter(|_| launch.screenshot.is_none());
         let kept = settings_file.as_deref().map(Settings::load).unwrap_or_default();
         let mut settings = kept.clone();
@@ -169,6 +202,7 @@ impl App {
         }
         app.settings_file = settings_file;
         (app.given, app.kept) = (app.saved.clone(), kept);
+        app.started = launch.started.unwrap_or(app.started);
         app.screenshot = launch.screenshot.map(|path| (Screenshot::new(path), outcome));
         let files: Vec<PathBuf> = launch.midi.into_iter().chain(launch.recordings).collect();
         if !files.is_empty() {
@@ -189,7 +223,9 @@ impl App {
 
     /// Whether nothing is computed and the pictures in sight are there.
     pub fn drawn(&self) -> bool {
-        self.model.idle() && self.audit.complete() && self.matrix.complete()
+        // What is not in sight is not drawn.
+        let seen = self.model.settings().tab != Tab::Audit || (self.audit.complete() && self.matrix.complete());
+        self.model.idle() && seen
     }
 
     /// Takes in what has happened and obeys what was asked. Called before every frame.
@@ -223,12 +259,30 @@ impl App {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }
         if self.screenshot.is_some() {
-            let ready = self.drawn();
-            if let Some((screenshot, outcome)) = &mut self.screenshot
-                && let Some(result) = screenshot.step(ctx, ready)
-            {
-                drop(outcome.send(result));
-            }
+            self.take_screenshot(ctx);
+        }
+    }
+
+    fn take_screenshot(&mut self, ctx: &Context) {
+        let ready = self.drawn();
+        let passed = self.started.elapsed().as_secs_f64();
+        // The frame before this one is on the screen: the first call comes before any.
+        let first = self.times.is_none();
+        let times = self.times.get_or_insert_default();
+        if !first && times.window_s <= 0.0 {
+            times.window_s = passed;
+        }
+        if times.picture_s.is_none() && self.audit.has_picture() {
+            times.picture_s = Some(passed);
+        }
+        if ready && !first && times.everything_s <= 0.0 {
+            times.everything_s = passed;
+        }
+        if let Some((screenshot, outcome)) = &mut self.screenshot
+            && let Some(result) = screenshot.step(ctx, ready)
+        {
+            let times = *times;
+            drop(outcome.send(result.map(|()| times)));
         }
     }
 
@@ -244,7 +298,8 @@ impl App {
         // From left to right and from top to bottom: Tab follows the order of the screen. Panels take their room from
         // the outside in, so the sizes of the later ones are those of the frame before.
         let whole = ui.available_rect_before_wrap();
-        let edge = whole.bottom() - theme::TRANSPORT_HEIGHT - self.sizes.jobs;
+        let transport_height = self.sizes.transport.max(theme::TRANSPORT_HEIGHT);
+        let edge = whole.bottom() - transport_height - self.sizes.jobs;
         let mut body = ui.new_child(UiBuilder::new().id_salt("body").max_rect(whole.with_max_y(edge)));
         let mut sizes = Sizes::default();
         let mut hover = None;
@@ -259,16 +314,18 @@ impl App {
             panels.list_width = list.response.rect.width();
         }
         let rest = body.available_rect_before_wrap();
-        let middle = rest.with_max_x((rest.right() - self.sizes.inspector).max(rest.left() + 40.0));
+        let tab = self.model.settings().tab;
+        let inspector = !empty && panels.inspector && tab == Tab::Audit;
+        let taken = if inspector { self.sizes.inspector } else { 0.0 };
+        let middle = rest.with_max_x((rest.right() - taken).max(rest.left() + 40.0));
         let mut strips = body.new_child(UiBuilder::new().id_salt("strips").max_rect(middle));
-        CentralPanel::default().frame(frame).show(&mut strips, |ui| {
-            if empty {
-                welcome(ui, commands);
-            } else {
-                hover = self.audit.show(ui, &self.model, commands).or(hover);
-            }
+        CentralPanel::default().frame(frame).show(&mut strips, |ui| match tab {
+            Tab::Filters => self.filters.show(ui, &self.model, commands),
+            Tab::Train => train_panel::show(ui, &self.model, commands),
+            Tab::Audit if empty => welcome(ui, commands),
+            Tab::Audit => hover = self.audit.show(ui, &self.model, commands).or(hover),
         });
-        if !empty && panels.inspector {
+        if inspector {
             let inspector = Panel::right("matrix")
                 .frame(frame)
                 .default_size(panels.inspector_width)
@@ -285,15 +342,17 @@ impl App {
             bottom.painter().hline(whole.x_range(), edge, bottom.visuals().widgets.noninteractive.bg_stroke);
         }
         let transport = Panel::bottom("transport").frame(frame.inner_margin(egui::Margin::symmetric(8, 0)));
-        self.arrows_taken = transport
-            .exact_size(theme::TRANSPORT_HEIGHT)
+        (self.arrows_taken, sizes.transport) = transport
+            .exact_size(transport_height)
             .show(&mut bottom, |ui| transport_panel::show(ui, &self.model, commands))
             .inner;
         if sizes != self.sizes {
             self.sizes = sizes;
             ui.ctx().request_discard("a panel has another size");
         }
-        if hover != self.model.hover() {
+        self.arrows_taken |= self.audit.arrows_taken() || self.matrix.arrows_taken();
+        if hover != self.pointed {
+            self.pointed = hover;
             commands.push(Command::Hover(hover));
         }
         // Once the drag is over: the first frames measure the panels before they have settled.
@@ -373,7 +432,8 @@ fn welcome(ui: &mut Ui, out: &mut Vec<Command>) {
     });
 }
 
-/// While files are held over the window it says what dropping them will do.
+/// While files are held over the window it says what dropping them will do. The same everywhere: the system tells which
+/// files are held, but (winit 0.30) not where, so what a file becomes depends on what it is and not on the panel.
 fn curtain(ctx: &Context, model: &Model) {
     let held = ctx.input(|i| i.raw.hovered_files.clone());
     if held.is_empty() {

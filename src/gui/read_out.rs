@@ -50,6 +50,15 @@ pub(super) fn describe(hover: &Hover, model: &Model) -> String {
             parts.push(format!("recording {} dB, MIDI {} dB", text(heard), text(written)));
         }
     }
+    if let (Some(hashed), None) = (model.hashed(), hover.note) {
+        let apart = match hover.midi_s {
+            Some(midi_s) => {
+                hashed.midi.at(midi_s).zip(hashed.audio.at(hover.audio_s)).map(|(a, b)| (a ^ b).count_ones() as f32)
+            }
+            None => hashed.hamming_at(hover.audio_s),
+        };
+        parts.extend(apart.map(|bits| format!("{bits:.0} of {} bits apart", hashed.bits())));
+    }
     if let (Some(aligned), None) = (model.aligned(), hover.note) {
         match (hover.midi_s, model.recording()) {
             (Some(midi_s), Some(recording)) => {

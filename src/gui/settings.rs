@@ -1,5 +1,6 @@
 //! What the window remembers from one run to the next, in a small JSON file of the user's configuration folder.
 
+use super::model::TrainingForm;
 use super::timeline::Follow;
 use crate::error::{Error, Result};
 use crate::picture::{ColorMap, Tone};
@@ -47,10 +48,37 @@ pub struct Settings {
     pub curves: bool,
     /// Whether the matrix is the accumulated one.
     pub accumulated: bool,
+    /// Whether the hash bits and their distance are shown.
+    pub hash_bits: bool,
+    /// Whether the matrix is that of the hash sequences.
+    pub hamming_matrix: bool,
+    /// Whether what comes out of the filter that is looked at lies on the strips.
+    pub activations: bool,
+    /// Whether filters are coloured on one scale.
+    pub shared_scale: bool,
+    /// The hash model; none is the one that comes with the program.
+    pub hash_model: Option<PathBuf>,
+    /// What the middle of the window shows.
+    pub tab: Tab,
+    /// What is trained next.
+    pub training: TrainingForm,
     /// Which panels are shown, and how large.
     pub panels: Panels,
     /// Files opened last, newest first.
     pub recent: Vec<PathBuf>,
+}
+
+/// What the middle of the window shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tab {
+    /// The pair: strips, matrix, verdict.
+    #[default]
+    Audit,
+    /// Inside the hash networks.
+    Filters,
+    /// Their training.
+    Train,
 }
 
 /// The panels around the strips.
@@ -105,6 +133,13 @@ impl Default for Settings {
             onsets: false,
             curves: true,
             accumulated: false,
+            hash_bits: true,
+            hamming_matrix: false,
+            activations: false,
+            shared_scale: false,
+            hash_model: None,
+            tab: Tab::Audit,
+            training: TrainingForm::default(),
             panels: Panels::default(),
             recent: Vec::new(),
         }

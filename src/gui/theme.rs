@@ -12,6 +12,10 @@ pub(super) const KEYS_WIDTH: f32 = 14.0;
 pub(super) const TITLE_HEIGHT: f32 = 20.0;
 /// Height of local cost and tempo ratio together.
 pub(super) const CURVES_HEIGHT: f32 = 92.0;
+/// Height of the distance of the hash bits below them.
+pub(super) const HAMMING_HEIGHT: f32 = 40.0;
+/// Height of the hash bits below a strip: a point a bit and a little more.
+pub(super) const BITS_HEIGHT: f32 = 40.0;
 /// Space between panels.
 pub(super) const GAP: f32 = 8.0;
 /// Cells along a side of the accumulated matrix: a texture's worth.
@@ -64,6 +68,11 @@ pub(super) const DARK: Color32 = Color32::from_rgb(0, 0, 0);
 pub(super) const CROSSHAIR: Color32 = Color32::from_rgba_premultiplied(170, 170, 170, 170);
 /// The path over the distance matrix.
 pub(super) const PATH: Color32 = Color32::from_rgb(255, 120, 70);
+/// The path of the hash sequences over it.
+pub(super) const HASH_PATH: Color32 = Color32::from_rgb(80, 220, 235);
+/// What comes out of a filter, over a strip, with its rim.
+pub(super) const ACTIVATION: Color32 = Color32::from_rgb(255, 255, 255);
+pub(super) const ACTIVATION_FILL: Color32 = Color32::from_rgba_premultiplied(70, 70, 70, 70);
 /// Over stretches of time that should not be trusted: a veil, hatching, and the bar along the top.
 pub(super) const UNRELIABLE: Color32 = Color32::from_rgba_premultiplied(14, 7, 6, 92);
 pub(super) const HATCH: Color32 = Color32::from_rgba_premultiplied(150, 62, 46, 150);

@@ -9,8 +9,8 @@ use crate::picture::axis::clock_text;
 use crate::playback::mixer::Listen;
 use eframe::egui::{Align, Button, Label, Layout, RichText, Slider, Ui, vec2};
 
-/// Shows the transport. Returns whether a slider has the focus and so wants the arrow keys.
-pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> bool {
+/// Shows the transport. Returns whether a slider has the focus and so wants the arrow keys, and the height of all.
+pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> (bool, f32) {
     let palette = theme::palette(ui);
     let now = ui.input(|i| i.time);
     let mut arrows_taken = false;
@@ -48,7 +48,8 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> bool {
         ui.add_space(8.0);
         let label = ui.label(RichText::new("Balance").color(palette.faint));
         let mut balance = mix.balance;
-        ui.spacing_mut().slider_width = 90.0;
+        // The narrowest window has room for a short one.
+        ui.spacing_mut().slider_width = if row.x < 860.0 { 44.0 } else { 90.0 };
         let slider = ui
             .add_enabled(mix.listen == Listen::Both, Slider::new(&mut balance, -1.0..=1.0).show_value(false))
             .labelled_by(label.id)
@@ -64,8 +65,9 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> bool {
         press(ui, model, Command::Follow, &follow, &follow, false, out);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| sound(ui, model, &palette));
     });
-    let taken = ui.horizontal(|ui| hearing_panel::show(ui, model, &palette, out)).inner;
-    arrows_taken || taken
+    // In a narrow window it takes a line more.
+    let hearing = ui.horizontal_wrapped(|ui| hearing_panel::show(ui, model, &palette, out));
+    (arrows_taken || hearing.inner, theme::TRANSPORT_ROW + hearing.response.rect.height() + theme::GAP)
 }
 
 /// A button for a command of the table: enabled and explained as the table says.

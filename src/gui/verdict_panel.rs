@@ -100,6 +100,10 @@ fn facts(ui: &mut Ui, model: &Model, palette: &Palette) {
             line("Soundfont", midi.font_path.as_deref().map_or_else(|| "bundled (Fluid R3)".to_owned(), file_name));
         }
         if let Some(aligned) = model.aligned() {
+            if let Some(hashed) = model.hashed() {
+                let apart = hashed.separation.coefficient();
+                line("Hash", format!("{:.2} bits a step apart; overlap with other moments {apart:.2}", hashed.score));
+            }
             let curves = &aligned.curves;
             let (low, high) = curves.tempo_range();
             line("Tempo", format!("× {:.2} of the MIDI's, from {low:.2} to {high:.2}", curves.whole_tempo()));

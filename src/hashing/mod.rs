@@ -14,6 +14,7 @@
 //! | Codes without learning? | [`Tpaa`] |
 //! | Codes that were learned? | [`HashModel`], the networks of an [`Architecture`]; [`HashSequence::of`] |
 //! | How well do codes tell what matches? | [`Separation`] |
+//! | What is inside the networks? | [`filters()`], [`layer_output`], [`strongest`] |
 //!
 //! ```
 //! use antiphon::{hashing::*, job::Progress};
@@ -30,6 +31,7 @@
 mod blocks;
 mod bound;
 mod dtw;
+mod filters;
 mod network;
 mod separation;
 mod sequence;
@@ -46,6 +48,7 @@ mod tpaa;
 pub use blocks::{HashBlocks, HashBlocksParts, Kernel};
 pub use bound::least_score;
 pub use dtw::{HashDtw, HashPath, hamming_along, hamming_matrix, hash_dtw, hash_dtw_path};
+pub use filters::{Filter, SeenLayer, filters, layer_output, seen_layers, strongest};
 pub use network::{Architecture, HashModel, INPUT_BINS, InputScaling, MidiInput, Side, TrainingRecord};
 pub(crate) use network::{Levels, codes, least_one, scale_roll};
 pub use separation::{CodePair, Separation};

@@ -11,6 +11,9 @@ use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+static BUNDLED: &[u8] = include_bytes!("../../assets/models/hash.safetensors");
 
 /// Bins of both inputs: MIDI notes 36 to 83 (spec A).
 pub const INPUT_BINS: usize = 48;
@@ -88,9 +91,14 @@ pub(crate) fn least_one(deviation: f32) -> f32 {
 }
 
 impl InputScaling {
+    /// What all below counts as.
+    pub(crate) fn floor(self, levels: &Levels) -> f32 {
+        levels.loudest - if self == Self::Papers { PAPERS_FLOOR } else { FLOOR }
+    }
+
     /// Scales some frames of a file in place; their first bin is bin `from` of what the levels were taken of.
     pub(crate) fn apply(self, levels: &Levels, from: usize, mut frames: ArrayViewMut2<f32>) {
-        let floor = levels.loudest - if self == Self::Papers { PAPERS_FLOOR } else { FLOOR };
+        let floor = self.floor(levels);
         for mut row in frames.rows_mut() {
             match self {
                 Self::Papers => {
@@ -284,6 +292,16 @@ impl HashModel {
         };
         let (midi, audio) = (branch(2 * seed)?, branch(2 * seed + 1)?);
         Ok(Self { architecture, midi, audio, record: TrainingRecord::default() })
+    }
+
+    /// The one that comes with the program (`assets/models/HOW.md` tells how it was trained). Parsed once.
+    ///
+    /// # Errors
+    /// None in a sound build; the signature is that of [`load`](Self::load), so that a caller can take either.
+    pub fn bundled() -> Result<Self> {
+        static PARSED: OnceLock<core::result::Result<HashModel, String>> = OnceLock::new();
+        let parsed = PARSED.get_or_init(|| Self::from_bytes(BUNDLED));
+        parsed.clone().map_err(|reason| Error::Model { reason, path: PathBuf::new() })
     }
 
     /// Its shape.

@@ -20,6 +20,7 @@ mod convolution;
 mod optimiser;
 mod pool;
 mod product_simd;
+pub(crate) mod tensors;
 
 pub use optimiser::{Optimiser, Rule};
 
@@ -392,16 +393,29 @@ impl Network {
     /// # Panics
     /// If shapes don't fit the trace.
     pub fn gradient(&self, trace: &Trace, d_outputs: &[ArrayView2<f32>], sum: &mut [f32]) {
+        self.backward(trace, d_outputs, sum, false);
+    }
+
+    /// As [`gradient`](Self::gradient); returns that of the inputs too, all sequences under each other, if `to_inputs`.
+    pub(crate) fn backward(
+        &self,
+        trace: &Trace,
+        d_outputs: &[ArrayView2<f32>],
+        sum: &mut [f32],
+        to_inputs: bool,
+    ) -> Array2<f32> {
         assert_eq!(sum.len(), self.parameters.len(), "parameters");
         let last = self.layers.len();
         let mut d_out = Array2::zeros((trace.lengths[last].iter().sum(), self.outputs()));
         for (span, d) in spans(&trace.lengths[last]).zip(d_outputs) {
             d_out.slice_mut(s![span, ..]).assign(d);
         }
-        let first = self.places.iter().position(|(_, biases)| !biases.is_empty()).unwrap_or(last);
+        let learned = self.places.iter().position(|(_, biases)| !biases.is_empty()).unwrap_or(last);
+        let first = if to_inputs { 0 } else { learned };
         for index in (first..last).rev() {
-            d_out = self.step_back(index, trace, d_out, sum, index > first);
+            d_out = self.step_back(index, trace, d_out, sum, to_inputs || index > first);
         }
+        d_out
     }
 
     fn step_back(

@@ -10,6 +10,7 @@
 //! - [`panel_png()`]: one panel of the window as a picture.
 //! - [`rank_curves_png()`]: what `antiphon evaluate hash pairs --png` writes.
 //! - [`histograms_png`]: distances of matching and of other steps.
+//! - [`filter_sheet()`]: the filters of a network.
 //! - [`axis`]: tick steps, clock texts, note names.
 
 mod accumulated;
@@ -17,6 +18,7 @@ mod alignment_png;
 pub mod axis;
 mod colormap;
 mod curves;
+mod filter_sheet;
 mod histograms;
 mod panel_png;
 mod rank_curves;
@@ -28,6 +30,7 @@ pub use accumulated::accumulated;
 pub use alignment_png::alignment_png;
 pub use colormap::{ColorMap, Contrast, Tone};
 pub use curves::Curves;
+pub use filter_sheet::{FilterSheet, diverging, filter_sheet};
 pub use histograms::{Histogram, histograms_png};
 pub use panel_png::{Panel, panel_png};
 pub use rank_curves::rank_curves_png;

@@ -16,8 +16,10 @@
 
 mod batches;
 mod checkpoint;
+mod embedding;
 mod losses;
 
+pub use embedding::{Distinction, EmbeddingMeasured, EmbeddingOptions, train_embedding};
 pub use losses::Objective;
 
 use crate::error::{Error, Result};

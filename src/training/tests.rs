@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// A data set of so many training works, half of which are validated on as well: what it tells is whether they are
 /// learned. Chords change every 8 frames; the recording has
 /// other levels, an overtone and noise.
-fn data(works: usize, frames: usize) -> tempfile::TempDir {
+pub(super) fn data(works: usize, frames: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("pairs")).expect("a folder");
     let entries: Vec<Work> = (0..works + works / 2)

@@ -32,7 +32,7 @@ fn pairs_are_made_once_and_what_can_not_be_used_is_named() {
     let file = folder.path().join(format!("out/pairs/{}-1.safetensors", work["id"].as_str().expect("an id")));
     assert!(file.is_file(), "{file:?}");
 
-    fails(&["dataset", "synthesize", &midis, "-o", &out, "--seed", "5"], "seed 0, now 5");
+    fails(&["dataset", "synthesize", &midis, "-o", &out, "--seconds", "12", "--seed", "5"], "seed 0, now 5");
     let held = ["dataset", "synthesize", DEMO_MIDI, "-o", &path(folder.path(), "none"), "--hold-out", &midis];
     std::fs::remove_file(folder.path().join("midi/cut.mid")).expect("removed");
     let output = antiphon(&held);

@@ -87,6 +87,28 @@ fn a_session_comes_back_with_its_files_and_its_place() {
 }
 
 #[test]
+fn what_is_saved_beside_knows_the_contents_before_anything_was_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let song = folder.path().join("song.mid");
+    std::fs::write(&song, super::pair::tune(4).to_bytes()).unwrap();
+    let mut model = empty(Theme::Dark);
+    model.keep_in(folder.path().to_path_buf());
+    model.apply(Command::Open(vec![song.clone()]), 0.0);
+    until(&mut model, 0.0, |model| model.midi().is_some());
+    model.apply(Command::ZoomIn, 1.0);
+    let beside = autosave_of(&folder.path().join("unsaved.json"));
+    let hashed =
+        |_: &Model| Session::read(&beside).is_ok_and(|session| session.midi.is_some_and(|midi| midi.md5.is_some()));
+    until(&mut model, 5.0, hashed);
+    // Made once: what is saved next has them at once.
+    until(&mut model, 5.0, |model| model.session_now(5.0).midi.is_some_and(|midi| midi.md5.is_some()));
+    let moved = folder.path().join("moved.mid");
+    std::fs::rename(&song, &moved).unwrap();
+    let opened = Session::open(&beside, &antiphon::job::Progress::silent()).unwrap();
+    assert_eq!(opened.session.midi.unwrap().path, moved);
+}
+
+#[test]
 fn a_dropped_folder_gives_its_files_sorted_and_names_the_rest() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["b.wav", "a.ogg", "notes.txt", "deeper/c.mp3"] {

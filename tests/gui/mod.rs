@@ -3,6 +3,7 @@
 mod commands;
 mod hearing;
 mod keeping;
+mod networks;
 mod pair;
 mod snapshots;
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::dataset::effects::Effects;
 use crate::dataset::take::Drums;
 use proptest::prelude::*;
+use std::sync::{Arc, OnceLock};
 
 /// Notes as (tick in quarters, length in quarters, pitch), 120 quarters a minute, piano on channel 0.
 fn midi(notes: &[(u8, u8, u8)]) -> Vec<u8> {
@@ -83,6 +84,21 @@ fn the_same_seed_makes_the_same_bytes_whatever_the_threads_and_the_interruptions
     let second = one.install(|| synthesize(&what, b.path(), &progress)).expect("made");
     assert_eq!((second.made, second.kept), (7, 1));
     assert_eq!(bytes_of(b.path()), whole);
+
+    // A longer run that is stopped after its first work: the document still has what there was of the others.
+    let seen = Arc::new(OnceLock::<Progress>::new());
+    let inside = Arc::clone(&seen);
+    let stopped = Progress::new(move || {
+        if let Some(progress) = inside.get().filter(|progress| progress.fraction() > 0.1) {
+            progress.cancel();
+        }
+    });
+    seen.set(stopped.clone()).expect("set once");
+    let longer = Synthesis { variants: 3, ..what.clone() };
+    assert!(matches!(one.install(|| synthesize(&longer, a.path(), &stopped)), Err(Error::Cancelled)));
+    let variants = |data: &Dataset| data.all_works().iter().map(Work::variants).collect::<Vec<_>>();
+    let after = variants(&Dataset::open(a.path()).expect("opened"));
+    assert!(after.iter().all(|n| *n >= 2) && after.iter().any(|n| *n == 2), "{after:?}");
 
     let other = Synthesis { seed: 2, ..what };
     let error = synthesize(&other, a.path(), &progress).expect_err("another seed").to_string();

@@ -5,6 +5,7 @@ use super::{Loads, answer, file_name, is_audio, is_midi};
 use crate::audio::Stereo;
 use crate::error::Result;
 use crate::export;
+use crate::job::Progress;
 use crate::picture::{ColorMap, Panel, Tone, alignment_png, panel_png};
 use crate::session::{FileRef, Session};
 use std::collections::BTreeSet;
@@ -95,27 +96,29 @@ impl Loads {
     pub(in super::super) fn save_session(&mut self, mut session: Session, path: PathBuf) {
         let name = format!("Saving {}", file_name(&path));
         self.save = Some(self.start(0, name, move |progress| {
-            for used in session.midi.iter_mut().chain(&mut session.recordings) {
-                // A file that is gone by now is kept by its name.
-                if used.md5.is_none()
-                    && let Ok(known) = FileRef::of(&used.path, progress)
-                {
-                    *used = known;
-                }
-            }
+            know_contents(&mut session, progress)?;
             session.save(&path)?;
             Ok((path, session))
         }));
     }
 
-    /// Writes a session as it is.
-    pub(in super::super) fn autosave(&mut self, session: Session, path: PathBuf) {
-        self.autosave = Some(self.start(0, "Saving beside".into(), move |_| {
+    /// Writes a session, first as it is, then with the hashes of its files: those of long recordings take their time.
+    pub(in super::super) fn autosave(&mut self, mut session: Session, path: PathBuf) {
+        self.autosave = Some(self.start(0, "Saving beside".into(), move |progress| {
             if let Some(folder) = path.parent() {
                 export::create_folder(folder)?;
             }
-            session.save(&path)
+            session.save(&path)?;
+            if know_contents(&mut session, progress)? {
+                session.save(&path)?;
+            }
+            Ok(session)
         }));
+    }
+
+    /// Stops an autosave.
+    pub(in super::super) fn drop_autosave(&mut self) {
+        self.autosave = None;
     }
 
     /// Whether an autosave is being written.
@@ -181,4 +184,16 @@ impl Loads {
             Ok(Exported { folder, files })
         }));
     }
+}
+
+/// Hashes the files that are not known yet, and says whether there were any. One that is gone by now is kept by its name.
+fn know_contents(session: &mut Session, progress: &Progress) -> Result<bool> {
+    let mut any = false;
+    for used in session.midi.iter_mut().chain(&mut session.recordings).filter(|used| used.md5.is_none()) {
+        if let Ok(known) = FileRef::of(&used.path, progress) {
+            (*used, any) = (known, true);
+        }
+        progress.step(0, 1)?;
+    }
+    Ok(any)
 }

@@ -1,15 +1,18 @@
 //! From paths to what the window shows: the jobs, one slot a purpose. A new job in a slot drops, and so cancels, the
 //! old one; what it would have answered is never seen.
 
+mod hashing;
 mod keeping;
 
+pub(super) use hashing::ToHash;
 pub(super) use keeping::ToExport;
 pub use keeping::{Expanded, ExportOrder, Exported};
 
-use super::model::{Aligned, LoadedMidi, LoadedRecording};
+use super::model::{Aligned, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording};
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{self, Keep, Stereo};
 use crate::error::{Error, Result};
+use crate::evaluate::CodeQuality;
 use crate::features::Features;
 use crate::job::{Job, Progress};
 use crate::pair::{self, AudioSide};
@@ -33,6 +36,26 @@ pub enum Arrival {
     Recording(u64, Result<LoadedRecording>),
     /// The alignment of this candidate with the MIDI.
     Aligned(u64, Result<Aligned>),
+    /// The hash model.
+    HashModel(Result<LoadedHashModel>),
+    /// The hash sequences of this candidate and the MIDI.
+    Hashed(u64, Result<Hashed>),
+    /// What comes out of a layer for this candidate and the MIDI.
+    Layer(u64, Result<LayerOutput>),
+    /// How well codes tell what belongs together, on a data set.
+    Quality(Result<Vec<CodeQuality>>),
+    /// A data set to measure on, from the dialog.
+    DataToMeasure(Result<Vec<PathBuf>>),
+    /// Where the trained model was written.
+    Trained(Result<PathBuf>),
+    /// A hash model from the dialog.
+    ChosenModel(Result<Vec<PathBuf>>),
+    /// The folder to write filters to.
+    FiltersTo(Result<Vec<PathBuf>>),
+    /// A data set to learn from.
+    TrainingData(Result<Vec<PathBuf>>),
+    /// Where a trained model is to be written.
+    TrainingOutput(Result<Vec<PathBuf>>),
     /// What is to be played, with the recording of the candidate at the rate of the device.
     Programme(Result<Prepared>),
     /// Files from the dialog.
@@ -47,6 +70,8 @@ pub enum Arrival {
     SaveTo(Result<Vec<PathBuf>>),
     /// The session as it was saved, with the hashes of its files.
     Saved(Result<(PathBuf, Session)>),
+    /// The session as it was saved beside, with the hashes of its files.
+    SavedBeside(Result<Session>),
     /// The folder to export to.
     ExportTo(Result<Vec<PathBuf>>),
     /// What was exported.
@@ -107,9 +132,19 @@ pub(super) struct Loads {
     session: Option<Task<Opened>>,
     save_to: Option<Task<Vec<PathBuf>>>,
     save: Option<Task<(PathBuf, Session)>>,
-    autosave: Option<Task<()>>,
+    autosave: Option<Task<Session>>,
     export_to: Option<Task<Vec<PathBuf>>>,
     export: Option<Task<Exported>>,
+    hash_model: Option<Task<LoadedHashModel>>,
+    hashed: Option<Task<Hashed>>,
+    layer: Option<Task<LayerOutput>>,
+    training: Option<Task<PathBuf>>,
+    quality: Option<Task<Vec<CodeQuality>>>,
+    data_to_measure: Option<Task<Vec<PathBuf>>>,
+    choose_model: Option<Task<Vec<PathBuf>>>,
+    filters_to: Option<Task<Vec<PathBuf>>>,
+    training_data: Option<Task<Vec<PathBuf>>>,
+    training_output: Option<Task<Vec<PathBuf>>>,
 }
 
 impl Loads {
@@ -132,6 +167,16 @@ impl Loads {
             autosave: None,
             export_to: None,
             export: None,
+            hash_model: None,
+            hashed: None,
+            layer: None,
+            training: None,
+            quality: None,
+            data_to_measure: None,
+            choose_model: None,
+            filters_to: None,
+            training_data: None,
+            training_output: None,
         }
     }
 
@@ -150,6 +195,7 @@ impl Loads {
     pub(super) fn load_midi(&mut self, path: PathBuf, font_path: Option<PathBuf>, font: Option<SoundFont>) {
         // What was computed for the old MIDI is of no use.
         (self.aligned, self.programme, self.stretch) = (None, None, None);
+        self.drop_hashing();
         let name = format!("Reading {}", file_name(&path));
         self.midi = Some(self.start(0, name, move |progress| {
             let font = match (font, &font_path) {
@@ -165,6 +211,7 @@ impl Loads {
     /// Stops reading the MIDI and what depends on it.
     pub(super) fn drop_midi(&mut self) {
         (self.midi, self.aligned) = (None, None);
+        self.drop_hashing();
         (self.programme, self.stretch) = (None, None);
     }
 
@@ -255,7 +302,9 @@ impl Loads {
 
     /// Whether a dialog is open.
     pub(super) fn choosing(&self) -> bool {
-        self.files.is_some() || self.soundfont.is_some() || self.save_to.is_some() || self.export_to.is_some()
+        let dialogs = [&self.files, &self.soundfont, &self.save_to, &self.export_to, &self.choose_model];
+        let others = [&self.data_to_measure, &self.filters_to, &self.training_data, &self.training_output];
+        dialogs.into_iter().chain(others).any(Option::is_some)
     }
 
     pub(super) fn midi_runs(&self) -> bool {
@@ -285,6 +334,8 @@ impl Loads {
     pub(super) fn drop_candidate(&mut self, candidate: u64) {
         self.recording.take_if(|task| task.about == candidate);
         self.aligned.take_if(|task| task.about == candidate);
+        self.hashed.take_if(|task| task.about == candidate);
+        self.layer.take_if(|task| task.about == candidate);
     }
 
     /// What runs, oldest first. Dialogs are not shown: they are their own progress.
@@ -302,6 +353,11 @@ impl Loads {
             row(self.session.as_ref()),
             row(self.save.as_ref()),
             row(self.export.as_ref()),
+            row(self.hash_model.as_ref()),
+            row(self.hashed.as_ref()),
+            row(self.layer.as_ref()),
+            row(self.training.as_ref()),
+            row(self.quality.as_ref()),
         ]
         .into_iter()
         .flatten()
@@ -318,7 +374,14 @@ impl Loads {
         if cut(&mut self.midi, id).is_some() {
             return Some(Stopped::Midi);
         }
-        if let Some(candidate) = cut(&mut self.recording, id).or_else(|| cut(&mut self.aligned, id)) {
+        if self.training.as_ref().is_some_and(|task| task.id == id) {
+            // It writes its checkpoint before it ends.
+            self.stop_training();
+            return Some(Stopped::Other);
+        }
+        let of_candidate = cut(&mut self.recording, id).or_else(|| cut(&mut self.aligned, id));
+        if let Some(candidate) = of_candidate.or_else(|| cut(&mut self.hashed, id)).or_else(|| cut(&mut self.layer, id))
+        {
             return Some(Stopped::Candidate(candidate));
         }
         cut(&mut self.stretch, id)
@@ -327,6 +390,8 @@ impl Loads {
             .or_else(|| cut(&mut self.session, id))
             .or_else(|| cut(&mut self.save, id))
             .or_else(|| cut(&mut self.export, id))
+            .or_else(|| cut(&mut self.hash_model, id))
+            .or_else(|| cut(&mut self.quality, id))
             .map(|_| Stopped::Other)
     }
 
@@ -354,8 +419,17 @@ impl Loads {
         arrivals.extend(take(&mut self.save).map(|(_, outcome)| Arrival::Saved(outcome)));
         arrivals.extend(take(&mut self.export_to).map(|(_, outcome)| Arrival::ExportTo(outcome)));
         arrivals.extend(take(&mut self.export).map(|(_, outcome)| Arrival::Exported(outcome)));
-        // That nothing could be written beside is no news for a person who works: the next one may succeed.
-        drop(take(&mut self.autosave));
+        arrivals.extend(take(&mut self.hash_model).map(|(_, outcome)| Arrival::HashModel(outcome)));
+        arrivals.extend(take(&mut self.hashed).map(|(about, outcome)| Arrival::Hashed(about, outcome)));
+        arrivals.extend(take(&mut self.layer).map(|(about, outcome)| Arrival::Layer(about, outcome)));
+        arrivals.extend(take(&mut self.training).map(|(_, outcome)| Arrival::Trained(outcome)));
+        arrivals.extend(take(&mut self.quality).map(|(_, outcome)| Arrival::Quality(outcome)));
+        arrivals.extend(take(&mut self.data_to_measure).map(|(_, outcome)| Arrival::DataToMeasure(outcome)));
+        arrivals.extend(take(&mut self.choose_model).map(|(_, outcome)| Arrival::ChosenModel(outcome)));
+        arrivals.extend(take(&mut self.filters_to).map(|(_, outcome)| Arrival::FiltersTo(outcome)));
+        arrivals.extend(take(&mut self.training_data).map(|(_, outcome)| Arrival::TrainingData(outcome)));
+        arrivals.extend(take(&mut self.training_output).map(|(_, outcome)| Arrival::TrainingOutput(outcome)));
+        arrivals.extend(take(&mut self.autosave).map(|(_, outcome)| Arrival::SavedBeside(outcome)));
         arrivals
     }
 }

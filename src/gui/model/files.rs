@@ -1,5 +1,6 @@
 //! The files: what is opened, looked at, taken out, read and aligned, and what went wrong with them.
 
+use super::super::command::Command;
 use super::super::loading::{Expanded, Stopped, is_midi};
 use super::{Again, Candidate, Model, Problem};
 use crate::error::{Error, Result};
@@ -49,7 +50,7 @@ impl Model {
             let more = if count > NAMED { ", …" } else { "" };
             self.report_text(format!("left out, neither MIDI nor audio ({count}): {names}{more}"), Again::No);
         }
-        self.open(found.files, now);
+        self.apply(Command::Open(found.files), now);
     }
 
     /// Puts a recording in the list, to be read when its turn comes, and returns its number. One that is there already
@@ -59,7 +60,15 @@ impl Model {
             return known.id;
         }
         let id = self.number();
-        self.candidates.push(Candidate { id, path, recording: None, aligned: None, sound: None, halted: false });
+        self.candidates.push(Candidate {
+            id,
+            path,
+            recording: None,
+            aligned: None,
+            hashed: None,
+            sound: None,
+            halted: false,
+        });
         id
     }
 
@@ -73,7 +82,7 @@ impl Model {
 
     pub(super) fn forget_alignments(&mut self) {
         for candidate in &mut self.candidates {
-            candidate.aligned = None;
+            (candidate.aligned, candidate.hashed) = (None, None);
             candidate.halted &= candidate.recording.is_none();
         }
     }
@@ -113,7 +122,6 @@ impl Model {
         let gone = self.candidates.remove(index);
         self.loads.drop_candidate(gone.id);
         self.problems.retain(|p| !matches!(p.retry, Again::Candidate(id) if id == gone.id));
-        self.taken_out = Some((index, gone));
         let Some(selected) = self.selected else { return };
         if index < selected {
             self.selected = Some(selected - 1);
@@ -158,6 +166,7 @@ impl Model {
             self.loads.align(id, midi, recording);
         }
         self.prepare_to_play();
+        self.start_hashing();
     }
 
     pub(super) fn report(&mut self, error: &Error, retry: Again) {
@@ -200,6 +209,7 @@ impl Model {
             Again::Playing => self.heard = None,
             Again::Save => self.save(now),
             Again::Export(order) => self.export(order, None),
+            Again::HashModel(path) => self.use_hash_model(Some(path)),
         }
     }
 }

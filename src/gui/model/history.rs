@@ -3,12 +3,18 @@
 use super::super::command::Command;
 use super::super::settings::Settings;
 use super::super::timeline::{PitchView, TimeView};
-use super::{Candidate, Model};
+use super::{Again, Candidate, LoadedMidi, Model};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Changes kept.
 const KEPT: usize = 200;
 /// Changes of one kind within this many seconds are one: a drag of a slider, a turn of the wheel.
 const ONE_GESTURE_S: f64 = 1.0;
+
+/// The changes of the files.
+const OPENING: &str = "Opening of files";
+const REMOVAL: &str = "Removal";
 
 /// What a change may alter.
 struct State {
@@ -18,11 +24,18 @@ struct State {
     selected: Option<u64>,
 }
 
-/// What has to happen to the list.
-enum Listed {
-    Nothing,
-    PutIn(usize, Box<Candidate>),
-    TakeOut(usize),
+/// The files that are open, with what was made of them.
+struct Files {
+    midi_path: Option<PathBuf>,
+    midi: Option<(u64, Arc<LoadedMidi>)>,
+    candidates: Vec<Candidate>,
+}
+
+impl Files {
+    fn same_as(&self, model: &Model) -> bool {
+        self.midi_path == model.midi_path
+            && self.candidates.iter().map(|c| c.id).eq(model.candidates.iter().map(|c| c.id))
+    }
 }
 
 /// A change, as the state before it.
@@ -30,7 +43,8 @@ struct Change {
     what: &'static str,
     at: f64,
     before: State,
-    list: Listed,
+    /// For changes of the files only.
+    files: Option<Files>,
 }
 
 /// Changes done, and changes taken back.
@@ -50,7 +64,8 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         Command::Balance(_) => Some("Balance"),
         Command::Speed(_) => Some("Speed"),
         Command::Select(_) | Command::NextCandidate | Command::PreviousCandidate => Some("Selection"),
-        Command::Remove(_) | Command::RemoveCandidate => Some("Removal"),
+        Command::Remove(_) | Command::RemoveCandidate => Some(REMOVAL),
+        Command::Open(_) => Some(OPENING),
         Command::Bind(..) => Some("Key"),
         Command::Fit
         | Command::Follow
@@ -60,6 +75,13 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         | Command::Onsets
         | Command::Curves
         | Command::Accumulated
+        | Command::HashBits
+        | Command::HammingMatrix
+        | Command::Activations
+        | Command::SharedScale
+        | Command::AuditTab
+        | Command::FiltersTab
+        | Command::TrainTab
         | Command::CandidateList
         | Command::Inspector
         | Command::HearMidi
@@ -108,15 +130,16 @@ impl Model {
     /// Obeys a command and remembers what it changed.
     pub(super) fn obey_and_remember(&mut self, command: Command, what: &'static str, now: f64) {
         let before = self.state_now();
+        let files = (what == OPENING || what == REMOVAL).then(|| self.files_now());
         self.obey(command, now);
-        let list = self.taken_out.take().map_or(Listed::Nothing, |(i, gone)| Listed::PutIn(i, Box::new(gone)));
+        let files = files.filter(|files| !files.same_as(self));
         let same = before.view == self.view
             && before.pitch == self.pitch
             && before.settings == self.settings
             && before.selected == self.candidate().map(|c| c.id);
         // The first selection is the files being opened.
         let first = what == "Selection" && before.selected.is_none();
-        if first || (same && matches!(list, Listed::Nothing)) {
+        if first || (files.is_none() && (same || what == OPENING)) {
             return;
         }
         self.touch();
@@ -130,7 +153,7 @@ impl Model {
             last.at = now;
             return;
         }
-        self.history.done.push(Change { what, at: now, before, list });
+        self.history.done.push(Change { what, at: now, before, files });
         if self.history.done.len() > KEPT {
             self.history.done.remove(0);
         }
@@ -157,25 +180,18 @@ impl Model {
         State { view: self.view, pitch: self.pitch, settings: self.settings.clone(), selected }
     }
 
+    fn files_now(&self) -> Files {
+        Files { midi_path: self.midi_path.clone(), midi: self.midi.clone(), candidates: self.candidates.clone() }
+    }
+
     /// Puts the state before a change back and returns the change that leads here again.
     fn take_back(&mut self, change: Change, now: f64) -> Change {
         let here = self.state_now();
-        let list = match change.list {
-            Listed::Nothing => Listed::Nothing,
-            Listed::PutIn(index, candidate) => {
-                let index = index.min(self.candidates.len());
-                self.candidates.insert(index, *candidate);
-                self.selected = self.selected.map(|s| if s >= index { s + 1 } else { s });
-                Listed::TakeOut(index)
-            }
-            Listed::TakeOut(index) => {
-                self.remove(index, now);
-                match self.taken_out.take() {
-                    Some((index, gone)) => Listed::PutIn(index, Box::new(gone)),
-                    None => Listed::Nothing,
-                }
-            }
-        };
+        let files = change.files.map(|files| {
+            let here = self.files_now();
+            self.put_back(files, now);
+            here
+        });
         let wanted = change.before.selected;
         if let Some(index) = self.candidates.iter().position(|candidate| Some(candidate.id) == wanted) {
             self.select(index, now);
@@ -187,6 +203,44 @@ impl Model {
         (self.view, self.pitch) = (change.before.view, change.before.pitch);
         self.update_length(now);
         self.touch();
-        Change { what: change.what, at: f64::NEG_INFINITY, before: here, list }
+        Change { what: change.what, at: f64::NEG_INFINITY, before: here, files }
+    }
+
+    /// Opens these files in place of those that are open. What has been made of them since is kept.
+    fn put_back(&mut self, mut files: Files, now: f64) {
+        let number = |midi: &Option<(u64, Arc<LoadedMidi>)>| midi.as_ref().map(|(number, _)| *number);
+        let same_midi = number(&files.midi) == number(&self.midi);
+        for candidate in &mut files.candidates {
+            if let Some(newer) = self.candidates.iter().find(|newer| newer.id == candidate.id) {
+                candidate.recording = candidate.recording.take().or_else(|| newer.recording.clone());
+                candidate.sound = candidate.sound.take().or_else(|| newer.sound.clone());
+                if same_midi {
+                    candidate.aligned.clone_from(&newer.aligned);
+                    candidate.hashed.clone_from(&newer.hashed);
+                }
+                candidate.halted = newer.halted;
+            }
+        }
+        let selected = self.candidate().map(|candidate| candidate.id);
+        let gone = std::mem::replace(&mut self.candidates, files.candidates);
+        for id in gone.into_iter().map(|candidate| candidate.id) {
+            if self.candidates.iter().all(|candidate| candidate.id != id) {
+                self.loads.drop_candidate(id);
+                self.problems.retain(|p| !matches!(p.retry, Again::Candidate(about) if about == id));
+            }
+        }
+        self.selected = selected.and_then(|id| self.candidates.iter().position(|candidate| candidate.id == id));
+        if self.selected.is_none() {
+            self.play(false, now);
+        }
+        if self.midi_path != files.midi_path || !same_midi {
+            self.loads.drop_midi();
+            let read = files.midi.as_ref().map(|(_, midi)| midi.side.path.clone());
+            (self.midi, self.midi_path) = (files.midi, files.midi_path);
+            // It was being read when it was taken away.
+            if let Some(path) = self.midi_path.clone().filter(|path| Some(path) != read.as_ref()) {
+                self.load_midi(path);
+            }
+        }
     }
 }

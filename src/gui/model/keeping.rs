@@ -46,8 +46,9 @@ pub(super) struct Keep {
     /// A command has changed something since the last autosave.
     touched: bool,
     written_at: f64,
-    /// What was last saved beside.
+    /// What was last saved beside, and the same with hashes.
     beside: Option<Session>,
+    hashed: Option<Session>,
     /// Left by a crash, until one is chosen.
     recovery: Option<Recovery>,
     /// Where to go once the recording is there.
@@ -84,8 +85,14 @@ impl Model {
         self.midi().is_some() && self.aligned().is_some()
     }
 
-    /// The window closes in order: nothing is left beside.
+    /// The window closes in order: a training leaves its checkpoint, and nothing is left beside.
     pub fn leave(&mut self) {
+        self.loads.finish_training();
+        self.forget_autosave();
+    }
+
+    fn forget_autosave(&mut self) {
+        self.loads.drop_autosave();
         if self.keep.recovery.is_none()
             && let Some(path) = self.autosave_path()
         {
@@ -97,9 +104,10 @@ impl Model {
     /// What would be saved now.
     pub fn session_now(&self, now: f64) -> Session {
         let known = |path: &Path| -> FileRef {
-            let mut saved = self.keep.saved.iter().flat_map(|s| s.midi.iter().chain(&s.recordings));
+            let hashed = self.keep.saved.iter().chain(&self.keep.hashed);
+            let mut saved = hashed.flat_map(|s| s.midi.iter().chain(&s.recordings));
             let unknown = || FileRef { path: path.to_path_buf(), bytes: None, md5: None };
-            saved.find(|file| file.path == path).cloned().unwrap_or_else(unknown)
+            saved.find(|file| file.path == path && file.md5.is_some()).cloned().unwrap_or_else(unknown)
         };
         Session {
             format: FORMAT,
@@ -146,6 +154,12 @@ impl Model {
         }
     }
 
+    /// Takes the hashes in, so that they are not made again.
+    pub(super) fn saved_beside(&mut self, session: Session) {
+        self.keep.beside = Some(session.clone());
+        self.keep.hashed = Some(session);
+    }
+
     pub(super) fn save(&mut self, now: f64) {
         match self.keep.file.clone() {
             Some(file) => self.save_to(file, now),
@@ -160,7 +174,7 @@ impl Model {
 
     pub(super) fn saved(&mut self, file: PathBuf, session: Session) {
         self.say(format!("{} is saved", file_name(&file)));
-        self.leave();
+        self.forget_autosave();
         self.remember_file(&file);
         (self.keep.file, self.keep.saved, self.keep.beside) = (Some(file), Some(session), None);
     }

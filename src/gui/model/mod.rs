@@ -7,22 +7,26 @@ mod files;
 mod history;
 mod keeping;
 mod material;
+mod networks;
 mod playing;
 mod shown;
 
-pub use material::{Aligned, LoadedMidi, LoadedRecording};
+pub use material::{
+    Aligned, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording, TrainingForm, TrainingPreset, Unit,
+};
 pub use shown::State;
 
 pub use keeping::{Recover, Recovery};
 
 use history::History;
 use keeping::Keep;
+use networks::Networks;
 use playing::{Edge, Loaded};
 
 use super::command::{Command, Hover, Shortcut, TABLE};
 use super::keys;
 use super::loading::{Arrival, ExportOrder, Loads, WakeUp, file_name};
-use super::settings::{Settings, Theme};
+use super::settings::{Settings, Tab, Theme};
 use super::timeline::{Follow, PitchView, TimeView};
 use crate::audio::{ANALYSIS_RATE, Stereo};
 use crate::picture::Tone;
@@ -42,6 +46,7 @@ const STILL_S: f64 = 0.3;
 const TONE_STEP: f32 = 1.25;
 
 /// A recording in the list.
+#[derive(Clone)]
 pub struct Candidate {
     /// Its number: stays when the list changes.
     pub id: u64,
@@ -51,6 +56,8 @@ pub struct Candidate {
     pub recording: Option<Arc<LoadedRecording>>,
     /// Its alignment with the MIDI, once it is there.
     pub aligned: Option<Arc<Aligned>>,
+    /// The hash sequences of both, once they are there.
+    pub hashed: Option<Arc<Hashed>>,
     /// Its sound: at its own rate, and once it was played at that of the device.
     sound: Option<Arc<Stereo>>,
     /// Failed or cancelled: left alone until it is asked for.
@@ -75,6 +82,7 @@ enum Again {
     Playing,
     Save,
     Export(ExportOrder),
+    HashModel(PathBuf),
 }
 
 impl Problem {
@@ -125,8 +133,7 @@ pub struct Model {
     said: String,
     history: History,
     keep: Keep,
-    /// What the command that is obeyed has taken out of the list.
-    taken_out: Option<(usize, Candidate)>,
+    networks: Networks,
     quit: bool,
     problems: Vec<Problem>,
     loads: Loads,
@@ -165,7 +172,7 @@ impl Model {
             said: String::new(),
             history: History::default(),
             keep: Keep::default(),
-            taken_out: None,
+            networks: Networks::default(),
             quit: false,
             problems: Vec::new(),
             loads: Loads::new(wake),
@@ -190,8 +197,6 @@ impl Model {
                 None => self.obey(command, now),
             },
         }
-        // What was taken out by other ways than a command is not put back.
-        self.taken_out = None;
         self.start_what_is_missing();
     }
 
@@ -267,6 +272,25 @@ impl Model {
             Command::Onsets => settings.onsets = !settings.onsets,
             Command::Curves => settings.curves = !settings.curves,
             Command::Accumulated => settings.accumulated = !settings.accumulated,
+            Command::HashBits => settings.hash_bits = !settings.hash_bits,
+            Command::HammingMatrix => settings.hamming_matrix = !settings.hamming_matrix,
+            Command::Activations => settings.activations = !settings.activations,
+            Command::SharedScale => settings.shared_scale = !settings.shared_scale,
+            Command::AuditTab => settings.tab = Tab::Audit,
+            Command::FiltersTab => settings.tab = Tab::Filters,
+            Command::TrainTab => settings.tab = Tab::Train,
+            Command::ChooseHashModel => self.loads.choose_hash_model(),
+            Command::UseHashModel(path) => self.use_hash_model(path),
+            Command::ChooseDataToMeasure => self.loads.choose_data_to_measure(),
+            Command::MeasureOn(folder) => self.measure_on(folder),
+            Command::LookAtLayer(layer) => self.look_at_layer(layer),
+            Command::LookAtUnit(unit) => self.look_at_unit(unit),
+            Command::ExportFilters => self.loads.choose_filter_folder(),
+            Command::ExportFiltersTo(folder) => self.export_filters(folder),
+            Command::Training(form) => settings.training = form,
+            Command::ChooseTrainingData => self.loads.choose_training_data(),
+            Command::ChooseTrainingOutput => self.loads.choose_training_output(),
+            Command::Train => self.toggle_training(),
             Command::CandidateList => settings.panels.list = !settings.panels.list,
             Command::Inspector => settings.panels.inspector = !settings.panels.inspector,
             Command::Resize(panels) => settings.panels = panels,
@@ -350,6 +374,7 @@ impl Model {
             // Opened: play there. Lost: go on by the clock.
             self.sound_changed();
         }
+        self.watch_training();
         for arrival in self.loads.poll() {
             self.receive(arrival, now);
         }
@@ -406,14 +431,44 @@ impl Model {
                 }
                 self.settle(id, outcome, |candidate, aligned| candidate.aligned = Some(aligned));
             }
+            Arrival::HashModel(Ok(model)) => self.take_hash_model(Some(model)),
+            Arrival::HashModel(Err(error)) => self.refuse_hash_model(&error),
+            Arrival::Hashed(id, outcome) => {
+                self.settle(id, outcome.map(Arc::new), |candidate, hashed| candidate.hashed = Some(hashed));
+            }
+            Arrival::Quality(Ok(quality)) => self.take_quality(quality),
+            Arrival::DataToMeasure(Ok(paths)) => {
+                for path in paths {
+                    self.apply(Command::MeasureOn(path), now);
+                }
+            }
+            Arrival::Layer(id, Ok(output)) => self.take_layer_output(id, output),
+            Arrival::Trained(Ok(path)) => {
+                self.watch_training();
+                self.say(format!("{} is trained", file_name(&path)));
+                self.use_hash_model(Some(path));
+            }
+            Arrival::ChosenModel(Ok(paths)) => self.apply(Command::UseHashModel(paths.into_iter().next()), now),
+            Arrival::FiltersTo(Ok(paths)) => {
+                for path in paths {
+                    self.apply(Command::ExportFiltersTo(path), now);
+                }
+            }
+            Arrival::TrainingData(Ok(paths)) => paths.into_iter().for_each(|path| self.add_training_data(path)),
+            Arrival::TrainingOutput(Ok(paths)) => {
+                self.settings.training.output = paths.into_iter().next().unwrap_or_default();
+            }
             Arrival::Programme(Ok(prepared)) => self.play_programme(prepared, now),
             Arrival::Programme(Err(error)) => self.report(&error, Again::Playing),
-            Arrival::Files(Ok(paths)) => self.open(paths, now),
+            Arrival::Files(Ok(paths)) => self.apply(Command::Open(paths), now),
             Arrival::SoundFont(Ok(paths)) => self.apply(Command::UseSoundFont(paths.into_iter().next()), now),
             Arrival::Expanded(Ok(found)) => self.open_found(found, now),
             Arrival::Session(Ok(opened)) => self.restore(opened, now),
             Arrival::SaveTo(Ok(paths)) => paths.into_iter().for_each(|path| self.save_to(path, now)),
             Arrival::Saved(Ok((path, session))) => self.saved(path, session),
+            Arrival::SavedBeside(Ok(session)) => self.saved_beside(session),
+            // That nothing could be written beside is no news for a person who works: the next one may succeed.
+            Arrival::SavedBeside(Err(_)) => {}
             Arrival::ExportTo(Ok(paths)) => {
                 if let (Some(order), Some(folder)) = (self.export_order(), paths.into_iter().next()) {
                     self.export(order, Some(folder));
@@ -427,7 +482,15 @@ impl Model {
                 let retry = self.export_order().map_or(Again::No, Again::Export);
                 self.report(&error, retry);
             }
-            Arrival::Files(Err(error))
+            Arrival::Quality(Err(error))
+            | Arrival::DataToMeasure(Err(error))
+            | Arrival::Layer(_, Err(error))
+            | Arrival::Trained(Err(error))
+            | Arrival::ChosenModel(Err(error))
+            | Arrival::FiltersTo(Err(error))
+            | Arrival::TrainingData(Err(error))
+            | Arrival::TrainingOutput(Err(error))
+            | Arrival::Files(Err(error))
             | Arrival::SoundFont(Err(error))
             | Arrival::Expanded(Err(error))
             | Arrival::Session(Err(error))

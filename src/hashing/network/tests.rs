@@ -146,3 +146,14 @@ proptest! {
         drop(HashModel::from_bytes(&bytes));
     }
 }
+
+#[test]
+fn the_bundled_model_is_sound_small_and_says_how_it_was_trained() {
+    assert!(BUNDLED.len() <= 8 << 20, "{} bytes", BUNDLED.len());
+    let model = HashModel::bundled().expect("a model");
+    assert_eq!((model.bits(), model.downsampling()), (32, 8));
+    let record = model.record();
+    assert!(record.steps > 0 && record.works > 0 && record.validation_bc < 0.6, "{record:?}");
+    let codes = model.hash(Side::Audio, frames(160).view());
+    assert!(codes.iter().any(|code| *code != codes[0]));
+}

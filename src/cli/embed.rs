@@ -1,0 +1,168 @@
+//! `antiphon embed` and `antiphon train embed`.
+
+use super::train::PresetName;
+use super::{progress, soundfont};
+use antiphon::audio::Keep;
+use antiphon::embedding::EmbeddingModel;
+use antiphon::error::{Error, Result};
+use antiphon::export;
+use antiphon::hashing::Side;
+use antiphon::pair;
+use antiphon::training::{self, EmbeddingMeasured, EmbeddingOptions};
+use clap::Args;
+use ndarray::{Array2, Axis};
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `antiphon embed`.
+#[derive(Debug, Args)]
+pub(super) struct Embed {
+    /// A recording or a MIDI file.
+    file: PathBuf,
+    /// A trained model.
+    #[arg(long)]
+    model: PathBuf,
+    /// Where the embedding goes: f32, (1 × 128).
+    #[arg(short, long, value_name = "NPY")]
+    output: Option<PathBuf>,
+    /// Where the attention goes: f32, (1 × frames), adding up to 1.
+    #[arg(long, value_name = "NPY")]
+    attention: Option<PathBuf>,
+    /// Soundfont (SF2) to synthesise a MIDI file with.
+    #[arg(long)]
+    soundfont: Option<PathBuf>,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Embed {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let progress = progress(self.quiet);
+        let model = EmbeddingModel::load(&self.model)?;
+        let (side, frames) = if pair::is_midi(&self.file) {
+            let midi = pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?;
+            (Side::Midi, midi.log_magnitudes())
+        } else {
+            (Side::Audio, pair::load_audio(&self.file, Keep::Analysis, &progress)?.log_magnitudes())
+        };
+        if frames.nrows() == 0 {
+            return Err(Error::Empty(format!("no frames to embed: {:?}", self.file)));
+        }
+        let embedded = model.embed(side, frames.view());
+        if let Some(output) = &self.output {
+            export::write(output, &export::npy(&embedded.vector.clone().insert_axis(Axis(0))))?;
+        }
+        if let Some(output) = &self.attention {
+            let row = Array2::from_shape_vec((1, embedded.attention.len()), embedded.attention.clone());
+            export::write(output, &export::npy(&row.expect("one row")))?;
+        }
+        let most = embedded.attention.iter().copied().fold(0.0f32, f32::max) * frames.nrows() as f32;
+        println!(
+            "{:#}",
+            json!({
+                "antiphon": env!("CARGO_PKG_VERSION"),
+                "format": "embedding/1",
+                "file": self.file.to_string_lossy(),
+                "side": side,
+                "model": self.model.to_string_lossy(),
+                "frames": frames.nrows(),
+                "attention_most": most,
+                "embedding": embedded.vector.to_vec(),
+            })
+        );
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Arguments of `antiphon train embed`. What is not given is the preset's.
+#[derive(Debug, Args)]
+pub(super) struct TrainEmbed {
+    /// Data sets to learn from (folders that `antiphon dataset` wrote).
+    #[arg(long, required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// The model to write (safetensors). `training.jsonl` and, until it ends, a checkpoint lie beside it; run again after
+    /// an interruption, it goes on.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// Networks and settings.
+    #[arg(long, value_enum, default_value = "antiphon")]
+    preset: PresetName,
+    /// Steps at most.
+    #[arg(long)]
+    steps: Option<u64>,
+    /// Minutes at most, over all runs.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Songs in a batch.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Learning rate.
+    #[arg(long)]
+    rate: Option<f32>,
+    /// The MIDI is played up to this many times as fast or as slow.
+    #[arg(long)]
+    tempo: Option<f32>,
+    /// Seed of the first parameters and of the batches.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Print the training record as one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl TrainEmbed {
+    fn options(&self) -> EmbeddingOptions {
+        let mut options = match self.preset {
+            PresetName::Antiphon => EmbeddingOptions::antiphon(),
+            PresetName::Gen1 => EmbeddingOptions::gen1(),
+            PresetName::Gen2 => EmbeddingOptions::gen2(),
+        };
+        options.steps = self.steps.unwrap_or(options.steps);
+        options.minutes = self.minutes;
+        options.batch = self.batch.unwrap_or(options.batch);
+        options.rate = self.rate.unwrap_or(options.rate);
+        options.tempo = self.tempo.unwrap_or(options.tempo);
+        options.seed = self.seed;
+        options
+    }
+
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let (options, progress, quiet) = (self.options(), progress(self.quiet), self.quiet);
+        let mut report = |m: &EmbeddingMeasured| {
+            if !quiet {
+                eprintln!(
+                    "step {}: loss {:.4}, validation MRR {:.3}, first {:.1} %, BC {:.3}, {:.0} ms a step, {:.0} min left",
+                    m.step,
+                    m.loss,
+                    m.validation.mrr,
+                    100.0 * m.validation.first,
+                    m.validation.bc,
+                    m.ms_per_step,
+                    m.seconds_left / 60.0
+                );
+            }
+        };
+        let model = training::train_embedding(&self.data, &options, &self.output, &progress, &mut report)?;
+        let record = model.record();
+        if self.json {
+            let document = json!({
+                "antiphon": env!("CARGO_PKG_VERSION"),
+                "format": "embedding-training/1",
+                "model": self.output.to_string_lossy(),
+                "record": record,
+            });
+            println!("{document:#}");
+        } else {
+            println!(
+                "mean reciprocal rank {:.3} on {} validation works at step {}, learned from {} works in {:.0} s: {:?}",
+                record.validation_mrr, record.valid_works, record.step, record.works, record.seconds, self.output
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

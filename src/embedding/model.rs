@@ -1,0 +1,497 @@
+//! [`EmbeddingModel`]: the two networks, their file, what they make of a sequence.
+
+use super::attention::{Attention, Pooled, Pooling};
+use crate::error::{Error, Result};
+use crate::hashing::{INPUT_BINS, InputScaling, Levels, Side};
+use crate::network::tensors::{self, Tensor};
+use crate::network::{Layer, Network, Trace};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Values of an embedding.
+pub const EMBEDDED: usize = 128;
+/// What a model file says it is.
+const FORMAT: &str = "embedding-model/1";
+/// Bytes of a model file at most.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Shape and inputs of both networks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EmbeddingArchitecture {
+    /// `gen1`, `gen2`, `antiphon`, or a user's own.
+    pub name: String,
+    /// How inputs are scaled.
+    pub scaling: InputScaling,
+    /// Frames whose mean is one frame of the input.
+    pub pooled_frames: usize,
+    /// Layers over the frames.
+    pub front: Vec<Layer>,
+    /// How steps become one.
+    pub attention: Attention,
+    /// Layers over the one; the last is a dense one of 128 units and tanh.
+    pub head: Vec<Layer>,
+    /// Whether embeddings are brought to unit length.
+    pub unit_length: bool,
+}
+
+impl EmbeddingArchitecture {
+    /// The first generation (ICASSP 2016, spec G): 5 × 12 filters, scalar attention; 5.25 million parameters a side.
+    pub fn gen1() -> Self {
+        let convolution = Layer::Convolution { time: 5, pitch: 12, filters: 16 };
+        Self {
+            name: "gen1".into(),
+            scaling: InputScaling::Papers,
+            pooled_frames: 1,
+            front: vec![convolution, Layer::Relu, Layer::Pool { time: 2, pitch: 2 }],
+            attention: Attention::Scalar,
+            head: head(&[2048, 2048]),
+            unit_length: false,
+        }
+    }
+
+    /// The second generation (thesis 2016, spec G): 3 × 3 filters, attention with a hidden layer.
+    pub fn gen2() -> Self {
+        let convolution = Layer::Convolution { time: 3, pitch: 3, filters: 32 };
+        Self {
+            name: "gen2".into(),
+            front: vec![convolution, Layer::Relu, Layer::Pool { time: 2, pitch: 2 }],
+            attention: Attention::Hidden { units: 24 * 32 },
+            ..Self::gen1()
+        }
+    }
+
+    /// Ours, small and fast: frames of 186 ms, convolutions over time with the bins as channels; 0.3 million parameters
+    /// a side. Embeddings have unit length.
+    pub fn antiphon() -> Self {
+        let mut front = vec![Layer::Flatten];
+        for (time, filters) in [(5, 128), (3, 128), (3, 256)] {
+            front.extend([Layer::Convolution { time, pitch: 1, filters }, Layer::Relu]);
+            if filters == 128 {
+                front.push(Layer::Pool { time: 2, pitch: 1 });
+            }
+        }
+        Self {
+            name: "antiphon".into(),
+            scaling: InputScaling::FrameMean,
+            pooled_frames: 4,
+            front,
+            attention: Attention::Hidden { units: 128 },
+            head: head(&[256]),
+            unit_length: true,
+        }
+    }
+}
+
+fn head(units: &[usize]) -> Vec<Layer> {
+    let mut layers: Vec<Layer> = units.iter().flat_map(|&units| [Layer::Dense { units }, Layer::Relu]).collect();
+    layers.extend([Layer::Dense { units: EMBEDDED }, Layer::Tanh]);
+    layers
+}
+
+/// How a model was trained, kept in its file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EmbeddingRecord {
+    /// Version of the program.
+    pub antiphon: String,
+    /// What was asked for, as the trainer's options are written.
+    pub options: serde_json::Value,
+    /// Names of the data sets' folders.
+    pub data: Vec<String>,
+    /// Works learned from.
+    pub works: usize,
+    /// Works that said which parameters are kept.
+    pub valid_works: usize,
+    /// Step whose parameters these are.
+    pub step: u64,
+    /// Seconds of training until then.
+    pub seconds: f64,
+    /// Mean reciprocal rank among the validation works.
+    pub validation_mrr: f64,
+}
+
+/// One of the two networks, with its input's standardisation over the training set.
+#[derive(Debug, Clone)]
+pub(crate) struct Branch {
+    pub front: Network,
+    pub pooling: Pooling,
+    pub head: Network,
+    pub mean: Vec<f32>,
+    pub deviation: Vec<f32>,
+}
+
+/// What [`Branch::gradient`] needs of a sequence.
+#[derive(Debug)]
+pub struct EmbeddingTrace {
+    front: Trace,
+    pooled: Pooled,
+    head: Trace,
+}
+
+impl EmbeddingTrace {
+    /// What came out, (1 × 128), before it is brought to unit length.
+    pub(crate) fn output(&self) -> ArrayView2<'_, f32> {
+        self.head.outputs()[0]
+    }
+}
+
+impl Branch {
+    pub fn trace(&self, input: ArrayView2<f32>) -> EmbeddingTrace {
+        let front = self.front.trace(&[input]);
+        let pooled = self.pooling.forward(front.outputs()[0]);
+        let head = self.head.trace(&[pooled.mean.view().insert_axis(Axis(0))]);
+        EmbeddingTrace { front, pooled, head }
+    }
+
+    /// The three groups of parameters: front, attention, head.
+    pub fn parameters_mut(&mut self) -> [&mut [f32]; 3] {
+        [self.front.parameters_mut(), &mut self.pooling.parameters, self.head.parameters_mut()]
+    }
+
+    /// How many there are in each group.
+    pub fn sizes(&self) -> [usize; 3] {
+        [self.front.parameters().len(), self.pooling.parameters.len(), self.head.parameters().len()]
+    }
+
+    /// Adds the gradient of the parameters, group by group, given that of the output.
+    pub fn gradient(&self, trace: &EmbeddingTrace, d_output: ArrayView2<f32>, sums: &mut [Vec<f32>; 3]) {
+        let [front, pooling, head] = sums;
+        let d_mean = self.head.backward(&trace.head, &[d_output], head, true);
+        let steps = trace.front.outputs()[0];
+        let d_steps = self.pooling.backward(steps, &trace.pooled, d_mean.row(0), pooling);
+        self.front.backward(&trace.front, &[d_steps.view()], front, false);
+    }
+
+    fn standardise(&self, mut frames: ArrayViewMut2<f32>) {
+        for mut row in frames.rows_mut() {
+            let each = row.iter_mut().zip(&self.mean).zip(&self.deviation);
+            each.for_each(|((v, mean), deviation)| *v = (*v - mean) / deviation);
+        }
+    }
+}
+
+/// What a sequence became.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedded {
+    /// The embedding, 128 values.
+    pub vector: Array1<f32>,
+    /// How much each frame was attended to; adds up to 1.
+    pub attention: Vec<f32>,
+}
+
+/// Both networks of a trained model.
+///
+/// ```
+/// use antiphon::{embedding::{EmbeddingArchitecture, EmbeddingModel}, hashing::Side};
+/// let model = EmbeddingModel::new(EmbeddingArchitecture::antiphon(), 0)?;
+/// let embedded = model.embed(Side::Audio, ndarray::Array2::zeros((500, 48)).view());
+/// assert_eq!((embedded.vector.len(), embedded.attention.len()), (128, 500));
+/// # antiphon::Result::Ok(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct EmbeddingModel {
+    architecture: EmbeddingArchitecture,
+    midi: Branch,
+    audio: Branch,
+    record: EmbeddingRecord,
+}
+
+/// The metadata of a model file.
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    antiphon: String,
+    format: String,
+    architecture: EmbeddingArchitecture,
+    training: EmbeddingRecord,
+}
+
+impl EmbeddingModel {
+    /// An untrained model.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for layers that can't be, or an embedding that is not of 128 values.
+    pub fn new(architecture: EmbeddingArchitecture, seed: u64) -> Result<Self> {
+        if !(1..=64).contains(&architecture.pooled_frames) {
+            let (value, limit) = (architecture.pooled_frames.to_string(), "1 ..= 64".into());
+            return Err(Error::Limit { what: "pooled frames", value, limit });
+        }
+        let branch = |seed: u64| -> Result<Branch> {
+            let front = Network::new(INPUT_BINS, &architecture.front, seed)?;
+            let pooling = Pooling::new(architecture.attention, front.outputs(), seed ^ 0xA77);
+            let head = Network::new(front.outputs(), &architecture.head, seed ^ 0x4EAD)?;
+            if head.outputs() != EMBEDDED {
+                let (value, limit) = (head.outputs().to_string(), EMBEDDED.to_string());
+                return Err(Error::Limit { what: "values of an embedding", value, limit });
+            }
+            Ok(Branch { front, pooling, head, mean: vec![0.0; INPUT_BINS], deviation: vec![1.0; INPUT_BINS] })
+        };
+        let (midi, audio) = (branch(2 * seed)?, branch(2 * seed + 1)?);
+        Ok(Self { architecture, midi, audio, record: EmbeddingRecord::default() })
+    }
+
+    /// Its shape.
+    pub fn architecture(&self) -> &EmbeddingArchitecture {
+        &self.architecture
+    }
+
+    /// How it was trained.
+    pub fn record(&self) -> &EmbeddingRecord {
+        &self.record
+    }
+
+    pub(crate) fn set_record(&mut self, record: EmbeddingRecord) {
+        self.record = record;
+    }
+
+    pub(crate) fn branch(&self, side: Side) -> &Branch {
+        if side == Side::Midi { &self.midi } else { &self.audio }
+    }
+
+    pub(crate) fn branch_mut(&mut self, side: Side) -> &mut Branch {
+        if side == Side::Midi { &mut self.midi } else { &mut self.audio }
+    }
+
+    /// Parameters of both networks.
+    pub fn parameter_count(&self) -> usize {
+        self.midi.sizes().iter().chain(&self.audio.sizes()).sum()
+    }
+
+    /// What the network of a side sees of `frames` (frames × 48 from MIDI note 36), natural logarithms of constant-Q
+    /// magnitudes.
+    ///
+    /// # Panics
+    /// If there are not 48 bins.
+    pub(crate) fn input(&self, side: Side, frames: ArrayView2<f32>) -> Array2<f32> {
+        assert_eq!(frames.ncols(), INPUT_BINS, "bins of the input");
+        let scaling = self.architecture.scaling;
+        let mut input = frames.as_standard_layout().into_owned();
+        scaling.apply(&Levels::of(scaling, frames), 0, input.view_mut());
+        let mut input = pool_frames(input.view(), self.architecture.pooled_frames);
+        self.branch(side).standardise(input.view_mut());
+        input
+    }
+
+    /// Scales and standardises what is pooled already: some frames of a file whose levels are known, in place.
+    pub(crate) fn scale(&self, side: Side, levels: &Levels, from: usize, mut pooled: ArrayViewMut2<f32>) {
+        self.architecture.scaling.apply(levels, from, pooled.view_mut());
+        self.branch(side).standardise(pooled);
+    }
+
+    /// Embeds a sequence: `frames` (frames × 48 from MIDI note 36) are natural logarithms of constant-Q magnitudes.
+    ///
+    /// # Panics
+    /// If there are not 48 bins, or no frames.
+    pub fn embed(&self, side: Side, frames: ArrayView2<f32>) -> Embedded {
+        assert!(frames.nrows() > 0, "no frames to embed");
+        let trace = self.branch(side).trace(self.input(side, frames).view());
+        let mut vector = trace.output().row(0).to_owned();
+        if self.architecture.unit_length {
+            unit_length(&mut vector);
+        }
+        // A step's weight is shared by its frames.
+        let span = self.architecture.pooled_frames * self.branch(side).front.downsampling();
+        let share = |at: usize| {
+            let step = at / span;
+            let frames = ((step + 1) * span).min(frames.nrows()) - step * span;
+            trace.pooled.weights[step] / frames as f32
+        };
+        Embedded { attention: (0..frames.nrows()).map(share).collect(), vector }
+    }
+
+    /// The bytes of its file, to be written.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when parameters are not finite: a training that came to nothing.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let refused = |reason: String| Error::Model { reason, path: PathBuf::new() };
+        let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
+        for (side, branch) in [("midi", &self.midi), ("audio", &self.audio)] {
+            tensors.extend(branch.front.tensors(&format!("{side}.front")));
+            tensors.extend(branch.head.tensors(&format!("{side}.head")));
+            let parts =
+                [("attention", &branch.pooling.parameters), ("mean", &branch.mean), ("deviation", &branch.deviation)];
+            for (part, values) in parts {
+                tensors.insert(format!("{side}.{part}"), (vec![values.len()], values.clone()));
+            }
+        }
+        let metadata = Metadata {
+            antiphon: env!("CARGO_PKG_VERSION").into(),
+            format: FORMAT.into(),
+            architecture: self.architecture.clone(),
+            training: self.record.clone(),
+        };
+        let metadata = serde_json::to_string(&metadata).map_err(|error| refused(error.to_string()))?;
+        tensors::write(&tensors, metadata).map_err(refused)
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) made.
+    fn from_bytes(bytes: &[u8]) -> core::result::Result<Self, String> {
+        let (tensors, metadata) = tensors::read(bytes)?;
+        let value: serde_json::Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
+        match value.get("format").and_then(serde_json::Value::as_str) {
+            Some(FORMAT) => {}
+            other => return Err(format!("its format is {other:?}, {FORMAT:?} is read")),
+        }
+        let Metadata { architecture, training, .. } =
+            serde_json::from_value(value).map_err(|error| error.to_string())?;
+        if !(1..=64).contains(&architecture.pooled_frames) {
+            return Err(format!("it pools {} frames, 1 to 64 are read", architecture.pooled_frames));
+        }
+        let branch = |side: &str| -> core::result::Result<Branch, String> {
+            let front = Network::from_tensors(INPUT_BINS, &architecture.front, &format!("{side}.front"), &tensors)?;
+            let width = front.outputs();
+            let head = Network::from_tensors(width, &architecture.head, &format!("{side}.head"), &tensors)?;
+            if head.outputs() != EMBEDDED {
+                return Err(format!("its embeddings have {} values, {EMBEDDED} are read", head.outputs()));
+            }
+            let numbers = |part: &str| {
+                let name = format!("{side}.{part}");
+                tensors.get(&name).map(|(_, values)| values.clone()).ok_or_else(|| format!("no tensor {name}"))
+            };
+            let pooling = Pooling::with_parameters(architecture.attention, width, numbers("attention")?)
+                .ok_or_else(|| format!("{side}.attention has another size than its steps need"))?;
+            let (mean, deviation) = (numbers("mean")?, numbers("deviation")?);
+            if mean.len() != INPUT_BINS || deviation.len() != INPUT_BINS || deviation.iter().any(|d| *d <= 0.0) {
+                return Err(format!("{side}: mean and deviation of {INPUT_BINS} bins expected, deviations above 0"));
+            }
+            Ok(Branch { front, pooling, head, mean, deviation })
+        };
+        let (midi, audio) = (branch("midi")?, branch("audio")?);
+        Ok(Self { architecture, midi, audio, record: training })
+    }
+
+    /// Reads a file of [`to_bytes`](Self::to_bytes).
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Model`] for a file that is cut short, of another kind or version, larger than 1 GiB, whose
+    /// tensors are not those of its architecture, or that holds what is not a number.
+    pub fn load(path: &Path) -> Result<Self> {
+        let refused = |reason| Error::Model { reason, path: path.to_path_buf() };
+        let length = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
+        if length > MOST_BYTES {
+            return Err(refused(format!("{length} bytes, at most {MOST_BYTES} are read")));
+        }
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        Self::from_bytes(&bytes).map_err(refused)
+    }
+}
+
+/// Means of each `count` rows; what is left at the end makes one too.
+pub(crate) fn pool_frames(frames: ArrayView2<f32>, count: usize) -> Array2<f32> {
+    let mut pooled = Array2::zeros((frames.nrows().div_ceil(count), frames.ncols()));
+    for (rows, mut to) in frames.axis_chunks_iter(Axis(0), count).zip(pooled.rows_mut()) {
+        if let Some(mean) = rows.mean_axis(Axis(0)) {
+            to.assign(&mean);
+        }
+    }
+    pooled
+}
+
+pub(crate) fn unit_length(vector: &mut Array1<f32>) {
+    let length = length(vector.view());
+    if length > 0.0 {
+        vector.mapv_inplace(|v| v / length);
+    }
+}
+
+fn length(vector: ArrayView1<f32>) -> f32 {
+    vector.dot(&vector).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_pcg::Pcg64;
+
+    fn frames(count: usize, seed: u64) -> Array2<f32> {
+        let mut rng = Pcg64::seed_from_u64(seed);
+        Array2::from_shape_fn((count, INPUT_BINS), |_| rng.random_range(-9.0..0.0))
+    }
+
+    fn small() -> EmbeddingModel {
+        let front = vec![Layer::Flatten, Layer::Convolution { time: 3, pitch: 1, filters: 6 }, Layer::Relu];
+        let architecture = EmbeddingArchitecture { front, head: head(&[5]), ..EmbeddingArchitecture::antiphon() };
+        EmbeddingModel::new(architecture, 3).unwrap()
+    }
+
+    #[test]
+    fn published_sizes() {
+        let gen1 = EmbeddingModel::new(EmbeddingArchitecture::gen1(), 0).unwrap();
+        // 5·12·16 + 16, 384 + 1, 384·2048 + 2048, 2048² + 2048, 2048·128 + 128.
+        assert_eq!(gen1.parameter_count(), 2 * (976 + 385 + 788_480 + 4_196_352 + 262_272));
+        let ours = EmbeddingModel::new(EmbeddingArchitecture::antiphon(), 0).unwrap();
+        assert!(ours.to_bytes().unwrap().len() < 4_000_000);
+    }
+
+    #[test]
+    fn any_length_gives_128_values_and_weights_that_add_up() {
+        for architecture in [EmbeddingArchitecture::gen2(), EmbeddingArchitecture::antiphon()] {
+            let model = EmbeddingModel::new(architecture, 1).unwrap();
+            for count in [1, 3, 7, 100] {
+                let embedded = model.embed(Side::Midi, frames(count, 1).view());
+                assert_eq!(embedded.vector.len(), EMBEDDED);
+                assert_eq!(embedded.attention.len(), count);
+                assert!((embedded.attention.iter().sum::<f32>() - 1.0).abs() < 1e-4);
+                assert!(embedded.vector.iter().all(|v| v.is_finite()));
+            }
+        }
+    }
+
+    #[test]
+    fn gain_does_not_matter_and_the_same_input_gives_the_same() {
+        let model = small();
+        let quiet = frames(60, 4);
+        let loud = quiet.mapv(|v| v + 3.0);
+        let (a, b) = (model.embed(Side::Audio, quiet.view()), model.embed(Side::Audio, loud.view()));
+        assert!(a.vector.iter().zip(&b.vector).all(|(a, b)| (a - b).abs() < 1e-4));
+        assert_eq!(a, model.embed(Side::Audio, quiet.view()));
+    }
+
+    #[test]
+    fn the_gradient_is_what_differences_say() {
+        let model = small();
+        let branch = &model.midi;
+        let input = model.input(Side::Midi, frames(30, 2).view());
+        let mut rng = Pcg64::seed_from_u64(8);
+        let d_output = Array2::from_shape_fn((1, EMBEDDED), |_| rng.random_range(-1.0..1.0f32));
+        let trace = branch.trace(input.view());
+        let mut sums = branch.sizes().map(|count| vec![0.0; count]);
+        branch.gradient(&trace, d_output.view(), &mut sums);
+        for (group, sums) in sums.iter().enumerate() {
+            for at in (0..sums.len()).step_by(17) {
+                let value = |by: f32| {
+                    let mut branch = branch.clone();
+                    branch.parameters_mut()[group][at] += by;
+                    let trace = branch.trace(input.view());
+                    trace.output().iter().zip(&d_output).map(|(v, d)| f64::from(v * d)).sum::<f64>()
+                };
+                let difference = (value(3e-3) - value(-3e-3)) / 6e-3;
+                let got = f64::from(sums[at]);
+                assert!((difference - got).abs() < 0.02 * (1.0 + difference.abs()), "{group} {at}: {difference} {got}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_back_and_damage_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.safetensors");
+        let model = small();
+        let bytes = model.to_bytes().unwrap();
+        std::fs::write(&path, &bytes).unwrap();
+        let read = EmbeddingModel::load(&path).unwrap();
+        let input = frames(50, 9);
+        assert_eq!(read.embed(Side::Midi, input.view()), model.embed(Side::Midi, input.view()));
+        for cut in [0, 10, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            assert!(matches!(EmbeddingModel::load(&path), Err(Error::Model { .. })), "{cut} bytes");
+        }
+        let hash = crate::hashing::HashModel::new(crate::hashing::Architecture::antiphon(), 0).unwrap();
+        std::fs::write(&path, hash.to_bytes().unwrap()).unwrap();
+        let message = EmbeddingModel::load(&path).unwrap_err().to_string();
+        assert!(message.contains("hash-model/1"), "{message}");
+    }
+}

@@ -1,0 +1,64 @@
+//! Whether a recording that holds only a part of the MIDI is aligned as the whole recording is.
+
+use super::{Errors, Report, each, files, stem};
+use crate::alignment::Preset;
+use crate::audio::{self, AudioTime, Keep, Recording, Waveform};
+use crate::error::{Error, Result};
+use crate::job::Progress;
+use crate::pair::{self, AudioSide};
+use crate::synth::SoundFont;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Seconds between the moments compared.
+const STEP_S: f64 = 0.5;
+
+/// Each MIDI file of a folder with its recording (`X.mid`, `X.ogg`) cut two ways: the first 60 %, and 45 s from the
+/// middle. Errors are differences from the alignment of the whole recording, which is taken for the truth.
+///
+/// # Errors
+/// [`Error::Empty`] when there is no pair; [`Error::Cancelled`].
+pub fn cut(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progress) -> Result<Report<Errors>> {
+    let all = files(folder);
+    let is_midi = |path: &Path| path.extension().is_some_and(|e| e == "mid" || e == "midi");
+    let recording = |midi: &Path| all.iter().find(|path| !is_midi(path) && stem(path) == stem(midi) && !is_table(path));
+    let midis: Vec<PathBuf> = all.iter().filter(|path| is_midi(path) && recording(path).is_some()).cloned().collect();
+    if midis.is_empty() {
+        return Err(Error::Empty(format!("no MIDI files with recordings in {folder:?}")));
+    }
+    let rows = each(&midis, progress, |midi_path, p| {
+        let Some(audio_path) = recording(midi_path) else { return Ok(Vec::new()) };
+        let midi = pair::load_midi(midi_path, font, p)?;
+        let recording = audio::decode(audio_path, Keep::Analysis, p)?;
+        let seconds = recording.mono.samples.len() as f64 / f64::from(recording.mono.sample_rate);
+        let whole = AudioSide::new(audio_path.clone(), recording.clone(), p)?;
+        let middle = 0.5 * seconds - 22.5;
+        let parts = [("first 60 %", 0.0..0.6 * seconds), ("45 s", middle.max(0.0)..(middle + 45.0).min(seconds))];
+        let mut rows = Vec::new();
+        for preset in presets {
+            let truth = pair::align(&midi, &whole, *preset, p)?;
+            for (name, span) in &parts {
+                let part = AudioSide::new(audio_path.clone(), part(&recording, span), p)?;
+                let found = pair::align(&midi, &part, *preset, p)?;
+                let moments = (0..((span.end - span.start) / STEP_S) as usize).map(|i| i as f64 * STEP_S);
+                let errors: Vec<f64> =
+                    moments.map(|t| found.map.to_audio(truth.map.to_midi(AudioTime(span.start + t))).0 - t).collect();
+                rows.push(Errors::new(format!("{}, {name}", stem(midi_path)), *preset, &errors, &found));
+            }
+        }
+        Ok(rows)
+    })?;
+    Ok(Report { done: rows.done.into_iter().flatten().collect(), skipped: rows.skipped })
+}
+
+fn is_table(path: &Path) -> bool {
+    path.extension().is_some_and(|e| ["csv", "json", "txt"].iter().any(|kind| e == *kind))
+}
+
+/// Some seconds of a recording.
+fn part(recording: &Recording, span: &Range<f64>) -> Recording {
+    let Waveform { samples, sample_rate } = &recording.mono;
+    let at = |seconds: f64| ((seconds * f64::from(*sample_rate)) as usize).min(samples.len());
+    let mono = Waveform { samples: samples[at(span.start)..at(span.end)].to_vec(), sample_rate: *sample_rate };
+    Recording { mono, ..recording.clone() }
+}

@@ -1,0 +1,297 @@
+//! The jobs of the hash networks: reading a model, hashing a pair, looking into a layer, training.
+
+use super::super::model::{Aligned, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording, TrainingForm};
+use super::{Loads, file_name};
+use crate::alignment::Alignment;
+use crate::audio::AudioTime;
+use crate::dataset::Split;
+use crate::error::{Error, Result};
+use crate::evaluate::separation;
+use crate::export;
+use crate::features;
+use crate::hashing::{
+    CodePair, HashDtw, HashModel, HashSequence, MidiInput, Separation, Side, filters, hamming_matrix, hash_dtw_path,
+    layer_output, seen_layers,
+};
+use crate::job::Progress;
+use crate::pair::FRAME_S;
+use crate::picture::{Strip, filter_sheet};
+use crate::training::{self, Measured};
+use ndarray::{Array2, ArrayView2};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// Pixels of a weight in an exported picture.
+const CELL: u32 = 8;
+
+/// What a hash network is shown of a pair: log magnitudes of both sides, each on its own clock, the MIDI in the key of
+/// the recording.
+#[derive(Clone)]
+pub(in super::super) struct ToHash {
+    pub(in super::super) model: Arc<LoadedHashModel>,
+    pub(in super::super) midi: Arc<LoadedMidi>,
+    pub(in super::super) recording: Arc<LoadedRecording>,
+    pub(in super::super) aligned: Arc<Aligned>,
+}
+
+impl ToHash {
+    fn frames(&self) -> Result<(Array2<f32>, Array2<f32>)> {
+        let (side, transpose) = (&self.midi.side, self.aligned.alignment.transpose);
+        let midi = match self.model.model.architecture().midi_input {
+            MidiInput::ConstantQ => side.log_magnitudes_moved(transpose),
+            MidiInput::PianoRoll => Some(features::piano_roll(&side.midi.transposed(transpose), FRAME_S).frames),
+        };
+        let midi =
+            midi.ok_or_else(|| Error::Empty(format!("nothing is kept {transpose} semitones away: {:?}", side.path)))?;
+        Ok((midi, self.recording.side.log_magnitudes()))
+    }
+}
+
+impl LoadedHashModel {
+    /// Prepares what is drawn of a model.
+    pub fn new(model: HashModel, path: Option<PathBuf>) -> Self {
+        let filters = [filters(&model, Side::Midi), filters(&model, Side::Audio)];
+        Self { layers: seen_layers(&model), filters, model, path }
+    }
+
+    /// That of a file, or the one that comes with the program.
+    fn read(path: Option<PathBuf>) -> Result<Self> {
+        let model = path.as_deref().map_or_else(HashModel::bundled, HashModel::load)?;
+        Ok(Self::new(model, path))
+    }
+
+    /// Writes the filters of both sides into a folder: a picture and an array (filters × frames·bins) each.
+    fn export(&self, folder: &Path, shared: bool, progress: &Progress) -> Result<Vec<String>> {
+        export::create_folder(folder)?;
+        let mut files = Vec::new();
+        for (side, filters) in ["midi", "recording"].into_iter().zip(&self.filters) {
+            progress.step(files.len(), 4)?;
+            let sheet = filter_sheet(filters.iter().map(|filter| &filter.weights), 16, CELL, shared);
+            let width = filters.first().map_or(0, |filter| filter.weights.len());
+            let rows = filters.iter().flat_map(|filter| filter.weights.iter().copied()).collect();
+            let array = Array2::from_shape_vec((filters.len(), width), rows)
+                .map_err(|_| Error::Empty("filters of different sizes".into()))?;
+            for (name, bytes) in [
+                (format!("{side} filters.png"), export::png(&sheet.image)?),
+                (format!("{side} filters.npy"), export::npy(&array)),
+            ] {
+                export::write(&folder.join(&name), &bytes)?;
+                files.push(name);
+            }
+        }
+        Ok(files)
+    }
+}
+
+impl Hashed {
+    /// Hashes both sides of an aligned pair: `midi` and `audio` are what [`HashModel::input`] takes, [`FRAME_S`] apart, each
+    /// on its own clock.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] when a side has no frame; as [`hash_dtw_path`].
+    pub fn new(
+        model: &HashModel,
+        midi: ArrayView2<f32>,
+        audio: ArrayView2<f32>,
+        alignment: &Alignment,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let bits = if model.bits() <= 16 { 16 } else { 32 };
+        let step_s = FRAME_S * model.downsampling() as f64;
+        let sequence = |side, frames| HashSequence::new(model.hash(side, frames), bits, step_s);
+        let midi = sequence(Side::Midi, midi)?;
+        progress.step(1, 4)?;
+        let audio = sequence(Side::Audio, audio)?;
+        progress.step(2, 4)?;
+        let params = HashDtw::for_bits(bits);
+        let path = hash_dtw_path(midi.codes(), audio.codes(), params, &progress.part(0.5, 0.7))?;
+        let distances = hamming_matrix(midi.codes(), audio.codes(), &progress.part(0.7, 0.9))?;
+        // The middle of a step is where its code is heard.
+        let middle = |step: usize| (step as f64 + 0.5) * step_s;
+        let score = path.score;
+        let path = path.cells.iter().map(|&(m, a)| (middle(m), middle(a))).collect();
+        let moved: Vec<Option<u32>> =
+            (0..audio.len()).map(|step| midi.at(alignment.map.to_midi(AudioTime(middle(step))).0)).collect();
+        let hamming =
+            moved.iter().zip(audio.codes()).map(|(&midi, audio)| Some((midi? ^ audio).count_ones() as f32)).collect();
+        let separation = own_separation(&moved, audio.codes(), bits as usize);
+        let raster =
+            HashSequence::new(moved.into_iter().map(Option::unwrap_or_default).collect(), bits, step_s)?.raster();
+        Ok(Self {
+            midi_bits: Arc::new(Strip { values: raster, frame_s: step_s }),
+            audio_bits: Arc::new(Strip { values: audio.raster(), frame_s: step_s }),
+            // Near is bright, as in the distance matrix.
+            near: Arc::new(distances.mapv_into(|bits_apart| bits as f32 - bits_apart)),
+            midi,
+            audio,
+            hamming,
+            path,
+            score,
+            separation,
+        })
+    }
+}
+
+/// Distances of the steps that the alignment puts together, and of the same steps with the recording turned by a third
+/// and by two thirds of its length.
+fn own_separation(midi: &[Option<u32>], audio: &[u32], bits: usize) -> Separation {
+    let both: Vec<(u32, u32)> = midi.iter().zip(audio).filter_map(|(midi, audio)| Some(((*midi)?, *audio))).collect();
+    let turned = |group: usize| {
+        let by = both.len() * group / 3;
+        let at = |i: usize| both[(i + by) % both.len()];
+        let (midi, audio) = (0..both.len()).map(at).unzip();
+        CodePair { group, midi, audio }
+    };
+    Separation::of(&[0, 1, 2].map(turned), bits)
+}
+
+impl Loads {
+    /// Reads a model; without a path the one that comes with the program.
+    pub(in super::super) fn load_hash_model(&mut self, path: Option<PathBuf>) {
+        self.drop_hashing();
+        let name = format!("Reading {}", path.as_deref().map_or_else(|| "the hash model".into(), file_name));
+        self.hash_model = Some(self.start(0, name, move |_| LoadedHashModel::read(path)));
+    }
+
+    pub(in super::super) fn hash_model_runs(&self) -> bool {
+        self.hash_model.is_some()
+    }
+
+    /// The candidate that is hashed.
+    pub(in super::super) fn hashing(&self) -> Option<u64> {
+        self.hashed.as_ref().map(|task| task.about)
+    }
+
+    pub(in super::super) fn hash(&mut self, candidate: u64, pair: ToHash) {
+        let name = format!("Hashing {}", file_name(&pair.recording.side.path));
+        self.hashed = Some(self.start(candidate, name, move |progress| {
+            let (midi, audio) = pair.frames()?;
+            Hashed::new(&pair.model.model, midi.view(), audio.view(), &pair.aligned.alignment, progress)
+        }));
+    }
+
+    pub(in super::super) fn layer_runs(&self) -> bool {
+        self.layer.is_some()
+    }
+
+    /// Looks at what comes out of a layer for a pair.
+    pub(in super::super) fn look_at_layer(&mut self, candidate: u64, pair: ToHash, index: usize) {
+        self.layer = Some(self.start(candidate, "Looking into the network".into(), move |progress| {
+            let (midi, audio) = pair.frames()?;
+            let model = &pair.model.model;
+            let layer = pair.model.layers.get(index).ok_or_else(|| Error::Empty(format!("no layer {index}")))?;
+            let (midi, step_s) = layer_output(model, Side::Midi, midi.view(), FRAME_S, layer);
+            progress.step(1, 2)?;
+            let (audio, _) = layer_output(model, Side::Audio, audio.view(), FRAME_S, layer);
+            Ok(LayerOutput { layer: index, outputs: [midi, audio], step_s })
+        }));
+    }
+
+    /// Stops what looks into a pair.
+    pub(in super::super) fn drop_hashing(&mut self) {
+        (self.hashed, self.layer, self.quality) = (None, None, None);
+    }
+
+    /// Asks for a hash model.
+    pub(in super::super) fn choose_hash_model(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new()
+            .set_title("Choose a hash model")
+            .add_filter("safetensors", &["safetensors"])
+            .pick_file();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.choose_model =
+            Some(self.start(0, "Choosing a model".into(), move |progress| super::answer(dialog, progress)));
+    }
+
+    /// Asks for a folder to write the filters to.
+    pub(in super::super) fn choose_filter_folder(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new().set_title("Export the filters to a folder").pick_folder();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.filters_to =
+            Some(self.start(0, "Choosing a folder".into(), move |progress| super::answer(dialog, progress)));
+    }
+
+    /// Writes the filters of a model into a folder.
+    pub(in super::super) fn export_filters(&mut self, model: Arc<LoadedHashModel>, folder: PathBuf, shared: bool) {
+        self.export = Some(self.start(0, "Exporting the filters".into(), move |progress| {
+            let files = model.export(&folder, shared, progress)?;
+            Ok(super::Exported { folder, files })
+        }));
+    }
+
+    /// Asks for a data set to measure codes on.
+    pub(in super::super) fn choose_data_to_measure(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new().set_title("Choose a data set to measure on").pick_folder();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.data_to_measure =
+            Some(self.start(0, "Choosing a folder".into(), move |progress| super::answer(dialog, progress)));
+    }
+
+    /// Measures on the validation works of a data set how well codes tell what belongs together.
+    pub(in super::super) fn measure(&mut self, model: &LoadedHashModel, folder: PathBuf) {
+        let name = model.path.as_deref().map_or_else(|| "shipped model".into(), file_name);
+        let models = [(name, model.model.clone())];
+        self.quality = Some(self.start(0, format!("Measuring on {}", file_name(&folder)), move |progress| {
+            Ok(separation(&folder, Split::Valid, &models, progress)?.done)
+        }));
+    }
+
+    /// Asks for a folder with a data set.
+    pub(in super::super) fn choose_training_data(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new().set_title("Choose a data set to learn from").pick_folder();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.training_data =
+            Some(self.start(0, "Choosing a folder".into(), move |progress| super::answer(dialog, progress)));
+    }
+
+    /// Asks where the model is to be written.
+    pub(in super::super) fn choose_training_output(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new()
+            .set_title("Where to write the model")
+            .add_filter("safetensors", &["safetensors"])
+            .set_file_name("hash.safetensors")
+            .save_file();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.training_output =
+            Some(self.start(0, "Choosing a file".into(), move |progress| super::answer(dialog, progress)));
+    }
+
+    /// Trains as the form says, and gives what each validation finds to the receiver.
+    pub(in super::super) fn train(&mut self, form: &TrainingForm) -> Receiver<Measured> {
+        let (sender, receiver): (Sender<Measured>, _) = channel();
+        let (folders, output, options) = (form.folders.clone(), form.output.clone(), form.options());
+        let name = format!("Training {}", file_name(&output));
+        let wake = Arc::clone(&self.wake);
+        self.training = Some(self.start(0, name, move |progress| {
+            let mut report = |measured: &Measured| {
+                // The window has gone on without: nobody wants to know.
+                drop(sender.send(measured.clone()));
+                wake();
+            };
+            training::train_hash(&folders, &options, &output, progress, &mut report)?;
+            Ok(output)
+        }));
+        receiver
+    }
+
+    pub(in super::super) fn trains(&self) -> bool {
+        self.training.is_some()
+    }
+
+    /// Stops the training; its checkpoint stays.
+    pub(in super::super) fn stop_training(&mut self) {
+        if let Some(task) = &self.training {
+            task.job.progress().cancel();
+        }
+    }
+
+    /// Stops the training and waits for its checkpoint: a step's time.
+    pub(in super::super) fn finish_training(&mut self) {
+        if let Some(task) = self.training.take() {
+            task.job.progress().cancel();
+            // That it was stopped is known.
+            drop(task.job.join());
+        }
+    }
+}

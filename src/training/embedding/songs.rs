@@ -1,0 +1,247 @@
+//! [`Songs`]: the pairs in memory, pooled as the network sees them, and the batches drawn from them.
+
+use crate::dataset::{Dataset, Split, Work};
+use crate::embedding::{EmbeddingModel, WINDOW_FRAMES, pool_frames};
+use crate::error::{Error, Result};
+use crate::hashing::{INPUT_BINS, InputScaling, Levels, Side, least_one};
+use crate::job::Progress;
+use ndarray::{Array2, ArrayView2, s};
+use rand::seq::index;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Semitones that both sides are moved by at most, either way: what the pairs have beside the 48 bins.
+pub(super) const MOST_TRANSPOSED: usize = 6;
+/// How often the MIDI side shows all there is of the work; else a stretch around the recording's.
+const WHOLE: f64 = 0.5;
+
+/// One side of a pair: log magnitudes, (pooled frames × 60), not below the scaling's floor.
+struct Recorded {
+    pooled: Array2<f32>,
+    levels: Levels,
+}
+
+impl Recorded {
+    fn new(frames: &Array2<f32>, scaling: InputScaling, pooled_frames: usize) -> Self {
+        let levels = Levels::of(scaling, frames.view());
+        let floor = scaling.floor(&levels);
+        let floored = frames.mapv(|v| v.max(floor));
+        Self { pooled: pool_frames(floored.view(), pooled_frames), levels }
+    }
+}
+
+struct Song {
+    group: usize,
+    midi: Recorded,
+    audio: Recorded,
+}
+
+/// What is learned from, and what says which parameters are kept.
+pub(super) struct Songs {
+    train: Vec<Song>,
+    valid: Vec<Song>,
+    pooled_frames: usize,
+    /// Works learned from, and works validated on.
+    pub works: (usize, usize),
+}
+
+/// Inputs of both networks, song by song, and the group of each.
+pub(super) struct Batch {
+    pub midi: Vec<Array2<f32>>,
+    pub audio: Vec<Array2<f32>>,
+    pub groups: Vec<usize>,
+}
+
+/// How a batch is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draw {
+    pub songs: usize,
+    /// Shortest and longest clip of the recording, in frames.
+    pub clip_frames: (usize, usize),
+    pub transposed: usize,
+    /// The MIDI is played up to this many times as fast or as slow.
+    pub tempo: f32,
+}
+
+impl Songs {
+    /// Reads all pairs of the training and validation splits with `least_frames` frames or more.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`] and [`Dataset::load`]; [`Error::Training`] where there is too little.
+    pub fn load(folders: &[PathBuf], model: &EmbeddingModel, least_frames: usize, progress: &Progress) -> Result<Self> {
+        let architecture = model.architecture();
+        let (scaling, pooled_frames) = (architecture.scaling, architecture.pooled_frames);
+        let mut songs = Self { train: Vec::new(), valid: Vec::new(), pooled_frames, works: (0, 0) };
+        for (index, folder) in folders.iter().enumerate() {
+            let data = Dataset::open(folder)?;
+            let wanted: Vec<(&Work, usize)> = [Split::Train, Split::Valid]
+                .iter()
+                .flat_map(|&split| data.works(split))
+                .flat_map(|work| {
+                    (0..work.variants()).filter(|&v| work.frames[v] >= least_frames).map(move |v| (work, v))
+                })
+                .collect();
+            let part = progress.part(index as f32 / folders.len() as f32, (index + 1) as f32 / folders.len() as f32);
+            let done = AtomicUsize::new(0);
+            let loaded: Vec<(Split, Song)> = wanted
+                .par_iter()
+                .map(|&(work, variant)| {
+                    part.step(done.fetch_add(1, Ordering::Relaxed), wanted.len())?;
+                    let pair = data.load(work, variant)?;
+                    let side = |frames| Recorded::new(frames, scaling, pooled_frames);
+                    // Groups of different folders are different works.
+                    let song =
+                        Song { group: work.group + (index << 32), midi: side(&pair.midi), audio: side(&pair.audio) };
+                    Ok((work.split, song))
+                })
+                .collect::<Result<_>>()?;
+            for (split, song) in loaded {
+                if split == Split::Train { songs.train.push(song) } else { songs.valid.push(song) }
+            }
+        }
+        let works = |songs: &[Song]| {
+            let mut groups: Vec<usize> = songs.iter().map(|song| song.group).collect();
+            groups.sort_unstable();
+            groups.dedup();
+            groups.len()
+        };
+        songs.works = (works(&songs.train), works(&songs.valid));
+        if songs.works.0 < 2 || songs.works.1 < 2 {
+            let (train, valid) = songs.works;
+            let named = folders.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", ");
+            return Err(Error::Training(format!(
+                "{train} works of {least_frames} frames or more to learn from and {valid} to validate on, 2 of each are \
+                 needed: {named}"
+            )));
+        }
+        Ok(songs)
+    }
+
+    /// Sets the standardisation of both inputs: mean and deviation of each bin over the training frames, as they are
+    /// shown.
+    pub fn standardise(&self, model: &mut EmbeddingModel) {
+        let scaling = model.architecture().scaling;
+        for side in [Side::Midi, Side::Audio] {
+            let (mut sum, mut squares, mut count) = (vec![0.0; INPUT_BINS], vec![0.0; INPUT_BINS], 0.0);
+            for song in &self.train {
+                let recorded = if side == Side::Midi { &song.midi } else { &song.audio };
+                let mut frames = window(recorded.pooled.view(), MOST_TRANSPOSED).to_owned();
+                scaling.apply(&recorded.levels, MOST_TRANSPOSED, frames.view_mut());
+                for row in frames.rows() {
+                    for (bin, v) in row.iter().enumerate() {
+                        sum[bin] += f64::from(*v);
+                        squares[bin] += f64::from(v * v);
+                    }
+                    count += 1.0;
+                }
+            }
+            let branch = model.branch_mut(side);
+            for bin in 0..INPUT_BINS {
+                let mean = sum[bin] / count;
+                branch.mean[bin] = mean as f32;
+                branch.deviation[bin] = least_one((squares[bin] / count - mean * mean).max(0.0).sqrt() as f32);
+            }
+        }
+    }
+
+    /// Random songs; of each a clip of the recording, and the MIDI of that and more at another tempo, in the same key.
+    pub fn batch(&self, model: &EmbeddingModel, draw: Draw, rng: &mut Pcg64) -> Batch {
+        let chosen = index::sample(rng, self.train.len(), draw.songs.min(self.train.len())).into_vec();
+        let seeds: Vec<(usize, u64)> = chosen.into_iter().map(|at| (at, rng.random())).collect();
+        let made: Vec<(usize, Array2<f32>, Array2<f32>)> = seeds
+            .into_par_iter()
+            .map(|(at, seed)| {
+                let (song, mut rng) = (&self.train[at], Pcg64::seed_from_u64(seed));
+                let frames = song.audio.pooled.nrows();
+                let (least, most) = (draw.clip_frames.0 / self.pooled_frames, draw.clip_frames.1 / self.pooled_frames);
+                let length = rng.random_range(least.min(frames)..=most.min(frames)).max(1);
+                let start = rng.random_range(0..=frames - length);
+                let from = rng.random_range(MOST_TRANSPOSED - draw.transposed..=MOST_TRANSPOSED + draw.transposed);
+                let (mut first, mut last) = (0, frames);
+                if !rng.random_bool(WHOLE) {
+                    let more = least / 3;
+                    first = start.saturating_sub(rng.random_range(0..=more));
+                    last = (start + length + rng.random_range(0..=more)).min(frames);
+                }
+                let ratio = draw.tempo.powf(rng.random_range(-1.0..=1.0f32));
+                let midi = resampled(song.midi.pooled.slice(s![first..last, ..]), ratio);
+                let mut midi = window(midi.view(), from).to_owned();
+                let mut audio = window(song.audio.pooled.slice(s![start..start + length, ..]), from).to_owned();
+                model.scale(Side::Midi, &song.midi.levels, from, midi.view_mut());
+                model.scale(Side::Audio, &song.audio.levels, from, audio.view_mut());
+                (song.group, midi, audio)
+            })
+            .collect();
+        unzipped(made)
+    }
+
+    /// All songs to validate on, always the same: 45 s of the recording, all of the MIDI.
+    pub fn validation(&self, model: &EmbeddingModel) -> Batch {
+        let made = self.valid.iter().map(|song| {
+            let frames = song.audio.pooled.nrows();
+            let length = (WINDOW_FRAMES / self.pooled_frames).min(frames);
+            let start = (frames - length) / 2;
+            let mut midi = window(song.midi.pooled.view(), MOST_TRANSPOSED).to_owned();
+            let clip = song.audio.pooled.slice(s![start..start + length, ..]);
+            let mut audio = window(clip, MOST_TRANSPOSED).to_owned();
+            model.scale(Side::Midi, &song.midi.levels, MOST_TRANSPOSED, midi.view_mut());
+            model.scale(Side::Audio, &song.audio.levels, MOST_TRANSPOSED, audio.view_mut());
+            (song.group, midi, audio)
+        });
+        unzipped(made.collect())
+    }
+}
+
+fn unzipped(made: Vec<(usize, Array2<f32>, Array2<f32>)>) -> Batch {
+    let mut batch = Batch { midi: Vec::new(), audio: Vec::new(), groups: Vec::new() };
+    for (group, midi, audio) in made {
+        batch.groups.push(group);
+        batch.midi.push(midi);
+        batch.audio.push(audio);
+    }
+    batch
+}
+
+/// The 48 bins from bin `from`.
+fn window(frames: ArrayView2<'_, f32>, from: usize) -> ArrayView2<'_, f32> {
+    frames.slice_move(s![.., from..from + INPUT_BINS])
+}
+
+/// `ratio` times as many rows, linearly interpolated.
+fn resampled(rows: ArrayView2<f32>, ratio: f32) -> Array2<f32> {
+    let count = ((rows.nrows() as f32 * ratio).round() as usize).max(1);
+    let mut out = Array2::zeros((count, rows.ncols()));
+    let scale = (rows.nrows() - 1) as f32 / (count.max(2) - 1) as f32;
+    for (i, mut to) in out.rows_mut().into_iter().enumerate() {
+        let at = i as f32 * scale;
+        let low = (at as usize).min(rows.nrows() - 1);
+        let high = (low + 1).min(rows.nrows() - 1);
+        let share = at - low as f32;
+        to.assign(&(&rows.row(low) * (1.0 - share) + &rows.row(high) * share));
+    }
+    out
+}
+
+/// Name of a data set for the record: the folder's.
+pub(super) fn name(folder: &Path) -> String {
+    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_tempo_keeps_both_ends() {
+        let rows = Array2::from_shape_fn((10, 1), |(i, _)| i as f32);
+        for (ratio, count) in [(0.5, 5), (1.0, 10), (2.0, 20)] {
+            let out = resampled(rows.view(), ratio);
+            assert_eq!(out.nrows(), count);
+            assert!((out[[0, 0]], out[[count - 1, 0]]) == (0.0, 9.0), "{out:?}");
+        }
+        assert_eq!(resampled(rows.slice(s![..1, ..]), 2.0), ndarray::array![[0.0], [0.0]]);
+    }
+}

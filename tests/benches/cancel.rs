@@ -1,0 +1,110 @@
+//! How long each kind of work goes on after it was told to stop: at most 0.2 s is wanted. Ten minutes of music; every
+//! kind is stopped at sixteen moments spread over its run.
+#![expect(clippy::print_stdout, reason = "it reports")]
+
+use antiphon::alignment::Preset;
+use antiphon::audio::{Keep, Stereo};
+use antiphon::job::{Job, Progress};
+use antiphon::midi::Midi;
+use antiphon::picture::{ColorMap, Panel, Tone, accumulated, alignment_png, panel_png};
+use antiphon::playback::{Material, Rendition, Warp};
+use antiphon::synth::{SoundFont, render};
+use antiphon::{Result, export, pair};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const MOMENTS: u32 = 16;
+const SECONDS: u32 = 600;
+
+/// Chords and runs for ten minutes, eight notes a second.
+fn tune() -> Midi {
+    let mut track = Vec::new();
+    for eighth in 0..SECONDS * 4 {
+        let pitches = [48 + eighth / 16 * 5 % 12, 60 + eighth * 7 % 19];
+        for (status, delta) in [(0x90, 0_u8), (0x80, 120)] {
+            for (i, pitch) in pitches.iter().enumerate() {
+                track.extend([if i == 0 { delta } else { 0 }, status, *pitch as u8, 80]);
+            }
+        }
+        // The rest of the quarter of a second: 240 ticks at 480 a quarter note.
+        track.extend([120, 0xb0, 64, 0]);
+    }
+    track.extend([0, 0xff, 0x2f, 0]);
+    let mut bytes = b"MThd\0\0\0\x06\0\0\0\x01\x01\xe0MTrk".to_vec();
+    bytes.extend((track.len() as u32).to_be_bytes());
+    bytes.extend(track);
+    Midi::parse(&bytes).expect("a tune")
+}
+
+/// Runs the work once to its end and then stops it along the way.
+fn measure<T: Send + 'static>(what: &str, work: impl Fn(&Progress) -> Result<T> + Send + Sync + 'static) {
+    let work = Arc::new(work);
+    let start = || {
+        let work = Arc::clone(&work);
+        Job::start("a bench", || {}, move |progress| work(progress).map(drop))
+    };
+    let begun = Instant::now();
+    start().join().expect("it ends");
+    let whole = begun.elapsed();
+    let mut longest = Duration::ZERO;
+    for moment in 0..MOMENTS {
+        let job = start();
+        std::thread::sleep(whole * moment / MOMENTS);
+        let told = Instant::now();
+        job.progress().cancel();
+        // The run may have ended by itself a little earlier.
+        drop(job.join());
+        longest = longest.max(told.elapsed());
+    }
+    println!("{what:<28} {:6.0} ms, stopped within {:4.0} ms", whole.as_secs_f64() * 1e3, longest.as_secs_f64() * 1e3);
+}
+
+fn main() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let font = SoundFont::bundled().expect("the bundled font");
+    let (song, take) = (folder.path().join("song.mid"), folder.path().join("take.wav"));
+    let tune = tune();
+    std::fs::write(&song, tune.to_bytes()).expect("written");
+    let sound = render(&tune, &font, 44_100, &Progress::silent()).expect("rendered");
+    let stereo = Arc::new(Stereo { left: sound.samples.clone(), right: sound.samples, sample_rate: 44_100 });
+    std::fs::write(&take, export::wav(&stereo).expect("a file")).expect("written");
+    let silent = Progress::silent();
+    let midi = Arc::new(pair::load_midi(&song, &font, &silent).expect("read"));
+    let audio = Arc::new(pair::load_audio(&take, Keep::Analysis, &silent).expect("read"));
+    let aligned = Arc::new(pair::align(&midi, &audio, Preset::Antiphon, &silent).expect("aligned"));
+
+    let (path, with) = (song.clone(), font.clone());
+    measure("read a MIDI file", move |p| pair::load_midi(&path, &with, p));
+    let path = take.clone();
+    measure("read a recording", move |p| pair::load_audio(&path, Keep::Listening, p));
+    let (m, a) = (Arc::clone(&midi), Arc::clone(&audio));
+    measure("align", move |p| pair::align(&m, &a, Preset::Antiphon, p));
+    let (m, a) = (Arc::clone(&midi), Arc::clone(&audio));
+    measure("align as published", move |p| pair::align(&m, &a, Preset::Gen2, p));
+    let (m, a) = (Arc::clone(&midi), Arc::clone(&audio));
+    measure("accumulate the matrix", move |p| {
+        accumulated(&m.features.frames.view(), &a.features.frames.view(), 1024, p)
+    });
+    let (m, a, al) = (Arc::clone(&midi), Arc::clone(&audio), Arc::clone(&aligned));
+    measure("export the page", move |p| export::png(&alignment_png(&m, &a, &al, 2, p)?));
+    let (m, a, al) = (Arc::clone(&midi), Arc::clone(&audio), Arc::clone(&aligned));
+    measure("export the matrix", move |p| {
+        export::png(&panel_png(Panel::Matrix, &m, &a, &al, (ColorMap::default(), Tone::default()), 2, p)?)
+    });
+    let (m, al, with, take) = (Arc::clone(&midi), Arc::clone(&aligned), font.clone(), Arc::clone(&stereo));
+    measure("export the sound", move |p| export::wav(&export::listen(&m, Some(&take), &al, &with, p)?));
+    let (m, al, with, take) = (Arc::clone(&midi), Arc::clone(&aligned), font.clone(), Arc::clone(&stereo));
+    let material = move |p: &Progress| {
+        let map = Some(Arc::new(al.map.clone()));
+        Material::new(Some((Arc::new(m.midi.clone()), with.clone())), Some(&take), map, 48_000, p)
+    };
+    let made = Arc::new(material(&silent).expect("made"));
+    measure("prepare to play", material);
+    let slow = Rendition { warp: Warp::Recording, ..Rendition::default() };
+    let ready = Arc::clone(&made);
+    measure("prepare to play stretched", move |p| Arc::clone(&ready).programme(slow, 0.0, p).map(|_| ()));
+    measure("stretch the recording", move |p| match Arc::clone(&made).programme(slow, 0.0, p)?.stretch {
+        Some(stretch) => stretch.run(p),
+        None => Ok(()),
+    });
+}
