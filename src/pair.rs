@@ -184,6 +184,10 @@ impl AudioSide {
     }
 }
 
+fn logarithm(magnitudes: ArrayView2<'_, f32>) -> Array2<f32> {
+    magnitudes.mapv(|m| m.max(1e-10).ln())
+}
+
 fn times(hop_samples: usize) -> FrameTimes {
     FrameTimes::Regular(hop_samples as f64 / f64::from(ANALYSIS_RATE))
 }
@@ -192,10 +196,6 @@ fn times(hop_samples: usize) -> FrameTimes {
 fn frame_s(midi: &MidiSide, audio: &AudioSide) -> f64 {
     assert_eq!(midi.features.times, audio.features.times, "frames of the MIDI side and of the recording");
     audio.features.times.seconds(1.0)
-}
-
-fn logarithm(magnitudes: ArrayView2<'_, f32>) -> Array2<f32> {
-    magnitudes.mapv(|m| m.max(1e-10).ln())
 }
 
 /// Reads, synthesises and analyses a MIDI file.

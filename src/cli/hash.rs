@@ -2,7 +2,7 @@
 
 use super::{progress, soundfont};
 use antiphon::audio::Keep;
-use antiphon::dataset::Split;
+use antiphon::dataset::{FRAME_S, Split};
 use antiphon::error::{Error, Result};
 use antiphon::evaluate::{self, CodeQuality, RankCurve, RetrievalParams};
 use antiphon::export;
@@ -46,7 +46,7 @@ impl Hash {
             let midi = pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?;
             let by_roll = |model: &HashModel| model.architecture().midi_input == MidiInput::PianoRoll;
             let input = if model.as_ref().is_some_and(by_roll) {
-                features::piano_roll(&midi.midi, pair::FRAME_S).frames
+                features::piano_roll(&midi.midi, FRAME_S).frames
             } else {
                 midi.log_magnitudes()
             };
@@ -57,8 +57,8 @@ impl Hash {
             (Side::Audio, audio.features, input)
         };
         let sequence = match &model {
-            Some(model) => HashSequence::of(model, side, input.view(), pair::FRAME_S)?,
-            None => Tpaa::trained_on([features.frames.view()])?.hash(features.frames.view(), pair::FRAME_S)?,
+            Some(model) => HashSequence::of(model, side, input.view(), FRAME_S)?,
+            None => Tpaa::trained_on([features.frames.view()])?.hash(features.frames.view(), FRAME_S)?,
         };
         if let Some(output) = &self.output {
             export::write(output, &export::npy_codes(sequence.codes()))?;
@@ -211,9 +211,9 @@ pub(super) struct Pairs {
     /// Part by which an answer in another key must be better; may be given several times.
     #[arg(long, default_values_t = [0.1])]
     handicap: Vec<f64>,
-    /// Compare every frame of the features too, not only four by four.
-    #[arg(long)]
-    every_frame: bool,
+    /// Compare the features too, so many frames averaged into one; may be given several times, 1 takes long.
+    #[arg(long, value_name = "FRAMES")]
+    features: Vec<usize>,
     /// Where log magnitudes are kept for the next run.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
@@ -250,7 +250,7 @@ impl Pairs {
             other_font: &other_font,
             transposed: self.transposed,
             handicaps: &self.handicap,
-            every_frame: self.every_frame,
+            pooled: &self.features,
             cache: self.cache.as_deref(),
         };
         let report = evaluate::retrieval(&params, &progress)?;

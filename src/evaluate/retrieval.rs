@@ -10,12 +10,12 @@
 use super::analysed::{log_magnitudes, of_kind};
 use super::{Report, each, files, stem};
 use crate::alignment::{dtw::pool, published};
+use crate::dataset::FRAME_S;
 use crate::dataset::{BINS, other_works};
 use crate::error::{Error, Result};
 use crate::features::{self, Features, FrameTimes};
 use crate::hashing::{HashBlocks, HashDtw, HashModel, HashSequence, MidiInput, Side, Tpaa};
 use crate::job::Progress;
-use crate::pair::FRAME_S;
 use crate::synth::SoundFont;
 use ndarray::{Array2, ArrayView2, s};
 use rand::{RngExt as _, SeedableRng as _, seq::SliceRandom as _};
@@ -57,8 +57,8 @@ pub struct RetrievalParams<'a> {
     pub transposed: f64,
     /// Handicaps of answers in another key, as parts of the score.
     pub handicaps: &'a [f64],
-    /// Whether to compare all frames of the features too, not only four by four.
-    pub every_frame: bool,
+    /// Features are compared too, so many frames averaged into one; once for each number.
+    pub pooled: &'a [usize],
     /// Where log magnitudes are kept.
     pub cache: Option<&'a Path>,
 }
@@ -197,7 +197,6 @@ pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Re
     }
     let models = params.models.iter().map(|(name, model)| Hasher::Model(name, model));
     let hashers: Vec<Hasher<'_>> = models.chain([Hasher::Tpaa]).collect();
-    let granularities: &[usize] = if params.every_frame { &[4, 1] } else { &[4] };
     let all = files(params.folder);
     let midis = of_kind(&all, MIDI);
     let (sources, same_work) = sources(params, &all, &midis, &progress.part(0.0, 0.05))?;
@@ -210,7 +209,8 @@ pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Re
         return Err(first.unwrap_or_else(none));
     }
     // By granularity and query; in the written key only, for the others would take hours.
-    let pooled: Vec<Vec<Features>> = granularities
+    let pooled: Vec<Vec<Features>> = params
+        .pooled
         .iter()
         .map(|&factor| queries.done.par_iter().map(|log| coarse(window(log, 0), factor)).collect())
         .collect();
@@ -223,7 +223,7 @@ pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Re
         if log.nrows() < FEWEST_CODES * FRAMES {
             return Ok(None);
         }
-        let scores = granularities.iter().zip(&pooled).map(|(&factor, queries)| {
+        let scores = params.pooled.iter().zip(&pooled).map(|(&factor, queries)| {
             let entry = coarse(log, factor);
             let score = |query: &Features| {
                 p.step(0, 1)?;
@@ -258,7 +258,7 @@ pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Re
         let scores = queries.done.iter().map(of_query).collect::<Result<Vec<_>>>()?;
         systems.extend(curves(&hasher.name(), &scores, &database, &names, params.handicaps));
     }
-    for (place, factor) in granularities.iter().enumerate() {
+    for (place, factor) in params.pooled.iter().enumerate() {
         let of_query =
             |query: usize| vec![database.iter().map(|entry| entry.scores[place][query]).collect::<Vec<f32>>()];
         let scores: Vec<_> = (0..names.len()).map(of_query).collect();
@@ -328,7 +328,7 @@ fn published_features(log: ArrayView2<'_, f32>) -> Array2<f32> {
 
 fn coarse(log: ArrayView2<'_, f32>, factor: usize) -> Features {
     let frames = published_features(log);
-    let frames = if factor == 1 { frames } else { pool(frames.view(), factor) };
+    let frames = if factor == 1 { frames } else { pool(frames.view(), factor.max(1)) };
     Features { frames, times: FrameTimes::Regular(FRAME_S * factor as f64) }
 }
 
