@@ -4,7 +4,7 @@
 //! `pairs/<id>-<variant>.safetensors`. A [`Dataset`] opens one, a [`Pair`] is what a network learns from. Works, not
 //! segments, are split into training, validation and test (spec C7): files of the same bytes, title or melodies are one.
 //!
-//! [`synthesize`] makes pairs from MIDI alone: each file is rendered as it is and once more as a recording of it would
+//! [`synthesize()`] makes pairs from MIDI alone: each file is rendered as it is and once more as a recording of it would
 //! differ. [`align`] makes them from recordings that have a MIDI file, where the aligner accepts the two.
 //!
 //! Matrices are frames × [`BINS`], row = time, from MIDI note [`FIRST_NOTE`]: six semitones more at either end than the

@@ -122,9 +122,9 @@ pub(crate) struct Branch {
     pub deviation: Vec<f32>,
 }
 
-/// What [`Branch::gradient`] needs of a sequence.
+/// What a sequence became in each part of a network.
 #[derive(Debug)]
-pub struct EmbeddingTrace {
+pub(crate) struct EmbeddingTrace {
     front: Trace,
     pooled: Pooled,
     head: Trace,

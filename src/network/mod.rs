@@ -5,7 +5,7 @@
 //! frame by itself. [`Network::trace`] keeps what [`Network::gradient`] needs; an [`Optimiser`] changes the parameters.
 //!
 //! Everything is a matrix product over the `gemm` crate. The same input gives the same numbers whatever the number of
-//! threads: work is cut into chunks of [`CHUNK`] sequences, and sums over chunks are taken in their order.
+//! threads: work is cut into chunks of 8 sequences, and sums over chunks are taken in their order.
 //!
 //! ```
 //! use antiphon::network::{Layer, Network};

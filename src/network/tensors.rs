@@ -32,7 +32,7 @@ pub(crate) fn write(tensors: &BTreeMap<String, Tensor>, metadata: String) -> Res
     safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())
 }
 
-/// What [`write`] made. Numbers are taken from what is there, never from what a header claims.
+/// What [`write()`] made. Numbers are taken from what is there, never from what a header claims.
 ///
 /// # Errors
 /// What is wrong with it.
