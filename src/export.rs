@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 
+/// Frames of sound between two looks at whether to go on.
+const CHECKED_EVERY: usize = 1 << 18;
+
 /// Seconds that the stages of a whole job took.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Seconds {
@@ -104,9 +107,13 @@ pub fn listen(
     let missing = || Error::Empty("the recording was loaded without its listening samples".into());
     let original = original.ok_or_else(missing)?;
     let score = Score::new(&in_key(midi, alignment), |time| alignment.map.to_audio(time).0);
-    let rendered = synth::render_stereo(&score, font, original.sample_rate.clamp(16_000, 192_000), progress)?;
+    let rate = original.sample_rate.clamp(16_000, 192_000);
+    let rendered = synth::render_stereo(&score, font, rate, &progress.part(0.0, 0.9))?;
     let fold = |s: &Stereo| -> Vec<f32> { s.left.iter().zip(&s.right).map(|(l, r)| 0.5 * (l + r)).collect() };
-    let (mut left, mut right) = (fold(&rendered), fold(original));
+    let mut left = fold(&rendered);
+    progress.step(92, 100)?;
+    let mut right = fold(original);
+    progress.step(94, 100)?;
     if original.sample_rate != rendered.sample_rate {
         // Below 16 kHz the synthesiser can't go; the recording is held sample by sample instead: this is a listening aid.
         let ratio = f64::from(original.sample_rate) / f64::from(rendered.sample_rate);
@@ -123,6 +130,7 @@ pub fn listen(
         for x in side.iter_mut() {
             *x *= gain;
         }
+        progress.step(98, 100)?;
     }
     Ok(Stereo { left, right, sample_rate: rendered.sample_rate })
 }
@@ -130,8 +138,8 @@ pub fn listen(
 /// A WAV file, 16 bit.
 ///
 /// # Errors
-/// [`Error::Limit`] when it would be longer than the format can say.
-pub fn wav(sound: &Stereo) -> Result<Vec<u8>> {
+/// [`Error::Limit`] when it would be longer than the format can say; [`Error::Cancelled`].
+pub fn wav(sound: &Stereo, progress: &Progress) -> Result<Vec<u8>> {
     let spec = hound::WavSpec {
         channels: 2,
         sample_rate: sound.sample_rate,
@@ -145,7 +153,10 @@ pub fn wav(sound: &Stereo) -> Result<Vec<u8>> {
         limit: "what a WAV file holds (4 GiB)".into(),
     };
     let mut writer = hound::WavWriter::new(&mut bytes, spec).map_err(too_long)?;
-    for (l, r) in sound.left.iter().zip(&sound.right) {
+    for (frame, (l, r)) in sound.left.iter().zip(&sound.right).enumerate() {
+        if frame % CHECKED_EVERY == 0 {
+            progress.step(frame, sound.left.len())?;
+        }
         for x in [l, r] {
             writer.write_sample((x.clamp(-1.0, 1.0) * 32767.0).round() as i16).map_err(too_long)?;
         }
@@ -244,7 +255,7 @@ mod tests {
     #[test]
     fn wav_holds_both_channels() {
         let sound = Stereo { left: vec![0.5; 10], right: vec![-0.5; 10], sample_rate: 8000 };
-        let bytes = wav(&sound).expect("short enough");
+        let bytes = wav(&sound, &Progress::silent()).expect("short enough");
         let read: Vec<i16> =
             hound::WavReader::new(&bytes[..]).expect("a wav").samples().map(|x| x.expect("a sample")).collect();
         assert_eq!(read.len(), 20);

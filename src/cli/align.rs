@@ -107,9 +107,9 @@ impl Align {
                     audio.recording.stereo.as_ref(),
                     &alignment,
                     &font,
-                    &progress.part(0.95, 1.0),
+                    &progress.part(0.95, 0.99),
                 )?;
-                Some(export::wav(&sound)?)
+                Some(export::wav(&sound, &progress.part(0.99, 1.0))?)
             } else {
                 None
             };

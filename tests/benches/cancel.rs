@@ -67,7 +67,7 @@ fn main() {
     std::fs::write(&song, tune.to_bytes()).expect("written");
     let sound = render(&tune, &font, 44_100, &Progress::silent()).expect("rendered");
     let stereo = Arc::new(Stereo { left: sound.samples.clone(), right: sound.samples, sample_rate: 44_100 });
-    std::fs::write(&take, export::wav(&stereo).expect("a file")).expect("written");
+    std::fs::write(&take, export::wav(&stereo, &Progress::silent()).expect("a file")).expect("written");
     let silent = Progress::silent();
     let midi = Arc::new(pair::load_midi(&song, &font, &silent).expect("read"));
     let audio = Arc::new(pair::load_audio(&take, Keep::Analysis, &silent).expect("read"));
@@ -92,7 +92,7 @@ fn main() {
         export::png(&panel_png(Panel::Matrix, &m, &a, &al, (ColorMap::default(), Tone::default()), 2, p)?)
     });
     let (m, al, with, take) = (Arc::clone(&midi), Arc::clone(&aligned), font.clone(), Arc::clone(&stereo));
-    measure("export the sound", move |p| export::wav(&export::listen(&m, Some(&take), &al, &with, p)?));
+    measure("export the sound", move |p| export::wav(&export::listen(&m, Some(&take), &al, &with, p)?, p));
     let (m, al, with, take) = (Arc::clone(&midi), Arc::clone(&aligned), font.clone(), Arc::clone(&stereo));
     let material = move |p: &Progress| {
         let map = Some(Arc::new(al.map.clone()));

@@ -177,9 +177,9 @@ impl Loads {
             if order.listen
                 && let Some(font) = &pair.midi.font
             {
-                let part = progress.part(0.6, 1.0);
+                let part = progress.part(0.6, 0.95);
                 let sound = export::listen(midi, pair.sound.as_deref(), alignment, font, &part)?;
-                write("listen.wav", &export::wav(&sound)?)?;
+                write("listen.wav", &export::wav(&sound, &progress.part(0.95, 1.0))?)?;
             }
             Ok(Exported { folder, files })
         }));
