@@ -114,9 +114,9 @@ impl Options {
             decay: true,
             batch: 64,
             crop_frames: 96,
-            steps: 20_000,
+            steps: 14_000,
             validate_every: 200,
-            patience: 20_000,
+            patience: 14_000,
             ..Self::gen1()
         }
     }
