@@ -13,6 +13,7 @@ pub mod features;
 #[cfg(feature = "gui")]
 pub mod gui;
 pub mod hashing;
+pub mod index;
 pub mod job;
 pub mod midi;
 pub mod network;

@@ -6,6 +6,7 @@ mod dataset;
 mod embed;
 mod evaluate;
 mod hash;
+mod index;
 mod toy;
 mod train;
 
@@ -38,6 +39,9 @@ enum Command {
     Hash(hash::Hash),
     /// Embed a whole recording or MIDI file in one vector.
     Embed(embed::Embed),
+    /// An index of recordings or MIDI files, to be searched.
+    #[command(subcommand)]
+    Index(index::IndexCommand),
     /// Make training pairs.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -97,6 +101,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Features(command)) => command.run(),
         Some(Command::Hash(command)) => command.run(),
         Some(Command::Embed(command)) => command.run(),
+        Some(Command::Index(command)) => command.run(),
         Some(Command::Dataset(command)) => command.run(),
         Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
@@ -164,6 +169,16 @@ fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
 fn open_window(_: Window, _: Instant) -> Result<ExitCode> {
     eprintln!("antiphon: built without a window; `antiphon align MIDI AUDIO` works without one");
     Ok(ExitCode::FAILURE)
+}
+
+/// Names a file that was skipped; errors that name it themselves do so last.
+fn skipped(path: &std::path::Path, error: &dyn std::fmt::Display) {
+    let text = error.to_string();
+    if text.ends_with(&format!("{path:?}")) {
+        eprintln!("antiphon: skipped: {text}");
+    } else {
+        eprintln!("antiphon: skipped: {text}: {path:?}");
+    }
 }
 
 /// The soundfont chosen, or the bundled one.
