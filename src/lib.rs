@@ -20,6 +20,7 @@ pub mod network;
 pub mod pair;
 pub mod picture;
 pub mod playback;
+pub mod search;
 pub mod session;
 pub mod synth;
 pub mod toy;

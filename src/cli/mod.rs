@@ -7,6 +7,8 @@ mod embed;
 mod evaluate;
 mod hash;
 mod index;
+mod matching;
+mod search;
 mod toy;
 mod train;
 
@@ -42,6 +44,10 @@ enum Command {
     /// An index of recordings or MIDI files, to be searched.
     #[command(subcommand)]
     Index(index::IndexCommand),
+    /// Look for a MIDI file or a recording in an index.
+    Search(search::Search),
+    /// Match a collection against an index.
+    Match(matching::Match),
     /// Make training pairs.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -102,6 +108,8 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Hash(command)) => command.run(),
         Some(Command::Embed(command)) => command.run(),
         Some(Command::Index(command)) => command.run(),
+        Some(Command::Search(command)) => command.run(),
+        Some(Command::Match(command)) => command.run(),
         Some(Command::Dataset(command)) => command.run(),
         Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
