@@ -67,6 +67,24 @@ pub enum Error {
         /// The file; empty where there is none yet.
         path: PathBuf,
     },
+    /// The folder is not an index that we can search or write.
+    #[error("can't use index: {reason}: {path:?}")]
+    Index {
+        /// What is wrong with it.
+        reason: String,
+        /// The folder or file.
+        path: PathBuf,
+    },
+    /// A line of a catalogue can't be read.
+    #[error("can't read catalogue: line {line}: {reason}: {path:?}")]
+    Catalogue {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A training can't begin or go on.
     #[error("can't train: {0}")]
     Training(String),

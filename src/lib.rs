@@ -13,12 +13,14 @@ pub mod features;
 #[cfg(feature = "gui")]
 pub mod gui;
 pub mod hashing;
+pub mod index;
 pub mod job;
 pub mod midi;
 pub mod network;
 pub mod pair;
 pub mod picture;
 pub mod playback;
+pub mod search;
 pub mod session;
 pub mod synth;
 pub mod toy;

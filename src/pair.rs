@@ -112,6 +112,11 @@ impl MidiSide {
         logarithm(self.magnitudes.slice(s![.., bins]))
     }
 
+    /// As [`log_magnitudes`](Self::log_magnitudes) with [`KEY_MARGIN`] bins more at each end.
+    pub(crate) fn wide_log_magnitudes(&self) -> Array2<f32> {
+        logarithm(self.magnitudes.view())
+    }
+
     /// A side that can be shown but not aligned: its features are known and nothing is synthesised.
     pub fn from_features(path: PathBuf, midi: Midi, features: Features) -> Self {
         let wave = Waveform { samples: Vec::new(), sample_rate: ANALYSIS_RATE };

@@ -6,6 +6,9 @@ mod dataset;
 mod embed;
 mod evaluate;
 mod hash;
+mod index;
+mod matching;
+mod search;
 mod toy;
 mod train;
 
@@ -38,6 +41,13 @@ enum Command {
     Hash(hash::Hash),
     /// Embed a whole recording or MIDI file in one vector.
     Embed(embed::Embed),
+    /// An index of recordings or MIDI files, to be searched.
+    #[command(subcommand)]
+    Index(index::IndexCommand),
+    /// Look for a MIDI file or a recording in an index.
+    Search(search::Search),
+    /// Match a collection against an index.
+    Match(matching::Match),
     /// Make training pairs.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -97,6 +107,9 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Features(command)) => command.run(),
         Some(Command::Hash(command)) => command.run(),
         Some(Command::Embed(command)) => command.run(),
+        Some(Command::Index(command)) => command.run(),
+        Some(Command::Search(command)) => command.run(),
+        Some(Command::Match(command)) => command.run(),
         Some(Command::Dataset(command)) => command.run(),
         Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
@@ -164,6 +177,16 @@ fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
 fn open_window(_: Window, _: Instant) -> Result<ExitCode> {
     eprintln!("antiphon: built without a window; `antiphon align MIDI AUDIO` works without one");
     Ok(ExitCode::FAILURE)
+}
+
+/// Names a file that was skipped; errors that name it themselves do so last.
+fn skipped(path: &std::path::Path, error: &dyn std::fmt::Display) {
+    let text = error.to_string();
+    if text.ends_with(&format!("{path:?}")) {
+        eprintln!("antiphon: skipped: {text}");
+    } else {
+        eprintln!("antiphon: skipped: {text}: {path:?}");
+    }
 }
 
 /// The soundfont chosen, or the bundled one.

@@ -15,8 +15,8 @@ mod attention;
 mod model;
 
 pub use attention::Attention;
+pub(crate) use model::{EMBEDDED, EmbeddingTrace, pool_frames, unit_length};
 pub use model::{Embedded, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord};
-pub(crate) use model::{EmbeddingTrace, pool_frames, unit_length};
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use std::ops::Range;

@@ -45,6 +45,7 @@ mod simd_neon;
 mod sweep;
 mod tpaa;
 
+pub(crate) use blocks::scores_of;
 pub use blocks::{HashBlocks, HashBlocksParts, Kernel};
 pub use bound::least_score;
 pub use dtw::{HashDtw, HashPath, hamming_along, hamming_matrix, hash_dtw, hash_dtw_path};

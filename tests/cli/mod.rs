@@ -2,6 +2,7 @@
 
 mod dataset;
 mod hash;
+mod index;
 mod odd_input;
 mod training;
 

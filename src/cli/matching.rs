@@ -1,0 +1,96 @@
+//! `antiphon match`.
+
+use super::search::Cascade;
+use super::{progress, soundfont};
+use antiphon::error::{Error, Result};
+use antiphon::index::{Index, sound_files};
+use antiphon::search::{self, Matching, Shard, Summary};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `antiphon match`.
+#[derive(Debug, Args)]
+pub(super) struct Match {
+    /// MIDI files or recordings, and folders with such below them; with `--merge`, folders that earlier runs wrote.
+    #[arg(required = true)]
+    sources: Vec<PathBuf>,
+    /// The index.
+    #[arg(long, value_name = "DIR", required_unless_present = "merge")]
+    index: Option<PathBuf>,
+    /// Where the matches go: a folder. Run again after an interruption, it goes on.
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Do part I of N of the work.
+    #[arg(long, value_name = "I/N", value_parser = parse_shard, conflicts_with = "merge")]
+    shard: Option<Shard>,
+    /// Also write the MIDI files of matches on the clock of their recordings.
+    #[arg(long, conflicts_with = "merge")]
+    write_aligned: bool,
+    /// Put the parts of earlier runs together.
+    #[arg(long)]
+    merge: bool,
+    /// Hits that are kept of each file.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    top: usize,
+    #[command(flatten)]
+    cascade: Cascade,
+    /// Soundfont (SF2) to synthesise MIDI files with.
+    #[arg(long)]
+    soundfont: Option<PathBuf>,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+fn parse_shard(text: &str) -> core::result::Result<Shard, String> {
+    let parse = || {
+        let (number, of) = text.split_once('/')?;
+        Some(Shard { number: number.parse().ok()?, of: of.parse().ok()? })
+    };
+    let fine = |shard: &Shard| (1..=shard.of).contains(&shard.number);
+    parse().filter(fine).ok_or_else(|| format!("{text:?} is not I/N, I from 1 to N"))
+}
+
+impl Match {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let progress = progress(self.quiet);
+        if self.merge {
+            return Ok(report(&search::merge(&self.sources, &self.output)?, 0));
+        }
+        let folder = self.index.ok_or_else(|| Error::Empty("no index was named".into()))?;
+        let index = Index::open(&folder)?;
+        let font = soundfont(self.soundfont.as_ref())?;
+        let (files, unlisted) = sound_files(&self.sources);
+        for (path, error) in &unlisted {
+            super::skipped(path, error);
+        }
+        let how = Matching {
+            index: &index,
+            options: self.cascade.options(self.top),
+            font: &font,
+            shard: self.shard.unwrap_or(Shard::ALL),
+            write_aligned: self.write_aligned,
+        };
+        Ok(report(&search::match_files(&files, &how, &self.output, &progress)?, unlisted.len()))
+    }
+}
+
+fn report(summary: &Summary, unlisted: usize) -> ExitCode {
+    for (path, reason) in summary.skipped.iter().chain(&summary.unwritten) {
+        super::skipped(path.as_ref(), reason);
+    }
+    for (track, count) in &summary.decoys {
+        eprintln!("antiphon: matched by {count} files, so perhaps by anything: {track}");
+    }
+    println!(
+        "{} files searched for, {} skipped; {} with a match, {} pairs with {} entries",
+        summary.searched,
+        summary.skipped.len() + unlisted,
+        summary.matched,
+        summary.pairs,
+        summary.entries
+    );
+    let whole = summary.skipped.is_empty() && summary.unwritten.is_empty() && unlisted == 0;
+    if whole { ExitCode::SUCCESS } else { ExitCode::from(2) }
+}

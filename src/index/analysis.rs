@@ -1,0 +1,159 @@
+//! What a file sounds like, as everything that searches needs of it.
+
+use super::BINS;
+use crate::alignment::KEY_MARGIN;
+use crate::audio::{self, ANALYSIS_RATE, Keep, Tags};
+use crate::embedding::{self, EmbeddingModel};
+use crate::error::{Error, Result};
+use crate::features::{self, CqtParams, Features, FrameTimes};
+use crate::hashing::{HashModel, HashSequence, MidiInput, Side};
+use crate::job::Progress;
+use crate::midi::Midi;
+use crate::pair::{self, FRAME_S, HOP};
+use crate::synth::{self, SoundFont};
+use ndarray::{Array2, ArrayView2, s};
+use std::path::Path;
+
+/// The smallest magnitude of which the logarithm is taken (spec A).
+const QUIETEST: f32 = 1e-10;
+/// Bins that codes, embeddings and alignments see.
+const SEEN: usize = 48;
+
+/// A file as it is indexed, or searched for.
+#[derive(Debug, Clone)]
+pub struct Analysis {
+    pub(crate) side: Side,
+    /// Natural log magnitudes, (frames × [`BINS`]).
+    pub(crate) log: Array2<f32>,
+    pub(crate) seconds: f64,
+    pub(crate) tags: Tags,
+    pub(crate) warning: Option<String>,
+}
+
+impl Analysis {
+    /// Decodes a recording, or synthesises a MIDI file with `font`.
+    ///
+    /// # Errors
+    /// Those of reading, decoding and synthesising; [`Error::Empty`] without notes or samples; [`Error::Cancelled`].
+    pub fn of(path: &Path, font: &SoundFont, progress: &Progress) -> Result<Self> {
+        let (side, wave, tags, warning) = if pair::is_midi(path) {
+            let midi = Midi::read(path)?;
+            if midi.notes().is_empty() {
+                return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));
+            }
+            let wave = synth::render(&midi, font, ANALYSIS_RATE, &progress.part(0.0, 0.8))?;
+            (Side::Midi, wave, Tags::default(), None)
+        } else {
+            let recording = audio::decode(path, Keep::Analysis, &progress.part(0.0, 0.8))?;
+            (Side::Audio, recording.mono, recording.tags, recording.warning)
+        };
+        let narrow = CqtParams::default();
+        let params =
+            CqtParams { hop_samples: HOP, first_note: narrow.first_note - KEY_MARGIN as u8, bins: BINS, ..narrow };
+        let mut log = features::constant_q(&wave, &params, &progress.part(0.8, 1.0))?;
+        if log.nrows() == 0 {
+            return Err(Error::Empty(format!("no samples: {path:?}")));
+        }
+        // What is not a number counts as silence.
+        log.mapv_inplace(|m| if m > QUIETEST { m.min(f32::MAX).ln() } else { QUIETEST.ln() });
+        Ok(Self { side, log, seconds: wave.seconds(), tags, warning })
+    }
+
+    /// Of levels that an index kept.
+    pub(crate) fn from_levels(side: Side, bytes: &[u8]) -> Self {
+        Self::from_log(side, super::levels::from_bytes(bytes, BINS))
+    }
+
+    /// Of natural log magnitudes, (frames × [`BINS`]).
+    pub(crate) fn from_log(side: Side, log: Array2<f32>) -> Self {
+        let seconds = log.nrows() as f64 * FRAME_S;
+        Self { side, log, seconds, tags: Tags::default(), warning: None }
+    }
+
+    /// Which kind of file it is.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// How long it sounds.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// The 48 bins from note 36 on, of the music moved up by `key` semitones, −6 to 6.
+    pub(crate) fn window(&self, key: i32) -> ArrayView2<'_, f32> {
+        let from = KEY_MARGIN.saturating_add_signed(-key as isize).min(BINS - SEEN);
+        self.log.slice(s![.., from..from + SEEN])
+    }
+
+    /// Its codes, moved up by `key` semitones.
+    pub(crate) fn codes(&self, model: &HashModel, key: i32) -> Result<HashSequence> {
+        HashSequence::of(model, self.side, self.window(key), FRAME_S)
+    }
+
+    /// The papers' features (spec A), moved up by `key` semitones.
+    pub(crate) fn features(&self, key: i32) -> Features {
+        let frames = features::log_normalize(&self.window(key).mapv(f32::exp));
+        Features { frames, times: FrameTimes::Regular(FRAME_S) }
+    }
+}
+
+/// How a sequence becomes vectors that prune a search.
+#[derive(Debug, Clone)]
+pub enum Embedder {
+    /// Mean and deviation of each bin: the papers' baseline, 96 values.
+    Statistics,
+    /// A trained model, 128 values.
+    Model(Box<EmbeddingModel>),
+}
+
+impl Embedder {
+    /// What a new index is made with unless told otherwise.
+    pub fn standard() -> Self {
+        // There is no bundled model yet; with one this line is all that changes.
+        Self::Statistics
+    }
+
+    /// Values of a vector.
+    pub fn dimension(&self) -> usize {
+        match self {
+            Self::Statistics => 2 * SEEN,
+            Self::Model(_) => embedding::EMBEDDED,
+        }
+    }
+
+    /// One row for each window of a file, moved up by `key` semitones: (windows × dimension).
+    pub(crate) fn rows(&self, of: &Analysis, key: i32) -> Array2<f32> {
+        let frames = of.window(key);
+        let features = matches!(self, Self::Statistics).then(|| of.features(key));
+        let windows = embedding::windows(frames.nrows());
+        let mut rows = Array2::zeros((windows.len(), self.dimension()));
+        for (window, mut row) in windows.into_iter().zip(rows.rows_mut()) {
+            let part = s![window, ..];
+            match (self, &features) {
+                (Self::Model(model), _) => row.assign(&model.embed(of.side, frames.slice(part)).vector),
+                (Self::Statistics, Some(features)) => {
+                    row.assign(&ndarray::Array1::from(embedding::statistics(features.frames.slice(part))));
+                }
+                (Self::Statistics, None) => {}
+            }
+        }
+        rows
+    }
+}
+
+/// Refuses a model whose MIDI side is not shown what an index keeps.
+///
+/// # Errors
+/// [`Error::Limit`].
+pub(crate) fn check_model(model: &HashModel) -> Result<()> {
+    if model.architecture().midi_input == MidiInput::PianoRoll {
+        let limit = "models whose MIDI side sees the constant-Q transform".into();
+        return Err(Error::Limit { what: "model", value: "that sees a piano roll".into(), limit });
+    }
+    if model.bits() != 16 && model.bits() != 32 {
+        let value = format!("of {} bits", model.bits());
+        return Err(Error::Limit { what: "model", value, limit: "16 or 32 bits".into() });
+    }
+    Ok(())
+}

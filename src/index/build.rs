@@ -1,0 +1,473 @@
+//! How an index is begun, grows and shrinks.
+//!
+//! [`add`] goes through files in the order of their paths, some at a time on all cores, and writes what it has whenever
+//! that is worth a segment. Stopped or killed, it has lost no more than the last part of a minute's work: run again, it
+//! passes over what is there.
+
+use super::analysis::{Analysis, Embedder, check_model};
+use super::entry::{Catalogue, Entry, absolute};
+use super::format::{EmbeddingKind, EmbeddingRecord, FileRecord, HashRecord, Manifest, Parameters, hex, md5_of};
+use super::writer::{Record, Writer};
+use super::{BINS, Index, levels};
+use crate::alignment::KEY_MARGIN;
+use crate::audio::ANALYSIS_RATE;
+use crate::error::{Error, Result};
+use crate::features::CqtParams;
+use crate::hashing::HashModel;
+use crate::job::Progress;
+use crate::pair::HOP;
+use crate::synth::SoundFont;
+use md5::{Digest as _, Md5};
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::UNIX_EPOCH;
+
+/// Files that are worked on before the next look at what is there; enough for all cores.
+const FILES_AT_ONCE: usize = 64;
+/// A segment is written when there are so many entries,
+const SEGMENT_ENTRIES: usize = 512;
+/// or so many bytes of levels, which are 3½ hours of sound.
+const SEGMENT_BYTES: usize = 64 << 20;
+
+const AUDIO: &[&str] = &[
+    "mp3", "ogg", "oga", "opus", "flac", "wav", "wave", "aiff", "aif", "aifc", "caf", "m4a", "mp4", "aac", "mka",
+    "webm",
+];
+const MIDI: &[&str] = &["mid", "midi", "rmi", "kar"];
+
+/// Where files come from.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// Recordings and MIDI files, and folders, which are walked for both by the endings of their names.
+    pub paths: Vec<PathBuf>,
+    /// What is known of them; with no paths, its files are the sources.
+    pub catalogue: Option<Catalogue>,
+}
+
+/// What [`add`] did.
+#[derive(Debug, Default)]
+pub struct Added {
+    /// Files that were analysed and are in the index now.
+    pub added: usize,
+    /// Of these, files that are there in place of what they were before.
+    pub replaced: usize,
+    /// Files that were there already, unchanged.
+    pub kept: usize,
+    /// Files that were there already under another path, or of which the catalogue says something else now.
+    pub renamed: usize,
+    /// Files left out because their bytes are those of another.
+    pub copies: usize,
+    /// Seconds of sound that were analysed.
+    pub seconds: f64,
+    /// Files that could not be used, with the reason.
+    pub skipped: Vec<(PathBuf, Error)>,
+}
+
+/// Begins an index in `folder`, which holds none yet. MIDI files will be synthesised with `font`.
+///
+/// # Errors
+/// [`Error::Index`] when there is one; [`Error::Limit`] for a model that can't be used; [`Error::Io`].
+pub fn create(folder: &Path, hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<()> {
+    let (manifest, models) = planned(hash, embedder, font)?;
+    Writer::create(folder, manifest, &models).map(drop)
+}
+
+/// As [`create`]; where there is an index already, it must have been begun with the same.
+///
+/// # Errors
+/// As for [`create`]; [`Error::Index`] when the index that is there was begun with other models or another soundfont.
+pub fn begin(folder: &Path, hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<()> {
+    if !folder.join("index.json").exists() {
+        return create(folder, hash, embedder, font);
+    }
+    let (planned, _) = planned(hash, embedder, font)?;
+    let there = Manifest::read(folder)?;
+    let differs = [
+        ("hash model", there.hash != planned.hash),
+        ("embedding", there.embedding != planned.embedding),
+        ("soundfont", there.parameters != planned.parameters),
+    ];
+    match differs.iter().find(|(_, differs)| *differs) {
+        None => Ok(()),
+        Some((what, _)) => {
+            let reason = format!("it was begun with another {what}; give the same, or another folder");
+            Err(Error::Index { reason, path: folder.to_path_buf() })
+        }
+    }
+}
+
+/// A model's file and its bytes.
+type ModelFile = (FileRecord, Vec<u8>);
+
+/// What an index of these is begun with, and the files of its models.
+fn planned(hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<(Manifest, Vec<ModelFile>)> {
+    check_model(hash)?;
+    let mut models = Vec::new();
+    let mut named = |bytes: Vec<u8>| {
+        let md5 = hex(&Md5::digest(&bytes));
+        let record = FileRecord { name: format!("{md5}.safetensors"), bytes: bytes.len() as u64, md5 };
+        models.push((record.clone(), bytes));
+        record
+    };
+    let parameters = Parameters {
+        sample_rate: ANALYSIS_RATE,
+        hop: HOP,
+        first_note: CqtParams::default().first_note - KEY_MARGIN as u8,
+        bins: BINS,
+        soundfont: font.name().into(),
+    };
+    let hash =
+        HashRecord { bits: hash.bits() as u32, downsampling: hash.downsampling(), model: named(hash.to_bytes()?) };
+    let (kind, model) = match embedder {
+        Embedder::Statistics => (EmbeddingKind::Statistics, None),
+        Embedder::Model(model) => (EmbeddingKind::Model, Some(named(model.to_bytes()?))),
+    };
+    let embedding = EmbeddingRecord { kind, model, dimension: embedder.dimension() };
+    let manifest = Manifest {
+        antiphon: String::new(),
+        format: String::new(),
+        checksum: String::new(),
+        parameters,
+        hash,
+        embedding,
+        counts: super::Counts::default(),
+        next_segment: 1,
+        segments: Vec::new(),
+    };
+    Ok((manifest, models))
+}
+
+/// Files below `paths`, absolute and sorted, each once; and what can't be listed. Files named themselves are taken whatever
+/// their names end with.
+pub fn sound_files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<(PathBuf, Error)>) {
+    let known = |path: &Path| {
+        path.extension().is_some_and(|e| AUDIO.iter().chain(MIDI).any(|kind| e.eq_ignore_ascii_case(kind)))
+    };
+    let (mut files, mut skipped) = (Vec::new(), Vec::new());
+    for path in paths {
+        let start = match absolute(path) {
+            Ok(start) => start,
+            Err(error) => {
+                skipped.push((path.clone(), error));
+                continue;
+            }
+        };
+        for found in walkdir::WalkDir::new(&start).follow_links(true) {
+            match found {
+                Ok(found) if found.file_type().is_file() => {
+                    if found.depth() == 0 || known(found.path()) {
+                        files.push(found.into_path());
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let path = error.path().unwrap_or(path).to_path_buf();
+                    let source = error.into_io_error().unwrap_or_else(|| std::io::Error::other("a loop of links"));
+                    skipped.push((path.clone(), Error::Io { action: "list", source, path }));
+                }
+            }
+        }
+    }
+    files.sort();
+    files.dedup();
+    (files, skipped)
+}
+
+/// Where an entry is, and what it was made from.
+struct Known {
+    segment: String,
+    place: u32,
+    /// Its place in the index that was opened.
+    global: usize,
+    entry: Entry,
+}
+
+/// What is to be done with a file.
+enum Look {
+    /// Nothing: size and time of change are those of its entry.
+    Unchanged,
+    /// Its content's MD5.
+    Content(String),
+}
+
+/// Adds files to the index in `folder`.
+///
+/// # Errors
+/// [`Error::Io`] and [`Error::Index`] when the index can't be read or written, or another process writes to it;
+/// [`Error::Limit`] for another soundfont than that of the index; [`Error::Cancelled`], after what was done is written. Files
+/// that can't be read are no error but [skipped](Added::skipped).
+pub fn add(folder: &Path, sources: &Sources, font: &SoundFont, progress: &Progress) -> Result<Added> {
+    let mut writer = Writer::open(folder)?;
+    let index = Index::open(folder)?;
+    if index.parameters().soundfont != font.name() {
+        let limit = format!("{:?}, with which the index was begun", index.parameters().soundfont);
+        return Err(Error::Limit { what: "soundfont", value: format!("{:?}", font.name()), limit });
+    }
+    let mut report = Added::default();
+    let files = match &sources.catalogue {
+        Some(catalogue) if sources.paths.is_empty() => catalogue.paths().map(Path::to_path_buf).collect(),
+        _ => {
+            let (files, skipped) = sound_files(&sources.paths);
+            report.skipped = skipped;
+            files
+        }
+    };
+    let mut known = known(&index)?;
+    let mut batch = Batch::default();
+    let mut done = 0;
+    for chunk in files.chunks(FILES_AT_ONCE) {
+        let ended = Ended { progress, done: AtomicUsize::new(done), total: files.len() + 1 };
+        let outcome = add_some(chunk, &index, sources, font, &mut known, &mut batch, &mut report, &ended);
+        done += chunk.len();
+        let last = done == files.len() || outcome.is_err();
+        if last || batch.records.len() >= SEGMENT_ENTRIES || batch.bytes >= SEGMENT_BYTES {
+            batch.write(&mut writer)?;
+        }
+        outcome?;
+    }
+    drop(index);
+    writer.compact(&progress.part(1.0, 1.0))?;
+    progress.step(1, 1)?;
+    Ok(report)
+}
+
+/// Files that are done with. Those that are worked on at the same time can't be told apart in the progress.
+struct Ended<'a> {
+    progress: &'a Progress,
+    done: AtomicUsize,
+    total: usize,
+}
+
+impl Ended<'_> {
+    /// A progress that stands still.
+    fn here(&self) -> Progress {
+        let at = self.done.load(Ordering::Relaxed) as f32 / self.total as f32;
+        self.progress.part(at, at)
+    }
+}
+
+/// What will be written next.
+#[derive(Default)]
+struct Batch {
+    records: Vec<Record>,
+    replaced: Vec<(String, u32)>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn push(&mut self, record: Record) {
+        self.bytes += record.levels.len();
+        self.records.push(record);
+    }
+
+    fn write(&mut self, writer: &mut Writer) -> Result<()> {
+        if !self.records.is_empty() || !self.replaced.is_empty() {
+            writer.write(&self.records, &self.replaced)?;
+        }
+        *self = Self::default();
+        Ok(())
+    }
+}
+
+/// Entries by path and by content.
+#[derive(Default)]
+struct KnownFiles {
+    entries: Vec<Known>,
+    by_path: HashMap<PathBuf, usize>,
+    by_md5: HashMap<String, usize>,
+    /// Contents that were seen in this run, with the path that stands for them.
+    seen: HashMap<String, PathBuf>,
+}
+
+fn known(index: &Index) -> Result<KnownFiles> {
+    let mut known = KnownFiles::default();
+    for (segment, start) in index.segments.iter().zip(&index.starts) {
+        for place in (0..segment.len()).filter(|&place| !segment.is_removed(place)) {
+            let entry = segment.entry(place)?;
+            known.by_path.insert(entry.path.clone(), known.entries.len());
+            known.by_md5.insert(entry.md5.clone(), known.entries.len());
+            let (segment, global) = (segment.record.name.clone(), start + place);
+            known.entries.push(Known { segment, place: place as u32, global, entry });
+        }
+    }
+    Ok(known)
+}
+
+fn stamp(path: &Path) -> Option<(u64, Option<u64>)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Some((metadata.len(), since.and_then(|since| u64::try_from(since.as_nanos()).ok())))
+}
+
+#[expect(clippy::too_many_arguments, reason = "the state of one loop")]
+fn add_some(
+    files: &[PathBuf],
+    index: &Index,
+    sources: &Sources,
+    font: &SoundFont,
+    known: &mut KnownFiles,
+    batch: &mut Batch,
+    report: &mut Added,
+    ended: &Ended<'_>,
+) -> Result<()> {
+    let look = |path: &PathBuf| -> Result<Look> {
+        ended.here().step(0, 1)?;
+        if let Some(&at) = known.by_path.get(path)
+            && let entry = &known.entries[at].entry
+            && entry.modified_ns.is_some()
+            && stamp(path) == Some((entry.bytes, entry.modified_ns))
+        {
+            return Ok(Look::Unchanged);
+        }
+        Ok(Look::Content(md5_of(path, || ended.here().step(0, 1))?.0))
+    };
+    let looks: Vec<Result<Look>> = files.par_iter().with_max_len(1).map(look).collect();
+    let mut new: Vec<(&PathBuf, String)> = Vec::new();
+    for (path, look) in files.iter().zip(looks) {
+        let about = sources.catalogue.as_ref().and_then(|catalogue| catalogue.about(path));
+        let at_path = known.by_path.get(path).copied();
+        let same = match look {
+            Ok(Look::Unchanged) => at_path,
+            Ok(Look::Content(md5)) => {
+                if known.seen.get(&md5).is_some_and(|first| first != path) {
+                    report.copies += 1;
+                    continue;
+                }
+                known.seen.insert(md5.clone(), path.clone());
+                let same = known.by_md5.get(&md5).copied();
+                // The same bytes in a place that is still there: one of the two is a copy.
+                if same.is_some_and(|at| known.entries[at].entry.path != *path && known.entries[at].entry.path.exists())
+                {
+                    report.copies += 1;
+                    continue;
+                }
+                if same.is_none() {
+                    new.push((path, md5));
+                }
+                same
+            }
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(error) => {
+                report.skipped.push((path.clone(), error));
+                continue;
+            }
+        };
+        if let Some(at) = same {
+            let was = &known.entries[at];
+            let mut entry = was.entry.clone();
+            entry.path.clone_from(path);
+            (entry.bytes, entry.modified_ns) = stamp(path).unwrap_or((entry.bytes, entry.modified_ns));
+            if let Some(about) = about {
+                let mut said = about.clone();
+                said.artist = said.artist.or(entry.about.artist);
+                said.title = said.title.or(entry.about.title);
+                said.release = said.release.or(entry.about.release);
+                said.year = said.year.or(entry.about.year);
+                entry.about = said;
+            }
+            if entry.path == was.entry.path && entry.about == was.entry.about {
+                report.kept += 1;
+            } else {
+                report.renamed += 1;
+                batch.replaced.push((was.segment.clone(), was.place));
+                batch.push(record_of(index, was.global, entry));
+            }
+        }
+    }
+
+    let analyse = |(path, md5): &(&PathBuf, String)| -> Result<Record> {
+        ended.here().step(0, 1)?;
+        let about = sources.catalogue.as_ref().and_then(|catalogue| catalogue.about(path)).cloned();
+        let (bytes, modified_ns) = stamp(path).unwrap_or_default();
+        let analysis = Analysis::of(path, font, &ended.here());
+        ended.done.fetch_add(1, Ordering::Relaxed);
+        let analysis = analysis?;
+        let entry = Entry {
+            md5: md5.clone(),
+            side: analysis.side,
+            path: (*path).clone(),
+            bytes,
+            modified_ns,
+            seconds: analysis.seconds,
+            warning: analysis.warning.clone(),
+            about: about.unwrap_or_default().or(analysis.tags.clone()),
+        };
+        Ok(Record {
+            entry,
+            embeddings: index.embedder().rows(&analysis, 0),
+            codes: analysis.codes(index.hash_model(), 0)?.codes().to_vec(),
+            levels: levels::to_bytes(analysis.log.view()),
+        })
+    };
+    let made: Vec<Result<Record>> = new.par_iter().with_max_len(1).map(analyse).collect();
+    let mut cancelled = false;
+    for ((path, _), made) in new.iter().zip(made) {
+        match made {
+            Ok(record) => {
+                report.added += 1;
+                report.seconds += record.entry.seconds;
+                if let Some(&at) = known.by_path.get(*path) {
+                    report.replaced += 1;
+                    batch.replaced.push((known.entries[at].segment.clone(), known.entries[at].place));
+                }
+                batch.push(record);
+            }
+            Err(Error::Cancelled) => cancelled = true,
+            Err(error) => report.skipped.push(((*path).clone(), error)),
+        }
+    }
+    if cancelled { Err(Error::Cancelled) } else { Ok(()) }
+}
+
+/// An entry that is there, under another name.
+fn record_of(index: &Index, global: usize, entry: Entry) -> Record {
+    let (segment, place) = index.locate(global);
+    let (rows, stride, dimension) = (segment.rows(place), segment.stride(), index.embedder().dimension());
+    let value = |(row, column): (usize, usize)| {
+        half::f16::from_bits(segment.embeddings()[(rows.start + row) * stride + column]).to_f32()
+    };
+    Record {
+        entry,
+        embeddings: ndarray::Array2::from_shape_fn((rows.len(), dimension), value),
+        codes: segment.codes(place).to_vec(),
+        levels: segment.levels(place).to_vec(),
+    }
+}
+
+/// Removes entries from the index: by MD5, by a catalogue's id, or by the path of a file or of a folder above it. Returns how
+/// many were removed and which names were not found.
+///
+/// # Errors
+/// As for [`add`].
+pub fn remove(folder: &Path, names: &[PathBuf], progress: &Progress) -> Result<(usize, Vec<PathBuf>)> {
+    let mut writer = Writer::open(folder)?;
+    let index = Index::open(folder)?;
+    let mut removed = Vec::new();
+    let mut found = vec![false; names.len()];
+    let paths = names.iter().map(|name| absolute(name)).collect::<Result<Vec<_>>>()?;
+    for (number, segment) in index.segments.iter().enumerate() {
+        progress.step(number, index.segments.len())?;
+        for place in (0..segment.len()).filter(|&place| !segment.is_removed(place)) {
+            let entry = segment.entry(place)?;
+            let is_meant = |(name, path): (&PathBuf, &PathBuf)| {
+                entry.path.starts_with(path) || name.as_os_str() == entry.md5.as_str() || name.as_os_str() == entry.id()
+            };
+            for (at, pair) in names.iter().zip(&paths).enumerate() {
+                if is_meant(pair) {
+                    found[at] = true;
+                    removed.push((segment.record.name.clone(), place as u32));
+                }
+            }
+        }
+    }
+    removed.sort();
+    removed.dedup();
+    drop(index);
+    writer.remove(&removed);
+    writer.commit()?;
+    writer.compact(&progress.part(1.0, 1.0))?;
+    let missing = names.iter().zip(found).filter(|(_, found)| !found).map(|(name, _)| name.clone()).collect();
+    Ok((removed.len(), missing))
+}

@@ -1,0 +1,257 @@
+//! The layout of an index on disk, version 1.
+//!
+//! ```text
+//! index.json            what follows, with sizes and checksums; replaced as a whole, so a reader sees one state or the next
+//! lock                  locked by the process that writes
+//! models/<md5>.safetensors
+//! segments/<n>/         never changed once `index.json` names it
+//!   ids.bin             16 bytes an entry: MD5 of the file it was made from
+//!   entries.jsonl       a line an entry: an `Entry`
+//!   lines.u64           where each line begins, and the end
+//!   embeddings.f16      rows of `dimension` values, filled up with zeros to a multiple of 16
+//!   rows.u64            the first row of each entry, and the end: long files have several
+//!   codes.u32           codes of each entry, one entry after the other
+//!   steps.u64           the first code of each entry, and the end
+//!   levels.u8           frames of 60 bytes: log magnitudes of MIDI notes 30 to 89
+//!   frames.u64          the first frame of each entry, and the end
+//! ```
+//!
+//! Numbers are little-endian. Codes lie one after the other and not side by side as the kernel wants them: the second stage
+//! of a search compares a few of very many, and turning 32 of them takes a hundredth of the time of comparing them.
+
+use crate::error::{Error, Result};
+use md5::{Digest as _, Md5};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+/// What `index.json` says it is.
+const FORMAT: &str = "index/1";
+/// Its largest size: a name for each of 10 million removed entries, and the segments.
+const MOST_BYTES: u64 = 256 << 20;
+/// Where the checksum stands until it is known.
+const NO_CHECKSUM: &str = "00000000000000000000000000000000";
+
+/// `index.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    pub antiphon: String,
+    pub format: String,
+    /// MD5 of the document with 32 zeros in this place.
+    pub checksum: String,
+    pub parameters: Parameters,
+    pub hash: HashRecord,
+    pub embedding: EmbeddingRecord,
+    pub counts: Counts,
+    /// The name of the next segment.
+    pub next_segment: u64,
+    pub segments: Vec<SegmentRecord>,
+}
+
+/// What was computed and how; fixed when an index is begun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Parameters {
+    /// Rate of what was analysed, in Hz.
+    pub sample_rate: u32,
+    /// Samples between frames.
+    pub hop: usize,
+    /// MIDI note of the lowest bin kept.
+    pub first_note: u8,
+    /// Bins kept.
+    pub bins: usize,
+    /// Soundfont by which MIDI files were synthesised.
+    pub soundfont: String,
+}
+
+/// Where the codes come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HashRecord {
+    /// The model's file.
+    pub model: FileRecord,
+    /// Bits of a code.
+    pub bits: u32,
+    /// Frames of a code.
+    pub downsampling: usize,
+}
+
+/// Where the embeddings come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EmbeddingRecord {
+    /// A model, or means and deviations of the features.
+    pub kind: EmbeddingKind,
+    /// The model's file.
+    pub model: Option<FileRecord>,
+    /// Values of an embedding.
+    pub dimension: usize,
+}
+
+/// What an embedding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmbeddingKind {
+    /// What a trained model makes.
+    Model,
+    /// The baseline: mean and deviation of each bin.
+    Statistics,
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Entries that can be found.
+    pub entries: u64,
+    /// Entries that were removed, whose place is not yet used again.
+    pub removed: u64,
+    /// Embeddings, of removed entries too.
+    pub embeddings: u64,
+    /// Codes, of removed entries too.
+    pub codes: u64,
+    /// Frames of features, of removed entries too.
+    pub frames: u64,
+    /// Bytes of all segments.
+    pub bytes: u64,
+}
+
+/// A file with what its content must be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Its name in the folder that it belongs to.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// MD5 of its content.
+    pub md5: String,
+}
+
+/// A segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SegmentRecord {
+    pub name: String,
+    pub entries: u64,
+    pub embeddings: u64,
+    pub codes: u64,
+    pub frames: u64,
+    /// Entries that are no more there, ascending.
+    pub removed: Vec<u32>,
+    pub files: Vec<FileRecord>,
+}
+
+impl Manifest {
+    /// Of the folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Index`] when it is damaged, or newer.
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("index.json");
+        let refused = |reason: String| Error::Index { reason, path: path.clone() };
+        let mut text = String::new();
+        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        file.take(MOST_BYTES).read_to_string(&mut text).map_err(Error::io("read", &path))?;
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| refused(format!("damaged: {e}")))?;
+        match value.get("format").and_then(serde_json::Value::as_str) {
+            Some(FORMAT) => {}
+            Some(other) => return Err(refused(format!("its format is {other:?}, {FORMAT:?} is read"))),
+            None => return Err(refused(format!("it names no format, {FORMAT:?} is read"))),
+        }
+        let checksum = value.get("checksum").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let blank = if checksum.len() == 32 { text.replacen(checksum, NO_CHECKSUM, 1) } else { String::new() };
+        if hex(&Md5::digest(&blank)) != checksum {
+            return Err(refused("damaged: its checksum is another".into()));
+        }
+        let manifest: Self = serde_json::from_value(value).map_err(|e| refused(format!("damaged: {e}")))?;
+        manifest.check().map_err(refused)?;
+        Ok(manifest)
+    }
+
+    /// Whether numbers are such that nothing else must be asked about them.
+    fn check(&self) -> core::result::Result<(), String> {
+        let within = |what: &str, value: usize, least: usize, most: usize| {
+            let fine = (least..=most).contains(&value);
+            if fine { Ok(()) } else { Err(format!("{what} {value} is outside {least}..={most}")) }
+        };
+        within("bits", self.hash.bits as usize, 1, 32)?;
+        within("dimension", self.embedding.dimension, 1, 4096)?;
+        within("bins", self.parameters.bins, super::BINS, super::BINS)?;
+        within("downsampling", self.hash.downsampling, 1, 1 << 16)?;
+        for segment in &self.segments {
+            if segment.name.is_empty() || !segment.name.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(format!("a segment is called {:?}", segment.name));
+            }
+            let ascend = segment.removed.windows(2).all(|pair| pair[0] < pair[1]);
+            if !ascend || segment.removed.last().is_some_and(|&last| u64::from(last) >= segment.entries) {
+                return Err(format!("segment {} has no such removed entries", segment.name));
+            }
+            if segment.entries > u64::from(u32::MAX) {
+                return Err(format!("segment {} has {} entries, 2^32 − 1 are read", segment.name, segment.entries));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts, sums up, and gives the text.
+    pub(crate) fn seal(&mut self) -> Result<String> {
+        self.antiphon = env!("CARGO_PKG_VERSION").into();
+        self.format = FORMAT.into();
+        self.checksum = NO_CHECKSUM.into();
+        let mut counts = Counts::default();
+        for segment in &self.segments {
+            counts.entries += segment.entries - segment.removed.len() as u64;
+            counts.removed += segment.removed.len() as u64;
+            counts.embeddings += segment.embeddings;
+            counts.codes += segment.codes;
+            counts.frames += segment.frames;
+            counts.bytes += segment.files.iter().map(|file| file.bytes).sum::<u64>();
+        }
+        self.counts = counts;
+        let refused = |e: serde_json::Error| Error::Index { reason: e.to_string(), path: "index.json".into() };
+        let text = serde_json::to_string_pretty(self).map_err(refused)?;
+        self.checksum = hex(&Md5::digest(&text));
+        Ok(text.replacen(NO_CHECKSUM, &self.checksum, 1))
+    }
+}
+
+impl SegmentRecord {
+    /// The record of one of its files.
+    pub(crate) fn file(&self, name: &str) -> Option<&FileRecord> {
+        self.files.iter().find(|file| file.name == name)
+    }
+}
+
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string can't fail.
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The 16 bytes of an MD5 in hexadecimal.
+pub(crate) fn unhex(text: &str) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    if text.len() != 32 || !text.is_ascii() {
+        return None;
+    }
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// MD5 of a file and its size; `step` is called for every MiB.
+pub(crate) fn md5_of(path: &Path, mut step: impl FnMut() -> Result<()>) -> Result<(String, u64)> {
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let (mut hasher, mut block, mut bytes) = (Md5::new(), vec![0; 1 << 20], 0);
+    loop {
+        step()?;
+        match file.read(&mut block).map_err(Error::io("read", path))? {
+            0 => return Ok((hex(&hasher.finalize()), bytes)),
+            count => {
+                hasher.update(&block[..count]);
+                bytes += count as u64;
+            }
+        }
+    }
+}

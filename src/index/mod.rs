@@ -1,0 +1,255 @@
+//! What is in a collection, kept so that one file can be looked for among very many.
+//!
+//! An [`Index`] is a folder. For each recording or MIDI file it keeps what a [search](crate::search) compares: one vector
+//! for each window of 45 s, a code for each 0.37 s, and log magnitudes of each frame in a byte each, so that no file is
+//! decoded again. The layout is that of `format`; files are mapped, so opening costs no more with a million entries.
+//!
+//! | an entry keeps | bytes |
+//! |---|---|
+//! | vectors | 256 (128 values of 2 bytes) for each 22.5 s |
+//! | codes | 4 for each 0.37 s |
+//! | levels | 60 for each 46 ms |
+//! | the rest | 48 and its line of JSON, some 300 |
+//!
+//! A song of four minutes takes 316 kB, a clip of 45 s without levels 1 kB.
+//!
+//! | question | answer |
+//! |---|---|
+//! | How is one made? | [`create`], then [`add`]; [`remove`] |
+//! | What is in it? | [`Index::open`], [`Index::entry`], [`Index::counts`] |
+//! | Is it whole? | [`verify`] |
+//! | How does a search grow? | [`synthesize`] makes one of any size |
+//!
+//! One process writes, others read meanwhile: see `writer`.
+
+mod analysis;
+mod build;
+mod entry;
+mod format;
+mod levels;
+mod mapped;
+mod scan;
+mod segment;
+#[cfg(target_arch = "x86_64")]
+mod simd_avx2;
+#[cfg(target_arch = "x86_64")]
+mod simd_avx512;
+mod synthetic;
+mod verify;
+mod writer;
+
+pub use analysis::{Analysis, Embedder};
+pub use build::{Added, Sources, add, begin, create, remove, sound_files};
+pub use entry::{About, Catalogue, Entry};
+pub use format::{Counts, EmbeddingKind, EmbeddingRecord, FileRecord, HashRecord, Parameters};
+pub use scan::ScanKernel;
+pub use synthetic::synthesize;
+pub use verify::{Fault, verify};
+
+pub(crate) use format::md5_of;
+
+use crate::alignment::KEY_MARGIN;
+use crate::embedding::EmbeddingModel;
+use crate::error::{Error, Result};
+use crate::hashing::HashModel;
+use crate::job::Progress;
+use format::Manifest;
+use segment::Segment;
+use std::path::{Path, PathBuf};
+
+#[cfg(target_endian = "big")]
+compile_error!("files of an index are little-endian and mapped as they are");
+
+/// Bins that are kept of each frame: those compared, and as many more at each end as a search moves the music by.
+const BINS: usize = 48 + 2 * KEY_MARGIN;
+
+/// How often an index is opened again when a writer has replaced it meanwhile.
+const TRIES: usize = 8;
+
+/// An index, open for reading: what it was when it was opened, whatever is written meanwhile.
+#[derive(Debug)]
+pub struct Index {
+    folder: PathBuf,
+    manifest: Manifest,
+    segments: Vec<Segment>,
+    /// The first place of each segment, and the end.
+    starts: Vec<usize>,
+    hash: HashModel,
+    embedder: Embedder,
+}
+
+impl Index {
+    /// Opens the index in a folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Index`] when it is newer than this program, or damaged as far as sizes and places tell:
+    /// [`verify`] looks at every byte. [`Error::Model`] when a model in it is damaged.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let mut manifest = Manifest::read(folder)?;
+        for _ in 1..TRIES {
+            match Self::open_as(folder, &manifest) {
+                Err(error) => {
+                    // Merged away since `index.json` was read? Then another one names other segments.
+                    let now = Manifest::read(folder)?;
+                    if now == manifest {
+                        return Err(error);
+                    }
+                    manifest = now;
+                }
+                opened => return opened,
+            }
+        }
+        Self::open_as(folder, &manifest)
+    }
+
+    fn open_as(folder: &Path, manifest: &Manifest) -> Result<Self> {
+        let models = folder.join("models");
+        let hash = HashModel::load(&checked(&models, &manifest.hash.model)?)?;
+        let embedder = match (&manifest.embedding.kind, &manifest.embedding.model) {
+            (EmbeddingKind::Statistics, _) => Embedder::Statistics,
+            (EmbeddingKind::Model, Some(model)) => {
+                Embedder::Model(Box::new(EmbeddingModel::load(&checked(&models, model)?)?))
+            }
+            (EmbeddingKind::Model, None) => {
+                let reason = "its embeddings are those of a model that it doesn't name".into();
+                return Err(Error::Index { reason, path: folder.to_path_buf() });
+            }
+        };
+        if embedder.dimension() != manifest.embedding.dimension || hash.bits() as u32 != manifest.hash.bits {
+            let reason = format!(
+                "its models have {} values and {} bits, {} and {} expected",
+                embedder.dimension(),
+                hash.bits(),
+                manifest.embedding.dimension,
+                manifest.hash.bits
+            );
+            return Err(Error::Index { reason, path: folder.to_path_buf() });
+        }
+        let open = |record| Segment::open(folder, record, manifest.embedding.dimension);
+        let segments = manifest.segments.iter().map(open).collect::<Result<Vec<_>>>()?;
+        let mut starts = vec![0];
+        for segment in &segments {
+            starts.push(starts[starts.len() - 1] + segment.len());
+        }
+        if starts[starts.len() - 1] > u32::MAX as usize {
+            let (value, limit) = (starts[starts.len() - 1].to_string(), "0..=4294967295".into());
+            return Err(Error::Limit { what: "number of entries", value, limit });
+        }
+        Ok(Self { folder: folder.to_path_buf(), manifest: manifest.clone(), segments, starts, hash, embedder })
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// How much there is in it.
+    pub fn counts(&self) -> Counts {
+        self.manifest.counts
+    }
+
+    /// How it was made.
+    pub fn parameters(&self) -> &Parameters {
+        &self.manifest.parameters
+    }
+
+    /// Where its codes come from.
+    pub fn hash_record(&self) -> &HashRecord {
+        &self.manifest.hash
+    }
+
+    /// Where its embeddings come from.
+    pub fn embedding_record(&self) -> &EmbeddingRecord {
+        &self.manifest.embedding
+    }
+
+    /// Changes with every change of the index.
+    pub fn fingerprint(&self) -> &str {
+        &self.manifest.checksum
+    }
+
+    /// Number of segments.
+    pub fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// The model of its codes.
+    pub fn hash_model(&self) -> &HashModel {
+        &self.hash
+    }
+
+    /// What makes its embeddings.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
+    }
+
+    /// Places of its entries, in the order in which they were added: `0 ..` without those that were removed.
+    pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        self.segments.iter().zip(&self.starts).flat_map(|(segment, start)| {
+            (0..segment.len()).filter(|&entry| !segment.is_removed(entry)).map(move |entry| start + entry)
+        })
+    }
+
+    /// What is known of the entry at a place.
+    ///
+    /// # Errors
+    /// [`Error::Index`] when it is damaged.
+    ///
+    /// # Panics
+    /// If there is no such place.
+    pub fn entry(&self, place: usize) -> Result<Entry> {
+        let (segment, entry) = self.locate(place);
+        segment.entry(entry)
+    }
+
+    fn locate(&self, place: usize) -> (&Segment, usize) {
+        let segment = self.starts.partition_point(|&start| start <= place) - 1;
+        (&self.segments[segment], place - self.starts[segment])
+    }
+
+    /// Codes of the entry at a place.
+    pub(crate) fn codes(&self, place: usize) -> &[u32] {
+        let (segment, entry) = self.locate(place);
+        segment.codes(entry)
+    }
+
+    /// What the last stage aligns; none where levels were not kept.
+    pub(crate) fn analysis(&self, place: usize, side: crate::hashing::Side) -> Option<Analysis> {
+        let (segment, entry) = self.locate(place);
+        (segment.frames(entry) > 0).then(|| Analysis::from_levels(side, segment.levels(entry)))
+    }
+
+    /// Squared Euclidean distance of each entry from the nearest of some vectors (rows × dimension), by place: that of
+    /// its nearest row. Infinite for removed entries. Values of the index are rounded to f16; sums are f32, and exact in
+    /// that every row is looked at.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn embedding_distances(
+        &self,
+        queries: ndarray::ArrayView2<'_, f32>,
+        progress: &Progress,
+    ) -> Result<Vec<f32>> {
+        scan::entry_distances(&self.segments, queries, progress)
+    }
+}
+
+/// The path of a model's file, when its content is what was written.
+fn checked(folder: &Path, record: &FileRecord) -> Result<PathBuf> {
+    let plain = Path::new(&record.name).file_name().is_some_and(|name| name == record.name.as_str());
+    let path = folder.join(&record.name);
+    if !plain {
+        return Err(Error::Index {
+            reason: format!("a model is called {:?}", record.name),
+            path: folder.to_path_buf(),
+        });
+    }
+    let (md5, bytes) = md5_of(&path, || Ok(()))?;
+    if (md5.as_str(), bytes) != (record.md5.as_str(), record.bytes) {
+        return Err(Error::Index { reason: "the model is another than the index was made with".into(), path });
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests;

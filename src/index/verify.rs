@@ -1,0 +1,82 @@
+//! Is every byte of an index what was written?
+
+use super::format::{FileRecord, Manifest, md5_of};
+use super::segment::Segment;
+use super::{Index, checked};
+use crate::error::{Error, Result};
+use crate::job::Progress;
+use std::path::{Path, PathBuf};
+
+/// What is wrong with a file of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Reads every file of an index, sums it up, and looks at every entry. No fault means that it is what was written.
+///
+/// # Errors
+/// [`Error::Io`] and [`Error::Index`] when `index.json` can't be read; [`Error::Cancelled`].
+pub fn verify(folder: &Path, progress: &Progress) -> Result<Vec<Fault>> {
+    let manifest = Manifest::read(folder)?;
+    let mut faults = Vec::new();
+    let mut fault = |path: PathBuf, reason: String| faults.push(Fault { path, reason });
+    let models = std::iter::once(&manifest.hash.model).chain(&manifest.embedding.model);
+    for model in models {
+        if let Err(error) = checked(&folder.join("models"), model) {
+            fault(folder.join("models").join(&model.name), error.to_string());
+        }
+    }
+    let mut done = 0;
+    let total = manifest.counts.bytes >> 20;
+    for record in &manifest.segments {
+        let inside = folder.join("segments").join(&record.name);
+        for file in &record.files {
+            let path = inside.join(&file.name);
+            match check(&path, file, || {
+                done += 1;
+                progress.step(done, total as usize)
+            }) {
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                Err(error) => fault(path, error.to_string()),
+                Ok(Some(reason)) => fault(path, reason),
+                Ok(None) => {}
+            }
+        }
+        match Segment::open(folder, record, manifest.embedding.dimension) {
+            Err(error) => fault(inside, error.to_string()),
+            Ok(segment) => {
+                for entry in 0..segment.len() {
+                    if entry % 1024 == 0 {
+                        progress.step(done, total as usize)?;
+                    }
+                    if let Err(error) = segment.entry(entry) {
+                        fault(inside.join("entries.jsonl"), error.to_string());
+                        break;
+                    }
+                }
+                if !segment.embeddings_are_finite() {
+                    fault(inside.join("embeddings.f16"), "a value is not a number".into());
+                }
+            }
+        }
+    }
+    if faults.is_empty()
+        && let Err(error) = Index::open(folder)
+    {
+        faults.push(Fault { path: folder.to_path_buf(), reason: error.to_string() });
+    }
+    Ok(faults)
+}
+
+/// What differs between a file and its record.
+fn check(path: &Path, record: &FileRecord, step: impl FnMut() -> Result<()>) -> Result<Option<String>> {
+    let (md5, bytes) = md5_of(path, step)?;
+    if bytes != record.bytes {
+        return Ok(Some(format!("{bytes} bytes, {} were written", record.bytes)));
+    }
+    Ok((md5 != record.md5).then(|| "its content is not what was written (MD5)".into()))
+}

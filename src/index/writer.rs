@@ -1,0 +1,290 @@
+//! [`Writer`]: the one process that changes an index.
+//!
+//! Every batch becomes a segment: written under another name, brought to the disk, renamed, and only then named in
+//! `index.json`, which is replaced as a whole. A process that is killed leaves a segment that nobody names; the next writer
+//! removes it. Readers hold the segments that they have mapped, whatever happens to the names.
+
+use super::format::{FileRecord, Manifest, SegmentRecord, hex};
+use super::segment::{FILES, Segment};
+use super::{BINS, Entry};
+use crate::error::{Error, Result};
+use crate::export;
+use crate::job::Progress;
+use half::f16;
+use md5::{Digest as _, Md5};
+use std::fs::{File, TryLockError};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Segments with fewer entries than this are merged with others.
+const SMALL_ENTRIES: u64 = 65_536;
+/// So many small segments are let stand.
+const FEW_SMALL: usize = 16;
+
+/// What is written of an entry.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) entry: Entry,
+    /// (rows × dimension).
+    pub(crate) embeddings: ndarray::Array2<f32>,
+    pub(crate) codes: Vec<u32>,
+    /// Frames of [`BINS`] bytes.
+    pub(crate) levels: Vec<u8>,
+}
+
+/// Holds the lock of an index.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    folder: PathBuf,
+    pub(crate) manifest: Manifest,
+    _lock: File,
+}
+
+/// Takes the lock; it is given back when the file is dropped, or the process dies.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join("lock");
+    let file = File::options().create(true).append(true).open(&path).map_err(Error::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let reason = "another process is writing to it".into();
+            Err(Error::Index { reason, path: folder.to_path_buf() })
+        }
+        Err(TryLockError::Error(source)) => Err(Error::Io { action: "lock", source, path }),
+    }
+}
+
+impl Writer {
+    /// Begins an index in a folder that holds none.
+    pub(crate) fn create(folder: &Path, mut manifest: Manifest, models: &[(FileRecord, Vec<u8>)]) -> Result<Self> {
+        export::create_folder(&folder.join("segments"))?;
+        let lock = lock(folder)?;
+        if folder.join("index.json").exists() {
+            let reason = "there is an index already; `index add` adds to it".into();
+            return Err(Error::Index { reason, path: folder.to_path_buf() });
+        }
+        export::create_folder(&folder.join("models"))?;
+        for (record, bytes) in models {
+            export::write(&folder.join("models").join(&record.name), bytes)?;
+        }
+        manifest.next_segment = 1;
+        let mut writer = Self { folder: folder.to_path_buf(), manifest, _lock: lock };
+        writer.commit()?;
+        Ok(writer)
+    }
+
+    /// Takes an index for writing and removes what a killed writer left.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        // Before a lock file is put into a folder that is none of ours.
+        Manifest::read(folder)?;
+        let lock = lock(folder)?;
+        let writer = Self { folder: folder.to_path_buf(), manifest: Manifest::read(folder)?, _lock: lock };
+        writer.sweep()?;
+        Ok(writer)
+    }
+
+    fn segments(&self) -> PathBuf {
+        self.folder.join("segments")
+    }
+
+    /// Removes segments that `index.json` doesn't name.
+    fn sweep(&self) -> Result<()> {
+        let folder = self.segments();
+        let list = std::fs::read_dir(&folder).map_err(Error::io("list", &folder))?;
+        for found in list.flatten() {
+            let name = found.file_name().to_string_lossy().into_owned();
+            let ours = name.trim_end_matches(".part").bytes().all(|b| b.is_ascii_digit());
+            if ours && !self.manifest.segments.iter().any(|segment| segment.name == name) {
+                std::fs::remove_dir_all(found.path()).map_err(Error::io("remove", &found.path()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces `index.json`.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        let text = self.manifest.seal()?;
+        let path = self.folder.join("index.json");
+        export::write(&path, text.as_bytes())?;
+        // Best effort: the rename is in the folder's own pages.
+        drop(File::open(&self.folder).and_then(|folder| folder.sync_all()));
+        Ok(())
+    }
+
+    /// Begins a segment; it counts once it is finished.
+    pub(crate) fn segment(&mut self) -> Result<SegmentWriter> {
+        let name = format!("{:08}", self.manifest.next_segment);
+        self.manifest.next_segment += 1;
+        SegmentWriter::new(&self.segments(), name, self.manifest.embedding.dimension)
+    }
+
+    /// Writes a batch as a segment, and removes the entries (segment, place) that it replaces.
+    pub(crate) fn write(&mut self, records: &[Record], replaced: &[(String, u32)]) -> Result<()> {
+        if !records.is_empty() {
+            let mut segment = self.segment()?;
+            for record in records {
+                segment.push(record)?;
+            }
+            self.manifest.segments.push(segment.finish()?);
+        }
+        self.remove(replaced);
+        self.commit()
+    }
+
+    /// Marks entries as removed; [`commit`](Self::commit) makes it so.
+    pub(crate) fn remove(&mut self, entries: &[(String, u32)]) {
+        for segment in &mut self.manifest.segments {
+            segment.removed.extend(entries.iter().filter(|(name, _)| *name == segment.name).map(|(_, place)| *place));
+            segment.removed.sort_unstable();
+            segment.removed.dedup();
+        }
+    }
+
+    /// Merges small segments where there are many, and those of which more than a quarter was removed.
+    pub(crate) fn compact(&mut self, progress: &Progress) -> Result<()> {
+        let is_small = |s: &SegmentRecord| s.entries < SMALL_ENTRIES;
+        let is_thin = |s: &SegmentRecord| s.removed.len() as u64 * 4 > s.entries;
+        let many = self.manifest.segments.iter().filter(|s| is_small(s)).count() > FEW_SMALL;
+        let (merged, kept): (Vec<SegmentRecord>, Vec<SegmentRecord>) =
+            self.manifest.segments.iter().cloned().partition(|s| (many && is_small(s)) || is_thin(s));
+        if merged.is_empty() {
+            return Ok(());
+        }
+        let mut writer = self.segment()?;
+        let total: u64 = merged.iter().map(|s| s.entries).sum();
+        let mut done = 0;
+        for record in &merged {
+            let segment = Segment::open(&self.folder, record, self.manifest.embedding.dimension)?;
+            for entry in (0..segment.len()).filter(|&entry| !segment.is_removed(entry)) {
+                if entry % 256 == 0 {
+                    progress.step(done + entry, total as usize)?;
+                }
+                writer.copy(&segment, entry)?;
+            }
+            done += segment.len();
+        }
+        let written = writer.finish()?;
+        self.manifest.segments = kept;
+        if written.entries > 0 {
+            self.manifest.segments.push(written);
+        }
+        self.commit()?;
+        for record in &merged {
+            // What can't be removed now (it is mapped, on some systems) is swept by the next writer.
+            drop(std::fs::remove_dir_all(self.segments().join(&record.name)));
+        }
+        self.sweep()
+    }
+}
+
+/// A file that is summed up as it is written.
+#[derive(Debug)]
+struct Column {
+    file: BufWriter<File>,
+    path: PathBuf,
+    hasher: Md5,
+    bytes: u64,
+}
+
+impl Column {
+    fn new(path: PathBuf) -> Result<Self> {
+        let file = File::create(&path).map_err(Error::io("write", &path))?;
+        Ok(Self { file: BufWriter::with_capacity(1 << 17, file), path, hasher: Md5::new(), bytes: 0 })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        self.file.write_all(bytes).map_err(Error::io("write", &self.path))
+    }
+
+    fn finish(self, name: &str) -> Result<FileRecord> {
+        let failed = |source| Error::Io { action: "write", source, path: self.path.clone() };
+        let file = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.sync_all().map_err(failed)?;
+        Ok(FileRecord { name: name.into(), bytes: self.bytes, md5: hex(&self.hasher.finalize()) })
+    }
+}
+
+/// A segment that is being written.
+#[derive(Debug)]
+pub(crate) struct SegmentWriter {
+    folder: PathBuf,
+    name: String,
+    stride: usize,
+    columns: Vec<Column>,
+    record: SegmentRecord,
+}
+
+impl SegmentWriter {
+    fn new(segments: &Path, name: String, dimension: usize) -> Result<Self> {
+        let folder = segments.join(format!("{name}.part"));
+        export::create_folder(&folder)?;
+        let mut columns = FILES.iter().map(|file| Column::new(folder.join(file))).collect::<Result<Vec<_>>>()?;
+        for places in [2, 4, 6, 8] {
+            columns[places].write(&0_u64.to_le_bytes())?;
+        }
+        let record = SegmentRecord {
+            name: name.clone(),
+            entries: 0,
+            embeddings: 0,
+            codes: 0,
+            frames: 0,
+            removed: Vec::new(),
+            files: Vec::new(),
+        };
+        let folder = segments.to_path_buf();
+        Ok(Self { folder, name, stride: dimension.next_multiple_of(super::segment::STRIDE), columns, record })
+    }
+
+    /// Adds an entry.
+    pub(crate) fn push(&mut self, record: &Record) -> Result<()> {
+        let mut line = serde_json::to_vec(&record.entry).map_err(|error| Error::Index {
+            reason: format!("an entry can't be written: {error}"),
+            path: record.entry.path.clone(),
+        })?;
+        line.push(b'\n');
+        let id = super::format::unhex(&record.entry.md5).unwrap_or_default();
+        let mut halves = Vec::with_capacity(record.embeddings.nrows() * self.stride);
+        for row in record.embeddings.rows() {
+            halves.extend(row.iter().map(|&v| f16::from_f32(v).to_bits()));
+            halves.resize(halves.len().next_multiple_of(self.stride), 0);
+        }
+        self.raw(&id, &line, &halves, &record.codes, &record.levels)
+    }
+
+    /// Adds an entry of another segment, as it is.
+    fn copy(&mut self, from: &Segment, entry: usize) -> Result<()> {
+        let rows = from.rows(entry);
+        let halves = &from.embeddings()[rows.start * self.stride..rows.end * self.stride];
+        self.raw(from.id(entry), from.line(entry), halves, from.codes(entry), from.levels(entry))
+    }
+
+    fn raw(&mut self, id: &[u8], line: &[u8], halves: &[u16], codes: &[u32], levels: &[u8]) -> Result<()> {
+        self.columns[0].write(id)?;
+        self.columns[1].write(line)?;
+        self.columns[3].write(bytemuck::cast_slice(halves))?;
+        self.columns[5].write(bytemuck::cast_slice(codes))?;
+        self.columns[7].write(levels)?;
+        self.record.entries += 1;
+        self.record.embeddings += (halves.len() / self.stride) as u64;
+        self.record.codes += codes.len() as u64;
+        self.record.frames += (levels.len() / BINS) as u64;
+        let ends =
+            [(2, self.columns[1].bytes), (4, self.record.embeddings), (6, self.record.codes), (8, self.record.frames)];
+        for (file, end) in ends {
+            self.columns[file].write(&end.to_le_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Brings it to the disk under its name.
+    pub(crate) fn finish(mut self) -> Result<SegmentRecord> {
+        let columns = std::mem::take(&mut self.columns);
+        self.record.files =
+            columns.into_iter().zip(FILES).map(|(column, name)| column.finish(name)).collect::<Result<_>>()?;
+        let (from, to) = (self.folder.join(format!("{}.part", self.name)), self.folder.join(&self.name));
+        std::fs::rename(&from, &to).map_err(Error::io("rename", &to))?;
+        Ok(self.record)
+    }
+}

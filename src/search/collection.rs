@@ -1,0 +1,389 @@
+//! A whole collection against an index: every match of every file, as the Lakh MIDI Dataset has them (spec H, J).
+//!
+//! Each file that is done is a line of `matches.jsonl`, so a run that was stopped goes on, and shards that ran elsewhere are
+//! [merged](merge) by reading their lines together. From the lines come `match_scores.json` and `report.json`.
+
+use super::{CONFIDENT, Hit, Query, SearchOptions, search};
+use crate::alignment::Preset;
+use crate::audio::Keep;
+use crate::error::{Error, Result};
+use crate::export;
+use crate::hashing::Side;
+use crate::index::{Index, md5_of};
+use crate::job::Progress;
+use crate::pair;
+use crate::synth::SoundFont;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What the first line of `matches.jsonl` says it is.
+const FORMAT: &str = "matches/1";
+/// An entry is called a decoy when more files than this match it, and
+const DECOY_MATCHES: usize = 10;
+/// more than this part of all.
+const DECOY_PART: f64 = 0.01;
+
+/// One of several runs that share the work: file `k` of the sorted list is done by run `k mod of + 1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// From 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+impl Shard {
+    /// All of the work.
+    pub const ALL: Self = Self { number: 1, of: 1 };
+
+    /// The name of its lines.
+    fn file(self) -> String {
+        if self == Self::ALL { "matches.jsonl".into() } else { format!("matches.{}-{}.jsonl", self.number, self.of) }
+    }
+}
+
+/// How a collection is matched.
+#[derive(Debug)]
+pub struct Matching<'a> {
+    /// What is searched.
+    pub index: &'a Index,
+    /// How.
+    pub options: SearchOptions,
+    /// Soundfont of MIDI files.
+    pub font: &'a SoundFont,
+    /// Which part of the files.
+    pub shard: Shard,
+    /// Also write each matched MIDI file on the clock of its recording, which must still be where it was indexed.
+    pub write_aligned: bool,
+}
+
+/// What was matched, over all runs that the lines are from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Files that were searched for.
+    pub searched: usize,
+    /// Of these, files with a match.
+    pub matched: usize,
+    /// Pairs of a file and an entry, of a confidence above .5.
+    pub pairs: usize,
+    /// Entries with a match.
+    pub entries: usize,
+    /// Files that could not be used, with the reason.
+    pub skipped: BTreeMap<String, String>,
+    /// Matches whose aligned MIDI file could not be written, as file and entry, with the reason.
+    pub unwritten: BTreeMap<String, String>,
+    /// Entries that so many files match that they may be matched by anything, with their number.
+    pub decoys: BTreeMap<String, usize>,
+}
+
+/// A line of `matches.jsonl`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Line {
+    /// Of the file's bytes; empty where it could not be read.
+    md5: String,
+    path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    skipped: Option<String>,
+    #[serde(default)]
+    matches: Vec<Match>,
+}
+
+/// A hit, and what of it goes into `match_scores.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Match {
+    /// Recording: catalogue id, or MD5.
+    track: String,
+    midi: String,
+    path: String,
+    confidence: f64,
+    score: f64,
+    hash_distance: f32,
+    transpose: i32,
+    /// Why the aligned MIDI file could not be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unwritten: Option<String>,
+}
+
+/// Searches the index for each file; see the module for what lies in `out` afterwards. The summary is that of all lines in
+/// `out`; of a shard it is given back but not written, for that is the merge's work.
+///
+/// # Errors
+/// [`Error::Limit`] for a shard that can't be; [`Error::Index`] when `out` holds the lines of another search;
+/// [`Error::Io`]; [`Error::Cancelled`], after which the same call goes on. Files that can't be used are in the
+/// [summary](Summary::skipped).
+pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: &Progress) -> Result<Summary> {
+    let Shard { number, of } = how.shard;
+    if number == 0 || number > of {
+        let limit = format!("1 to {of}");
+        return Err(Error::Limit { what: "shard", value: number.to_string(), limit });
+    }
+    export::create_folder(out)?;
+    let path = out.join(how.shard.file());
+    let header = header(how);
+    let done: HashSet<String> = lines_of(&path, Some(&header))?.into_iter().map(|line| line.path).collect();
+    let file = File::options().create(true).append(true).open(&path).map_err(Error::io("write", &path))?;
+    file.try_lock().map_err(|_| {
+        let reason = "another process is writing to it".into();
+        Error::Index { reason, path: path.clone() }
+    })?;
+    let write = |file: &File, line: &Value| -> Result<()> {
+        // One call, so that a line is there or not.
+        (&*file).write_all(format!("{line}\n").as_bytes()).map_err(Error::io("write", &path))
+    };
+    if file.metadata().map_err(Error::io("read", &path))?.len() == 0 {
+        write(&file, &header)?;
+    }
+    let name = |file: &Path| file.to_string_lossy().into_owned();
+    let mine = files.iter().enumerate().filter(|(at, _)| at % of == number - 1).map(|(_, file)| file);
+    let left: Vec<&PathBuf> = mine.filter(|file| !done.contains(&name(file))).collect();
+    let writer = Mutex::new(file);
+    let ended = AtomicUsize::new(0);
+    left.par_iter().with_max_len(1).try_for_each(|file| {
+        let before = ended.load(Ordering::Relaxed) as f32 / left.len() as f32;
+        let here = progress.part(before, before);
+        let line = match one(file, how, out, &here) {
+            Ok(line) => line,
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(error) => {
+                Line { md5: String::new(), path: name(file), skipped: Some(error.to_string()), matches: Vec::new() }
+            }
+        };
+        // A thread that panicked has written its line or not: the file is as good as before.
+        let writer = writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        write(&writer, &json!(line))?;
+        drop(writer);
+        progress.step(ended.fetch_add(1, Ordering::Relaxed) + 1, left.len())
+    })?;
+    if how.shard == Shard::ALL { merge(&[out.to_path_buf()], out) } else { Ok(summary(&lines_of(&path, None)?).1) }
+}
+
+/// What must be equal for a run to go on.
+fn header(how: &Matching<'_>) -> Value {
+    let SearchOptions { top, exhaustive, keep_embedding, keep_hash, keys } = &how.options;
+    json!({
+        "antiphon": env!("CARGO_PKG_VERSION"),
+        "format": FORMAT,
+        "index": how.index.fingerprint(),
+        "soundfont": how.font.name(),
+        "options": {
+            "top": top, "exhaustive": exhaustive, "keep_embedding": keep_embedding, "keep_hash": keep_hash,
+            "keys": format!("{keys:?}"),
+        },
+    })
+}
+
+/// Searches for one file.
+fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Result<Line> {
+    let (md5, _) = md5_of(file, || progress.step(0, 1))?;
+    let query = Query::open(file, how.font, progress)?;
+    let found = search(how.index, &query, &how.options, progress)?;
+    let mut matches = Vec::new();
+    for hit in &found.hits {
+        let (Some(confidence), Some(score)) = (hit.confidence, hit.score) else { continue };
+        let (track, midi) = match query.side() {
+            Side::Midi => (hit.entry.id().to_owned(), md5.clone()),
+            Side::Audio => (md5.clone(), hit.entry.md5.clone()),
+        };
+        let mut unwritten = None;
+        if how.write_aligned && confidence > CONFIDENT {
+            let to = out.join("aligned").join(place(&track)).join(format!("{midi}.mid"));
+            match write_aligned(file, hit, how, &to, progress) {
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                outcome => unwritten = outcome.err().map(|error| error.to_string()),
+            }
+        }
+        matches.push(Match {
+            track,
+            midi,
+            path: hit.entry.path.to_string_lossy().into_owned(),
+            confidence,
+            score,
+            hash_distance: hit.hash_distance,
+            transpose: hit.transpose,
+            unwritten,
+        });
+    }
+    Ok(Line { md5, path: file.to_string_lossy().into_owned(), skipped: None, matches })
+}
+
+/// Aligns the pair with all that the files hold, and writes the MIDI on the recording's clock.
+fn write_aligned(file: &Path, hit: &Hit, how: &Matching<'_>, to: &Path, progress: &Progress) -> Result<()> {
+    let (midi, audio) =
+        if pair::is_midi(file) { (file, hit.entry.path.as_path()) } else { (hit.entry.path.as_path(), file) };
+    let midi = pair::load_midi(midi, how.font, progress)?;
+    let audio = pair::load_audio(audio, Keep::Analysis, progress)?;
+    let alignment = pair::align(&midi, &audio, Preset::Antiphon, progress)?;
+    let aligned = export::aligned_midi(&midi, &audio, &alignment)?;
+    if let Some(folder) = to.parent() {
+        export::create_folder(folder)?;
+    }
+    export::write(to, &aligned.to_bytes())
+}
+
+/// Where a track's files lie: `<X>/<Y>/<Z>/<id>` for ids of the Million Song Dataset, as in Lakh; else `<first two>/<id>`.
+fn place(track: &str) -> PathBuf {
+    // An id is any text of a catalogue: what could lead elsewhere is not kept.
+    let plain: String = track.chars().map(|c| if c.is_alphanumeric() || "-_ ".contains(c) { c } else { '_' }).collect();
+    let letters: Vec<String> = plain.chars().map(String::from).collect();
+    let is_msd = plain.len() == 18 && plain.starts_with("TR") && plain.bytes().all(|b| b.is_ascii_alphanumeric());
+    if is_msd {
+        [&letters[2], &letters[3], &letters[4], &plain].iter().collect()
+    } else {
+        [&letters[..letters.len().min(2)].concat(), &plain].iter().collect()
+    }
+}
+
+/// Lines of a file, without the header, which must be `expected`; none where there is no file. What was cut off at the end is
+/// removed from the file when there is a header to expect: it will be written again.
+fn lines_of(path: &Path, expected: Option<&Value>) -> Result<Vec<Line>> {
+    let refused = |reason: String| Error::Index { reason, path: path.to_path_buf() };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
+    let (mut reader, mut text, mut lines, mut whole) = (BufReader::new(file), Vec::new(), Vec::new(), 0);
+    for number in 0.. {
+        text.clear();
+        reader.read_until(b'\n', &mut text).map_err(Error::io("read", path))?;
+        if text.last() != Some(&b'\n') {
+            break;
+        }
+        whole += text.len() as u64;
+        if number == 0 {
+            let found: Value = serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))?;
+            if found["format"] != FORMAT {
+                return Err(refused(format!("its format is {}, {FORMAT:?} is read", found["format"])));
+            }
+            if expected.is_some_and(|expected| *expected != found) {
+                return Err(refused(
+                    "it holds the matches of another search: give the same options and index, or another folder".into(),
+                ));
+            }
+        } else {
+            lines.push(serde_json::from_slice(&text).map_err(|e| refused(format!("line {}: {e}", number + 1)))?);
+        }
+    }
+    if expected.is_some() && !text.is_empty() {
+        let file = File::options().write(true).open(path).map_err(Error::io("write", path))?;
+        file.set_len(whole).map_err(Error::io("write", path))?;
+    }
+    Ok(lines)
+}
+
+type Scores = BTreeMap<String, BTreeMap<String, f64>>;
+
+/// What lines say together: files of the same bytes count once.
+fn summary(lines: &[Line]) -> (Scores, Summary) {
+    let mut scores = Scores::new();
+    let mut summary = Summary::default();
+    let mut seen = BTreeSet::new();
+    let mut with_match = BTreeSet::new();
+    for line in lines {
+        if let Some(reason) = &line.skipped {
+            summary.skipped.insert(line.path.clone(), reason.clone());
+            continue;
+        }
+        seen.insert(&line.md5);
+        for found in line.matches.iter().filter(|found| found.confidence > CONFIDENT) {
+            with_match.insert(&line.md5);
+            if let Some(reason) = &found.unwritten {
+                summary.unwritten.insert(format!("{} and {}", line.path, found.path), reason.clone());
+            }
+            scores.entry(found.track.clone()).or_default().insert(found.midi.clone(), found.confidence);
+        }
+    }
+    (summary.searched, summary.matched) = (seen.len(), with_match.len());
+    summary.pairs = scores.values().map(BTreeMap::len).sum();
+    summary.entries = scores.len();
+    let limit = DECOY_MATCHES.max((DECOY_PART * seen.len() as f64) as usize);
+    let many = scores.iter().filter(|(_, midis)| midis.len() > limit);
+    summary.decoys = many.map(|(track, midis)| (track.clone(), midis.len())).collect();
+    (scores, summary)
+}
+
+/// Reads the lines of all runs that lie in `folders` and writes `match_scores.json` and `report.json` to `out`: the same,
+/// however the work was shared.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::Index`] when lines are damaged, or are those of different searches; [`Error::Empty`] without any.
+pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Summary> {
+    let mut files = Vec::new();
+    for folder in folders {
+        let list = std::fs::read_dir(folder).map_err(Error::io("list", folder))?;
+        files.extend(list.flatten().map(|found| found.path()).filter(|path| {
+            let begins = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("matches."));
+            begins && path.extension().is_some_and(|extension| extension == "jsonl")
+        }));
+    }
+    files.sort();
+    files.dedup();
+    let mut lines = Vec::new();
+    let mut header: Option<Value> = None;
+    for path in &files {
+        let mut first = String::new();
+        let file = File::open(path).map_err(Error::io("read", path))?;
+        BufReader::new(file).read_line(&mut first).map_err(Error::io("read", path))?;
+        let found: Value = serde_json::from_str(&first).unwrap_or_default();
+        if header.as_ref().is_some_and(|header| *header != found) {
+            let reason = format!("it holds the matches of another search than {:?}", files[0]);
+            return Err(Error::Index { reason, path: path.clone() });
+        }
+        header = Some(found);
+        lines.extend(lines_of(path, None)?);
+    }
+    if files.is_empty() {
+        return Err(Error::Empty(format!("no matches*.jsonl in {folders:?}")));
+    }
+    let (scores, summary) = summary(&lines);
+    export::create_folder(out)?;
+    export::write(&out.join("match_scores.json"), json!(scores).to_string().as_bytes())?;
+    let report = json!({ "antiphon": env!("CARGO_PKG_VERSION"), "format": "match/1", "summary": summary });
+    export::write(&out.join("report.json"), format!("{report:#}").as_bytes())?;
+    Ok(summary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_lie_as_in_lakh() {
+        assert_eq!(place("TRABCDE128F4272969"), Path::new("A/B/C/TRABCDE128F4272969"));
+        assert_eq!(place("0cc175b9c0f1b6a8"), Path::new("0c/0cc175b9c0f1b6a8"));
+        assert_eq!(place("../../etc"), Path::new("__/______etc"));
+        assert_eq!(place("x"), Path::new("x/x"));
+    }
+
+    #[test]
+    fn an_entry_that_many_files_match_is_a_decoy_and_copies_count_once() {
+        let line = |n: usize, confidence| Line {
+            md5: format!("{n:032x}"),
+            path: format!("{n}.mid"),
+            skipped: None,
+            matches: vec![Match {
+                track: "t".into(),
+                midi: format!("{n:032x}"),
+                path: "t.mp3".into(),
+                confidence,
+                score: 0.5,
+                hash_distance: 4.0,
+                transpose: 0,
+                unwritten: None,
+            }],
+        };
+        let mut lines: Vec<Line> = (0..12).map(|n| line(n, 0.9)).collect();
+        lines.extend([line(3, 0.9), line(40, 0.5)]);
+        let (scores, found) = summary(&lines);
+        assert_eq!((found.searched, found.matched, found.pairs, found.entries), (13, 12, 12, 1));
+        assert_eq!(found.decoys["t"], 12);
+        assert!(!scores["t"].contains_key(&format!("{:032x}", 40)));
+    }
+}

@@ -1,0 +1,311 @@
+//! Which entries of an [index](crate::index) are the same music as a file?
+//!
+//! A cascade, each stage some hundred times dearer than the one before and looking at some hundredth of it (thesis 2016,
+//! spec H):
+//!
+//! | stage | compares | of 1,000,000 entries |
+//! |---|---|---|
+//! | embedding | one vector a window, exactly: every row is read | keeps 100,000 |
+//! | hash | codes, by dynamic time warping of their Hamming distances | keeps 250 |
+//! | alignment | features, by the published aligner with 4 frames in one; the best also frame by frame | says the confidence |
+//!
+//! Where nothing is confident, the query is tried in the other eleven keys. Either side may be a recording or a MIDI file.
+//!
+//! ```no_run
+//! use antiphon::{index::Index, job::Progress, search::{Query, SearchOptions, search}, synth::SoundFont};
+//! # use std::path::Path;
+//! let progress = Progress::silent();
+//! let index = Index::open(Path::new("music.index"))?;
+//! let query = Query::open(Path::new("song.mid"), &SoundFont::bundled()?, &progress)?;
+//! for hit in search(&index, &query, &SearchOptions::default(), &progress)?.hits {
+//!     println!("{:.2} {:?}", hit.confidence.unwrap_or(0.0), hit.entry.path);
+//! }
+//! # antiphon::Result::Ok(())
+//! ```
+
+mod aligning;
+mod collection;
+mod pruning;
+
+pub use collection::{Matching, Shard, Summary, match_files, merge};
+
+use crate::error::{Error, Result};
+use crate::hashing::Side;
+use crate::index::{Analysis, Entry, Index};
+use crate::job::Progress;
+use crate::pair::MidiSide;
+use crate::synth::SoundFont;
+use aligning::Aligned;
+use pruning::Candidate;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Confidence above which a hit counts as a match (spec B).
+pub const CONFIDENT: f64 = 0.5;
+
+/// A file that is looked for.
+#[derive(Debug, Clone)]
+pub struct Query {
+    path: PathBuf,
+    analysis: Analysis,
+}
+
+impl Query {
+    /// Decodes and analyses a recording, or synthesises a MIDI file.
+    ///
+    /// # Errors
+    /// As for [`Analysis::of`].
+    pub fn open(path: &Path, font: &SoundFont, progress: &Progress) -> Result<Self> {
+        Ok(Self { path: path.to_path_buf(), analysis: Analysis::of(path, font, progress)? })
+    }
+
+    /// Of a MIDI file that has been synthesised already.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] when it was made from features alone.
+    pub fn of_midi(midi: &MidiSide) -> Result<Self> {
+        if !midi.analysed() {
+            return Err(Error::Empty("the MIDI file was not synthesised".into()));
+        }
+        let analysis = Analysis::from_log(Side::Midi, midi.wide_log_magnitudes());
+        Ok(Self { path: midi.path.clone(), analysis })
+    }
+
+    /// Where it was read.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Which kind of file it is.
+    pub fn side(&self) -> Side {
+        self.analysis.side()
+    }
+
+    /// How long it sounds.
+    pub fn seconds(&self) -> f64 {
+        self.analysis.seconds()
+    }
+}
+
+/// In which keys a query is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keys {
+    /// As written, and in the other eleven where nothing is confident.
+    #[default]
+    WhenUnsure,
+    /// As written only.
+    Written,
+    /// In all twelve.
+    All,
+}
+
+/// How an index is searched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchOptions {
+    /// Hits given back.
+    pub top: usize,
+    /// Compare the codes of all entries.
+    pub exhaustive: bool,
+    /// Entries kept by their embeddings; none for a tenth of all, at least 1,000.
+    pub keep_embedding: Option<usize>,
+    /// Entries kept by their codes; none for one of 4,000, at least 25.
+    pub keep_hash: Option<usize>,
+    /// In which keys.
+    pub keys: Keys,
+}
+
+impl Default for SearchOptions {
+    fn default() -> Self {
+        Self { top: 10, exhaustive: false, keep_embedding: None, keep_hash: None, keys: Keys::default() }
+    }
+}
+
+impl SearchOptions {
+    /// Entries kept by embedding and by hash, of so many.
+    pub fn kept(&self, entries: usize) -> (usize, usize) {
+        let by_embedding =
+            if self.exhaustive { entries } else { self.keep_embedding.unwrap_or((entries / 10).max(1000)) };
+        let by_embedding = by_embedding.min(entries);
+        (by_embedding, self.keep_hash.unwrap_or((entries / 4000).max(25)).max(self.top).min(by_embedding))
+    }
+}
+
+/// How thoroughly a hit was aligned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thoroughness {
+    /// With 4 frames in one: its confidence is that of the published aligner.
+    Coarse,
+    /// Frame by frame, at any tempo.
+    Full,
+}
+
+/// An entry that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// From 1.
+    pub rank: usize,
+    /// Its place in the index, for [`Index::entry`].
+    pub place: usize,
+    /// What is known of it.
+    pub entry: Entry,
+    /// 0..=1, a match above [`CONFIDENT`]; none where the index keeps nothing to align.
+    pub confidence: Option<f64>,
+    /// Normalised cost of the alignment, lower is better.
+    pub score: Option<f64>,
+    /// How it was aligned.
+    pub aligned: Option<Thoroughness>,
+    /// Mean cost of a step of the best path through the codes, in bits: lower is better.
+    pub hash_distance: f32,
+    /// Euclidean distance of the nearest embeddings; none in an exhaustive search.
+    pub embedding_distance: Option<f32>,
+    /// Semitones by which the MIDI file, or else the query, is moved to fit.
+    pub transpose: i32,
+}
+
+/// Which stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageName {
+    /// Vectors.
+    Embedding,
+    /// Codes.
+    Hash,
+    /// Features.
+    Alignment,
+}
+
+/// What a stage did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stage {
+    /// Which one.
+    pub name: StageName,
+    /// Entries (times keys) that it looked at.
+    #[serde(rename = "in")]
+    pub looked_at: usize,
+    /// Entries that it kept.
+    pub kept: usize,
+    /// Keys in which the query was tried.
+    pub keys: usize,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The best, best first.
+    pub hits: Vec<Hit>,
+    /// What each stage did; those of the other keys follow those of the written one.
+    pub stages: Vec<Stage>,
+    /// What the user should know.
+    pub remarks: Vec<String>,
+}
+
+/// Looks for a file in an index. The same query finds the same in the same index on any number of cores.
+///
+/// # Errors
+/// [`Error::Empty`] when the index is; [`Error::Index`] when an entry that is found is damaged; [`Error::Cancelled`].
+pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &Progress) -> Result<Found> {
+    let entries = index.counts().entries as usize;
+    if entries == 0 {
+        return Err(Error::Empty(format!("the index has no entries: {:?}", index.folder())));
+    }
+    let kept = options.kept(entries);
+    let mut found = Found { hits: Vec::new(), stages: Vec::new(), remarks: Vec::new() };
+    let others: Vec<i32> = (-5..=6).filter(|&key| key != 0).collect();
+    let mut aligned = pass(index, query, &[0], kept, options, &mut found, &progress.part(0.0, 0.5))?;
+    let can_align = aligned.iter().any(|hit| hit.confidence.is_some());
+    let confident = aligned.iter().any(|hit| hit.confidence.is_some_and(|c| c > CONFIDENT));
+    let unsure = options.keys == Keys::WhenUnsure && can_align && !confident;
+    if options.keys == Keys::All || unsure {
+        let more = pass(index, query, &others, kept, options, &mut found, &progress.part(0.5, 1.0))?;
+        aligned.extend(more);
+        aligned.sort_by(Aligned::order);
+        // An entry is found in its best key only.
+        let mut seen = std::collections::HashSet::new();
+        aligned.retain(|hit| seen.insert(hit.candidate.place));
+    }
+    if !can_align {
+        found.remarks.push("the index keeps nothing to align: hits are ranked by their codes".into());
+    }
+    for (at, hit) in aligned.into_iter().take(options.top).enumerate() {
+        found.hits.push(hit.into_hit(at + 1, query.side(), index)?);
+    }
+    progress.step(1, 1)?;
+    Ok(found)
+}
+
+/// The three stages, in some keys; the best first.
+fn pass(
+    index: &Index,
+    query: &Query,
+    keys: &[i32],
+    (by_embedding, by_hash): (usize, usize),
+    options: &SearchOptions,
+    found: &mut Found,
+    progress: &Progress,
+) -> Result<Vec<Aligned>> {
+    let mut stage = |name, looked_at, kept, since: Instant| {
+        let seconds = since.elapsed().as_secs_f64();
+        found.stages.push(Stage { name, looked_at, kept, keys: keys.len(), seconds });
+    };
+    let entries = index.counts().entries as usize;
+    let since = Instant::now();
+    let candidates: Vec<Candidate> = if options.exhaustive || by_embedding >= entries {
+        pruning::all(index, keys)
+    } else {
+        pruning::nearest(index, query, keys, by_embedding, &progress.part(0.0, 0.1))?
+    };
+    stage(StageName::Embedding, entries * keys.len(), candidates.len(), since);
+
+    let since = Instant::now();
+    let looked_at = candidates.len();
+    let candidates = pruning::by_codes(index, query, keys, candidates, by_hash, &progress.part(0.1, 0.5))?;
+    stage(StageName::Hash, looked_at, candidates.len(), since);
+
+    let since = Instant::now();
+    let aligned = aligning::align(index, query, candidates, &progress.part(0.5, 1.0))?;
+    let thorough = aligned.iter().filter(|hit| hit.thoroughness == Some(Thoroughness::Full)).count();
+    if aligned.iter().any(|hit| hit.thoroughness.is_some()) {
+        stage(StageName::Alignment, aligned.len(), thorough, since);
+    }
+    Ok(aligned)
+}
+
+impl Found {
+    /// The document `search/1`.
+    pub fn document(&self, query: &Path) -> Value {
+        let hits = self.hits.iter().map(|hit| {
+            json!({
+                "rank": hit.rank,
+                "id": hit.entry.id(),
+                "md5": hit.entry.md5,
+                "path": hit.entry.path.to_string_lossy(),
+                "title": hit.entry.about.title,
+                "artist": hit.entry.about.artist,
+                "seconds": hit.entry.seconds,
+                "confidence": hit.confidence,
+                "score": hit.score,
+                "aligned": hit.aligned,
+                // What is infinite has no number in JSON.
+                "hash_distance": hit.hash_distance,
+                "embedding_distance": hit.embedding_distance,
+                "transpose": hit.transpose,
+            })
+        });
+        json!({
+            "antiphon": env!("CARGO_PKG_VERSION"),
+            "format": "search/1",
+            "query": query.to_string_lossy(),
+            "hits": hits.collect::<Vec<Value>>(),
+            "stages": self.stages,
+            "remarks": self.remarks,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! The two stages that look at very many.
+
+use super::Query;
+use crate::error::Result;
+use crate::hashing::{self, HashDtw};
+use crate::index::Index;
+use crate::job::Progress;
+use std::collections::HashSet;
+
+/// Fewer codes than this tell nothing (spec E).
+const FEWEST_CODES: usize = 30;
+/// Part by which an answer in another key must be better: it has eleven chances more to look good by accident.
+const HANDICAP: f32 = 0.1;
+
+/// An entry that may be it, in a key.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Candidate {
+    pub(super) place: usize,
+    /// Semitones by which the query is moved.
+    pub(super) key: i32,
+    /// Squared distance of the embeddings.
+    pub(super) embedding: Option<f32>,
+    /// Score of the codes.
+    pub(super) hash: f32,
+}
+
+/// What an answer in another key is multiplied by.
+fn handicap(key: i32) -> f32 {
+    if key == 0 { 1.0 } else { 1.0 + HANDICAP }
+}
+
+/// Every entry in every key.
+pub(super) fn all(index: &Index, keys: &[i32]) -> Vec<Candidate> {
+    let places: Vec<usize> = index.places().collect();
+    let candidate = |(&key, &place)| Candidate { place, key, embedding: None, hash: f32::INFINITY };
+    keys.iter().flat_map(|key| places.iter().map(move |place| (key, place))).map(candidate).collect()
+}
+
+/// The `count` nearest by embedding, over all keys. Of equal ones the first.
+pub(super) fn nearest(
+    index: &Index,
+    query: &Query,
+    keys: &[i32],
+    count: usize,
+    progress: &Progress,
+) -> Result<Vec<Candidate>> {
+    let mut best: Vec<(f32, u32, i32)> = Vec::new();
+    for (at, &key) in keys.iter().enumerate() {
+        let part = progress.part(at as f32 / keys.len() as f32, (at + 1) as f32 / keys.len() as f32);
+        let distances = index.embedding_distances(index.embedder().rows(&query.analysis, key).view(), &part)?;
+        let there = distances.iter().enumerate().filter(|(_, distance)| distance.is_finite());
+        best.extend(there.map(|(place, &distance)| (distance, place as u32, key)));
+        keep_first(&mut best, count, |a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+    }
+    let candidate = |(distance, place, key): (f32, u32, i32)| Candidate {
+        place: place as usize,
+        key,
+        embedding: Some(distance),
+        hash: f32::INFINITY,
+    };
+    Ok(best.into_iter().map(candidate).collect())
+}
+
+/// Those of the candidates whose codes are nearest, each entry in its best key, best first.
+pub(super) fn by_codes(
+    index: &Index,
+    query: &Query,
+    keys: &[i32],
+    candidates: Vec<Candidate>,
+    count: usize,
+    progress: &Progress,
+) -> Result<Vec<Candidate>> {
+    let mut scored = Vec::with_capacity(candidates.len());
+    for (at, &key) in keys.iter().enumerate() {
+        let part = progress.part(at as f32 / keys.len() as f32, (at + 1) as f32 / keys.len() as f32);
+        let of_key = candidates.iter().filter(|candidate| candidate.key == key);
+        let mut of_key: Vec<Candidate> =
+            of_key.copied().filter(|candidate| index.codes(candidate.place).len() >= FEWEST_CODES).collect();
+        let codes = query.analysis.codes(index.hash_model(), key)?;
+        let sequences: Vec<&[u32]> = of_key.iter().map(|candidate| index.codes(candidate.place)).collect();
+        let scores = hashing::scores_of(&codes, &sequences, HashDtw::for_bits(codes.bits()), &part)?;
+        for (candidate, score) in of_key.iter_mut().zip(scores) {
+            candidate.hash = score;
+        }
+        scored.append(&mut of_key);
+    }
+    let weighed = |candidate: &Candidate| candidate.hash * handicap(candidate.key);
+    let order =
+        |a: &Candidate, b: &Candidate| weighed(a).total_cmp(&weighed(b)).then((a.place, a.key).cmp(&(b.place, b.key)));
+    // An entry may be there once for each key.
+    keep_first(&mut scored, count.saturating_mul(keys.len()), order);
+    scored.sort_unstable_by(order);
+    let mut seen = HashSet::new();
+    scored.retain(|candidate| seen.insert(candidate.place));
+    scored.truncate(count);
+    Ok(scored)
+}
+
+/// Keeps the first `count` of an order, in any order.
+fn keep_first<T>(all: &mut Vec<T>, count: usize, order: impl Fn(&T, &T) -> std::cmp::Ordering) {
+    if count == 0 {
+        all.clear();
+    } else if count < all.len() {
+        all.select_nth_unstable_by(count - 1, order);
+        all.truncate(count);
+    }
+}
