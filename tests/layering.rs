@@ -24,7 +24,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
     ("embedding", &["job", "network", "hashing"]),
     ("training", &["job", "network", "export", "dataset", "hashing", "embedding"]),
-    ("evaluate", &["job", "audio", "midi", "synth", "features", "alignment", "hashing", "pair", "export", "dataset"]),
+    (
+        "evaluate",
+        &[
+            "job",
+            "audio",
+            "midi",
+            "synth",
+            "features",
+            "alignment",
+            "hashing",
+            "embedding",
+            "pair",
+            "export",
+            "dataset",
+        ],
+    ),
     (
         "gui",
         &[
@@ -40,6 +55,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "picture",
             "playback",
             "hashing",
+            "embedding",
+            "toy",
             "training",
             "evaluate",
             "dataset",

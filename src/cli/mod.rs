@@ -6,6 +6,7 @@ mod dataset;
 mod embed;
 mod evaluate;
 mod hash;
+mod search;
 mod toy;
 mod train;
 
