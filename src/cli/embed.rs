@@ -1,28 +1,32 @@
-//! `antiphon embed` and `antiphon train embed`.
+//! `antiphon embed`, `antiphon train embed` and `antiphon evaluate embed`.
 
+use super::retrieval::{Said, Search, SplitName, named};
 use super::train::PresetName;
 use super::{progress, soundfont};
 use antiphon::audio::Keep;
+use antiphon::dataset::Split;
 use antiphon::embedding::EmbeddingModel;
 use antiphon::error::{Error, Result};
+use antiphon::evaluate;
 use antiphon::export;
 use antiphon::hashing::Side;
 use antiphon::pair;
 use antiphon::training::{self, EmbeddingMeasured, EmbeddingOptions};
-use clap::Args;
+use clap::{Args, Subcommand};
 use ndarray::{Array2, Axis};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 /// Arguments of `antiphon embed`.
 #[derive(Debug, Args)]
 pub(super) struct Embed {
     /// A recording or a MIDI file.
     file: PathBuf,
-    /// A trained model.
+    /// A trained model, instead of the bundled one.
     #[arg(long)]
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// Where the embedding goes: f32, (1 × 128).
     #[arg(short, long, value_name = "NPY")]
     output: Option<PathBuf>,
@@ -40,7 +44,8 @@ pub(super) struct Embed {
 impl Embed {
     pub(super) fn run(self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
-        let model = EmbeddingModel::load(&self.model)?;
+        let model = self.model.as_deref().map_or_else(EmbeddingModel::bundled, EmbeddingModel::load)?;
+        let started = Instant::now();
         let (side, frames) = if pair::is_midi(&self.file) {
             let midi = pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?;
             (Side::Midi, midi.log_magnitudes())
@@ -50,7 +55,9 @@ impl Embed {
         if frames.nrows() == 0 {
             return Err(Error::Empty(format!("no frames to embed: {:?}", self.file)));
         }
+        let features_s = started.elapsed().as_secs_f64();
         let embedded = model.embed(side, frames.view());
+        let embedding_s = started.elapsed().as_secs_f64() - features_s;
         if let Some(output) = &self.output {
             export::write(output, &export::npy(&embedded.vector.clone().insert_axis(Axis(0))))?;
         }
@@ -66,14 +73,86 @@ impl Embed {
                 "format": "embedding/1",
                 "file": self.file.to_string_lossy(),
                 "side": side,
-                "model": self.model.to_string_lossy(),
+                "model": self.model.as_ref().map_or("bundled".into(), |path| path.to_string_lossy()),
                 "frames": frames.nrows(),
+                "seconds": { "features": features_s, "embedding": embedding_s },
                 "attention_most": most,
                 "embedding": embedded.vector.to_vec(),
             })
         );
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// What is measured of embeddings.
+#[derive(Debug, Subcommand)]
+pub(super) enum EvaluateEmbed {
+    /// Rank of the right recording of each MIDI file among many.
+    Pairs(Pairs),
+    /// Rank of a clip of each work's recording among those of all works, on a data set.
+    Dataset(OnDataset),
+}
+
+impl EvaluateEmbed {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Pairs(command) => command.run(),
+            Self::Dataset(command) => command.run(),
+        }
+    }
+}
+
+/// Arguments of `antiphon evaluate embed pairs`.
+#[derive(Debug, Args)]
+pub(super) struct Pairs {
+    #[command(flatten)]
+    search: Search,
+    /// A trained model, beside the bundled one and mean and deviation; may be given several times.
+    #[arg(long)]
+    model: Vec<PathBuf>,
+}
+
+impl Pairs {
+    fn run(self) -> Result<ExitCode> {
+        let models = compared(&self.model)?;
+        self.search.run(|params, progress| evaluate::embedding_retrieval(params, &models, progress))
+    }
+}
+
+/// Arguments of `antiphon evaluate embed dataset`.
+#[derive(Debug, Args)]
+pub(super) struct OnDataset {
+    /// The data set (a folder that `antiphon dataset` wrote).
+    folder: PathBuf,
+    /// A trained model, beside the bundled one and mean and deviation; may be given several times.
+    #[arg(long)]
+    model: Vec<PathBuf>,
+    /// Which works.
+    #[arg(long, value_enum, default_value = "test")]
+    split: SplitName,
+    /// Try the MIDI in the other keys too; an answer there must be better by this part. May be given several times.
+    #[arg(long)]
+    handicap: Vec<f64>,
+    /// Seed of the clips' lengths and places.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    said: Said,
+}
+
+impl OnDataset {
+    fn run(self) -> Result<ExitCode> {
+        let (models, split, progress) = (compared(&self.model)?, Split::from(self.split), self.said.progress());
+        let report = evaluate::embedding_held_out(&self.folder, split, &models, &self.handicap, self.seed, &progress)?;
+        self.said.report(&self.folder, &json!({ "split": split, "seed": self.seed }), &report)
+    }
+}
+
+/// The models named, and the bundled one.
+fn compared(paths: &[PathBuf]) -> Result<Vec<(String, EmbeddingModel)>> {
+    let mut models = named(paths, EmbeddingModel::load)?;
+    models.push(("bundled model".into(), EmbeddingModel::bundled()?));
+    Ok(models)
 }
 
 /// Arguments of `antiphon train embed`. What is not given is the preset's.

@@ -18,6 +18,9 @@ pub(super) enum Evaluate {
     /// How well codes tell moments, and recordings, apart.
     #[command(subcommand)]
     Hash(super::hash::EvaluateHash),
+    /// How well embeddings tell recordings apart.
+    #[command(subcommand)]
+    Embed(super::embed::EvaluateEmbed),
 }
 
 impl Evaluate {
@@ -25,6 +28,7 @@ impl Evaluate {
         match self {
             Self::Align(command) => command.run(),
             Self::Hash(command) => command.run(),
+            Self::Embed(command) => command.run(),
         }
     }
 }

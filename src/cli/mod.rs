@@ -8,6 +8,7 @@ mod evaluate;
 mod hash;
 mod index;
 mod matching;
+mod retrieval;
 mod search;
 mod toy;
 mod train;

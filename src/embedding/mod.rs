@@ -9,14 +9,17 @@
 //! | Which networks? | [`EmbeddingArchitecture`]: `gen1`, `gen2`, ours |
 //! | The vector of a file, and what was attended to? | [`EmbeddingModel::embed`] |
 //! | Of a file much longer than what it is compared with? | [`windows`], one vector each |
+//! | How far apart is what belongs together, and what does not? | [`Distances`] |
 //! | Without learning? | [`statistics`] |
 
 mod attention;
+mod distances;
 mod model;
 
 pub use attention::Attention;
-pub(crate) use model::{EMBEDDED, EmbeddingTrace, pool_frames, unit_length};
+pub use distances::Distances;
 pub use model::{Embedded, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord};
+pub(crate) use model::{EMBEDDED, EmbeddingTrace, pool_frames, unit_length};
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use std::ops::Range;

@@ -1,6 +1,7 @@
 //! [`EmbeddingModel`]: the two networks, their file, what they make of a sequence.
 
 use super::attention::{Attention, Pooled, Pooling};
+use super::distances::Distances;
 use crate::error::{Error, Result};
 use crate::hashing::{INPUT_BINS, InputScaling, Levels, Side};
 use crate::network::tensors::{self, Tensor};
@@ -9,6 +10,9 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+static BUNDLED: &[u8] = include_bytes!("../../assets/models/embedding.safetensors");
 
 /// Values of an embedding.
 pub const EMBEDDED: usize = 128;
@@ -110,6 +114,8 @@ pub struct EmbeddingRecord {
     pub seconds: f64,
     /// Mean reciprocal rank among the validation works.
     pub validation_mrr: f64,
+    /// Distances of their pairs.
+    pub validation_distances: Distances,
 }
 
 /// One of the two networks, with its input's standardisation over the training set.
@@ -229,6 +235,16 @@ impl EmbeddingModel {
         };
         let (midi, audio) = (branch(2 * seed)?, branch(2 * seed + 1)?);
         Ok(Self { architecture, midi, audio, record: EmbeddingRecord::default() })
+    }
+
+    /// The model that comes with the program.
+    ///
+    /// # Errors
+    /// [`Error::Model`] where the program was built with a file that is none.
+    pub fn bundled() -> Result<Self> {
+        static PARSED: OnceLock<core::result::Result<EmbeddingModel, String>> = OnceLock::new();
+        let parsed = PARSED.get_or_init(|| Self::from_bytes(BUNDLED));
+        parsed.clone().map_err(|reason| Error::Model { reason, path: PathBuf::new() })
     }
 
     /// Its shape.

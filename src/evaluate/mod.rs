@@ -4,14 +4,17 @@
 //! - [`corruption()`]: MIDI files against renderings of themselves, distorted in a known way (spec B, OPT).
 //! - [`pairs()`]: recordings with their MIDI, and every wrong combination: is the confidence worth anything?
 //! - [`cut()`]: recordings that hold a part of the MIDI.
-//! - [`retrieval()`]: is the right recording found among many?
+//! - [`hash_retrieval`], [`embedding_retrieval`], [`embedding_held_out`]: is the right recording found among many?
+//! - [`embedding_matrix()`]: how far are all MIDI files of a set from all its recordings?
 //! - [`separation()`]: do codes tell what matches from what doesn't?
 //!
 //! [`Errors`] and [`Summary`] sum up the first three, [`auc`] the last.
 
 mod analysed;
+mod clips;
 mod corruption;
 mod cut;
+mod embedding_matrix;
 mod pairs;
 mod performances;
 mod retrieval;
@@ -19,9 +22,12 @@ mod separation;
 
 pub use corruption::{Corruption, Distortion, corruption, kendall_tau};
 pub use cut::cut;
+pub use embedding_matrix::{EmbeddingMatrix, PairSource, Sounding, embedding_matrix};
 pub use pairs::{Combination, auc, pairs};
 pub use performances::{asap, vienna};
-pub use retrieval::{RankCurve, Ranked, Retrieval, RetrievalParams, retrieval};
+pub use retrieval::{
+    RankCurve, Ranked, Retrieval, RetrievalParams, embedding_held_out, embedding_retrieval, hash_retrieval,
+};
 pub use separation::{CodeQuality, separation};
 
 use crate::alignment::{Alignment, Preset};

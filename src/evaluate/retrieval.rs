@@ -2,39 +2,42 @@
 //!
 //! Queries are the MIDI files of a folder. The database holds the recordings beside them (`x.ogg` for `x.mid`), and decoys:
 //! other recordings, and renderings of other MIDI files. Where a query has no recording, its own rendering with the decoys'
-//! soundfont is what must be found.
+//! soundfont is what must be found. How an entry is compared is another question: by hash sequences
+//! ([`hash_retrieval`]), or by the vector of the whole ([`embedding_retrieval`]); both search the same.
 //!
 //! Each query is also tried in the other eleven keys. An answer in another key has eleven more chances to look good by
 //! accident, so its score is raised by a part of itself, the *handicap*.
 
+mod codes;
+mod vectors;
+
+pub use codes::hash_retrieval;
+pub(super) use vectors::Embedder;
+pub use vectors::{embedding_held_out, embedding_retrieval};
+
 use super::analysed::{log_magnitudes, of_kind};
 use super::{Report, each, files, stem};
-use crate::alignment::{dtw::pool, published};
-use crate::dataset::FRAME_S;
 use crate::dataset::{BINS, other_works};
+use crate::embedding::Distances;
 use crate::error::{Error, Result};
-use crate::features::{self, Features, FrameTimes};
-use crate::hashing::{HashBlocks, HashDtw, HashModel, HashSequence, MidiInput, Side, Tpaa};
+use crate::features;
 use crate::job::Progress;
 use crate::synth::SoundFont;
 use ndarray::{Array2, ArrayView2, s};
 use rand::{RngExt as _, SeedableRng as _, seq::SliceRandom as _};
 use rand_pcg::Pcg64;
-use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Keys in which a query is tried, in semitones above the written one.
 const KEYS: std::ops::RangeInclusive<i32> = -5..=6;
-/// Fewer codes than this tell nothing (spec E).
-const FEWEST_CODES: usize = 30;
-/// Frames of one code of the baseline, and of most models.
-const FRAMES: usize = 8;
+/// An entry with fewer frames tells nothing: it has fewer than 30 codes of 8 frames (spec E).
+const FEWEST_FRAMES: usize = 240;
 /// Bins that a query is compared in: of the 60 kept, those that its key moves into notes 36 to 83.
 const SEEN: usize = 48;
-const AUDIO: &[&str] = &["ogg", "mp3", "flac", "wav", "opus", "m4a"];
-const MIDI: &[&str] = &["mid", "midi"];
+pub(super) const AUDIO: &[&str] = &["ogg", "mp3", "flac", "wav", "opus", "m4a"];
+pub(super) const MIDI: &[&str] = &["mid", "midi"];
 
 /// What is searched, and how.
 #[derive(Debug)]
@@ -43,8 +46,6 @@ pub struct RetrievalParams<'a> {
     pub folder: &'a Path,
     /// Folders of recordings and MIDI files that are not what is looked for.
     pub decoys: &'a [PathBuf],
-    /// Models to compare, with their names.
-    pub models: &'a [(String, HashModel)],
     /// MIDI files that are drawn from the decoys' folders at most.
     pub renderings: usize,
     /// Seed of the draw and of the keys.
@@ -57,8 +58,6 @@ pub struct RetrievalParams<'a> {
     pub transposed: f64,
     /// Handicaps of answers in another key, as parts of the score.
     pub handicaps: &'a [f64],
-    /// Features are compared too, so many frames averaged into one; once for each number.
-    pub pooled: &'a [usize],
     /// Where log magnitudes are kept.
     pub cache: Option<&'a Path>,
 }
@@ -91,10 +90,20 @@ pub struct RankCurve {
     pub within_10: f64,
     /// Part within the first 100.
     pub within_100: f64,
+    /// Part within the first hundredth of the database, its first twentieth, its first tenth; 1 answer at least.
+    pub within_1_percent: f64,
+    /// See [`within_1_percent`](Self::within_1_percent).
+    pub within_5_percent: f64,
+    /// See [`within_1_percent`](Self::within_1_percent).
+    pub within_10_percent: f64,
     /// Mean of 1 / rank.
     pub mean_reciprocal_rank: f64,
     /// The smallest number of answers that hold the right one for more than 95 % of the queries.
     pub n95: usize,
+    /// Bhattacharyya coefficient of the scores of right and of wrong answers; lower is better.
+    pub bc: f64,
+    /// Their histograms.
+    pub distances: Distances,
     /// The queries.
     pub queries: Vec<Ranked>,
 }
@@ -117,21 +126,33 @@ pub struct Ranked {
 }
 
 impl RankCurve {
-    /// Sums up ranks.
-    fn new(system: String, handicap: Option<f64>, queries: Vec<Ranked>) -> Self {
+    /// Sums up ranks among so many `entries`, and scores of right and of wrong answers.
+    fn new(
+        (system, handicap): (String, Option<f64>),
+        entries: usize,
+        queries: Vec<Ranked>,
+        (right, wrong): (&[f32], &[f32]),
+    ) -> Self {
         let count = queries.len().max(1) as f64;
         let within = |n: usize| queries.iter().filter(|q| q.rank <= n).count() as f64 / count;
+        let percent = |n: usize| within((entries * n / 100).max(1));
         let mut ranks: Vec<usize> = queries.iter().map(|q| q.rank).collect();
         ranks.sort_unstable();
         let n95 = ranks.iter().copied().find(|&n| within(n) > 0.95).unwrap_or(0);
+        let distances = Distances::of(right, wrong);
         Self {
             system,
             handicap,
             first: within(1),
             within_10: within(10),
             within_100: within(100),
+            within_1_percent: percent(1),
+            within_5_percent: percent(5),
+            within_10_percent: percent(10),
             mean_reciprocal_rank: queries.iter().map(|q| 1.0 / q.rank as f64).sum::<f64>() / count,
             n95,
+            bc: distances.coefficient(),
+            distances,
             queries,
         }
     }
@@ -146,135 +167,89 @@ struct Source {
     key: i32,
 }
 
-/// A way to make codes.
-enum Hasher<'a> {
-    /// A trained model, with its name.
-    Model(&'a str, &'a HashModel),
-    /// Thresholds are the file's own means: nothing is learned.
-    Tpaa,
-}
-
-impl Hasher<'_> {
-    fn name(&self) -> String {
-        match self {
-            Self::Model(name, _) => (*name).to_owned(),
-            Self::Tpaa => "TPAA".into(),
-        }
-    }
-
-    /// Codes of (frames × 48) natural log magnitudes.
-    fn hash(&self, side: Side, log: ArrayView2<'_, f32>) -> Result<HashSequence> {
-        match self {
-            Self::Model(_, model) => HashSequence::of(model, side, log, FRAME_S),
-            Self::Tpaa => {
-                let features = published_features(log);
-                Tpaa::trained_on([features.view()])?.hash(features.view(), FRAME_S)
-            }
-        }
-    }
-}
-
-/// An entry as it is compared.
-struct Entry {
+/// An entry with what it is compared by.
+struct Entry<T> {
     name: String,
+    /// The answer that it is.
     answers: Option<usize>,
     recording: bool,
-    /// By each hasher.
-    codes: Vec<HashSequence>,
-    /// By features, for each granularity and query.
-    scores: Vec<Vec<f32>>,
+    seen: T,
 }
 
-/// Looks for the right recording of each MIDI file.
-///
-/// # Errors
-/// [`Error::Empty`] when there is no MIDI file or nothing to search in; [`Error::Cancelled`].
-pub fn retrieval(params: &RetrievalParams<'_>, progress: &Progress) -> Result<Report<Retrieval>> {
-    let by_roll = params.models.iter().find(|(_, model)| model.architecture().midi_input == MidiInput::PianoRoll);
-    if let Some((name, _)) = by_roll {
-        let limit = "models whose MIDI side sees the constant-Q transform".into();
-        return Err(Error::Limit { what: "model", value: format!("{name}, which sees a piano roll"), limit });
-    }
-    let models = params.models.iter().map(|(name, model)| Hasher::Model(name, model));
-    let hashers: Vec<Hasher<'_>> = models.chain([Hasher::Tpaa]).collect();
-    let all = files(params.folder);
-    let midis = of_kind(&all, MIDI);
-    let (sources, same_work) = sources(params, &all, &midis, &progress.part(0.0, 0.05))?;
+/// A query: its name and the answer to it.
+type Query = (String, usize);
 
-    let queries =
-        each(&midis, &progress.part(0.05, 0.1), |path, p| log_magnitudes(path, params.font, params.cache, p))?;
-    if queries.done.len() < midis.len() || midis.is_empty() {
-        let first = queries.skipped.into_iter().next().map(|(_, error)| error);
-        let none = || Error::Empty(format!("no MIDI files in {:?}", params.folder));
-        return Err(first.unwrap_or_else(none));
-    }
-    // By granularity and query; in the written key only, for the others would take hours.
-    let pooled: Vec<Vec<Features>> = params
-        .pooled
-        .iter()
-        .map(|&factor| queries.done.par_iter().map(|log| coarse(window(log, 0), factor)).collect())
-        .collect();
+/// The queries, analysed, and where the database comes from.
+struct Search<'a> {
+    params: &'a RetrievalParams<'a>,
+    queries: Vec<Query>,
+    /// Of each query, (frames × 60).
+    logs: Vec<Array2<f32>>,
+    sources: Vec<Source>,
+    same_work: usize,
+}
 
-    let paths: Vec<PathBuf> = sources.iter().map(|source| source.path.clone()).collect();
-    let entries = each(&paths, &progress.part(0.1, 0.9), |path, p| {
-        let source = &sources[paths.binary_search(path).unwrap_or(0)];
-        let log = log_magnitudes(path, params.other_font, params.cache, p)?;
-        let log = window(&log, source.key);
-        if log.nrows() < FEWEST_CODES * FRAMES {
-            return Ok(None);
+/// The database, and what could not be used.
+struct Database<T> {
+    entries: Vec<Entry<T>>,
+    too_short: usize,
+    skipped: Vec<(PathBuf, Error)>,
+}
+
+impl<'a> Search<'a> {
+    /// # Errors
+    /// [`Error::Empty`] when there is no MIDI file; that of the first MIDI file that can't be used; [`Error::Cancelled`].
+    fn new(params: &'a RetrievalParams<'a>, progress: &Progress) -> Result<Self> {
+        let all = files(params.folder);
+        let midis = of_kind(&all, MIDI);
+        let (sources, same_work) = sources(params, &all, &midis, &progress.part(0.0, 0.5))?;
+        let analysed =
+            each(&midis, &progress.part(0.5, 1.0), |path, p| log_magnitudes(path, params.font, params.cache, p))?;
+        if analysed.done.len() < midis.len() || midis.is_empty() {
+            let first = analysed.skipped.into_iter().next().map(|(_, error)| error);
+            let none = || Error::Empty(format!("no MIDI files in {:?}", params.folder));
+            return Err(first.unwrap_or_else(none));
         }
-        let scores = params.pooled.iter().zip(&pooled).map(|(&factor, queries)| {
-            let entry = coarse(log, factor);
-            let score = |query: &Features| {
-                p.step(0, 1)?;
-                Ok(published::gen2(query, &entry, &Progress::silent())?.score as f32)
-            };
-            queries.iter().map(score).collect::<Result<Vec<f32>>>()
-        });
-        Ok(Some(Entry {
-            name: stem(path),
-            answers: source.answers,
-            recording: !of_kind(std::slice::from_ref(path), AUDIO).is_empty(),
-            codes: hashers.iter().map(|hasher| hasher.hash(Side::Audio, log)).collect::<Result<_>>()?,
-            scores: scores.collect::<Result<_>>()?,
-        }))
-    })?;
-    let found = entries.done.len();
-    let database: Vec<Entry> = entries.done.into_iter().flatten().collect();
-    if database.is_empty() {
-        return Err(Error::Empty("nothing to search in".into()));
+        let queries = midis.iter().enumerate().map(|(answer, path)| (stem(path), answer)).collect();
+        Ok(Self { params, queries, logs: analysed.done, sources, same_work })
     }
-    let names: Vec<String> = midis.iter().map(|path| stem(path)).collect();
-    let mut systems = Vec::new();
-    for (place, hasher) in hashers.iter().enumerate() {
-        let codes: Vec<HashSequence> = database.iter().map(|entry| entry.codes[place].clone()).collect();
-        let blocks = HashBlocks::new(&codes)?;
-        let dtw = HashDtw::for_bits(blocks.bits());
-        let of_query = |log: &Array2<f32>| {
-            let of_key =
-                |key| blocks.scores(&hasher.hash(Side::Midi, window(log, key))?, dtw, &progress.part(0.9, 0.9));
-            KEYS.map(of_key).collect::<Result<Vec<Vec<f32>>>>()
-        };
-        let scores = queries.done.iter().map(of_query).collect::<Result<Vec<_>>>()?;
-        systems.extend(curves(&hasher.name(), &scores, &database, &names, params.handicaps));
+
+    /// Looks at each entry, (frames × 48) natural log magnitudes.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] when there is nothing to search in; [`Error::Cancelled`].
+    fn database<T: Send>(
+        &self,
+        progress: &Progress,
+        see: impl Fn(ArrayView2<'_, f32>, &Progress) -> Result<T> + Sync,
+    ) -> Result<Database<T>> {
+        let paths: Vec<PathBuf> = self.sources.iter().map(|source| source.path.clone()).collect();
+        let entries = each(&paths, progress, |path, p| {
+            let source = &self.sources[paths.binary_search(path).unwrap_or(0)];
+            let log = log_magnitudes(path, self.params.other_font, self.params.cache, p)?;
+            let log = window(&log, source.key);
+            if log.nrows() < FEWEST_FRAMES {
+                return Ok(None);
+            }
+            let recording = !of_kind(std::slice::from_ref(path), AUDIO).is_empty();
+            Ok(Some(Entry { name: stem(path), answers: source.answers, recording, seen: see(log, p)? }))
+        })?;
+        let found = entries.done.len();
+        let kept: Vec<Entry<T>> = entries.done.into_iter().flatten().collect();
+        if kept.is_empty() {
+            return Err(Error::Empty("nothing to search in".into()));
+        }
+        Ok(Database { too_short: found - kept.len(), entries: kept, skipped: entries.skipped })
     }
-    for (place, factor) in params.pooled.iter().enumerate() {
-        let of_query =
-            |query: usize| vec![database.iter().map(|entry| entry.scores[place][query]).collect::<Vec<f32>>()];
-        let scores: Vec<_> = (0..names.len()).map(of_query).collect();
-        let system = format!("features every {:.0} ms", 1000.0 * FRAME_S * *factor as f64);
-        systems.extend(curves(&system, &scores, &database, &names, params.handicaps));
+}
+
+impl<T> Database<T> {
+    fn report(self, same_work: usize, systems: Vec<RankCurve>) -> Report<Retrieval> {
+        let recordings = self.entries.iter().filter(|entry| entry.recording).count();
+        let renderings = self.entries.len() - recordings;
+        let found = Retrieval { recordings, renderings, same_work, too_short: self.too_short, systems };
+        Report { done: vec![found], skipped: self.skipped }
     }
-    progress.step(1, 1)?;
-    let recordings = database.iter().filter(|entry| entry.recording).count();
-    let result = Retrieval {
-        recordings,
-        renderings: database.len() - recordings,
-        same_work,
-        too_short: found - database.len(),
-        systems,
-    };
-    Ok(Report { done: vec![result], skipped: entries.skipped })
 }
 
 /// The database, by path, and how many decoys were left out because they are the same work as a query.
@@ -315,7 +290,7 @@ fn sources(
 }
 
 /// The 48 bins from note 36 on, of music moved up by `key` semitones.
-fn window(log: &Array2<f32>, key: i32) -> ArrayView2<'_, f32> {
+pub(super) fn window(log: &Array2<f32>, key: i32) -> ArrayView2<'_, f32> {
     let middle = (BINS - SEEN) / 2;
     let from = middle.saturating_add_signed(-key as isize).min(BINS - SEEN);
     log.slice(s![.., from..from + SEEN])
@@ -326,22 +301,17 @@ fn published_features(log: ArrayView2<'_, f32>) -> Array2<f32> {
     features::log_normalize(&log.mapv(f32::exp))
 }
 
-fn coarse(log: ArrayView2<'_, f32>, factor: usize) -> Features {
-    let frames = published_features(log);
-    let frames = if factor == 1 { frames } else { pool(frames.view(), factor.max(1)) };
-    Features { frames, times: FrameTimes::Regular(FRAME_S * factor as f64) }
-}
-
 /// One curve for the written key and, where others were tried, one for each handicap. Scores are by query, key and entry.
-fn curves(
+fn curves<T>(
     system: &str,
     scores: &[Vec<Vec<f32>>],
-    database: &[Entry],
-    names: &[String],
+    entries: &[Entry<T>],
+    queries: &[Query],
     handicaps: &[f64],
 ) -> Vec<RankCurve> {
     let curve = |handicap: Option<f64>| {
-        let ranked = |(query, keys): (usize, &Vec<Vec<f32>>)| {
+        let (mut of_right, mut of_wrong) = (Vec::new(), Vec::new());
+        let mut ranked = |((name, answer), keys): (&Query, &Vec<Vec<f32>>)| {
             let best = |entry: usize| {
                 // One key only is the written one.
                 let written = if keys.len() == 1 { 0..=0 } else { KEYS };
@@ -355,25 +325,28 @@ fn curves(
             };
             let mut right = (f32::INFINITY, 0);
             let mut wrong: Vec<(f32, usize)> = Vec::new();
-            for (place, entry) in database.iter().enumerate() {
+            for (place, entry) in entries.iter().enumerate() {
                 let found = best(place);
-                if entry.answers != Some(query) {
+                if entry.answers != Some(*answer) {
                     wrong.push((found.0, place));
                 } else if found.0 < right.0 {
                     right = found;
                 }
             }
             let best_wrong = wrong.iter().min_by(|a, b| a.0.total_cmp(&b.0));
+            of_right.push(right.0);
+            of_wrong.extend(wrong.iter().map(|(score, _)| *score));
             Ranked {
-                query: names[query].clone(),
+                query: name.clone(),
                 rank: 1 + wrong.iter().filter(|(score, _)| *score <= right.0).count(),
                 score: right.0,
                 key: right.1,
-                best_wrong: best_wrong.map(|(_, place)| database[*place].name.clone()).unwrap_or_default(),
+                best_wrong: best_wrong.map(|(_, place)| entries[*place].name.clone()).unwrap_or_default(),
                 best_wrong_score: best_wrong.map_or(f32::INFINITY, |(score, _)| *score),
             }
         };
-        RankCurve::new(system.into(), handicap, scores.iter().enumerate().map(ranked).collect())
+        let found = queries.iter().zip(scores).map(&mut ranked).collect();
+        RankCurve::new((system.into(), handicap), entries.len(), found, (&of_right, &of_wrong))
     };
     let several = scores.iter().all(|keys| keys.len() > 1);
     let handicaps = handicaps.iter().filter(|_| several).map(|&handicap| curve(Some(handicap)));
@@ -394,19 +367,22 @@ mod tests {
             best_wrong: "w".into(),
             best_wrong_score: 2.0,
         };
-        let curve = RankCurve::new("x".into(), None, [1, 1, 4, 50].map(ranked).to_vec());
+        let queries = [1, 1, 4, 50].map(ranked).to_vec();
+        let curve = RankCurve::new(("x".into(), None), 80, queries, (&[1.0], &[2.0, 3.0]));
         assert_eq!((curve.first, curve.within_10, curve.within_100, curve.n95), (0.5, 0.75, 1.0, 50));
+        // Of 80 entries: the first, the first 4, the first 8.
+        assert_eq!((curve.within_1_percent, curve.within_5_percent, curve.within_10_percent), (0.5, 0.75, 0.75));
         assert!((curve.mean_reciprocal_rank - (1.0 + 1.0 + 0.25 + 0.02) / 4.0).abs() < 1e-12);
+        assert!(curve.bc.abs() < 1e-12);
     }
 
     #[test]
     fn another_key_must_win_by_its_handicap() {
-        let entry =
-            |answers| Entry { name: "e".into(), answers, recording: true, codes: Vec::new(), scores: Vec::new() };
-        let database = [entry(Some(0)), entry(None)];
+        let entry = |answers| Entry { name: "e".into(), answers, recording: true, seen: () };
+        let entries = [entry(Some(0)), entry(None)];
         // The right one is best a semitone up, at 10; the wrong one scores 10.5 as written.
         let keys = KEYS.map(|key| if key == 1 { vec![10.0, 20.0] } else { vec![20.0, 10.5] }).collect();
-        let curves = curves("x", &[keys], &database, &["q".into()], &[0.0, 0.1]);
+        let curves = curves("x", &[keys], &entries, &[("q".into(), 0)], &[0.0, 0.1]);
         let found: Vec<(usize, i32)> = curves.iter().map(|c| (c.queries[0].rank, c.queries[0].key)).collect();
         assert_eq!(found, [(2, 0), (1, 1), (2, 1)]);
     }

@@ -52,6 +52,7 @@ pub use dtw::{HashDtw, HashPath, hamming_along, hamming_matrix, hash_dtw, hash_d
 pub use filters::{Filter, SeenLayer, filters, layer_output, seen_layers, strongest};
 pub use network::{Architecture, HashModel, INPUT_BINS, InputScaling, MidiInput, Side, TrainingRecord};
 pub(crate) use network::{Levels, codes, least_one, scale_roll};
+pub(crate) use separation::bhattacharyya;
 pub use separation::{CodePair, Separation};
 pub use sequence::HashSequence;
 pub use tpaa::Tpaa;

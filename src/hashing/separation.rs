@@ -60,13 +60,7 @@ impl Separation {
     /// Bhattacharyya coefficient Σ √(p q) of the two distributions: 0 where they don't overlap, 1 where they are equal;
     /// lower is better. 1 where there is nothing to compare.
     pub fn coefficient(&self) -> f64 {
-        let sum = |counts: &[u64]| counts.iter().sum::<u64>() as f64;
-        let (p, q) = (sum(&self.matching), sum(&self.different));
-        if p == 0.0 || q == 0.0 {
-            return 1.0;
-        }
-        let each = self.matching.iter().zip(&self.different);
-        each.map(|(&a, &b)| (a as f64 / p * (b as f64 / q)).sqrt()).sum()
+        bhattacharyya(&self.matching, &self.different)
     }
 
     /// Whether the codes came to nothing: more than half of those of a side are one and the same. The published guard
@@ -84,6 +78,16 @@ impl Separation {
         };
         (mean(&self.matching), mean(&self.different))
     }
+}
+
+/// Bhattacharyya coefficient of two histograms over the same bins; 1 where one of them is empty.
+pub(crate) fn bhattacharyya(matching: &[u64], different: &[u64]) -> f64 {
+    let sum = |counts: &[u64]| counts.iter().sum::<u64>() as f64;
+    let (p, q) = (sum(matching), sum(different));
+    if p == 0.0 || q == 0.0 {
+        return 1.0;
+    }
+    matching.iter().zip(different).map(|(&a, &b)| (a as f64 / p * (b as f64 / q)).sqrt()).sum()
 }
 
 #[cfg(test)]

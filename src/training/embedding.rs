@@ -7,7 +7,7 @@ mod songs;
 
 use super::{Objective, Rule};
 use crate::embedding::{
-    EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord, EmbeddingTrace, squared_distance, unit_length,
+    Distances, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord, EmbeddingTrace, squared_distance, unit_length,
 };
 use crate::error::{Error, Result};
 use crate::export;
@@ -29,8 +29,6 @@ const FORMAT: &str = "embedding-training/1";
 const SIDES: [(&str, Side); 2] = [("midi", Side::Midi), ("audio", Side::Audio)];
 /// Sequences whose gradients are summed by one task: fixed, so that sums don't depend on the number of threads.
 const SUMMED_TOGETHER: usize = 4;
-/// Bins of the histograms that the coefficient compares (spec G).
-const HISTOGRAM_BINS: usize = 20;
 
 /// What is learned, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,6 +154,10 @@ impl Distinction {
     /// # Panics
     /// If there are not as many of each.
     pub fn of(midi: &[Array1<f32>], audio: &[Array1<f32>], groups: &[usize]) -> Self {
+        Self::with_distances(midi, audio, groups).0
+    }
+
+    fn with_distances(midi: &[Array1<f32>], audio: &[Array1<f32>], groups: &[usize]) -> (Self, Distances) {
         assert!(midi.len() == audio.len() && midi.len() == groups.len(), "pairs");
         let (mut matching, mut other, mut mrr, mut first) = (Vec::new(), Vec::new(), 0.0, 0.0);
         for (i, query) in midi.iter().enumerate() {
@@ -169,26 +171,10 @@ impl Distinction {
             other.extend(distances);
         }
         let count = midi.len().max(1) as f64;
-        Self { pairs: midi.len(), bc: overlap(&matching, &other), mrr: mrr / count, first: first / count }
+        let distances = Distances::of(&matching, &other);
+        let bc = distances.coefficient();
+        (Self { pairs: midi.len(), bc, mrr: mrr / count, first: first / count }, distances)
     }
-}
-
-/// Bhattacharyya coefficient of two samples' histograms; 1 where there is nothing to compare.
-fn overlap(a: &[f32], b: &[f32]) -> f64 {
-    let all = || a.iter().chain(b).copied();
-    let (least, most) = (all().fold(f32::INFINITY, f32::min), all().fold(f32::NEG_INFINITY, f32::max));
-    if a.is_empty() || b.is_empty() || least >= most {
-        return 1.0;
-    }
-    let histogram = |values: &[f32]| {
-        let mut counts = [0.0; HISTOGRAM_BINS];
-        for v in values {
-            let bin = ((v - least) / (most - least) * HISTOGRAM_BINS as f32) as usize;
-            counts[bin.min(HISTOGRAM_BINS - 1)] += 1.0 / values.len() as f64;
-        }
-        counts
-    };
-    histogram(a).iter().zip(histogram(b)).map(|(p, q): (&f64, f64)| (p * q).sqrt()).sum()
 }
 
 /// What a validation found: a line of `training.jsonl`.
@@ -376,15 +362,16 @@ impl Trainer<'_> {
             let due = self.standing.step > since.0 && self.standing.step.is_multiple_of(self.options.validate_every);
             if due || (ended && self.standing.loss.1 > 0) {
                 let steps = (self.standing.step - since.0).max(1);
+                let (validation, distances) = self.validate();
                 let measured = EmbeddingMeasured {
                     step: self.standing.step,
                     loss: self.standing.loss.0 / self.standing.loss.1.max(1) as f64,
-                    validation: self.validate(),
+                    validation,
                     seconds: self.standing.seconds,
                     ms_per_step: 1000.0 * since.1.elapsed().as_secs_f64() / steps as f64,
                     seconds_left: self.standing.seconds * (1.0 / fraction.max(1e-9) - 1.0),
                 };
-                self.keep(&measured)?;
+                self.keep(&measured, distances)?;
                 report(&measured);
                 since = (self.standing.step, Instant::now());
             }
@@ -399,7 +386,10 @@ impl Trainer<'_> {
             self.step(self.options.rate * if self.options.decay { falling } else { 1.0 })?;
         }
         progress.step(1, 1)?;
-        let model = self.write_model(EmbeddingModel::load(self.output)?)?;
+        let best = EmbeddingModel::load(self.output)?;
+        // It may have been found before an interruption.
+        self.record.validation_distances = best.record().validation_distances.clone();
+        let model = self.write_model(best)?;
         let path = self.checkpoint();
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
@@ -463,7 +453,7 @@ impl Trainer<'_> {
         sums
     }
 
-    fn validate(&self) -> Distinction {
+    fn validate(&self) -> (Distinction, Distances) {
         let Batch { midi, audio, groups } = &self.validation;
         let vectors = |side, inputs: &[Array2<f32>]| -> Vec<Array1<f32>> {
             let vector = |output: ArrayView2<f32>| {
@@ -475,15 +465,16 @@ impl Trainer<'_> {
             };
             self.traces(side, inputs).iter().map(|trace| vector(trace.output())).collect()
         };
-        Distinction::of(&vectors(Side::Midi, midi), &vectors(Side::Audio, audio), groups)
+        Distinction::with_distances(&vectors(Side::Midi, midi), &vectors(Side::Audio, audio), groups)
     }
 
     /// Keeps the model if it is the best so far, adds to the log, and writes the checkpoint, in this order: what a kill
     /// leaves undone is done again.
-    fn keep(&mut self, measured: &EmbeddingMeasured) -> Result<()> {
+    fn keep(&mut self, measured: &EmbeddingMeasured, distances: Distances) -> Result<()> {
         if self.standing.best.is_none_or(|(mrr, _)| measured.validation.mrr > mrr) {
             self.standing.best = Some((measured.validation.mrr, measured.step));
             self.record.seconds = measured.seconds;
+            self.record.validation_distances = distances;
             self.write_model(self.model.clone())?;
         }
         let log = self.log();

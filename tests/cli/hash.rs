@@ -46,6 +46,18 @@ fn the_demo_recording_is_found_and_a_second_run_uses_what_the_first_kept() {
     }
     assert_eq!(std::fs::read_dir(&cache).expect("listed").count(), 3);
     assert_eq!(text(&antiphon(&arguments).stdout), text(&output.stdout));
+
+    // By embeddings the same is searched.
+    let output = antiphon(&["evaluate", "embed", "pairs", &pairs, "--decoys", &decoys, "--cache", &cache, "--json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let results = &document["results"];
+    assert_eq!((&results["recordings"], &results["same_work"]), (&2.into(), &1.into()));
+    let systems = results["systems"].as_array().expect("a list");
+    let name = |system: &serde_json::Value| (system["system"].to_string(), system["handicap"].as_f64());
+    let baseline = [("\"mean and deviation\"".to_owned(), None), ("\"mean and deviation\"".to_owned(), Some(0.1))];
+    assert!(baseline.iter().all(|wanted| systems.iter().any(|system| name(system) == *wanted)), "{systems:?}");
+    assert!(systems.iter().all(|system| system["queries"][0]["best_wrong"] == "b"));
 }
 
 #[test]

@@ -6,20 +6,20 @@ use ndarray::Array2;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// A few works whose sides are the same.
-fn data(folder: &Path, works: usize) -> String {
+/// A few works of so many frames, whose sides are the same.
+fn data(folder: &Path, works: usize, frames: usize) -> String {
     let data = folder.join("data");
     std::fs::create_dir_all(data.join("pairs")).expect("a folder");
     let work = |index: usize| {
         let value = |(t, b): (usize, usize)| -(((t / 8 * 31 + b * 17 + index * 13) % 23) as f32) / 3.0;
-        let midi = Array2::from_shape_fn((160, BINS), value);
+        let midi = Array2::from_shape_fn((frames, BINS), value);
         let id = format!("{index:032x}");
-        let pair = Pair { audio: midi.clone(), roll: midi.clone(), midi, midi_time: vec![0.0; 160] };
+        let pair = Pair { audio: midi.clone(), roll: midi.clone(), midi, midi_time: vec![0.0; frames] };
         Dataset::store(&data, &id, 0, &pair, &Value::Null).expect("stored");
         let (path, title) = (PathBuf::from("a.mid"), index.to_string());
         let split = [Split::Train, Split::Train, Split::Valid, Split::Test][index % 4];
         let (recordings, skipped) = (Vec::new(), None);
-        Work { id, path, title, group: index, split, frames: vec![160], recordings, skipped }
+        Work { id, path, title, group: index, split, frames: vec![frames], recordings, skipped }
     };
     let works = (0..works).map(work).collect();
     Dataset::new(&data, Value::Null, works).save().expect("saved");
@@ -29,7 +29,7 @@ fn data(folder: &Path, works: usize) -> String {
 #[test]
 fn a_model_is_learned_and_measured() {
     let folder = tempfile::tempdir().expect("a folder");
-    let data = data(folder.path(), 12);
+    let data = data(folder.path(), 12, 160);
     let model = path(folder.path(), "hash.safetensors");
     let train = ["train", "hash", "--data", &data, "-o", &model, "--steps", "8", "--batch", "4", "--json"];
     let output = antiphon(&train);
@@ -58,7 +58,7 @@ fn a_model_is_learned_and_measured() {
 #[test]
 fn bad_input_is_one_line_and_leaves_the_model_alone() {
     let folder = tempfile::tempdir().expect("a folder");
-    let data = data(folder.path(), 12);
+    let data = data(folder.path(), 12, 160);
     let model = path(folder.path(), "hash.safetensors");
     let empty = path(folder.path(), "nothing");
     fails(&["train", "hash", "--data", &empty, "-o", &model, "--quiet"], "can't read");
@@ -70,4 +70,33 @@ fn bad_input_is_one_line_and_leaves_the_model_alone() {
     std::fs::write(&model, b"not a model").expect("written");
     fails(&["evaluate", "hash", "dataset", &data, "--model", &model, "--quiet"], "not a whole safetensors file");
     assert_eq!(std::fs::read(&model).expect("still there"), b"not a model");
+}
+
+#[test]
+fn an_embedding_is_learned_and_measured() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = data(folder.path(), 12, 700);
+    let model = path(folder.path(), "mine.safetensors");
+    let output =
+        antiphon(&["train", "embed", "--data", &data, "-o", &model, "--steps", "2", "--batch", "4", "--quiet"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+
+    let png = path(folder.path(), "ranks.png");
+    let evaluate = ["evaluate", "embed", "dataset", &data, "--model", &model];
+    let output = antiphon(&[&evaluate[..], &["--handicap", "0.1", "--json", "--png", &png]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let systems = document["results"]["systems"].as_array().expect("systems");
+    let names: Vec<&str> = systems.iter().filter_map(|system| system["system"].as_str()).collect();
+    assert_eq!(names, ["mine", "mine", "bundled model", "bundled model", "mean and deviation", "mean and deviation"]);
+    for system in systems {
+        assert_eq!(system["queries"].as_array().map(Vec::len), Some(3), "{system}");
+        let part = |name: &str| system[name].as_f64().expect(name);
+        assert!(part("first") <= part("within_10") && part("within_1_percent") <= part("within_10_percent"));
+        assert!((0.0..=1.0).contains(&part("bc")));
+    }
+    // Equal sides, and nothing learned: each clip is nearest to the work that it is of.
+    assert_eq!(systems[4]["n95"], 1);
+    assert!(std::fs::read(&png).expect("a picture").starts_with(b"\x89PNG"));
+    fails(&["evaluate", "embed", "dataset", &data, "--split", "train", "--model", &data], "can't read");
 }
