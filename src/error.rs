@@ -51,6 +51,22 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The file is not a journal of decisions that we can work with.
+    #[error("can't use journal: {reason}: {path:?}")]
+    Journal {
+        /// What is wrong with it.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file or folder is not a list of pairs, or of decisions, that we can read.
+    #[error("can't read list: {reason}: {path:?}")]
+    List {
+        /// What is wrong with it.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// The folder or file is not a data set that we can read.
     #[error("can't read data set: {reason}: {path:?}")]
     Dataset {

@@ -88,6 +88,16 @@ pub fn aligned_midi(midi: &MidiSide, audio: &AudioSide, alignment: &Alignment) -
     retime::retime(&in_key(midi, alignment), &alignment.map, span)
 }
 
+/// As [`aligned_midi`], with what lies between two moments of the recording only.
+///
+/// # Errors
+/// As [`retime::retime`].
+pub fn aligned_part(midi: &MidiSide, alignment: &Alignment, span: (AudioTime, AudioTime)) -> Result<Midi> {
+    let (first, last) = (alignment.map.to_midi(span.0), alignment.map.to_midi(span.1));
+    let span = (MidiTime(first.0.max(0.0)), MidiTime(last.0.min(midi.midi.end().0 + 1e-6)));
+    retime::retime(&in_key(midi, alignment), &alignment.map, span)
+}
+
 fn in_key(midi: &MidiSide, alignment: &Alignment) -> Midi {
     if alignment.transpose == 0 { midi.midi.clone() } else { midi.midi.transposed(alignment.transpose) }
 }

@@ -12,7 +12,7 @@
 //! ```
 
 use crate::alignment::{self, Alignment, AudioInput, KEY_MARGIN, MidiInput, Preset, published};
-use crate::audio::{self, ANALYSIS_RATE, Keep, Recording, Waveform};
+use crate::audio::{self, ANALYSIS_RATE, AudioTime, Keep, Recording, Waveform};
 use crate::error::{Error, Result};
 use crate::features::onsets::Onsets;
 use crate::features::{self, CqtParams, Features, FrameTimes};
@@ -253,6 +253,37 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
             alignment::from_published(&found, &midi_beats, &audio_beats)
         }
     }
+}
+
+/// Aligns again what lies between `anchors`, moments that a person knows to belong together (increasing in both), and
+/// moves the MIDI `offset_s` seconds later.
+///
+/// # Errors
+/// [`Error::Limit`] when the anchors cross; [`Error::Cancelled`].
+pub fn correct(
+    midi: &MidiSide,
+    audio: &AudioSide,
+    alignment: &Alignment,
+    anchors: &[(MidiTime, AudioTime)],
+    offset_s: f64,
+    progress: &Progress,
+) -> Result<Alignment> {
+    let semitones = alignment.transpose;
+    let mut notes = midi.midi.notes().to_vec();
+    for note in notes.iter_mut().filter(|note| !note.is_drum()) {
+        note.pitch = (i32::from(note.pitch) + semitones).clamp(0, 127) as u8;
+    }
+    let bins = CqtParams::default().bins;
+    let first = KEY_MARGIN as i32 - semitones;
+    let in_key = usize::try_from(first).ok().filter(|first| semitones != 0 && first + bins <= midi.magnitudes.ncols());
+    let moved = in_key.map(|first| {
+        let magnitudes = midi.magnitudes.slice(s![.., first..first + bins]).to_owned();
+        Features { frames: features::log_normalize(&magnitudes), times: midi.features.times.clone() }
+    });
+    let features = moved.as_ref().unwrap_or(&midi.features);
+    let attacks = audio.onsets.as_ref().map(|onsets| (notes.as_slice(), onsets));
+    let found = alignment::anchored(alignment, anchors, features, &audio.features, attacks, progress)?;
+    if offset_s == 0.0 { Ok(found) } else { alignment::moved(&found, offset_s) }
 }
 
 /// Generation 1's beat-synchronous features of both sides: hop 512, beats of the MIDI doubled to 240 a minute or more,

@@ -201,7 +201,7 @@ fn search(folder: &Path, wanted: &FileRef, progress: &Progress) -> Result<Option
 }
 
 /// `path` seen from `folder`; as it is where they have no root in common.
-fn relative(path: &Path, folder: &Path) -> PathBuf {
+pub(crate) fn relative(path: &Path, folder: &Path) -> PathBuf {
     let (path_parts, folder_parts): (Vec<_>, Vec<_>) = (path.components().collect(), folder.components().collect());
     let shared = path_parts.iter().zip(&folder_parts).take_while(|(a, b)| a == b).count();
     // A root alone in common is no neighbourhood: such a path would break when either moves.
@@ -213,7 +213,7 @@ fn relative(path: &Path, folder: &Path) -> PathBuf {
 }
 
 /// Without `..` and `.` where a name stands before.
-fn plain(path: &Path) -> PathBuf {
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

@@ -1,5 +1,6 @@
 //! Which moment of a recording is which moment of a MIDI file.
 
+mod anchored;
 pub mod distance;
 pub mod dtw;
 pub(crate) mod follow;
@@ -10,6 +11,7 @@ pub(crate) mod rough;
 mod steady;
 pub mod warp;
 
+pub(crate) use anchored::{anchored, moved};
 pub(crate) use rough::KEY_MARGIN;
 
 use crate::audio::AudioTime;

@@ -253,7 +253,11 @@ pub(super) fn knots(cells: &[(usize, usize)]) -> Vec<(f64, f64)> {
 }
 
 /// Corner to corner, from pooled frames to full ones. Both sides have the same number of rows.
-fn coarse_to_fine(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, progress: &Progress) -> Result<(Path, usize)> {
+pub(super) fn coarse_to_fine(
+    x: ArrayView2<'_, f32>,
+    y: ArrayView2<'_, f32>,
+    progress: &Progress,
+) -> Result<(Path, usize)> {
     let mut factor = 1;
     while y.nrows().max(x.nrows()) / factor > COARSEST_FRAMES {
         factor *= 2;

@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
 
 mod align;
+mod curate;
 mod dataset;
 mod embed;
 mod evaluate;
@@ -61,6 +62,9 @@ enum Command {
     /// The toy problems of feed-forward attention.
     #[command(subcommand)]
     Toy(toy::Toy),
+    /// Decisions of people about matches.
+    #[command(subcommand)]
+    Curate(curate::Curate),
 }
 
 /// What the window opens with; with nothing, the demo.
@@ -115,6 +119,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),
         Some(Command::Toy(command)) => command.run(),
+        Some(Command::Curate(command)) => command.run(),
         None => open_window(arguments.window, started),
     };
     match outcome {

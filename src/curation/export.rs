@@ -1,0 +1,527 @@
+//! Decisions as others read them: tables, documents, JAMS, lists of pairs, a Lakh tree; and read again.
+//!
+//! Paths in a file are meant from the folder that the file is in.
+
+use super::csv::{Rows, field};
+use super::sources::track_folder;
+use super::table::Table;
+use super::{Act, Correction, Decision, Journal, Reason, Record, jams};
+use crate::alignment::Preset;
+use crate::audio::{AudioTime, Keep};
+use crate::error::{Error, Result};
+use crate::export::{create_folder, write};
+use crate::job::Progress;
+use crate::midi::MidiTime;
+use crate::pair;
+use crate::session::{FileRef, plain, relative};
+use crate::synth::SoundFont;
+use md5::{Digest as _, Md5};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+/// Largest document that is read, in bytes.
+const LARGEST: u64 = 2 << 30;
+const COLUMNS: [&str; 16] = [
+    "item",
+    "decision",
+    "reason",
+    "note",
+    "flag",
+    "curator",
+    "at",
+    "confidence",
+    "score",
+    "midi",
+    "audio",
+    "map",
+    "correction",
+    "blind",
+    "seconds",
+    "antiphon",
+];
+/// Before the name of a part of the score in the header of a table.
+const PART: &str = "part.";
+
+/// What every curator says last of every item, in the order in which the items were first judged. This is what is exported.
+pub fn judgements(table: &Table) -> Vec<Record> {
+    let mut judgements = Vec::new();
+    for entry in table.entries() {
+        let curators: BTreeSet<&str> = entry.records.iter().map(|record| record.curator.as_str()).collect();
+        judgements.extend(curators.into_iter().filter_map(|curator| entry.of(curator)).cloned());
+    }
+    judgements
+}
+
+/// The same records with paths that are meant from `to` instead of `from`.
+pub fn moved(records: &[Record], from: &Path, to: &Path) -> Vec<Record> {
+    let absolute = |folder: &Path| std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let (from, to) = (absolute(from), absolute(to));
+    let moved = |path: &Option<String>| {
+        let path = plain(&from.join(path.as_deref()?));
+        Some(relative(&path, &to).to_string_lossy().into_owned())
+    };
+    records
+        .iter()
+        .map(|record| Record { midi: moved(&record.midi), audio: moved(&record.audio), ..record.clone() })
+        .collect()
+}
+
+/// A table, a row a decision.
+pub fn csv(records: &[Record]) -> String {
+    let parts: BTreeSet<&str> = records.iter().flat_map(|record| record.parts.keys()).map(String::as_str).collect();
+    let header =
+        COLUMNS.iter().map(|name| (*name).to_owned()).chain(parts.iter().map(|part| field(&format!("{PART}{part}"))));
+    let mut table = header.collect::<Vec<_>>().join(",") + "\n";
+    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    for record in records {
+        let correction = record.correction.as_ref().and_then(|correction| serde_json::to_string(correction).ok());
+        let mut row: Vec<String> = vec![
+            field(&record.item),
+            record.decision().map_or("", Decision::name).to_owned(),
+            record.reason.map_or("", Reason::name).to_owned(),
+            field(&record.note),
+            record.flag.to_string(),
+            field(&record.curator),
+            field(&record.at),
+            number(record.confidence),
+            number(record.score),
+            field(record.midi.as_deref().unwrap_or_default()),
+            field(record.audio.as_deref().unwrap_or_default()),
+            field(record.map.as_deref().unwrap_or_default()),
+            field(&correction.unwrap_or_default()),
+            record.blind.to_string(),
+            record.seconds.to_string(),
+            field(&record.antiphon),
+        ];
+        row.extend(parts.iter().map(|part| number(record.parts.get(*part).copied())));
+        table += &row.join(",");
+        table.push('\n');
+    }
+    table
+}
+
+/// The document `curation/1`.
+pub fn document(records: &[Record]) -> Value {
+    json!({ "antiphon": env!("CARGO_PKG_VERSION"), "format": "curation/1", "decisions": records })
+}
+
+/// Writes a JAMS document for each decision into a folder, and returns how many.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write_jams(records: &[Record], folder: &Path) -> Result<usize> {
+    create_folder(folder)?;
+    for record in records {
+        // An item's id may hold anything: its hash names the file.
+        let name = hexadecimal(&Md5::digest(format!("{}\n{}", record.item, record.curator)));
+        let text = serde_json::to_string_pretty(&jams::document(record)).unwrap_or_default();
+        write(&folder.join(format!("{name}.jams")), text.as_bytes())?;
+    }
+    Ok(records.len())
+}
+
+/// The confirmed pairs, JSON lines with `midi` and `audio`: what `antiphon dataset align` reads.
+pub fn pair_list(records: &[Record]) -> String {
+    let mut list = String::new();
+    for record in confirmed(records) {
+        let (midi, audio, confidence) = (&record.midi, &record.audio, record.confidence);
+        list += &json!({ "midi": midi, "audio": audio, "confidence": confidence, "item": record.item }).to_string();
+        list.push('\n');
+    }
+    list
+}
+
+/// The confirmed ones that have both files, each item once: where curators disagree it is left out.
+pub fn confirmed(records: &[Record]) -> impl Iterator<Item = &Record> {
+    let refused: BTreeSet<&str> = records
+        .iter()
+        .filter(|record| record.decision() == Some(Decision::Rejected))
+        .map(|record| record.item.as_str())
+        .collect();
+    let mut seen = BTreeSet::new();
+    records.iter().filter(move |record| {
+        record.decision() == Some(Decision::Confirmed)
+            && record.midi.is_some()
+            && record.audio.is_some()
+            && !refused.contains(record.item.as_str())
+            && seen.insert(record.item.clone())
+    })
+}
+
+/// What [`write_tree`] has written.
+#[derive(Debug)]
+pub struct Tree {
+    /// Pairs in it.
+    pub written: usize,
+    /// Those that could not be used, with the reason.
+    pub skipped: Vec<(PathBuf, Error)>,
+}
+
+/// Writes the confirmed pairs as a Lakh tree: `match_scores.json` and `<X>/<Y>/<Z>/<TRACKID>/<md5>.mid`. Track ids and
+/// hashes are those of the item where it has them (`<md5>|<id>`), else the hashes of the files. `make` gives the bytes to
+/// be written for a pair: the MIDI file as it is, or aligned. Paths of `records` are meant from `base`.
+///
+/// # Errors
+/// [`Error::Io`], [`Error::Cancelled`]; a pair that can't be used is named and left out.
+pub fn write_tree(
+    records: &[Record],
+    base: &Path,
+    folder: &Path,
+    mut make: impl FnMut(&Record, &Path, &Path, &Progress) -> Result<Vec<u8>>,
+    progress: &Progress,
+) -> Result<Tree> {
+    create_folder(folder)?;
+    let mut scores: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
+    let mut tree = Tree { written: 0, skipped: Vec::new() };
+    let pairs: Vec<&Record> = confirmed(records).collect();
+    for (number, record) in pairs.iter().enumerate() {
+        let share = |i: usize| i as f32 / pairs.len() as f32;
+        let progress = progress.part(share(number), share(number + 1));
+        progress.step(0, 1)?;
+        let (Some(midi), Some(audio)) = (&record.midi, &record.audio) else { continue };
+        let (midi, audio) = (base.join(midi), base.join(audio));
+        let outcome = (|| {
+            let (md5, track) = names(record, &midi, &audio, &progress)?;
+            let place = folder.join(track_folder(&track)).join(format!("{md5}.mid"));
+            let bytes = make(record, &midi, &audio, &progress)?;
+            if let Some(folder) = place.parent() {
+                create_folder(folder)?;
+            }
+            write(&place, &bytes)?;
+            Ok((md5, track))
+        })();
+        match outcome {
+            Ok((md5, track)) => {
+                scores.entry(track).or_default().insert(md5, record.confidence.unwrap_or(1.0));
+                tree.written += 1;
+            }
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(error) => tree.skipped.push((midi, error)),
+        }
+    }
+    let text = serde_json::to_string_pretty(&scores).unwrap_or_default();
+    write(&folder.join("match_scores.json"), text.as_bytes())?;
+    Ok(tree)
+}
+
+/// A confirmed pair, aligned as its curator has corrected it.
+#[derive(Debug)]
+pub struct AlignedPair {
+    /// The MIDI file on the recording's clock: all of it, or what lies in the span that was set.
+    pub midi: Vec<u8>,
+    /// The time map, `audio_s,midi_s,cost`.
+    pub map: String,
+}
+
+/// Aligns the two files of a record, with the corrections of that.
+///
+/// # Errors
+/// As [`pair::align`] and [`pair::correct`].
+pub fn aligned(
+    record: &Record,
+    midi: &Path,
+    audio: &Path,
+    font: &SoundFont,
+    progress: &Progress,
+) -> Result<AlignedPair> {
+    let midi = pair::load_midi(midi, font, &progress.part(0.0, 0.3))?;
+    let audio = pair::load_audio(audio, Keep::Analysis, &progress.part(0.3, 0.6))?;
+    let mut alignment = pair::align(&midi, &audio, Preset::default(), &progress.part(0.6, 0.9))?;
+    let mut span = None;
+    if let Some(correction) = &record.correction {
+        let anchors: Vec<_> = correction.anchors.iter().map(|&[m, a]| (MidiTime(m), AudioTime(a))).collect();
+        let offset_s = correction.offset_ms / 1000.0;
+        alignment = pair::correct(&midi, &audio, &alignment, &anchors, offset_s, &progress.part(0.9, 1.0))?;
+        span = correction.span;
+    }
+    let made = match span {
+        None => crate::export::aligned_midi(&midi, &audio, &alignment)?,
+        Some([from, to]) => crate::export::aligned_part(&midi, &alignment, (AudioTime(from), AudioTime(to)))?,
+    };
+    Ok(AlignedPair { midi: made.to_bytes(), map: crate::export::csv(&alignment) })
+}
+
+/// As [`write_tree`] with aligned MIDI files, `<md5>.mid`, and their time maps beside them, `<md5>.csv`.
+///
+/// # Errors
+/// As [`write_tree`].
+pub fn write_aligned_tree(
+    records: &[Record],
+    base: &Path,
+    folder: &Path,
+    font: &SoundFont,
+    progress: &Progress,
+) -> Result<Tree> {
+    let mut maps: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let align = |record: &Record, midi: &Path, audio: &Path, progress: &Progress| {
+        let made = aligned(record, midi, audio, font, progress)?;
+        let (md5, track) = names(record, midi, audio, progress)?;
+        maps.insert(folder.join(track_folder(&track)).join(format!("{md5}.csv")), made.map);
+        Ok(made.midi)
+    };
+    let tree = write_tree(records, base, folder, align, progress)?;
+    for (place, map) in &maps {
+        write(place, map.as_bytes())?;
+    }
+    Ok(tree)
+}
+
+/// Hash of the MIDI file and id of the track.
+fn names(record: &Record, midi: &Path, audio: &Path, progress: &Progress) -> Result<(String, String)> {
+    let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric());
+    let is_md5 = |text: &str| text.len() == 32 && text.chars().all(|c| c.is_ascii_hexdigit());
+    let of_item = record.item.split_once('|').filter(|(md5, track)| is_md5(md5) && is_name(track));
+    if let Some((md5, track)) = of_item {
+        return Ok((md5.to_owned(), track.to_owned()));
+    }
+    let hash = |path: &Path| Ok(FileRef::of(path, progress)?.md5.unwrap_or_default());
+    Ok((hash(midi)?, hash(audio)?))
+}
+
+/// Reads decisions again: a journal (JSON lines), a table, a document `curation/1`, a JAMS document or a folder of these.
+/// Paths stay as they are in the file.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::List`] with the row.
+pub fn read(path: &Path) -> Result<Vec<Record>> {
+    if path.is_dir() {
+        let mut records = Vec::new();
+        for entry in walkdir::WalkDir::new(path).sort_by_file_name().into_iter().flatten() {
+            if is(entry.path(), "jams") {
+                records.extend(read(entry.path())?);
+            }
+        }
+        return Ok(records);
+    }
+    let bad = |reason: String| Error::List { reason, path: path.to_path_buf() };
+    if is(path, "csv") {
+        return read_csv(path);
+    }
+    if !is(path, "json") && !is(path, "jams") {
+        let table: Table = Journal::read(path)?.0.into_iter().collect();
+        return Ok(judgements(&table));
+    }
+    let length = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
+    if length > LARGEST {
+        return Err(bad(format!("{length} bytes are more than {LARGEST}")));
+    }
+    let text = std::fs::read(path).map_err(Error::io("read", path))?;
+    let mut document: Value = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+    if is(path, "jams") {
+        return jams::records(&document).map_err(bad);
+    }
+    match document["format"].as_str() {
+        Some("curation/1") => {}
+        Some(other) => return Err(bad(format!("format {other:?} is not \"curation/1\""))),
+        None => return Err(bad("no document \"curation/1\"".into())),
+    }
+    serde_json::from_value(document["decisions"].take()).map_err(|error| bad(error.to_string()))
+}
+
+fn read_csv(path: &Path) -> Result<Vec<Record>> {
+    let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
+    let mut rows = Rows::new(BufReader::new(file), path);
+    let Some(header) = rows.next()? else { return Ok(Vec::new()) };
+    let mut records = Vec::new();
+    while let Some(fields) = rows.next()? {
+        let row: BTreeMap<&str, &str> =
+            header.iter().map(String::as_str).zip(fields.iter().map(String::as_str)).collect();
+        records.push(record_of(&row).map_err(|reason| rows.bad(reason))?);
+    }
+    Ok(records)
+}
+
+fn record_of(row: &BTreeMap<&str, &str>) -> core::result::Result<Record, String> {
+    let text = |name: &str| row.get(name).copied().filter(|text| !text.is_empty());
+    let number = |name: &str| {
+        let number = text(name).map(|text| text.parse::<f64>().map_err(|_| format!("{name} {text:?} is no number")));
+        number.transpose().map(|number| number.filter(|value| value.is_finite()))
+    };
+    let truth = |name: &str| match text(name) {
+        None | Some("false" | "0") => Ok(false),
+        Some("true" | "1") => Ok(true),
+        Some(other) => Err(format!("{name} {other:?} is neither true nor false")),
+    };
+    let owned = |name: &str| text(name).map(str::to_owned);
+    let decision = text("decision").map(|name| Decision::named(name).ok_or(format!("unknown decision {name:?}")));
+    let correction = text("correction").map(|text| serde_json::from_str::<Correction>(text).map_err(|e| e.to_string()));
+    let mut parts = BTreeMap::new();
+    for name in row.keys().filter_map(|name| name.strip_prefix(PART)) {
+        if let Some(value) = number(&format!("{PART}{name}"))? {
+            parts.insert(name.to_owned(), value);
+        }
+    }
+    Ok(Record {
+        at: owned("at").unwrap_or_default(),
+        curator: owned("curator").unwrap_or_default(),
+        item: owned("item").ok_or("no item")?,
+        act: decision.transpose()?.map_or(Act::Noted, Act::Decided),
+        reason: text("reason").map(|name| Reason::named(name).unwrap_or(Reason::Other)),
+        note: owned("note").unwrap_or_default(),
+        flag: truth("flag")?,
+        confidence: number("confidence")?,
+        score: number("score")?,
+        parts,
+        map: owned("map"),
+        correction: correction.transpose()?,
+        midi: owned("midi"),
+        audio: owned("audio"),
+        blind: truth("blind")?,
+        seconds: number("seconds")?.unwrap_or(0.0),
+        antiphon: owned("antiphon").unwrap_or_default(),
+    })
+}
+
+fn is(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn records() -> impl Strategy<Value = Vec<Record>> {
+        let text = "[a-z ,\"\n☃|/]{1,8}";
+        let number = prop::option::of(-1e6..1e6_f64);
+        let correction =
+            prop::option::of((-500.0..500.0_f64, prop::collection::vec(0.0..99.0_f64, 0..3), any::<bool>()));
+        let texts = (text, text, text, prop::option::of(text), prop::option::of(text));
+        let choices = (0..5_usize, prop::option::of(0..8_usize), any::<bool>(), any::<bool>());
+        let one = (texts, choices, number.clone(), number.clone(), prop::option::of(number), correction, 0.0..1e4_f64);
+        prop::collection::vec(one, 0..6).prop_map(|all| {
+            all.into_iter()
+                .enumerate()
+                .map(|(i, (texts, choices, confidence, score, part, correction, seconds))| Record {
+                    at: format!("2026-01-01T00:00:{i:02}.000Z"),
+                    curator: texts.0,
+                    // Different, or they would be about one item.
+                    item: format!("{i}{}", texts.1),
+                    note: texts.2,
+                    midi: texts.3,
+                    audio: texts.4,
+                    act: Decision::ALL.get(choices.0).map_or(Act::Noted, |&decision| Act::Decided(decision)),
+                    reason: choices.1.map(|reason| Reason::ALL[reason]),
+                    flag: choices.2,
+                    blind: choices.3,
+                    confidence,
+                    score,
+                    parts: part.flatten().map(|value| ("hash_distance".to_owned(), value)).into_iter().collect(),
+                    correction: correction.map(|(offset_ms, at, span)| Correction {
+                        offset_ms,
+                        anchors: at.iter().map(|&s| [s, 2.0 * s]).collect(),
+                        span: span.then_some([1.0, 2.5]),
+                    }),
+                    map: None,
+                    seconds,
+                    antiphon: "0.1.0".into(),
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_is_exported_is_read_again(records in records()) {
+            let folder = tempfile::tempdir().unwrap();
+            let at = |name: &str| folder.path().join(name);
+            std::fs::write(at("a.csv"), csv(&records)).unwrap();
+            std::fs::write(at("a.json"), document(&records).to_string()).unwrap();
+            prop_assert_eq!(&read(&at("a.csv")).unwrap(), &records);
+            prop_assert_eq!(&read(&at("a.json")).unwrap(), &records);
+            prop_assert_eq!(write_jams(&records, &at("jams")).unwrap(), records.len());
+            let mut again = read(&at("jams")).unwrap();
+            again.sort_by(|a, b| a.at.cmp(&b.at));
+            prop_assert_eq!(&again, &records);
+            let lines: String = records.iter().map(|r| serde_json::to_string(r).unwrap() + "\n").collect();
+            std::fs::write(at("a.jsonl"), lines).unwrap();
+            prop_assert_eq!(&read(&at("a.jsonl")).unwrap(), &records);
+        }
+    }
+
+    fn pair(item: &str, curator: &str, decision: Decision) -> Record {
+        Record {
+            curator: curator.into(),
+            midi: Some(format!("midi/{item}.mid")),
+            audio: Some(format!("../audio/{item}.ogg")),
+            confidence: Some(0.75),
+            ..Record::new(item, decision)
+        }
+    }
+
+    #[test]
+    fn the_list_of_pairs_has_what_is_confirmed_and_not_disputed() {
+        use Decision::{Confirmed, Rejected, Unsure};
+        let records = [
+            pair("a", "ann", Confirmed),
+            pair("a", "bob", Confirmed),
+            pair("b", "ann", Rejected),
+            pair("c", "ann", Confirmed),
+            pair("c", "bob", Rejected),
+            pair("d", "ann", Confirmed),
+            pair("d", "bob", Unsure),
+            Record { midi: None, ..pair("e", "ann", Confirmed) },
+        ];
+        let list = pair_list(&records);
+        let lines: Vec<Value> = list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2, "{list}");
+        assert_eq!((&lines[0]["midi"], &lines[1]["midi"]), (&"midi/a.mid".into(), &"midi/d.mid".into()));
+        let moved = moved(&records[..1], Path::new("/data/set"), Path::new("/data/out"));
+        assert_eq!(moved[0].midi.as_deref(), Some("../set/midi/a.mid"));
+        assert_eq!(moved[0].audio.as_deref(), Some("../audio/a.ogg"));
+    }
+
+    #[test]
+    fn the_tree_is_that_of_lakh_and_can_be_judged_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().join("in");
+        std::fs::create_dir(&base).unwrap();
+        std::fs::write(base.join("a.mid"), b"one").unwrap();
+        std::fs::write(base.join("a.ogg"), b"sound").unwrap();
+        let md5 = "0123456789abcdef0123456789abcdef";
+        let known =
+            Record { midi: Some("a.mid".into()), audio: Some("a.ogg".into()), ..pair("", "ann", Decision::Confirmed) };
+        let records = [
+            Record { item: format!("{md5}|TRABCDE128F0000001"), ..known.clone() },
+            Record { item: "a.mid|a.ogg".into(), ..known.clone() },
+            Record { item: "missing".into(), midi: Some("none.mid".into()), ..known },
+        ];
+        let out = folder.path().join("tree");
+        let copy =
+            |_: &Record, midi: &Path, _: &Path, _: &Progress| std::fs::read(midi).map_err(Error::io("read", midi));
+        let tree = write_tree(&records, &base, &out, copy, &Progress::silent()).unwrap();
+        assert_eq!((tree.written, tree.skipped.len()), (2, 1));
+        assert_eq!(std::fs::read(out.join(format!("A/B/C/TRABCDE128F0000001/{md5}.mid"))).unwrap(), b"one");
+        let items = super::super::Items::read(&out, &Progress::silent()).unwrap();
+        assert_eq!(items.len(), 2);
+        assert!((0..2).all(|index| items.item(index).midi.is_file() && items.confidence(index) == Some(0.75)));
+    }
+
+    #[test]
+    fn what_is_no_export_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text, said) in [
+            ("a.json", r#"{"format": "curation/9", "decisions": []}"#, "\"curation/9\" is not"),
+            ("a.json", "[]", "no document"),
+            ("a.json", r#"{"format": "curation/1"}"#, "invalid type: null"),
+            ("a.csv", "item,decision\nx,maybe\n", "row 2: unknown decision \"maybe\""),
+            ("a.csv", "item,flag\nx,perhaps\n", "neither true nor false"),
+            ("a.csv", "item,seconds\nx,long\n", "is no number"),
+            ("a.csv", "decision\nconfirmed\n", "no item"),
+            ("a.jams", "{}", "no annotations"),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let error = read(&path).unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! [`Items`]: the pairs that are to be judged, as searches, lists, tables and Lakh trees have them.
+//!
+//! Kept small, for there may be millions: the texts of all stand in one buffer, the numbers in columns.
+
+use super::csv::Rows;
+use crate::error::{Error, Result};
+use crate::job::Progress;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{BufRead, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+/// Numbers that a search may give for a pair besides its confidence.
+const PARTS: [&str; 4] = ["score", "hash_distance", "embedding_distance", "transpose"];
+/// Longest line of a list, and largest document, in bytes.
+const LONGEST_LINE: u64 = 16 << 20;
+const LARGEST: u64 = 2 << 30;
+const AUDIO: [&str; 10] = ["ogg", "mp3", "flac", "wav", "opus", "m4a", "aiff", "aif", "mka", "webm"];
+
+/// A pair that is to be judged.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Item {
+    /// What the journal calls it.
+    pub id: String,
+    /// The MIDI file.
+    pub midi: PathBuf,
+    /// The recording; where a tree does not say which file it is, the folder of the track (see
+    /// [`recording`](Self::recording)).
+    pub audio: PathBuf,
+    /// What the source calls it: artist and title.
+    pub title: String,
+    /// 0..=1, higher is better.
+    pub confidence: Option<f64>,
+    /// What else the search says: `score`, `hash_distance`, `embedding_distance`, `transpose`.
+    pub parts: BTreeMap<String, f64>,
+}
+
+impl Item {
+    /// The recording: where only the folder of a track is known, the first audio file in it or beside it under its name.
+    pub fn recording(&self) -> PathBuf {
+        let is_audio =
+            |path: &Path| path.extension().is_some_and(|e| AUDIO.iter().any(|kind| e.eq_ignore_ascii_case(kind)));
+        if self.audio.is_dir() || self.audio.extension().is_none() {
+            let mut inside: Vec<PathBuf> =
+                std::fs::read_dir(&self.audio).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+            inside.sort();
+            let beside = AUDIO.iter().map(|kind| self.audio.with_extension(kind));
+            let found =
+                inside.into_iter().filter(|path| is_audio(path)).chain(beside.filter(|path| path.is_file())).next();
+            return found.unwrap_or_else(|| self.audio.clone());
+        }
+        self.audio.clone()
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Items {
+    /// The folder that relative paths are meant from.
+    base: PathBuf,
+    /// Of each item the lengths of its four texts (u32) and the texts: id, MIDI, recording, title.
+    texts: Vec<u8>,
+    starts: Vec<u64>,
+    /// Not a number where none is known.
+    confidences: Vec<f32>,
+    parts: [Vec<f32>; PARTS.len()],
+    /// Hash of the id and index, sorted.
+    by_id: Vec<(u64, u32)>,
+    /// Where it was read.
+    source: PathBuf,
+}
+
+impl Items {
+    /// Reads what is to be judged:
+    /// JSON lines (`match`, `collect`, lists of pairs) with `midi` (or `query`), `audio` (or `path`) and `confidence`; a
+    /// document `search/1`, an exported `curation/1`, or a list of objects; a table with a header; a Lakh tree, given as its
+    /// folder or its `match_scores.json`. Paths are relative to the file. A pair that comes again is left out.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::List`] with the line, [`Error::Empty`] when there is no pair, [`Error::Cancelled`].
+    pub fn read(path: &Path, progress: &Progress) -> Result<Self> {
+        let scores = path.join("match_scores.json");
+        let (file, tree) = if path.is_dir() { (scores, true) } else { (path.to_path_buf(), false) };
+        let base = file.parent().unwrap_or(Path::new("")).to_path_buf();
+        let mut items = Self { base, source: path.to_path_buf(), ..Self::default() };
+        let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let opened = File::open(&file).map_err(Error::io("read", &file))?;
+        let length = opened.metadata().map_err(Error::io("read", &file))?.len();
+        let mut reader = BufReader::with_capacity(1 << 18, opened);
+        let reading = progress.part(0.0, 0.8);
+        if tree || name == "match_scores.json" {
+            items.read_tree(&document(reader, length, &file)?, &file, &reading)?;
+        } else if has_extension(&file, "csv") {
+            items.read_table(reader, &file, &reading)?;
+        } else if has_extension(&file, "json") {
+            items.read_document(&document(reader, length, &file)?, &file)?;
+        } else {
+            items.read_lines(&mut reader, length, &file, &reading)?;
+        }
+        if items.starts.is_empty() {
+            return Err(Error::Empty(format!("no pairs in {file:?}")));
+        }
+        items.index(&progress.part(0.8, 1.0))?;
+        Ok(items)
+    }
+
+    /// Items made elsewhere; those whose id comes again are left out.
+    pub fn from_list(items: impl IntoIterator<Item = Item>) -> Self {
+        let mut made = Self::default();
+        for item in items {
+            made.push(&item);
+        }
+        // It does not report, so it can't be cancelled.
+        drop(made.index(&Progress::silent()));
+        made
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// Where they were read.
+    pub fn source(&self) -> &Path {
+        &self.source
+    }
+
+    /// An item.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn item(&self, index: usize) -> Item {
+        let [id, midi, audio, title] = self.texts(index);
+        let part = |column: &Vec<f32>| column.get(index).copied().filter(|value| value.is_finite()).map(f64::from);
+        let parts = PARTS.iter().zip(&self.parts);
+        Item {
+            id: id.to_owned(),
+            midi: self.base.join(midi),
+            audio: self.base.join(audio),
+            title: title.to_owned(),
+            confidence: self.confidence(index).map(f64::from),
+            parts: parts.filter_map(|(name, column)| Some(((*name).to_owned(), part(column)?))).collect(),
+        }
+    }
+
+    /// The id of an item.
+    pub fn id(&self, index: usize) -> &str {
+        self.texts(index)[0]
+    }
+
+    /// A short name for people: its title, or its files.
+    pub fn name(&self, index: usize) -> String {
+        let [_, midi, audio, title] = self.texts(index);
+        let last = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
+        if title.is_empty() { format!("{} · {}", last(audio), last(midi)) } else { title.to_owned() }
+    }
+
+    /// The confidence of an item.
+    pub fn confidence(&self, index: usize) -> Option<f32> {
+        self.confidences.get(index).copied().filter(|value| value.is_finite())
+    }
+
+    /// Whether one of its texts contains `wanted`, given in small letters.
+    pub(super) fn matches(&self, index: usize, wanted: &str) -> bool {
+        self.texts(index).iter().any(|text| text.to_lowercase().contains(wanted))
+    }
+
+    /// The item with this id.
+    pub fn find(&self, id: &str) -> Option<usize> {
+        let hash = hash_of(id);
+        let from = self.by_id.partition_point(|entry| entry.0 < hash);
+        let same = self.by_id[from..].iter().take_while(|entry| entry.0 == hash);
+        same.map(|entry| entry.1 as usize).find(|&index| self.id(index) == id)
+    }
+
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        let parts: usize = self.parts.iter().map(|column| column.capacity() * 4).sum();
+        self.texts.capacity()
+            + self.starts.capacity() * 8
+            + self.confidences.capacity() * 4
+            + parts
+            + self.by_id.capacity() * size_of::<(u64, u32)>()
+    }
+
+    fn texts(&self, index: usize) -> [&str; 4] {
+        let from = self.starts[index] as usize;
+        let mut at = from + 16;
+        let mut texts = [""; 4];
+        for (i, text) in texts.iter_mut().enumerate() {
+            let length = &self.texts[from + 4 * i..from + 4 * i + 4];
+            let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize;
+            *text = std::str::from_utf8(&self.texts[at..at + length]).unwrap_or_default();
+            at += length;
+        }
+        texts
+    }
+
+    fn push(&mut self, item: &Item) {
+        let (midi, audio) = (item.midi.to_string_lossy(), item.audio.to_string_lossy());
+        let texts = [item.id.as_str(), &midi, &audio, &item.title];
+        self.starts.push(self.texts.len() as u64);
+        for text in texts {
+            self.texts.extend((text.len() as u32).to_le_bytes());
+        }
+        for text in texts {
+            self.texts.extend(text.as_bytes());
+        }
+        let count = self.starts.len();
+        self.confidences.push(item.confidence.map_or(f32::NAN, |value| value as f32));
+        for (name, column) in PARTS.iter().zip(&mut self.parts) {
+            if let Some(&value) = item.parts.get(*name) {
+                // A column begins with the first that has a value.
+                column.resize(count - 1, f32::NAN);
+                column.push(value as f32);
+            }
+        }
+    }
+
+    /// Sorts the ids, and leaves out what comes again.
+    fn index(&mut self, progress: &Progress) -> Result<()> {
+        progress.step(0, 3)?;
+        self.by_id = (0..self.len()).map(|index| (hash_of(self.id(index)), index as u32)).collect();
+        self.by_id.sort_unstable();
+        progress.step(2, 3)?;
+        let mut again = std::collections::BTreeSet::new();
+        for pair in self.by_id.windows(2) {
+            if pair[0].0 == pair[1].0 && self.id(pair[0].1 as usize) == self.id(pair[1].1 as usize) {
+                again.insert(pair[1].1 as usize);
+            }
+        }
+        if !again.is_empty() {
+            let kept: Vec<Item> = (0..self.len())
+                .filter(|index| !again.contains(index))
+                .map(|index| {
+                    let [_, midi, audio, _] = self.texts(index);
+                    Item { midi: midi.into(), audio: audio.into(), ..self.item(index) }
+                })
+                .collect();
+            let mut fresh = Self {
+                base: std::mem::take(&mut self.base),
+                source: std::mem::take(&mut self.source),
+                ..Self::default()
+            };
+            for item in &kept {
+                fresh.push(item);
+            }
+            *self = fresh;
+            self.by_id = (0..self.len()).map(|index| (hash_of(self.id(index)), index as u32)).collect();
+            self.by_id.sort_unstable();
+        }
+        progress.step(3, 3)
+    }
+
+    fn read_lines(&mut self, reader: &mut impl BufRead, length: u64, file: &Path, progress: &Progress) -> Result<()> {
+        let (mut line, mut number, mut at) = (Vec::new(), 0, 0);
+        loop {
+            line.clear();
+            let read =
+                reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut line).map_err(Error::io("read", file))?;
+            if read == 0 {
+                return Ok(());
+            }
+            (number, at) = (number + 1, at + read as u64);
+            let bad = |reason: String| list_error(file, format!("line {number}: {reason}"));
+            if line.len() as u64 > LONGEST_LINE {
+                return Err(bad(format!("longer than {LONGEST_LINE} bytes")));
+            }
+            let text = line.trim_ascii();
+            if !text.is_empty() {
+                let row: Map<String, Value> = serde_json::from_slice(text).map_err(|error| bad(error.to_string()))?;
+                self.push_row(&row).map_err(bad)?;
+            }
+            if number % 1024 == 0 {
+                progress.step((at / 1024) as usize, (length / 1024) as usize)?;
+            }
+        }
+    }
+
+    fn read_document(&mut self, text: &[u8], file: &Path) -> Result<()> {
+        let document: Value = serde_json::from_slice(text).map_err(|error| list_error(file, error.to_string()))?;
+        match document {
+            Value::Array(rows) => rows.iter().enumerate().try_for_each(|(number, row)| {
+                let row = row.as_object().ok_or("not an object".to_owned());
+                row.and_then(|row| self.push_row(row))
+                    .map_err(|reason| list_error(file, format!("entry {}: {reason}", number + 1)))
+            }),
+            Value::Object(row) => {
+                if let Some(Value::Array(rows)) = row.get("decisions") {
+                    let rows = rows.iter().filter_map(Value::as_object);
+                    return rows.enumerate().try_for_each(|(number, row)| {
+                        self.push_row(row)
+                            .map_err(|reason| list_error(file, format!("decision {}: {reason}", number + 1)))
+                    });
+                }
+                self.push_row(&row).map_err(|reason| list_error(file, reason))
+            }
+            _ => Err(list_error(file, "neither an object nor a list".into())),
+        }
+    }
+
+    fn read_table(&mut self, reader: impl BufRead, file: &Path, progress: &Progress) -> Result<()> {
+        let mut rows = Rows::new(reader, file);
+        let Some(header) = rows.next()? else { return Ok(()) };
+        while let Some(fields) = rows.next()? {
+            let row: Map<String, Value> = header
+                .iter()
+                .zip(fields)
+                .filter(|(_, field)| !field.is_empty())
+                .map(|(name, field)| (name.trim().to_lowercase(), Value::String(field)))
+                .collect();
+            self.push_row(&row).map_err(|reason| rows.bad(reason))?;
+            if rows.number % 1024 == 0 {
+                progress.step(0, 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// `match_scores.json` beside the tree that it is about: `<X>/<Y>/<Z>/<TRACKID>/<md5>.mid` for ids of the Million Song
+    /// Dataset (retrieval specification, J), `<first two>/<id>/<md5>.mid` for others.
+    fn read_tree(&mut self, text: &[u8], file: &Path, progress: &Progress) -> Result<()> {
+        let scores: BTreeMap<String, BTreeMap<String, f64>> =
+            serde_json::from_slice(text).map_err(|error| list_error(file, error.to_string()))?;
+        let count = scores.len();
+        for (number, (track, matches)) in scores.iter().enumerate() {
+            if number % 1024 == 0 {
+                progress.step(number, count)?;
+            }
+            let folder = track_folder(track);
+            for (md5, &confidence) in matches {
+                self.push(&Item {
+                    id: format!("{md5}|{track}"),
+                    midi: format!("{folder}/{md5}.mid").into(),
+                    audio: folder.as_str().into(),
+                    title: String::new(),
+                    confidence: Some(confidence).filter(|value| value.is_finite()),
+                    parts: BTreeMap::new(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A row of any of the forms; one with `hits` is a whole search.
+    fn push_row(&mut self, row: &Map<String, Value>) -> core::result::Result<(), String> {
+        let text = |row: &Map<String, Value>, names: &[&str]| {
+            names.iter().find_map(|name| match row.get(*name)? {
+                Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            })
+        };
+        if let Some(Value::Array(hits)) = row.get("hits") {
+            for hit in hits.iter().filter_map(Value::as_object) {
+                let mut whole = hit.clone();
+                for name in ["query", "midi", "midi_md5"] {
+                    if let (None, Some(value)) = (hit.get(name), row.get(name)) {
+                        whole.insert(name.to_owned(), value.clone());
+                    }
+                }
+                self.push_row(&whole)?;
+            }
+            return Ok(());
+        }
+        let midi = text(row, &["midi", "midi_path", "query"]).ok_or("missing field `midi`")?;
+        let audio = text(row, &["audio", "audio_path", "recording", "path"]).ok_or("missing field `audio`")?;
+        let number = |name: &str| match row.get(name)? {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let score = number("score");
+        let confidence = number("confidence").or_else(|| score.map(|score| (2.0 * (1.0 - score)).clamp(0.0, 1.0)));
+        let of_audio = text(row, &["id", "audio_md5", "track_id"]);
+        let of_midi = text(row, &["midi_md5", "md5"]);
+        let made = || format!("{}|{}", of_midi.as_ref().unwrap_or(&midi), of_audio.as_ref().unwrap_or(&audio));
+        let title: Vec<String> = ["artist", "title"].into_iter().filter_map(|name| text(row, &[name])).collect();
+        let parts = PARTS.iter().filter_map(|name| Some(((*name).to_owned(), number(name)?)));
+        self.push(&Item {
+            id: text(row, &["item"]).unwrap_or_else(made),
+            title: title.join(" – "),
+            confidence: confidence.filter(|value| value.is_finite()),
+            parts: parts.filter(|(_, value)| value.is_finite()).collect(),
+            midi: midi.into(),
+            audio: audio.into(),
+        });
+        Ok(())
+    }
+}
+
+/// The folder of a track in a Lakh tree.
+pub(super) fn track_folder(track: &str) -> String {
+    let letters: Vec<char> = track.chars().collect();
+    let of_msd = letters.len() == 18 && track.starts_with("TR") && letters[2..7].iter().all(char::is_ascii_uppercase);
+    if of_msd {
+        return format!("{}/{}/{}/{track}", letters[2], letters[3], letters[4]);
+    }
+    format!("{}/{track}", letters.iter().take(2).collect::<String>())
+}
+
+fn has_extension(file: &Path, wanted: &str) -> bool {
+    file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
+}
+
+fn list_error(file: &Path, reason: String) -> Error {
+    Error::List { reason, path: file.to_path_buf() }
+}
+
+fn document(mut reader: impl BufRead, length: u64, file: &Path) -> Result<Vec<u8>> {
+    if length > LARGEST {
+        return Err(list_error(file, format!("{length} bytes are more than {LARGEST}; JSON lines have no limit")));
+    }
+    let mut text = Vec::with_capacity(length as usize);
+    reader.read_to_end(&mut text).map_err(Error::io("read", file))?;
+    Ok(text)
+}
+
+fn hash_of(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, text: &str) -> Result<Items> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        Items::read(&file, &Progress::silent())
+    }
+
+    #[test]
+    fn every_form_gives_the_same_pair() {
+        let row =
+            r#"{"midi": "a.mid", "audio": "b.ogg", "confidence": 0.75, "artist": "X", "title": "Y", "score": 0.625}"#;
+        let hit = r#"{"rank": 1, "id": "b.ogg", "path": "b.ogg", "confidence": 0.75, "artist": "X", "title": "Y", "score": 0.625}"#;
+        let search = format!(r#"{{"format": "search/1", "query": "a.mid", "hits": [{hit}], "stages": []}}"#);
+        for (name, text) in [
+            ("pairs.jsonl", format!("{row}\n\n{row}\n")),
+            ("matches.jsonl", format!("{search}\n")),
+            ("search.json", search),
+            ("list.json", format!("[{row}]")),
+            (
+                "table.csv",
+                "Midi,audio,confidence,artist,title,score,more\r\na.mid,b.ogg,0.75,X,Y,0.625,\r\n".to_owned(),
+            ),
+        ] {
+            let items = read(name, &text).unwrap();
+            assert_eq!(items.len(), 1, "{name}");
+            let item = items.item(0);
+            assert_eq!((item.id.as_str(), item.title.as_str()), ("a.mid|b.ogg", "X – Y"), "{name}");
+            assert_eq!((item.confidence, item.parts["score"]), (Some(0.75), 0.625), "{name}");
+            assert!(item.midi.is_absolute() && item.midi.ends_with("a.mid") && item.audio.ends_with("b.ogg"));
+            assert_eq!(items.find("a.mid|b.ogg"), Some(0));
+            assert_eq!(items.find("a.mid"), None);
+        }
+    }
+
+    #[test]
+    fn a_lakh_tree_is_read_with_its_recordings() {
+        let folder = tempfile::tempdir().unwrap();
+        let track = folder.path().join("A/B/C/TRABCDE128F0000001");
+        std::fs::create_dir_all(&track).unwrap();
+        std::fs::write(track.join("0123.mid"), b"").unwrap();
+        std::fs::write(track.join("song.mp3"), b"").unwrap();
+        let other = folder.path().join("ff");
+        std::fs::create_dir_all(other.join("ff00")).unwrap();
+        std::fs::write(other.join("ff00.ogg"), b"").unwrap();
+        let scores = r#"{"TRABCDE128F0000001": {"0123": 0.7, "4567": 0.9}, "ff00": {"89ab": 0.6}}"#;
+        std::fs::write(folder.path().join("match_scores.json"), scores).unwrap();
+        for path in [folder.path().to_path_buf(), folder.path().join("match_scores.json")] {
+            let items = Items::read(&path, &Progress::silent()).unwrap();
+            assert_eq!(items.len(), 3);
+            let item = items.item(items.find("0123|TRABCDE128F0000001").unwrap());
+            assert_eq!((item.midi.clone(), item.recording()), (track.join("0123.mid"), track.join("song.mp3")));
+            let item = items.item(items.find("89ab|ff00").unwrap());
+            assert_eq!((item.midi.clone(), item.recording()), (other.join("ff00/89ab.mid"), other.join("ff00.ogg")));
+            assert_eq!(item.confidence, Some(f64::from(0.6f32)));
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_is_said_with_its_line() {
+        for (name, text, said) in [
+            ("a.jsonl", "{\"midi\": \"a\", \"audio\": \"b\"}\n{\"midi\": \"a\"}", "line 2: missing field `audio`"),
+            ("a.jsonl", "{\"midi\": ", "line 1: EOF"),
+            ("a.jsonl", "", "no pairs in"),
+            ("a.json", "7", "neither an object nor a list"),
+            ("a.json", &"[".repeat(100_000), "recursion limit"),
+            ("a.csv", "midi\nx\n", "row 2: missing field `audio`"),
+            ("match_scores.json", "{\"a\": [1]}", "can't read list"),
+        ] {
+            let error = read(name, text).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_left_out() {
+        let text = "{\"midi\": \"a\", \"audio\": \"b\", \"confidence\": null}\n\
+                    {\"midi\": \"c\", \"audio\": \"d\", \"confidence\": \"x\", \"transpose\": 2}\n\
+                    {\"midi\": \"e\", \"audio\": \"f\", \"score\": 0.6}\n";
+        let items = read("a.jsonl", text).unwrap();
+        assert_eq!((items.confidence(0), items.confidence(1)), (None, None));
+        assert!((items.confidence(2).unwrap() - 0.8).abs() < 1e-6);
+        assert!(items.item(0).parts.is_empty());
+        assert_eq!(items.item(1).parts["transpose"], 2.0);
+        assert_eq!(items.item(2).parts.len(), 1);
+    }
+}

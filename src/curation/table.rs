@@ -1,0 +1,129 @@
+//! [`Table`]: where every item stands, folded from the lines of a journal.
+
+use super::{Act, Record};
+use std::collections::BTreeMap;
+
+/// An item's lines that hold, oldest first: taking back removes the last of its curator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The item.
+    pub item: String,
+    /// What was said of it and not taken back.
+    pub records: Vec<Record>,
+}
+
+impl Entry {
+    /// What holds: the last line, whoever wrote it.
+    pub fn current(&self) -> Option<&Record> {
+        self.records.last()
+    }
+
+    /// The last line of a curator.
+    pub fn of(&self, curator: &str) -> Option<&Record> {
+        self.records.iter().rev().find(|record| record.curator == curator)
+    }
+}
+
+/// See the module. Taking a line in is O(log n).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    numbers: BTreeMap<String, u32>,
+    entries: Vec<Entry>,
+}
+
+impl Table {
+    /// Takes a line in. Returns what it took back, and the number of its entry; a line that takes back what is not there
+    /// changes nothing.
+    pub fn take(&mut self, record: Record) -> (u32, Option<Record>) {
+        let number = match self.numbers.get(&record.item) {
+            Some(&number) => number,
+            None => {
+                let number = self.entries.len() as u32;
+                self.numbers.insert(record.item.clone(), number);
+                self.entries.push(Entry { item: record.item.clone(), records: Vec::new() });
+                number
+            }
+        };
+        let records = &mut self.entries[number as usize].records;
+        if record.act == Act::Undone {
+            let last = records.iter().rposition(|before| before.curator == record.curator);
+            return (number, last.map(|at| records.remove(at)));
+        }
+        records.push(record);
+        (number, None)
+    }
+
+    /// What holds for an item; `None` when nothing was said of it, or all was taken back.
+    pub fn current(&self, item: &str) -> Option<&Record> {
+        self.entry(item)?.current()
+    }
+
+    /// All that holds for an item.
+    pub fn entry(&self, item: &str) -> Option<&Entry> {
+        self.numbers.get(item).map(|&number| &self.entries[number as usize])
+    }
+
+    /// The entry of this number.
+    pub(super) fn numbered(&self, number: u32) -> &Entry {
+        &self.entries[number as usize]
+    }
+
+    /// The items of which something holds, in the order in which they were first judged.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| !entry.records.is_empty())
+    }
+
+    /// What holds for each of them.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.entries().filter_map(Entry::current)
+    }
+
+    /// The curators, in the order of the alphabet.
+    pub fn curators(&self) -> Vec<&str> {
+        let names: std::collections::BTreeSet<&str> =
+            self.entries().flat_map(|entry| &entry.records).map(|record| record.curator.as_str()).collect();
+        names.into_iter().collect()
+    }
+}
+
+impl FromIterator<Record> for Table {
+    fn from_iter<T: IntoIterator<Item = Record>>(records: T) -> Self {
+        let mut table = Self::default();
+        for record in records {
+            table.take(record);
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Decision;
+    use super::*;
+
+    fn by(curator: &str, item: &str, act: Act) -> Record {
+        Record { curator: curator.into(), act, ..Record::new(item, Decision::Skipped) }
+    }
+
+    #[test]
+    fn taking_back_leads_to_what_held_before_of_the_same_curator() {
+        let (yes, no) = (Act::Decided(Decision::Confirmed), Act::Decided(Decision::Rejected));
+        let lines = [
+            by("ann", "a", yes),
+            by("ann", "a", no),
+            by("bob", "a", yes),
+            by("ann", "a", Act::Undone),
+            by("ann", "b", Act::Undone),
+            by("ann", "c", no),
+            by("ann", "c", Act::Undone),
+        ];
+        let table: Table = lines.into_iter().collect();
+        let entry = table.entry("a").unwrap();
+        assert_eq!(entry.records.len(), 2);
+        assert_eq!(entry.of("ann").unwrap().decision(), Some(Decision::Confirmed));
+        assert_eq!(entry.of("bob").unwrap().decision(), Some(Decision::Confirmed));
+        assert_eq!(table.records().count(), 1);
+        assert_eq!(table.curators(), ["ann", "bob"]);
+        assert!(table.current("b").is_none() && table.current("c").is_none());
+    }
+}
