@@ -66,6 +66,8 @@ impl FiltersPanel {
                     let count = networks.filters(side).len();
                     ui.label(RichText::new(format!("{name}: {count} filters")).color(colour).strong());
                     ScrollArea::vertical().id_salt(name).auto_shrink([false, false]).show(ui, |ui| {
+                        // The frame of the uppermost row lies outside it.
+                        ui.add_space(2.0);
                         self.grid(ui, model, networks, (index, side, name), &palette, out);
                     });
                 });
