@@ -81,6 +81,9 @@ struct Window {
     /// Size of the window in points.
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
     size: Option<(f32, f32)>,
+    /// What the middle of the window shows.
+    #[arg(long, value_parser = ["audit", "filters", "train", "embedding", "toy"])]
+    tab: Option<String>,
     /// Theme, instead of the one in the settings.
     #[arg(long, value_parser = ["dark", "light", "system"])]
     theme: Option<String>,
@@ -137,7 +140,7 @@ pub(crate) fn run() -> ExitCode {
 
 #[cfg(feature = "gui")]
 fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
-    use antiphon::gui::{Launch, Theme};
+    use antiphon::gui::{Launch, Tab, Theme};
 
     let is_midi = |path: &PathBuf| antiphon::pair::is_midi(path);
     let (midi, recordings): (Vec<PathBuf>, Vec<PathBuf>) = window.files.into_iter().partition(is_midi);
@@ -149,6 +152,13 @@ fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
             "dark" => Theme::Dark,
             "light" => Theme::Light,
             _ => Theme::System,
+        }),
+        tab: window.tab.as_deref().map(|name| match name {
+            "filters" => Tab::Filters,
+            "train" => Tab::Train,
+            "embedding" => Tab::Embedding,
+            "toy" => Tab::Toy,
+            _ => Tab::Audit,
         }),
         screenshot: window.screenshot,
         size: window.size,

@@ -1,5 +1,6 @@
 //! [`AuditPanel`]: the recording and the MIDI as constant-Q strips on one time axis.
 
+use super::attention_strip;
 use super::command::{Command, Hover};
 use super::curves_panel;
 use super::gestures::{cursor_by_keys, pitch_gestures, time_gestures};
@@ -33,6 +34,11 @@ impl Side {
             Self::Recording => "Recording constant-Q",
             Self::Midi => "MIDI constant-Q",
         }
+    }
+
+    /// Which network sees it.
+    fn network(self) -> HashSide {
+        if self == Self::Midi { HashSide::Midi } else { HashSide::Audio }
     }
 
     fn bits_name(self) -> &'static str {
@@ -93,6 +99,12 @@ impl AuditPanel {
                 pos2(inner.right(), (top + each - theme::GAP).max(title.bottom() + 8.0)),
             );
             Self::title(ui, title, side, model, &palette);
+            let listened = attention_strip::height(model);
+            let (rect, below) = (rect.with_max_y(rect.bottom() - listened), rect);
+            if listened > 0.0 {
+                let below = below.with_min_y(rect.bottom() + 3.0);
+                hover = attention_strip::show(ui, below, side.network(), model, &palette, out).or(hover);
+            }
             let room = (rect.height() - bits).max(8.0);
             if bits > 0.0 {
                 hover = self.bits(ui, rect.with_min_y(rect.top() + room + 3.0), side, model, &palette, out).or(hover);
@@ -109,6 +121,7 @@ impl AuditPanel {
         let focused = ui.memory(eframe::egui::Memory::focused);
         let strips = [Side::Recording, Side::Midi];
         let own = ["ruler", "curves"].into_iter().chain(strips.map(Side::name)).chain(strips.map(Side::bits_name));
+        let own = own.chain(strips.map(|side| attention_strip::name(side.network())));
         self.arrows_taken = own.into_iter().any(|name| focused == Some(ui.scope_id().with(name)));
         hover
     }
@@ -196,7 +209,7 @@ impl AuditPanel {
             heatmap.paint(painter, rect, frame(start)..frame(end), model.pitch().low()..model.pitch().high());
             gutter(painter, rect, model.pitch(), model.hover().and_then(|h| h.note), palette);
             marks(painter, rect, model);
-            let unit = model.unit().filter(|unit| (unit.side == HashSide::Midi) == (side == Side::Midi));
+            let unit = model.unit().filter(|unit| unit.side == side.network());
             if let Some(unit) = unit.filter(|_| model.settings().activations) {
                 activations(painter, rect, unit, model);
             }

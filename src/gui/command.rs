@@ -4,8 +4,10 @@
 //! [`Model`].
 
 use super::loading::ExportOrder;
-use super::model::{Model, Overlay, Recover, TrainingForm, Unit};
+use super::model::{Model, Overlay, Recover, ToyForm, TrainingForm, Unit};
 use super::settings::{Panels, Tab, Theme};
+use crate::dataset::Split;
+use crate::evaluate::PairSource;
 use crate::picture::{ColorMap, Tone};
 use crate::playback::Warp;
 use crate::playback::mixer::{Click, Listen};
@@ -22,6 +24,10 @@ pub enum Command {
     Export,
     ChooseHashModel,
     ExportFilters,
+    ChooseEmbeddingModel,
+    CompareFolder,
+    CompareDataSet,
+    CompareLoaded,
     ChooseSoundFont,
     BundledSoundFont,
     Quit,
@@ -78,10 +84,14 @@ pub enum Command {
     HammingMatrix,
     Activations,
     SharedScale,
+    Attention,
     AuditTab,
     FiltersTab,
     TrainTab,
+    EmbeddingTab,
+    ToyTab,
     Train,
+    Toy,
     CandidateList,
     Inspector,
     NextCandidate,
@@ -109,6 +119,16 @@ pub enum Command {
     UseSoundFont(Option<PathBuf>),
     /// Hash with this model, `None` for the one that comes with the program.
     UseHashModel(Option<PathBuf>),
+    /// Embed with this model, `None` for the one that comes with the program.
+    UseEmbeddingModel(Option<PathBuf>),
+    /// Embed all of these pairs and compare each side with each.
+    Compare(PairSource),
+    /// Which works of a data set are compared.
+    CompareSplit(Split),
+    /// Look at this MIDI file and, where there is one, this recording.
+    OpenPair(PathBuf, Option<PathBuf>),
+    /// Which toy problem is learned next.
+    ToyProblem(ToyForm),
     /// Look at what comes out of this layer (index in the model's list).
     LookAtLayer(usize),
     /// Look at this filter or unit of the layer.
@@ -199,6 +219,8 @@ pub enum Menu {
     Listen,
     /// What is shown.
     View,
+    /// The networks that hash and embed: what they make, which they are, how they learn.
+    Networks,
     /// In which colours.
     Colours,
     /// Help.
@@ -207,8 +229,8 @@ pub enum Menu {
 
 impl Menu {
     /// All menus, left to right.
-    pub const ALL: [Self; 7] =
-        [Self::File, Self::Edit, Self::Play, Self::Listen, Self::View, Self::Colours, Self::Help];
+    pub const ALL: [Self; 8] =
+        [Self::File, Self::Edit, Self::Play, Self::Listen, Self::View, Self::Networks, Self::Colours, Self::Help];
 
     /// Its title.
     pub fn title(self) -> &'static str {
@@ -218,6 +240,7 @@ impl Menu {
             Self::Play => "Transport",
             Self::Listen => "Listen",
             Self::View => "View",
+            Self::Networks => "Networks",
             Self::Colours => "Colours",
             Self::Help => "Help",
         }
@@ -277,15 +300,20 @@ pub const TABLE: &[Entry] = entries! {
     SaveSession File "Save session", "Save which files are looked at, and where", [(COMMAND, Key::S)], |m| !m.choosing();
     SaveSessionAs File "Save session as…", "Save which files are looked at, and where, under another name", [(COMMAND_SHIFT, Key::S)], |m| !m.choosing();
     Export File "Export…", "Pictures, table, aligned MIDI and sound of this pair", [(COMMAND, Key::E)], Model::exportable;
-    ChooseHashModel File "Hash model…", "Choose the networks that hash both sides (safetensors)", [], |m| !m.choosing();
-    ExportFilters File "Export filters…", "Write the first layer of both networks as pictures and arrays", [], |m| m.hash_model().is_some() && !m.choosing();
+    ChooseHashModel Networks "Hash model…", "Choose the networks that hash both sides (safetensors)", [], |m| !m.choosing();
+    ExportFilters Networks "Export filters…", "Write the first layer of both networks as pictures and arrays", [], |m| m.hash_model().is_some() && !m.choosing();
+    ChooseEmbeddingModel Networks "Embedding model…", "Choose the networks that embed both sides (safetensors)", [], |m| !m.choosing();
+    CompareFolder Networks "Compare a folder of pairs…", "Embed recordings and the MIDI files of the same names, and show how far each is from each", [], |m| !m.choosing();
+    CompareDataSet Networks "Compare a data set…", "Embed the works of a data set, and show how far each MIDI file is from each recording", [], |m| !m.choosing();
+    CompareLoaded Networks "Compare what is loaded", "Show how far the MIDI file is from the recordings in the list", [], |m| m.compared().is_some_and(|c| !c.loaded);
     ChooseSoundFont File "Soundfont…", "Choose the SF2 file that the MIDI is played with", [], |m| !m.choosing();
     BundledSoundFont File "Bundled soundfont", "Play the MIDI with the soundfont that comes with the program", [], |m| m.settings().soundfont.is_some();
     Quit File "Quit", "Close the window", [(COMMAND, Key::Q)], always;
     Undo Edit "Undo", "Take back the last change of the files, the view, the mix or the colours", [(COMMAND, Key::Z)], Model::can_undo;
     Redo Edit "Redo", "Do again what was taken back", [(COMMAND_SHIFT, Key::Z), (COMMAND, Key::Y)], Model::can_redo;
     RemoveCandidate Edit "Remove from the list", "Take the recording that is looked at out of the list", [(COMMAND, Key::Delete)], |m| m.candidate().is_some();
-    Train Edit "Start or stop training", "Train hash networks as the Train tab says, or stop; it goes on from there the next time", [(COMMAND_SHIFT, Key::T)], Model::trainable;
+    Train Networks "Start or stop training", "Train hash networks as the Train tab says, or stop; it goes on from there the next time", [(COMMAND_SHIFT, Key::T)], Model::trainable;
+    Toy Networks "Start or stop the toy problem", "Learn the problem of the Toy tab from the start, or stop", [(COMMAND_SHIFT, Key::Y)], always;
     SingleKeys Edit "Single-letter keys", "Letters, figures and signs are keys of commands while nobody types", [], always;
     PlayPause Play "Play or pause", "Play from the playhead, or stop there", [(NONE, Key::Space)], Model::playable;
     Back Play "Back 0.1 s", "Move the playhead back by a tenth of a second", [(NONE, Key::ArrowLeft)], Model::playable;
@@ -332,13 +360,16 @@ pub const TABLE: &[Entry] = entries! {
     Onsets View "Note onsets", "Mark the MIDI's note onsets where the recording has them", [(NONE, Key::T)], always;
     Curves View "Cost and tempo", "Show local cost and tempo ratio below the strips", [(NONE, Key::C)], always;
     Accumulated View "Accumulated matrix", "Show the cost of the best path to each cell instead of the distance there", [(NONE, Key::Y)], always;
-    HashBits View "Hash bits", "Show the bits of both sides below their strips, and how many differ", [(NONE, Key::H)], always;
-    HammingMatrix View "Hamming matrix", "Show how many hash bits differ instead of the distance of the features", [(SHIFT, Key::Y)], always;
-    Activations View "Activations", "Lay what comes out of the chosen filter over the strips", [(SHIFT, Key::H)], always;
-    SharedScale View "One scale for all filters", "Colour all filters on one scale, or each on its own", [(SHIFT, Key::G)], always;
+    HashBits Networks "Hash bits", "Show the bits of both sides below their strips, and how many differ", [(NONE, Key::H)], always;
+    HammingMatrix Networks "Hamming matrix", "Show how many hash bits differ instead of the distance of the features", [(SHIFT, Key::Y)], always;
+    Activations Networks "Activations", "Lay what comes out of the chosen filter over the strips", [(SHIFT, Key::H)], always;
+    SharedScale Networks "One scale for all filters", "Colour all filters on one scale, or each on its own", [(SHIFT, Key::G)], always;
+    Attention Networks "Attention", "Show below the strips what the embedding networks listen to", [(SHIFT, Key::A)], always;
     AuditTab View "Audit", "Show the pair: strips, matrix, verdict", [(COMMAND, Key::Num1)], always;
     FiltersTab View "Filters", "Look inside the hash networks", [(COMMAND, Key::Num2)], always;
     TrainTab View "Train", "Train hash networks, and watch it", [(COMMAND, Key::Num3)], always;
+    EmbeddingTab View "Embedding", "Compare many pairs by one vector each", [(COMMAND, Key::Num4)], always;
+    ToyTab View "Toy", "Watch attention find two numbers in a long sequence", [(COMMAND, Key::Num5)], always;
     CandidateList View "Candidate list", "Show the list at the left", [(COMMAND, Key::L)], always;
     Inspector View "Inspector", "Show distance matrix and verdict at the right", [(COMMAND, Key::I)], always;
     NextCandidate View "Next candidate", "Look at the next recording in the list", [(NONE, Key::J), (NONE, Key::PageDown)], Model::several;
@@ -394,10 +425,14 @@ impl Command {
             Self::HammingMatrix => settings.hamming_matrix,
             Self::Activations => settings.activations,
             Self::SharedScale => settings.shared_scale,
+            Self::Attention => settings.attention,
             Self::AuditTab => settings.tab == Tab::Audit,
             Self::FiltersTab => settings.tab == Tab::Filters,
             Self::TrainTab => settings.tab == Tab::Train,
+            Self::EmbeddingTab => settings.tab == Tab::Embedding,
+            Self::ToyTab => settings.tab == Tab::Toy,
             Self::Train => model.trains(),
+            Self::Toy => model.toy_runs(),
             Self::CandidateList => settings.panels.list,
             Self::Inspector => settings.panels.inspector,
             Self::Invert => settings.tone.inverted,

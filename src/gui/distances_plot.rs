@@ -1,37 +1,113 @@
-//! How far codes are apart where they belong together and where they don't.
+//! How far what belongs together is apart, and what doesn't: codes by bits, embeddings by their distance.
 
 use super::theme::Palette;
+use crate::embedding::Distances;
 use crate::hashing::Separation;
-use eframe::egui::Ui;
+use crate::picture::axis::tick_step;
 use eframe::egui::accesskit::Role;
-use egui_plot::{Bar, BarChart, Legend, Plot};
+use eframe::egui::{Color32, Label, Stroke, Ui, WidgetInfo};
+use egui_plot::{Bar, BarChart, Legend, Plot, VLine, uniform_grid_spacer};
 
-/// Shows both distributions of Hamming distances, as shares of their steps, with their overlap. `name` says of what.
-pub(super) fn show(ui: &mut Ui, name: &str, separation: &Separation, height: f32, palette: &Palette) {
-    let bc = separation.coefficient();
-    let (near, far) = separation.means();
-    ui.label(format!("{name}: overlap (BC) {bc:.3}, {near:.1} and {far:.1} bits apart on average"));
-    let bars = |counts: &[u64]| -> Vec<Bar> {
-        let sum = counts.iter().sum::<u64>().max(1) as f64;
-        counts.iter().enumerate().map(|(bits, &n)| Bar::new(bits as f64, n as f64 / sum).width(0.9)).collect()
-    };
-    let matching = BarChart::new("belong together", bars(&separation.matching)).color(palette.good.gamma_multiply(0.7));
-    let different = BarChart::new("do not", bars(&separation.different)).color(palette.bad.gamma_multiply(0.6));
-    let plot = Plot::new(("distances", name))
-        .height(height)
-        .allow_scroll(false)
-        .allow_drag(false)
-        .allow_zoom(false)
-        .x_axis_label("bits apart")
-        .y_axis_label("share of steps")
-        .legend(Legend::default());
-    let shown = plot.show(ui, |plot| {
-        plot.bar_chart(different);
-        plot.bar_chart(matching);
-    });
-    let label = format!("Distances of the codes, {name}");
-    shown.response.widget_info(|| eframe::egui::WidgetInfo {
-        current_text_value: Some(format!("overlap {bc:.3}, {near:.1} and {far:.1} bits")),
-        ..eframe::egui::WidgetInfo::labeled(Role::Image, true, label.clone())
-    });
+/// Two histograms over the same bins.
+pub(super) struct Histograms<'a> {
+    /// Of what they are: `Distances of the codes`.
+    what: &'static str,
+    /// What is said above them.
+    title: String,
+    matching: &'a [u64],
+    different: &'a [u64],
+    /// Middle of the first bin, and width of each.
+    bins: (f64, f64),
+    axis: &'static str,
+    counted: &'static str,
+    /// What a reader that cannot see them is told.
+    value: String,
+    /// A distance that is marked.
+    mark: Option<f64>,
+}
+
+impl<'a> Histograms<'a> {
+    /// Hamming distances of codes.
+    pub(super) fn of_codes(name: &str, separation: &'a Separation) -> Self {
+        let bc = separation.coefficient();
+        let (near, far) = separation.means();
+        Self {
+            what: "Distances of the codes",
+            title: format!("{name}: overlap (BC) {bc:.3}, {near:.1} and {far:.1} bits apart on average"),
+            matching: &separation.matching,
+            different: &separation.different,
+            bins: (0.0, 1.0),
+            axis: "bits apart",
+            counted: "share of steps",
+            value: format!("overlap {bc:.3}, {near:.1} and {far:.1} bits"),
+            mark: None,
+        }
+    }
+
+    /// Euclidean distances of embeddings.
+    pub(super) fn of_embeddings(name: &str, distances: &'a Distances) -> Self {
+        let bc = distances.coefficient();
+        let (near, far) = distances.means();
+        let width = f64::from(distances.bin_width());
+        Self {
+            what: "Distances of the embeddings",
+            title: format!("{name}: overlap (BC) {bc:.3}, {near:.2} and {far:.2} apart on average"),
+            matching: &distances.matching,
+            different: &distances.different,
+            bins: (f64::from(distances.least) + width / 2.0, width),
+            axis: "distance",
+            counted: "share of pairs",
+            value: format!("overlap {bc:.3}, {near:.2} and {far:.2}"),
+            mark: None,
+        }
+    }
+
+    /// With a line at a distance.
+    pub(super) fn marked(self, mark: Option<f64>) -> Self {
+        Self { mark, ..self }
+    }
+
+    /// Shows both as shares of their own, with their overlap. `name` tells one from another.
+    pub(super) fn show(&self, ui: &mut Ui, name: &str, height: f32, palette: &Palette) {
+        ui.add(Label::new(&self.title).wrap());
+        let (first, width) = self.bins;
+        let bars = |counts: &[u64], colour: Color32| -> Vec<Bar> {
+            let sum = counts.iter().sum::<u64>().max(1) as f64;
+            let bar = |(bin, &n): (usize, &u64)| {
+                // Seen through: the two overlap.
+                let bar = Bar::new(first + bin as f64 * width, n as f64 / sum).width(0.9 * width);
+                bar.fill(colour.gamma_multiply(0.5)).stroke(Stroke::new(1.0, colour))
+            };
+            counts.iter().enumerate().map(bar).collect()
+        };
+        let matching = BarChart::new("belong together", bars(self.matching, palette.good)).color(palette.good);
+        let different = BarChart::new("do not", bars(self.different, palette.bad)).color(palette.bad);
+        let plot = Plot::new(("distances", name))
+            .height(height)
+            .allow_scroll(false)
+            .allow_drag(false)
+            .allow_zoom(false)
+            .allow_boxed_zoom(false)
+            .allow_double_click_reset(false)
+            .include_y(0.0)
+            .x_grid_spacer(uniform_grid_spacer(|input| {
+                let step = tick_step(input.bounds.1 - input.bounds.0, 5);
+                [5.0 * step, step, step / 5.0]
+            }))
+            .x_axis_label(self.axis)
+            .y_axis_label(self.counted)
+            .legend(Legend::default());
+        let shown = plot.show(ui, |plot| {
+            plot.bar_chart(different);
+            plot.bar_chart(matching);
+            if let Some(mark) = self.mark {
+                plot.vline(VLine::new("this pair", mark).color(palette.text).width(2.0));
+            }
+        });
+        let label = format!("{}, {name}", self.what);
+        shown.response.widget_info(|| WidgetInfo {
+            current_text_value: Some(self.value.clone()),
+            ..WidgetInfo::labeled(Role::Image, true, label.clone())
+        });
+    }
 }

@@ -2,7 +2,7 @@
 //! pair, and how well codes tell what belongs together.
 
 use super::command::Command;
-use super::distances_plot;
+use super::distances_plot::Histograms;
 use super::model::{LoadedHashModel, Model, Unit};
 use super::theme::{self, Palette};
 use crate::audio::AudioTime;
@@ -66,6 +66,8 @@ impl FiltersPanel {
                     let count = networks.filters(side).len();
                     ui.label(RichText::new(format!("{name}: {count} filters")).color(colour).strong());
                     ScrollArea::vertical().id_salt(name).auto_shrink([false, false]).show(ui, |ui| {
+                        // The frame of the uppermost row lies outside it.
+                        ui.add_space(2.0);
                         self.grid(ui, model, networks, (index, side, name), &palette, out);
                     });
                 });
@@ -184,11 +186,11 @@ impl FiltersPanel {
         }
         ui.add_space(8.0);
         if let Some(hashed) = model.hashed() {
-            distances_plot::show(ui, "this pair", &hashed.separation, 180.0, palette);
+            Histograms::of_codes("this pair", &hashed.separation).show(ui, "this pair", 180.0, palette);
         }
         for quality in model.quality() {
             let name = format!("{}, {} works", quality.system, quality.works);
-            distances_plot::show(ui, &name, &quality.histograms, 150.0, palette);
+            Histograms::of_codes(&name, &quality.histograms).show(ui, &name, 150.0, palette);
         }
         let measure = ui.button("Measure on a data set…");
         if measure.on_hover_text("Distances of the codes on the validation works of a data set").clicked() {

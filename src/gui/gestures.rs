@@ -113,10 +113,14 @@ impl Arrows {
         })
     }
 
+    /// How many presses there were to the right or upwards, less those the other way.
+    pub(super) fn presses_along(&self, axis: Axis) -> f64 {
+        self.presses.iter().filter(|press| press.0 == axis).map(|press| press.1).sum()
+    }
+
     /// Where they lead from a note.
     fn note(&self, from: u8, lowest: u8, highest: u8) -> u8 {
-        let up: f64 = self.presses.iter().filter(|press| press.0 == Axis::Up).map(|press| press.1).sum();
-        (f64::from(from) + up).clamp(f64::from(lowest), f64::from(highest)) as u8
+        (f64::from(from) + self.presses_along(Axis::Up)).clamp(f64::from(lowest), f64::from(highest)) as u8
     }
 }
 

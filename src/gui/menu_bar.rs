@@ -51,7 +51,9 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
             });
         }
         ui.separator();
-        for command in [Command::AuditTab, Command::FiltersTab, Command::TrainTab] {
+        for command in
+            [Command::AuditTab, Command::FiltersTab, Command::TrainTab, Command::EmbeddingTab, Command::ToyTab]
+        {
             let Some(entry) = command.entry() else { continue };
             let tab = ui.add(Button::selectable(command.is_on(model), entry.name));
             let tab = tab.on_hover_text(entry.tooltip_text(ui.ctx(), model.settings()));
@@ -74,9 +76,14 @@ fn group(command: &Command) -> u8 {
         Command::Viridis | Command::Magma | Command::Cividis | Command::Grey => 2,
         Command::Invert | Command::Brighter | Command::Darker | Command::PlainContrast => 3,
         Command::Beats | Command::Onsets | Command::Curves | Command::Accumulated => 4,
-        Command::HashBits | Command::HammingMatrix | Command::Activations | Command::SharedScale => 16,
-        Command::AuditTab | Command::FiltersTab | Command::TrainTab => 17,
-        Command::ChooseHashModel | Command::ExportFilters => 18,
+        Command::HashBits
+        | Command::HammingMatrix
+        | Command::Activations
+        | Command::SharedScale
+        | Command::Attention => 16,
+        Command::AuditTab | Command::FiltersTab | Command::TrainTab | Command::EmbeddingTab | Command::ToyTab => 17,
+        Command::ChooseHashModel | Command::ExportFilters | Command::ChooseEmbeddingModel => 18,
+        Command::CompareFolder | Command::CompareDataSet | Command::CompareLoaded => 19,
         Command::CandidateList | Command::Inspector => 5,
         Command::NextCandidate | Command::PreviousCandidate => 6,
         Command::LargerText | Command::SmallerText | Command::NormalText => 7,

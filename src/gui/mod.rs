@@ -5,11 +5,14 @@
 //! - Panels read the model, draw, and push commands: strips, matrix, candidates, transport, jobs.
 //! - [`App`]: the thin shell. `logic` collects and applies, `show` draws. Tests drive both without a display.
 
+mod attention_strip;
 mod audit_panel;
 mod candidates_panel;
 mod command;
 mod curves_panel;
 mod distances_plot;
+mod embedding_panel;
+mod embedding_section;
 mod filters_panel;
 mod gestures;
 mod hearing_panel;
@@ -17,6 +20,7 @@ mod heatmap;
 mod icon;
 mod jobs_panel;
 mod keys;
+mod learning_curves;
 mod loading;
 mod loop_bar;
 mod matrix_panel;
@@ -31,6 +35,7 @@ mod shortcut_sheet;
 mod strip_marks;
 mod theme;
 mod timeline;
+mod toy_panel;
 mod train_panel;
 mod transport_panel;
 mod verdict_panel;
@@ -39,8 +44,8 @@ pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE};
 pub use keys::{plain_text, shortcut_text, shortcuts, taken};
 pub use loading::{Arrival, Expanded, ExportOrder, Exported, Prepared, Running, WakeUp};
 pub use model::{
-    Aligned, Candidate, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording, Model, Overlay, Problem,
-    Recover, Recovery, State, TrainingForm, TrainingPreset, Unit,
+    Aligned, Candidate, Compared, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel, LoadedMidi,
+    LoadedRecording, Model, Overlay, Problem, Recover, Recovery, State, ToyForm, TrainingForm, TrainingPreset, Unit,
 };
 pub use settings::{Panels, Settings, Tab, Theme};
 pub use timeline::{Follow, PitchView, TimeView};
@@ -52,6 +57,7 @@ use audit_panel::AuditPanel;
 use eframe::egui::{
     self, Align2, CentralPanel, Context, Panel, RichText, ThemePreference, Ui, UiBuilder, ViewportCommand,
 };
+use embedding_panel::EmbeddingPanel;
 use filters_panel::FiltersPanel;
 use matrix_panel::MatrixPanel;
 use palette::Palette;
@@ -72,6 +78,8 @@ pub struct Launch {
     pub soundfont: Option<PathBuf>,
     /// Theme, instead of the one in the settings.
     pub theme: Option<Theme>,
+    /// What the middle shows, instead of what it showed last.
+    pub tab: Option<Tab>,
     /// Save a picture of the window once everything is there, and close it. The settings are neither read nor written.
     pub screenshot: Option<PathBuf>,
     /// Size of the window in points; 1280 × 800 without.
@@ -138,6 +146,7 @@ pub struct App {
     audit: AuditPanel,
     matrix: MatrixPanel,
     filters: FiltersPanel,
+    embedding: EmbeddingPanel,
     palette: Palette,
     sheet: ShortcutSheet,
     export: ExportOrder,
@@ -169,6 +178,7 @@ impl App {
             audit: AuditPanel::default(),
             matrix: MatrixPanel::default(),
             filters: FiltersPanel::default(),
+            embedding: EmbeddingPanel::default(),
             palette: Palette::default(),
             sheet: ShortcutSheet::default(),
             export: ExportOrder::default(),
@@ -191,6 +201,7 @@ impl App {
         let mut settings = kept.clone();
         settings.soundfont = launch.soundfont.or(settings.soundfont.take());
         settings.theme = launch.theme.unwrap_or(settings.theme);
+        settings.tab = launch.tab.unwrap_or(settings.tab);
         let (wake, wake_sound) = (ctx.clone(), ctx.clone());
         let sound = Sound::open(move || wake_sound.request_repaint());
         let model = Model::new(settings, sound, std::sync::Arc::new(move || wake.request_repaint()));
@@ -224,7 +235,11 @@ impl App {
     /// Whether nothing is computed and the pictures in sight are there.
     pub fn drawn(&self) -> bool {
         // What is not in sight is not drawn.
-        let seen = self.model.settings().tab != Tab::Audit || (self.audit.complete() && self.matrix.complete());
+        let seen = match self.model.settings().tab {
+            Tab::Audit => self.audit.complete() && self.matrix.complete(),
+            Tab::Embedding => self.embedding.complete(),
+            Tab::Filters | Tab::Train | Tab::Toy => true,
+        };
         self.model.idle() && seen
     }
 
@@ -322,6 +337,8 @@ impl App {
         CentralPanel::default().frame(frame).show(&mut strips, |ui| match tab {
             Tab::Filters => self.filters.show(ui, &self.model, commands),
             Tab::Train => train_panel::show(ui, &self.model, commands),
+            Tab::Embedding => self.embedding.show(ui, &self.model, commands),
+            Tab::Toy => toy_panel::show(ui, &self.model, commands),
             Tab::Audit if empty => welcome(ui, commands),
             Tab::Audit => hover = self.audit.show(ui, &self.model, commands).or(hover),
         });
@@ -350,7 +367,7 @@ impl App {
             self.sizes = sizes;
             ui.ctx().request_discard("a panel has another size");
         }
-        self.arrows_taken |= self.audit.arrows_taken() || self.matrix.arrows_taken();
+        self.arrows_taken |= self.audit.arrows_taken() || self.matrix.arrows_taken() || self.embedding.arrows_taken();
         if hover != self.pointed {
             self.pointed = hover;
             commands.push(Command::Hover(hover));

@@ -1,7 +1,8 @@
 //! What the window remembers from one run to the next, in a small JSON file of the user's configuration folder.
 
-use super::model::TrainingForm;
+use super::model::{ToyForm, TrainingForm};
 use super::timeline::Follow;
+use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::picture::{ColorMap, Tone};
 use crate::playback::Rendition;
@@ -58,10 +59,18 @@ pub struct Settings {
     pub shared_scale: bool,
     /// The hash model; none is the one that comes with the program.
     pub hash_model: Option<PathBuf>,
+    /// Whether what the embedding networks listen to is shown.
+    pub attention: bool,
+    /// The embedding model; none is the one that comes with the program.
+    pub embedding_model: Option<PathBuf>,
+    /// Which works of a data set are compared.
+    pub compared_split: Split,
     /// What the middle of the window shows.
     pub tab: Tab,
     /// What is trained next.
     pub training: TrainingForm,
+    /// Which toy problem is learned next.
+    pub toy: ToyForm,
     /// Which panels are shown, and how large.
     pub panels: Panels,
     /// Files opened last, newest first.
@@ -79,6 +88,10 @@ pub enum Tab {
     Filters,
     /// Their training.
     Train,
+    /// Many pairs, by one vector each.
+    Embedding,
+    /// The toy problems of attention.
+    Toy,
 }
 
 /// The panels around the strips.
@@ -138,8 +151,12 @@ impl Default for Settings {
             activations: false,
             shared_scale: false,
             hash_model: None,
+            attention: true,
+            embedding_model: None,
+            compared_split: Split::Test,
             tab: Tab::Audit,
             training: TrainingForm::default(),
+            toy: ToyForm::default(),
             panels: Panels::default(),
             recent: Vec::new(),
         }

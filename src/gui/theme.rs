@@ -16,6 +16,10 @@ pub(super) const CURVES_HEIGHT: f32 = 92.0;
 pub(super) const HAMMING_HEIGHT: f32 = 40.0;
 /// Height of the hash bits below a strip: a point a bit and a little more.
 pub(super) const BITS_HEIGHT: f32 = 40.0;
+/// Height of what the embedding network listens to, below a strip.
+pub(super) const ATTENTION_HEIGHT: f32 = 24.0;
+/// Height of the bars of one embedding.
+pub(super) const EMBEDDING_HEIGHT: f32 = 26.0;
 /// Space between panels.
 pub(super) const GAP: f32 = 8.0;
 /// Cells along a side of the accumulated matrix: a texture's worth.

@@ -1,13 +1,12 @@
 //! Training hash networks: what from, how long, and how it goes. What `antiphon train hash` does.
 
 use super::command::Command;
+use super::learning_curves::{self, Curve};
 use super::loading::file_name;
 use super::model::{Model, TrainingForm, TrainingPreset};
 use super::theme::{self, Palette};
 use crate::training::Measured;
-use eframe::egui::accesskit::Role;
-use eframe::egui::{Button, ComboBox, DragValue, Grid, Label, RichText, Ui, WidgetInfo};
-use egui_plot::{Line, Plot, PlotPoints};
+use eframe::egui::{Button, ComboBox, DragValue, Grid, Label, RichText, Ui};
 
 const PRESETS: [(TrainingPreset, &str, &str); 3] = [
     (TrainingPreset::Antiphon, "Antiphon", "Small and fast, 32 bits; each step against all of the batch's other works"),
@@ -108,34 +107,16 @@ fn line(last: &Measured, runs: bool) -> String {
 
 /// Loss and overlap over the steps, beside each other.
 fn curves(ui: &mut Ui, measured: &[Measured], palette: &Palette) {
-    let width = (ui.available_width() - ui.spacing().item_spacing.x) / 2.0;
-    let height = (ui.available_height() - 30.0).clamp(120.0, 420.0);
-    ui.horizontal(|ui| {
-        let shown = [
-            ("Loss", palette.midi, loss as fn(&Measured) -> f64),
-            ("Overlap of validation distances (BC)", palette.recording, overlap),
-        ];
-        for (name, colour, value) in shown {
-            ui.vertical(|ui| {
-                ui.set_width(width - 4.0);
-                ui.label(name);
-                let points: PlotPoints = measured.iter().map(|m| [m.step as f64, value(m)]).collect();
-                let plot = Plot::new(name).height(height).allow_scroll(false).x_axis_label("steps");
-                let drawn = plot.show(ui, |plot| plot.line(Line::new(name, points).color(colour).width(2.0)));
-                let value = measured.last().map_or("nothing yet".to_owned(), |last| format!("{:.3}", value(last)));
-                drawn.response.widget_info(|| WidgetInfo {
-                    current_text_value: Some(value.clone()),
-                    ..WidgetInfo::labeled(Role::Image, true, format!("{name} over the steps"))
-                });
-            });
-        }
-    });
-}
-
-fn loss(measured: &Measured) -> f64 {
-    measured.loss
-}
-
-fn overlap(measured: &Measured) -> f64 {
-    measured.bc
+    let points = |value: fn(&Measured) -> f64| measured.iter().map(|m| [m.step as f64, value(m)]).collect();
+    let (loss, overlap) = (points(|m| m.loss), points(|m| m.bc));
+    let curves = [
+        Curve { name: "Loss", colour: palette.midi, points: loss, share: false },
+        Curve {
+            name: "Overlap of validation distances (BC)",
+            colour: palette.recording,
+            points: overlap,
+            share: false,
+        },
+    ];
+    learning_curves::show(ui, "steps", &curves);
 }

@@ -1,6 +1,7 @@
 //! What the alignment says of itself, where not to trust it, and what the two files are.
 
 use super::command::Command;
+use super::embedding_section;
 use super::icon::Icon;
 use super::loading::file_name;
 use super::model::{Aligned, Model};
@@ -17,6 +18,7 @@ pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<
         if let Some(aligned) = model.aligned() {
             stretches(ui, aligned, palette, out);
         }
+        embedding_section::show(ui, model, palette);
         facts(ui, model, palette);
     });
 }

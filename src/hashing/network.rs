@@ -4,12 +4,11 @@
 //! `b` is above 0. Architectures are data: those of the papers, and ours.
 
 use crate::error::{Error, Result};
+use crate::network::tensors::{self, Tensor};
 use crate::network::{Layer, Network};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -420,37 +419,17 @@ impl HashModel {
             training: self.record.clone(),
         };
         let metadata = serde_json::to_string(&metadata).map_err(|error| refused(error.to_string()))?;
-        let mut bytes = BTreeMap::new();
+        let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
         for (side, branch) in [("midi", &self.midi), ("audio", &self.audio)] {
-            if branch.network.parameters().iter().any(|p| !p.is_finite()) {
-                return Err(refused(format!("parameters of the {side} side are not finite")));
-            }
-            for (index, weights, biases) in branch.network.parts() {
-                let little_endian =
-                    |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
-                let shape = vec![weights.len() / biases.len(), biases.len()];
-                bytes.insert(format!("{side}.{index}.weights"), (shape, little_endian(weights)));
-                bytes.insert(format!("{side}.{index}.biases"), (vec![biases.len()], little_endian(biases)));
-            }
+            tensors.extend(branch.network.tensors(side));
         }
-        let mut tensors = BTreeMap::new();
-        for (name, (shape, bytes)) in &bytes {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
-            tensors.insert(name, view.map_err(|error| refused(error.to_string()))?);
-        }
-        // One entry only: several would lie in the file in any order.
-        let metadata = HashMap::from([("antiphon".to_owned(), metadata)]);
-        safetensors::serialize(tensors, Some(metadata)).map_err(|error| refused(error.to_string()))
+        tensors::write(&tensors, metadata).map_err(refused)
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) made.
     fn from_bytes(bytes: &[u8]) -> core::result::Result<Self, String> {
-        let whole = |error| format!("not a whole safetensors file: {error}");
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(whole)?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(whole)?;
-        let text = header.metadata().as_ref().and_then(|entries| entries.get("antiphon"));
-        let value: serde_json::Value =
-            serde_json::from_str(text.ok_or("its metadata has no entry antiphon")?).map_err(|e| e.to_string())?;
+        let (tensors, metadata) = tensors::read(bytes)?;
+        let value: serde_json::Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
         match value.get("format").and_then(serde_json::Value::as_str) {
             Some(FORMAT) => {}
             Some(other) => return Err(format!("its format is {other:?}, {FORMAT:?} is read")),
@@ -467,30 +446,7 @@ impl HashModel {
                     return Err(format!("{side} {what} holds {wrong}"));
                 }
             }
-            // Every layer's numbers are counted in the file itself before a network of their size is made.
-            let mut parameters = Vec::new();
-            for index in 0..metadata.architecture.layers.len() {
-                for part in ["weights", "biases"] {
-                    let Ok(tensor) = tensors.tensor(&format!("{side}.{index}.{part}")) else { continue };
-                    if tensor.dtype() != Dtype::F32 {
-                        return Err(format!("{side}.{index}.{part} is {}, F32 expected", tensor.dtype()));
-                    }
-                    let number = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-                    parameters.extend(tensor.data().chunks_exact(4).map(number));
-                }
-            }
-            let network = Network::with_parameters(INPUT_BINS, &metadata.architecture.layers, parameters)
-                .map_err(|error| format!("{side} side: {error}"))?;
-            for (index, weights, biases) in network.parts() {
-                let expected = [vec![weights.len() / biases.len(), biases.len()], vec![biases.len()]];
-                for (part, expected) in ["weights", "biases"].into_iter().zip(expected) {
-                    let name = format!("{side}.{index}.{part}");
-                    let tensor = tensors.tensor(&name).map_err(|_| format!("no tensor {name}"))?;
-                    if tensor.shape() != expected {
-                        return Err(format!("{name} is {:?}, {expected:?} expected", tensor.shape()));
-                    }
-                }
-            }
+            let network = Network::from_tensors(INPUT_BINS, &metadata.architecture.layers, side, &tensors)?;
             if !(1..=32).contains(&network.outputs()) {
                 return Err(format!("its codes have {} bits, 1 to 32 are read", network.outputs()));
             }

@@ -5,11 +5,9 @@
 use crate::error::{Error, Result};
 use crate::export;
 use crate::hashing::{HashModel, Side};
-use crate::network::Optimiser;
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use crate::network::{Optimiser, tensors};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "training/1";
@@ -57,22 +55,17 @@ pub(super) fn save(
     optimisers: &[Optimiser; 2],
 ) -> Result<()> {
     let refused = |reason: String| Error::Model { reason, path: path.to_path_buf() };
-    let mut bytes = BTreeMap::new();
-    let little_endian = |values: &[f32]| -> Vec<u8> { values.iter().flat_map(|v| v.to_le_bytes()).collect() };
+    let mut file = BTreeMap::new();
+    let mut put = |name: String, values: &[f32]| file.insert(name, (vec![values.len()], values.to_vec()));
     let mut steps_of_optimisers = [0; 2];
     for (((name, side), optimiser), steps) in SIDES.into_iter().zip(optimisers).zip(&mut steps_of_optimisers) {
         let (count, first, second) = optimiser.memory();
         *steps = count;
-        bytes.insert(format!("{name}.parameters"), little_endian(model.network(side).parameters()));
-        bytes.insert(format!("{name}.mean"), little_endian(&model.branch(side).mean));
-        bytes.insert(format!("{name}.deviation"), little_endian(&model.branch(side).deviation));
-        bytes.insert(format!("{name}.first"), little_endian(first));
-        bytes.insert(format!("{name}.second"), little_endian(second));
-    }
-    let mut tensors = BTreeMap::new();
-    for (name, bytes) in &bytes {
-        let view = TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes);
-        tensors.insert(name, view.map_err(|error| refused(error.to_string()))?);
+        put(format!("{name}.parameters"), model.network(side).parameters());
+        put(format!("{name}.mean"), &model.branch(side).mean);
+        put(format!("{name}.deviation"), &model.branch(side).deviation);
+        put(format!("{name}.first"), first);
+        put(format!("{name}.second"), second);
     }
     let metadata = Metadata {
         antiphon: env!("CARGO_PKG_VERSION").into(),
@@ -82,9 +75,7 @@ pub(super) fn save(
         steps_of_optimisers,
     };
     let metadata = serde_json::to_string(&metadata).map_err(|error| refused(error.to_string()))?;
-    let metadata = HashMap::from([("antiphon".to_owned(), metadata)]);
-    let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(|error| refused(error.to_string()))?;
-    export::write(path, &bytes)
+    export::write(path, &tensors::write(&file, metadata).map_err(refused)?)
 }
 
 /// Goes on from one: puts back what it holds. `None` where there is none.
@@ -113,12 +104,8 @@ fn put_back(
     model: &mut HashModel,
     optimisers: &mut [Optimiser; 2],
 ) -> core::result::Result<Standing, String> {
-    let whole = |error| format!("not a whole safetensors file: {error}");
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(whole)?;
-    let tensors = SafeTensors::deserialize(bytes).map_err(whole)?;
-    let text = header.metadata().as_ref().and_then(|entries| entries.get("antiphon"));
-    let metadata: Metadata =
-        serde_json::from_str(text.ok_or("its metadata has no entry antiphon")?).map_err(|e| e.to_string())?;
+    let (mut file, metadata) = tensors::read(bytes)?;
+    let metadata: Metadata = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
     if metadata.format != FORMAT {
         return Err(format!("its format is {:?}, {FORMAT:?} is read", metadata.format));
     }
@@ -127,12 +114,7 @@ fn put_back(
             "a training with other options or data was interrupted here: name another model, or remove this".into()
         );
     }
-    let numbers = |name: String| -> core::result::Result<Vec<f32>, String> {
-        let tensor = tensors.tensor(&name).map_err(|_| format!("no tensor {name}"))?;
-        let number = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-        let values: Vec<f32> = tensor.data().chunks_exact(4).map(number).collect();
-        if values.iter().all(|v| v.is_finite()) { Ok(values) } else { Err(format!("{name} is not finite")) }
-    };
+    let mut numbers = |name: String| file.remove(&name).map(|(_, v)| v).ok_or_else(|| format!("no tensor {name}"));
     for (((name, side), optimiser), steps) in SIDES.into_iter().zip(optimisers).zip(metadata.steps_of_optimisers) {
         let [parameters, mean, deviation, first, second] =
             ["parameters", "mean", "deviation", "first", "second"].map(|part| numbers(format!("{name}.{part}")));

@@ -1,6 +1,7 @@
 //! The window, driven by label and key, without a display.
 
 mod commands;
+mod embeddings;
 mod hearing;
 mod keeping;
 mod networks;
@@ -306,6 +307,25 @@ fn pictures_of_the_window() {
         let mut harness = window(empty(theme));
         harness.run_steps(3);
         harness.render().unwrap().save(folder.join(format!("empty_{name}.png"))).unwrap();
+        for (size, place) in [(vec2(1280.0, 800.0), "small"), (vec2(1920.0, 1080.0), "large")] {
+            for tab in
+                [Command::AuditTab, Command::EmbeddingTab, Command::ToyTab, Command::TrainTab, Command::FiltersTab]
+            {
+                let mut model = embeddings::embedded(theme);
+                networks::looked_into(&mut model);
+                if tab != Command::AuditTab {
+                    model.receive(Arrival::Compared(Ok((embeddings::compared(100), Vec::new()))), 0.0);
+                }
+                for (accuracy, loss) in [(0.21, 0.02), (0.64, 0.004), (0.98, 0.0006), (1.0, 0.0002)] {
+                    model.receive_epoch(antiphon::toy::Epoch { accuracy, loss, seconds: 1.5 });
+                }
+                model.apply(tab.clone(), 0.0);
+                let mut harness =
+                    Harness::builder().with_size(size).build_eframe(|creation| App::new(&creation.egui_ctx, model));
+                settle(&mut harness);
+                harness.render().unwrap().save(folder.join(format!("{tab:?}_{name}_{place}.png"))).unwrap();
+            }
+        }
     }
 }
 

@@ -31,6 +31,42 @@ fn hashed(theme: Theme) -> Model {
     model
 }
 
+/// Adds codes, what a training has found, and a filter that is looked at, for a person to look at.
+pub(super) fn looked_into(model: &mut Model) {
+    let networks = networks();
+    let (aligned, recording) = (model.aligned().unwrap().clone(), model.recording().unwrap().clone());
+    let (midi, audio) = (aligned.features.frames.view(), recording.frames().view());
+    let hashed = Hashed::new(&networks, midi, audio, &aligned.alignment, &Progress::silent()).unwrap();
+    let id = model.candidate().unwrap().id;
+    let layers = antiphon::hashing::seen_layers(&networks);
+    let output =
+        |side, frames| antiphon::hashing::layer_output(&networks, side, frames, antiphon::pair::FRAME_S, &layers[0]);
+    let ((midi, step_s), (audio, _)) = (output(Side::Midi, midi), output(Side::Audio, audio));
+    let output = LayerOutput { layer: 0, outputs: [midi, audio], step_s };
+    model.receive(Arrival::HashModel(Ok(LoadedHashModel::new(networks, None))), 0.0);
+    model.receive(Arrival::Hashed(id, Ok(hashed)), 0.0);
+    model.receive(Arrival::Layer(id, Ok(output)), 0.0);
+    model.apply(Command::LookAtUnit(Some(Unit { side: Side::Audio, channel: 3 })), 0.0);
+    model.apply(Command::Activations, 0.0);
+    for step in 1..12_u32 {
+        let at = f64::from(step);
+        let (step, loss, bc) = (u64::from(step) * 200, 3.5 / at.sqrt(), 0.4 + 0.5 / at);
+        let measured = Measured {
+            step,
+            steps: 2400,
+            loss,
+            bc,
+            distances: (9.0, 15.0),
+            rate: 1e-3,
+            seconds: 30.0,
+            ms_per_step: 80.0,
+            frames_per_s: 1000.0,
+            seconds_left: 90.0,
+        };
+        model.receive_measured(measured);
+    }
+}
+
 fn press(harness: &mut Harness<'static, App>, modifiers: Modifiers, key: Key) {
     harness.key_press_modifiers(modifiers, key);
     harness.run_steps(4);

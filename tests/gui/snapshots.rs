@@ -1,8 +1,10 @@
 //! Pictures that a change of the layout shows up in. `UPDATE_SNAPSHOTS=1 cargo test snapshots` takes them anew.
 
+use super::embeddings::{compared, embedded};
 use super::{NAME, aligned, empty, pair, settle};
 use antiphon::Error;
 use antiphon::gui::{App, Arrival, Command, Model, Theme};
+use antiphon::toy::Epoch;
 use eframe::egui::vec2;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 
@@ -61,4 +63,20 @@ fn snapshot_of_the_sheets() {
         model.apply(command, 0.0);
         snapshot(model, name, &mut results);
     }
+}
+
+#[test]
+fn snapshots_of_attention_of_a_matrix_of_pairs_and_of_a_toy_problem() {
+    let mut results = SnapshotResults::new();
+    snapshot(embedded(Theme::Dark), "attention", &mut results);
+    let mut model = embedded(Theme::Light);
+    model.receive(Arrival::Compared(Ok((compared(40), Vec::new()))), 0.0);
+    model.apply(Command::EmbeddingTab, 0.0);
+    snapshot(model, "embedding", &mut results);
+    let mut model = empty(Theme::Dark);
+    model.apply(Command::ToyTab, 0.0);
+    for (accuracy, loss) in [(0.21, 0.02), (0.64, 0.004), (0.98, 0.0006), (1.0, 0.0002)] {
+        model.receive_epoch(Epoch { accuracy, loss, seconds: 1.5 });
+    }
+    snapshot(model, "toy", &mut results);
 }

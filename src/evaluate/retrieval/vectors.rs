@@ -68,6 +68,9 @@ impl Vectors {
     }
 }
 
+/// A way to compare a query with an entry.
+type Way = fn(&Vectors, &Vectors) -> f32;
+
 /// Distance of the wholes.
 fn by_whole(query: &Vectors, entry: &Vectors) -> f32 {
     squared_distance(query.whole.view(), entry.whole.view()).sqrt()
@@ -158,7 +161,7 @@ fn ranked(
         let several = |vectors: &Vectors| vectors.windows.len() > 1;
         let windowed = entries.iter().any(|entry| several(&entry.seen[place]))
             || queries.iter().any(|query| query[place].iter().any(several));
-        let ways: [(&str, fn(&Vectors, &Vectors) -> f32); 2] = [("", by_whole), (", by windows", by_windows)];
+        let ways: [(&str, Way); 2] = [("", by_whole), (", by windows", by_windows)];
         for (way, distance) in &ways[..if windowed { 2 } else { 1 }] {
             let of_query = |query: &Vec<Vec<Vectors>>| -> Vec<Vec<f32>> {
                 let of_key = |key: &Vectors| entries.iter().map(|entry| distance(key, &entry.seen[place])).collect();

@@ -1,27 +1,35 @@
 //! From paths to what the window shows: the jobs, one slot a purpose. A new job in a slot drops, and so cancels, the
 //! old one; what it would have answered is never seen.
 
+mod embedding;
 mod hashing;
 mod keeping;
+mod kinds;
 
+pub(super) use embedding::ToEmbed;
 pub(super) use hashing::ToHash;
 pub(super) use keeping::ToExport;
 pub use keeping::{Expanded, ExportOrder, Exported};
+use kinds::{AUDIO_EXTENSIONS, MIDI_EXTENSIONS, is_audio};
+pub(super) use kinds::{effects, file_name, is_midi};
 
-use super::model::{Aligned, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording};
+use super::model::{
+    Aligned, Compared, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel, LoadedMidi,
+    LoadedRecording,
+};
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{self, Keep, Stereo};
 use crate::error::{Error, Result};
-use crate::evaluate::CodeQuality;
+use crate::evaluate::{CodeQuality, PairSource};
 use crate::features::Features;
 use crate::job::{Job, Progress};
 use crate::pair::{self, AudioSide};
 use crate::picture::{Curves, Strip, transposed};
 use crate::playback::{Material, Programme, Rendition, Stretch, from_audio};
-use crate::session::{Opened, Session, is_session};
+use crate::session::{Opened, Session};
 use crate::synth::SoundFont;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -42,6 +50,18 @@ pub enum Arrival {
     Hashed(u64, Result<Hashed>),
     /// What comes out of a layer for this candidate and the MIDI.
     Layer(u64, Result<LayerOutput>),
+    /// The embedding model.
+    EmbeddingModel(Result<Arc<LoadedEmbeddingModel>>),
+    /// An embedding model from the dialog.
+    ChosenEmbeddingModel(Result<Vec<PathBuf>>),
+    /// The embeddings of this candidate and the MIDI.
+    Embedded(u64, Result<EmbeddedPair>),
+    /// Pairs to compare, from the dialog.
+    ChosenPairs(Result<PairSource>),
+    /// Pairs that were compared, and what was left out.
+    Compared(Result<(Compared, Vec<String>)>),
+    /// Whether the toy problem was solved.
+    Toy(Result<bool>),
     /// How well codes tell what belongs together, on a data set.
     Quality(Result<Vec<CodeQuality>>),
     /// A data set to measure on, from the dialog.
@@ -145,6 +165,12 @@ pub(super) struct Loads {
     filters_to: Option<Task<Vec<PathBuf>>>,
     training_data: Option<Task<Vec<PathBuf>>>,
     training_output: Option<Task<Vec<PathBuf>>>,
+    embedding_model: Option<Task<LoadedEmbeddingModel>>,
+    choose_embedding_model: Option<Task<Vec<PathBuf>>>,
+    embedded: Option<Task<EmbeddedPair>>,
+    pairs: Option<Task<PairSource>>,
+    compared: Option<Task<(Compared, Vec<String>)>>,
+    toy: Option<Task<bool>>,
 }
 
 impl Loads {
@@ -177,6 +203,12 @@ impl Loads {
             filters_to: None,
             training_data: None,
             training_output: None,
+            embedding_model: None,
+            choose_embedding_model: None,
+            embedded: None,
+            pairs: None,
+            compared: None,
+            toy: None,
         }
     }
 
@@ -194,7 +226,7 @@ impl Loads {
     /// Reads a MIDI file, with a soundfont that is loaded already or is to be loaded first.
     pub(super) fn load_midi(&mut self, path: PathBuf, font_path: Option<PathBuf>, font: Option<SoundFont>) {
         // What was computed for the old MIDI is of no use.
-        (self.aligned, self.programme, self.stretch) = (None, None, None);
+        (self.aligned, self.programme, self.stretch, self.embedded) = (None, None, None, None);
         self.drop_hashing();
         let name = format!("Reading {}", file_name(&path));
         self.midi = Some(self.start(0, name, move |progress| {
@@ -210,7 +242,7 @@ impl Loads {
 
     /// Stops reading the MIDI and what depends on it.
     pub(super) fn drop_midi(&mut self) {
-        (self.midi, self.aligned) = (None, None);
+        (self.midi, self.aligned, self.embedded) = (None, None, None);
         self.drop_hashing();
         (self.programme, self.stretch) = (None, None);
     }
@@ -305,6 +337,8 @@ impl Loads {
         let dialogs = [&self.files, &self.soundfont, &self.save_to, &self.export_to, &self.choose_model];
         let others = [&self.data_to_measure, &self.filters_to, &self.training_data, &self.training_output];
         dialogs.into_iter().chain(others).any(Option::is_some)
+            || self.choose_embedding_model.is_some()
+            || self.pairs.is_some()
     }
 
     pub(super) fn midi_runs(&self) -> bool {
@@ -336,6 +370,7 @@ impl Loads {
         self.aligned.take_if(|task| task.about == candidate);
         self.hashed.take_if(|task| task.about == candidate);
         self.layer.take_if(|task| task.about == candidate);
+        self.embedded.take_if(|task| task.about == candidate);
     }
 
     /// What runs, oldest first. Dialogs are not shown: they are their own progress.
@@ -358,6 +393,10 @@ impl Loads {
             row(self.layer.as_ref()),
             row(self.training.as_ref()),
             row(self.quality.as_ref()),
+            row(self.embedding_model.as_ref()),
+            row(self.embedded.as_ref()),
+            row(self.compared.as_ref()),
+            row(self.toy.as_ref()),
         ]
         .into_iter()
         .flatten()
@@ -380,7 +419,10 @@ impl Loads {
             return Some(Stopped::Other);
         }
         let of_candidate = cut(&mut self.recording, id).or_else(|| cut(&mut self.aligned, id));
-        if let Some(candidate) = of_candidate.or_else(|| cut(&mut self.hashed, id)).or_else(|| cut(&mut self.layer, id))
+        if let Some(candidate) = of_candidate
+            .or_else(|| cut(&mut self.hashed, id))
+            .or_else(|| cut(&mut self.layer, id))
+            .or_else(|| cut(&mut self.embedded, id))
         {
             return Some(Stopped::Candidate(candidate));
         }
@@ -392,6 +434,9 @@ impl Loads {
             .or_else(|| cut(&mut self.export, id))
             .or_else(|| cut(&mut self.hash_model, id))
             .or_else(|| cut(&mut self.quality, id))
+            .or_else(|| cut(&mut self.embedding_model, id))
+            .or_else(|| cut(&mut self.compared, id))
+            .or_else(|| cut(&mut self.toy, id))
             .map(|_| Stopped::Other)
     }
 
@@ -429,6 +474,12 @@ impl Loads {
         arrivals.extend(take(&mut self.filters_to).map(|(_, outcome)| Arrival::FiltersTo(outcome)));
         arrivals.extend(take(&mut self.training_data).map(|(_, outcome)| Arrival::TrainingData(outcome)));
         arrivals.extend(take(&mut self.training_output).map(|(_, outcome)| Arrival::TrainingOutput(outcome)));
+        arrivals.extend(take(&mut self.embedding_model).map(|(_, o)| Arrival::EmbeddingModel(o.map(Arc::new))));
+        arrivals.extend(take(&mut self.choose_embedding_model).map(|(_, o)| Arrival::ChosenEmbeddingModel(o)));
+        arrivals.extend(take(&mut self.embedded).map(|(about, outcome)| Arrival::Embedded(about, outcome)));
+        arrivals.extend(take(&mut self.pairs).map(|(_, outcome)| Arrival::ChosenPairs(outcome)));
+        arrivals.extend(take(&mut self.compared).map(|(_, outcome)| Arrival::Compared(outcome)));
+        arrivals.extend(take(&mut self.toy).map(|(_, outcome)| Arrival::Toy(outcome)));
         arrivals.extend(take(&mut self.autosave).map(|(_, outcome)| Arrival::SavedBeside(outcome)));
         arrivals
     }
@@ -449,56 +500,6 @@ impl Aligned {
         let curves = Curves::new(&alignment.map, &midi.side.midi, &features, recording.frames(), frame_s);
         Self { alignment, features, strip, curves }
     }
-}
-
-/// The name of a file without its folders.
-pub(super) fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-const MIDI_EXTENSIONS: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
-const AUDIO_EXTENSIONS: &[&str] = &[
-    "wav", "aif", "aiff", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "alac", "caf", "mka", "mkv", "webm",
-];
-
-/// What opening these will do, in words: `replace the MIDI file song.mid`, `add 2 recordings`.
-pub(super) fn effects(paths: &[PathBuf], midi: Option<&Path>) -> Vec<String> {
-    let count = |test: &dyn Fn(&PathBuf) -> bool| paths.iter().filter(|path| test(path)).count();
-    // No file is opened to find out: this is asked in every frame.
-    let folder = |path: &PathBuf| path.extension().is_none() && path.is_dir();
-    let midis = count(&|path| is_midi(path));
-    let sessions = count(&|path| is_session(path));
-    let folders = count(&folder);
-    let mut effects = Vec::new();
-    if sessions > 0 {
-        effects.push("open the session in place of everything".to_owned());
-    }
-    match (midis, midi) {
-        (0, _) => {}
-        (_, Some(old)) => effects.push(format!("replace the MIDI file {}", file_name(old))),
-        (_, None) => effects.push("open the MIDI file".to_owned()),
-    }
-    match paths.len() - midis - sessions - folders {
-        0 => {}
-        1 => effects.push("add 1 recording".to_owned()),
-        n => effects.push(format!("add {n} recordings")),
-    }
-    if folders > 0 {
-        effects.push("add what is in the folder".to_owned());
-    }
-    effects
-}
-
-/// Whether a file of a folder is taken as a recording: by its name.
-fn is_audio(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    AUDIO_EXTENSIONS.contains(&extension.as_str())
-}
-
-/// Whether a file is taken as MIDI; everything else is taken as a recording.
-pub(super) fn is_midi(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    MIDI_EXTENSIONS.contains(&extension.as_str())
 }
 
 /// Waits for a dialog, and gives up when the job is cancelled.

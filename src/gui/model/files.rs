@@ -66,6 +66,7 @@ impl Model {
             recording: None,
             aligned: None,
             hashed: None,
+            embedded: None,
             sound: None,
             halted: false,
         });
@@ -82,9 +83,10 @@ impl Model {
 
     pub(super) fn forget_alignments(&mut self) {
         for candidate in &mut self.candidates {
-            (candidate.aligned, candidate.hashed) = (None, None);
+            (candidate.aligned, candidate.hashed, candidate.embedded) = (None, None, None);
             candidate.halted &= candidate.recording.is_none();
         }
+        self.lay_out_loaded();
     }
 
     pub(super) fn step_candidate(&mut self, by: isize, now: f64) {
@@ -120,6 +122,7 @@ impl Model {
             return;
         }
         let gone = self.candidates.remove(index);
+        self.lay_out_loaded();
         self.loads.drop_candidate(gone.id);
         self.problems.retain(|p| !matches!(p.retry, Again::Candidate(id) if id == gone.id));
         let Some(selected) = self.selected else { return };
@@ -167,6 +170,7 @@ impl Model {
         }
         self.prepare_to_play();
         self.start_hashing();
+        self.start_embedding();
     }
 
     pub(super) fn report(&mut self, error: &Error, retry: Again) {
@@ -210,6 +214,7 @@ impl Model {
             Again::Save => self.save(now),
             Again::Export(order) => self.export(order, None),
             Again::HashModel(path) => self.use_hash_model(Some(path)),
+            Again::EmbeddingModel(path) => self.use_embedding_model(Some(path)),
         }
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         Command::Speed(_) => Some("Speed"),
         Command::Select(_) | Command::NextCandidate | Command::PreviousCandidate => Some("Selection"),
         Command::Remove(_) | Command::RemoveCandidate => Some(REMOVAL),
-        Command::Open(_) => Some(OPENING),
+        Command::Open(_) | Command::OpenPair(..) => Some(OPENING),
         Command::Bind(..) => Some("Key"),
         Command::Fit
         | Command::Follow
@@ -82,6 +82,9 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         | Command::AuditTab
         | Command::FiltersTab
         | Command::TrainTab
+        | Command::Attention
+        | Command::EmbeddingTab
+        | Command::ToyTab
         | Command::CandidateList
         | Command::Inspector
         | Command::HearMidi

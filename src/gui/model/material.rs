@@ -2,11 +2,14 @@
 
 use crate::alignment::Alignment;
 use crate::audio::Stereo;
+use crate::embedding::{Distances, Embedded, EmbeddingModel, squared_distance};
+use crate::evaluate::EmbeddingMatrix;
 use crate::features::Features;
 use crate::hashing::{Filter, HashModel, HashSequence, SeenLayer, Separation, Side};
 use crate::pair::{AudioSide, MidiSide};
 use crate::picture::Strip;
 use crate::synth::SoundFont;
+use crate::toy::{Lengths, Pooling, Problem, Task};
 use crate::training::Options;
 use ndarray::{Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
@@ -128,6 +131,78 @@ impl Hashed {
     }
 }
 
+/// An embedding model as the window needs it.
+pub struct LoadedEmbeddingModel {
+    /// The model.
+    pub model: EmbeddingModel,
+    /// Where it was read; `None` for the shipped one.
+    pub path: Option<PathBuf>,
+}
+
+/// What of the moments of a file is drawn in proportion.
+const NEARLY_ALL: f32 = 0.99;
+
+/// The embeddings of an aligned pair, the MIDI in the key of the recording.
+pub struct EmbeddedPair {
+    /// The MIDI; its attention is on its own clock.
+    pub midi: Embedded,
+    /// The recording.
+    pub audio: Embedded,
+    /// Their Euclidean distance.
+    pub distance: f32,
+    /// Of both, how much nearly all moments count at most: single ones must not make the others invisible.
+    counts_most: [f32; 2],
+}
+
+impl EmbeddedPair {
+    /// Of both sides.
+    pub fn new(midi: Embedded, audio: Embedded) -> Self {
+        let distance = squared_distance(midi.vector.view(), audio.vector.view()).sqrt();
+        let most = |embedded: &Embedded| {
+            let mut sorted = embedded.attention.clone();
+            sorted.sort_unstable_by(f32::total_cmp);
+            let at = (sorted.len() as f32 * NEARLY_ALL) as usize;
+            sorted.get(at).or(sorted.last()).copied().unwrap_or(0.0).max(f32::MIN_POSITIVE)
+        };
+        let counts_most = [most(&midi), most(&audio)];
+        Self { midi, audio, distance, counts_most }
+    }
+
+    /// How much nearly all moments of a side count at most.
+    pub fn counts_most(&self, side: Side) -> f32 {
+        self.counts_most[index_of(side)]
+    }
+
+    /// A side.
+    pub fn side(&self, side: Side) -> &Embedded {
+        if side == Side::Midi { &self.midi } else { &self.audio }
+    }
+}
+
+/// A set of pairs whose embeddings were compared.
+pub struct Compared {
+    /// What the set is called.
+    pub name: String,
+    /// Whether it is what is loaded.
+    pub loaded: bool,
+    /// How far each is from each.
+    pub matrix: EmbeddingMatrix,
+    /// The same for the eye.
+    pub grid: Arc<Array2<f32>>,
+    /// How far what belongs together is apart, and what doesn't.
+    pub spread: Distances,
+    /// Of each MIDI file, which place its recording has.
+    pub ranks: Vec<usize>,
+}
+
+impl Compared {
+    /// Prepares what is drawn.
+    pub fn new(name: String, loaded: bool, matrix: EmbeddingMatrix) -> Self {
+        let (spread, ranks, grid) = (matrix.spread(), matrix.ranks(), Arc::new(matrix.distances.clone()));
+        Self { name, loaded, matrix, grid, spread, ranks }
+    }
+}
+
 /// What comes out of a layer for a pair, each side on its own clock.
 pub struct LayerOutput {
     /// Index in [`LoadedHashModel::layers`].
@@ -157,6 +232,40 @@ pub struct Unit {
 
 fn index_of(side: Side) -> usize {
     usize::from(side == Side::Audio)
+}
+
+/// Which toy problem is learned: what `antiphon toy` takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ToyForm {
+    /// What is asked.
+    pub problem: Problem,
+    /// Attention, or the plain mean.
+    pub pooling: Pooling,
+    /// Whether sequences have 50 to 10,000 steps.
+    pub varied: bool,
+    /// Their steps otherwise.
+    pub length: usize,
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// Of weights and sequences.
+    pub seed: u64,
+}
+
+impl Default for ToyForm {
+    fn default() -> Self {
+        let (problem, pooling) = (Problem::Addition, Pooling::Attention);
+        Self { problem, pooling, varied: false, length: 100, learning_rate: 0.003, seed: 1 }
+    }
+}
+
+impl ToyForm {
+    /// As the library takes it.
+    pub fn task(&self) -> Task {
+        let lengths =
+            if self.varied { Lengths::Varied { shortest: 50, longest: 10_000 } } else { Lengths::Near(self.length) };
+        Task { problem: self.problem, pooling: self.pooling, lengths }
+    }
 }
 
 /// Which settings a training begins from.

@@ -3,6 +3,8 @@
 //! [`Model::apply`] obeys a [`Command`]; [`Model::receive`] takes in what a job has brought. Both are plain code: tests
 //! call them without a window. Moments are seconds of the recording; without one, seconds of the MIDI.
 
+mod arrivals;
+mod embeddings;
 mod files;
 mod history;
 mod keeping;
@@ -10,22 +12,26 @@ mod material;
 mod networks;
 mod playing;
 mod shown;
+mod toys;
 
 pub use material::{
-    Aligned, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording, TrainingForm, TrainingPreset, Unit,
+    Aligned, Compared, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel, LoadedMidi,
+    LoadedRecording, ToyForm, TrainingForm, TrainingPreset, Unit,
 };
 pub use shown::State;
 
 pub use keeping::{Recover, Recovery};
 
+use embeddings::Embeddings;
 use history::History;
 use keeping::Keep;
 use networks::Networks;
 use playing::{Edge, Loaded};
+use toys::Toys;
 
 use super::command::{Command, Hover, Shortcut, TABLE};
 use super::keys;
-use super::loading::{Arrival, ExportOrder, Loads, WakeUp, file_name};
+use super::loading::{ExportOrder, Loads, WakeUp};
 use super::settings::{Settings, Tab, Theme};
 use super::timeline::{Follow, PitchView, TimeView};
 use crate::audio::{ANALYSIS_RATE, Stereo};
@@ -58,6 +64,8 @@ pub struct Candidate {
     pub aligned: Option<Arc<Aligned>>,
     /// The hash sequences of both, once they are there.
     pub hashed: Option<Arc<Hashed>>,
+    /// The embeddings of both, once they are there.
+    pub embedded: Option<Arc<EmbeddedPair>>,
     /// Its sound: at its own rate, and once it was played at that of the device.
     sound: Option<Arc<Stereo>>,
     /// Failed or cancelled: left alone until it is asked for.
@@ -83,6 +91,7 @@ enum Again {
     Save,
     Export(ExportOrder),
     HashModel(PathBuf),
+    EmbeddingModel(PathBuf),
 }
 
 impl Problem {
@@ -134,6 +143,8 @@ pub struct Model {
     history: History,
     keep: Keep,
     networks: Networks,
+    embeddings: Embeddings,
+    toys: Toys,
     quit: bool,
     problems: Vec<Problem>,
     loads: Loads,
@@ -173,6 +184,8 @@ impl Model {
             history: History::default(),
             keep: Keep::default(),
             networks: Networks::default(),
+            embeddings: Embeddings::default(),
+            toys: Toys::default(),
             quit: false,
             problems: Vec::new(),
             loads: Loads::new(wake),
@@ -276,9 +289,22 @@ impl Model {
             Command::HammingMatrix => settings.hamming_matrix = !settings.hamming_matrix,
             Command::Activations => settings.activations = !settings.activations,
             Command::SharedScale => settings.shared_scale = !settings.shared_scale,
+            Command::Attention => settings.attention = !settings.attention,
+            Command::EmbeddingTab => settings.tab = Tab::Embedding,
+            Command::ToyTab => settings.tab = Tab::Toy,
             Command::AuditTab => settings.tab = Tab::Audit,
             Command::FiltersTab => settings.tab = Tab::Filters,
             Command::TrainTab => settings.tab = Tab::Train,
+            Command::ChooseEmbeddingModel => self.loads.choose_embedding_model(),
+            Command::UseEmbeddingModel(path) => self.use_embedding_model(path),
+            Command::CompareFolder => self.loads.choose_pairs(None),
+            Command::CompareDataSet => self.loads.choose_pairs(Some(settings.compared_split)),
+            Command::CompareLoaded => self.compare_loaded(),
+            Command::CompareSplit(split) => settings.compared_split = split,
+            Command::Compare(source) => self.compare(source),
+            Command::OpenPair(midi, recording) => self.open_pair(midi, recording, now),
+            Command::ToyProblem(form) => settings.toy = form,
+            Command::Toy => self.toggle_toy(),
             Command::ChooseHashModel => self.loads.choose_hash_model(),
             Command::UseHashModel(path) => self.use_hash_model(path),
             Command::ChooseDataToMeasure => self.loads.choose_data_to_measure(),
@@ -375,6 +401,7 @@ impl Model {
             self.sound_changed();
         }
         self.watch_training();
+        self.watch_toy();
         for arrival in self.loads.poll() {
             self.receive(arrival, now);
         }
@@ -396,107 +423,6 @@ impl Model {
         }
         self.playhead = at;
         self.keep_beside(now);
-    }
-
-    /// Takes in what a job has brought.
-    pub fn receive(&mut self, arrival: Arrival, now: f64) {
-        match arrival {
-            Arrival::Midi(Ok(midi)) => {
-                self.say(format!("{} is read", file_name(&midi.side.path)));
-                self.midi_path = Some(midi.side.path.clone());
-                let number = self.number();
-                self.midi = Some((number, Arc::new(midi)));
-                self.forget_alignments();
-                self.update_length(now);
-                self.go_to_place(now);
-            }
-            Arrival::Midi(Err(error)) => {
-                if let Some(path) = self.midi_path.take() {
-                    self.report(&error, Again::Midi(path));
-                }
-            }
-            Arrival::Recording(id, outcome) => {
-                self.settle(id, outcome, |candidate, mut recording| {
-                    candidate.sound = recording.sound.take();
-                    candidate.recording = Some(Arc::new(recording));
-                });
-                self.update_length(now);
-                self.go_to_place(now);
-            }
-            Arrival::Aligned(id, outcome) => {
-                let outcome = outcome.map(Arc::new);
-                if let (Ok(aligned), Some(candidate)) = (&outcome, self.candidates.iter().find(|c| c.id == id)) {
-                    let confidence = aligned.alignment.confidence;
-                    self.say(format!("{} is aligned, confidence {confidence:.2}", file_name(&candidate.path)));
-                }
-                self.settle(id, outcome, |candidate, aligned| candidate.aligned = Some(aligned));
-            }
-            Arrival::HashModel(Ok(model)) => self.take_hash_model(Some(model)),
-            Arrival::HashModel(Err(error)) => self.refuse_hash_model(&error),
-            Arrival::Hashed(id, outcome) => {
-                self.settle(id, outcome.map(Arc::new), |candidate, hashed| candidate.hashed = Some(hashed));
-            }
-            Arrival::Quality(Ok(quality)) => self.take_quality(quality),
-            Arrival::DataToMeasure(Ok(paths)) => {
-                for path in paths {
-                    self.apply(Command::MeasureOn(path), now);
-                }
-            }
-            Arrival::Layer(id, Ok(output)) => self.take_layer_output(id, output),
-            Arrival::Trained(Ok(path)) => {
-                self.watch_training();
-                self.say(format!("{} is trained", file_name(&path)));
-                self.use_hash_model(Some(path));
-            }
-            Arrival::ChosenModel(Ok(paths)) => self.apply(Command::UseHashModel(paths.into_iter().next()), now),
-            Arrival::FiltersTo(Ok(paths)) => {
-                for path in paths {
-                    self.apply(Command::ExportFiltersTo(path), now);
-                }
-            }
-            Arrival::TrainingData(Ok(paths)) => paths.into_iter().for_each(|path| self.add_training_data(path)),
-            Arrival::TrainingOutput(Ok(paths)) => {
-                self.settings.training.output = paths.into_iter().next().unwrap_or_default();
-            }
-            Arrival::Programme(Ok(prepared)) => self.play_programme(prepared, now),
-            Arrival::Programme(Err(error)) => self.report(&error, Again::Playing),
-            Arrival::Files(Ok(paths)) => self.apply(Command::Open(paths), now),
-            Arrival::SoundFont(Ok(paths)) => self.apply(Command::UseSoundFont(paths.into_iter().next()), now),
-            Arrival::Expanded(Ok(found)) => self.open_found(found, now),
-            Arrival::Session(Ok(opened)) => self.restore(opened, now),
-            Arrival::SaveTo(Ok(paths)) => paths.into_iter().for_each(|path| self.save_to(path, now)),
-            Arrival::Saved(Ok((path, session))) => self.saved(path, session),
-            Arrival::SavedBeside(Ok(session)) => self.saved_beside(session),
-            // That nothing could be written beside is no news for a person who works: the next one may succeed.
-            Arrival::SavedBeside(Err(_)) => {}
-            Arrival::ExportTo(Ok(paths)) => {
-                if let (Some(order), Some(folder)) = (self.export_order(), paths.into_iter().next()) {
-                    self.export(order, Some(folder));
-                }
-            }
-            Arrival::Exported(Ok(exported)) => {
-                self.say(format!("{} files are in {}", exported.files.len(), exported.folder.display()));
-            }
-            Arrival::Saved(Err(error)) => self.report(&error, Again::Save),
-            Arrival::Exported(Err(error)) => {
-                let retry = self.export_order().map_or(Again::No, Again::Export);
-                self.report(&error, retry);
-            }
-            Arrival::Quality(Err(error))
-            | Arrival::DataToMeasure(Err(error))
-            | Arrival::Layer(_, Err(error))
-            | Arrival::Trained(Err(error))
-            | Arrival::ChosenModel(Err(error))
-            | Arrival::FiltersTo(Err(error))
-            | Arrival::TrainingData(Err(error))
-            | Arrival::TrainingOutput(Err(error))
-            | Arrival::Files(Err(error))
-            | Arrival::SoundFont(Err(error))
-            | Arrival::Expanded(Err(error))
-            | Arrival::Session(Err(error))
-            | Arrival::SaveTo(Err(error))
-            | Arrival::ExportTo(Err(error)) => self.report(&error, Again::No),
-        }
     }
 
     fn number(&mut self) -> u64 {

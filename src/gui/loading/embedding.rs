@@ -1,0 +1,145 @@
+//! The jobs of the embedding networks: reading a model, embedding a pair, comparing a set of pairs, a toy problem.
+
+use super::super::model::{
+    Aligned, Compared, EmbeddedPair, LoadedEmbeddingModel, LoadedMidi, LoadedRecording, ToyForm,
+};
+use super::{Loads, file_name};
+use crate::dataset::Split;
+use crate::embedding::EmbeddingModel;
+use crate::error::{Error, Result};
+use crate::evaluate::{PairSource, embedding_matrix};
+use crate::hashing::Side;
+use crate::synth::SoundFont;
+use crate::toy::table::MOST_EPOCHS;
+use crate::toy::{EPOCH_UPDATES, Epoch, Run};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+/// Pairs compared at most: more would be smaller than a pixel, and what each takes is seconds.
+const MOST_PAIRS: usize = 120;
+
+/// What an embedding network is shown of a pair.
+#[derive(Clone)]
+pub(in super::super) struct ToEmbed {
+    pub(in super::super) model: Arc<LoadedEmbeddingModel>,
+    pub(in super::super) midi: Arc<LoadedMidi>,
+    pub(in super::super) recording: Arc<LoadedRecording>,
+    pub(in super::super) aligned: Arc<Aligned>,
+}
+
+impl Loads {
+    /// Reads a model; without a path the one that comes with the program.
+    pub(in super::super) fn load_embedding_model(&mut self, path: Option<PathBuf>) {
+        self.drop_embedding();
+        let name = format!("Reading {}", path.as_deref().map_or_else(|| "the embedding model".into(), file_name));
+        self.embedding_model = Some(self.start(0, name, move |_| {
+            let model = path.as_deref().map_or_else(EmbeddingModel::bundled, EmbeddingModel::load)?;
+            Ok(LoadedEmbeddingModel { model, path })
+        }));
+    }
+
+    pub(in super::super) fn embedding_model_runs(&self) -> bool {
+        self.embedding_model.is_some()
+    }
+
+    /// Whether a pair is embedded.
+    pub(in super::super) fn embedding(&self) -> bool {
+        self.embedded.is_some()
+    }
+
+    pub(in super::super) fn embed(&mut self, candidate: u64, pair: ToEmbed) {
+        let name = format!("Embedding {}", file_name(&pair.recording.side.path));
+        self.embedded = Some(self.start(candidate, name, move |progress| {
+            let (side, transpose) = (&pair.midi.side, pair.aligned.alignment.transpose);
+            let midi = side.log_magnitudes_moved(transpose).filter(|frames| frames.nrows() > 0);
+            let none = || Error::Empty(format!("nothing is kept {transpose} semitones away: {:?}", side.path));
+            let midi = pair.model.model.embed(Side::Midi, midi.ok_or_else(none)?.view());
+            progress.step(1, 2)?;
+            let audio = pair.recording.side.log_magnitudes();
+            if audio.nrows() == 0 {
+                return Err(Error::Empty(format!("no frames to embed: {:?}", pair.recording.side.path)));
+            }
+            Ok(EmbeddedPair::new(midi, pair.model.model.embed(Side::Audio, audio.view())))
+        }));
+    }
+
+    /// Stops what embeds.
+    pub(in super::super) fn drop_embedding(&mut self) {
+        (self.embedded, self.compared) = (None, None);
+    }
+
+    /// Asks for an embedding model.
+    pub(in super::super) fn choose_embedding_model(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new()
+            .set_title("Choose an embedding model")
+            .add_filter("safetensors", &["safetensors"])
+            .pick_file();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.choose_embedding_model =
+            Some(self.start(0, "Choosing a model".into(), move |progress| super::answer(dialog, progress)));
+    }
+
+    /// Asks for a folder of pairs, or for a data set of which a split is compared.
+    pub(in super::super) fn choose_pairs(&mut self, split: Option<Split>) {
+        let title =
+            if split.is_some() { "Choose a data set to compare" } else { "Choose a folder of pairs to compare" };
+        let dialog = rfd::AsyncFileDialog::new().set_title(title).pick_folder();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.pairs = Some(self.start(0, "Choosing a folder".into(), move |progress| {
+            let folder = super::answer(dialog, progress)?.into_iter().next().ok_or(Error::Cancelled)?;
+            Ok(match split {
+                Some(split) => PairSource::Split(folder, split),
+                None => PairSource::Folder(folder),
+            })
+        }));
+    }
+
+    pub(in super::super) fn comparing(&self) -> bool {
+        self.compared.is_some()
+    }
+
+    /// Embeds pairs and compares each with each.
+    pub(in super::super) fn compare(
+        &mut self,
+        model: Arc<LoadedEmbeddingModel>,
+        soundfont: Option<PathBuf>,
+        source: PairSource,
+    ) {
+        let (PairSource::Folder(folder) | PairSource::Split(folder, _)) = &source;
+        let name = file_name(folder);
+        self.compared = Some(self.start(0, format!("Comparing {name}"), move |progress| {
+            let font = soundfont.as_deref().map_or_else(SoundFont::bundled, SoundFont::open)?;
+            let report = embedding_matrix(&source, &model.model, &font, MOST_PAIRS, progress)?;
+            let left_out = report.skipped.iter().map(|(path, error)| format!("{error}: {path:?}")).collect();
+            let matrix = report.done.into_iter().next().ok_or_else(|| Error::Empty("no pairs to compare".into()))?;
+            Ok((Compared::new(name, false, matrix), left_out))
+        }));
+    }
+
+    /// Learns a toy problem, and gives what each epoch reaches to the receiver.
+    pub(in super::super) fn learn_toy(&mut self, form: &ToyForm) -> Receiver<Epoch> {
+        let (sender, receiver) = channel();
+        let mut run = Run::new(form.task(), form.learning_rate, form.seed);
+        let wake = Arc::clone(&self.wake);
+        self.toy = Some(self.start(0, "Learning a toy problem".into(), move |progress| -> Result<bool> {
+            while run.epochs().len() < MOST_EPOCHS && !run.solved() {
+                // Each epoch from the start: nobody knows how many it will take.
+                let epoch = run.epoch(EPOCH_UPDATES, progress)?;
+                // The window has gone on without: nobody wants to know.
+                let _not_wanted = sender.send(epoch);
+                wake();
+            }
+            Ok(run.solved())
+        }));
+        receiver
+    }
+
+    pub(in super::super) fn toy_runs(&self) -> bool {
+        self.toy.is_some()
+    }
+
+    pub(in super::super) fn stop_toy(&mut self) {
+        self.toy = None;
+    }
+}

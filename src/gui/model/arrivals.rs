@@ -1,0 +1,125 @@
+//! What jobs bring.
+
+use super::super::command::Command;
+use super::super::loading::{Arrival, file_name};
+use super::{Again, Model};
+use std::sync::Arc;
+
+impl Model {
+    /// Takes in what a job has brought.
+    pub fn receive(&mut self, arrival: Arrival, now: f64) {
+        match arrival {
+            Arrival::Midi(Ok(midi)) => {
+                self.say(format!("{} is read", file_name(&midi.side.path)));
+                self.midi_path = Some(midi.side.path.clone());
+                let number = self.number();
+                self.midi = Some((number, Arc::new(midi)));
+                self.forget_alignments();
+                self.update_length(now);
+                self.go_to_place(now);
+            }
+            Arrival::Midi(Err(error)) => {
+                if let Some(path) = self.midi_path.take() {
+                    self.report(&error, Again::Midi(path));
+                }
+            }
+            Arrival::Recording(id, outcome) => {
+                self.settle(id, outcome, |candidate, mut recording| {
+                    candidate.sound = recording.sound.take();
+                    candidate.recording = Some(Arc::new(recording));
+                });
+                self.update_length(now);
+                self.go_to_place(now);
+            }
+            Arrival::Aligned(id, outcome) => {
+                let outcome = outcome.map(Arc::new);
+                if let (Ok(aligned), Some(candidate)) = (&outcome, self.candidates.iter().find(|c| c.id == id)) {
+                    let confidence = aligned.alignment.confidence;
+                    self.say(format!("{} is aligned, confidence {confidence:.2}", file_name(&candidate.path)));
+                }
+                self.settle(id, outcome, |candidate, aligned| candidate.aligned = Some(aligned));
+            }
+            Arrival::HashModel(Ok(model)) => self.take_hash_model(Some(model)),
+            Arrival::HashModel(Err(error)) => self.refuse_hash_model(&error),
+            Arrival::Hashed(id, outcome) => {
+                self.settle(id, outcome.map(Arc::new), |candidate, hashed| candidate.hashed = Some(hashed));
+            }
+            Arrival::EmbeddingModel(Ok(model)) => self.take_embedding_model(Some(model)),
+            Arrival::EmbeddingModel(Err(error)) => self.refuse_embedding_model(&error),
+            Arrival::Embedded(id, outcome) => {
+                self.settle(id, outcome.map(Arc::new), |candidate, embedded| candidate.embedded = Some(embedded));
+                self.lay_out_loaded();
+            }
+            Arrival::Compared(Ok((compared, left_out))) => self.take_compared(compared, &left_out),
+            Arrival::ChosenPairs(Ok(source)) => self.apply(Command::Compare(source), now),
+            Arrival::ChosenEmbeddingModel(Ok(paths)) => {
+                self.apply(Command::UseEmbeddingModel(paths.into_iter().next()), now);
+            }
+            Arrival::Toy(Ok(solved)) => self.end_toy(solved),
+            Arrival::Quality(Ok(quality)) => self.take_quality(quality),
+            Arrival::DataToMeasure(Ok(paths)) => {
+                for path in paths {
+                    self.apply(Command::MeasureOn(path), now);
+                }
+            }
+            Arrival::Layer(id, Ok(output)) => self.take_layer_output(id, output),
+            Arrival::Trained(Ok(path)) => {
+                self.watch_training();
+                self.say(format!("{} is trained", file_name(&path)));
+                self.use_hash_model(Some(path));
+            }
+            Arrival::ChosenModel(Ok(paths)) => self.apply(Command::UseHashModel(paths.into_iter().next()), now),
+            Arrival::FiltersTo(Ok(paths)) => {
+                for path in paths {
+                    self.apply(Command::ExportFiltersTo(path), now);
+                }
+            }
+            Arrival::TrainingData(Ok(paths)) => paths.into_iter().for_each(|path| self.add_training_data(path)),
+            Arrival::TrainingOutput(Ok(paths)) => {
+                self.settings.training.output = paths.into_iter().next().unwrap_or_default();
+            }
+            Arrival::Programme(Ok(prepared)) => self.play_programme(prepared, now),
+            Arrival::Programme(Err(error)) => self.report(&error, Again::Playing),
+            Arrival::Files(Ok(paths)) => self.apply(Command::Open(paths), now),
+            Arrival::SoundFont(Ok(paths)) => self.apply(Command::UseSoundFont(paths.into_iter().next()), now),
+            Arrival::Expanded(Ok(found)) => self.open_found(found, now),
+            Arrival::Session(Ok(opened)) => self.restore(opened, now),
+            Arrival::SaveTo(Ok(paths)) => paths.into_iter().for_each(|path| self.save_to(path, now)),
+            Arrival::Saved(Ok((path, session))) => self.saved(path, session),
+            Arrival::SavedBeside(Ok(session)) => self.saved_beside(session),
+            // That nothing could be written beside is no news for a person who works: the next one may succeed.
+            Arrival::SavedBeside(Err(_)) => {}
+            Arrival::ExportTo(Ok(paths)) => {
+                if let (Some(order), Some(folder)) = (self.export_order(), paths.into_iter().next()) {
+                    self.export(order, Some(folder));
+                }
+            }
+            Arrival::Exported(Ok(exported)) => {
+                self.say(format!("{} files are in {}", exported.files.len(), exported.folder.display()));
+            }
+            Arrival::Saved(Err(error)) => self.report(&error, Again::Save),
+            Arrival::Exported(Err(error)) => {
+                let retry = self.export_order().map_or(Again::No, Again::Export);
+                self.report(&error, retry);
+            }
+            Arrival::Compared(Err(error))
+            | Arrival::ChosenPairs(Err(error))
+            | Arrival::ChosenEmbeddingModel(Err(error))
+            | Arrival::Toy(Err(error))
+            | Arrival::Quality(Err(error))
+            | Arrival::DataToMeasure(Err(error))
+            | Arrival::Layer(_, Err(error))
+            | Arrival::Trained(Err(error))
+            | Arrival::ChosenModel(Err(error))
+            | Arrival::FiltersTo(Err(error))
+            | Arrival::TrainingData(Err(error))
+            | Arrival::TrainingOutput(Err(error))
+            | Arrival::Files(Err(error))
+            | Arrival::SoundFont(Err(error))
+            | Arrival::Expanded(Err(error))
+            | Arrival::Session(Err(error))
+            | Arrival::SaveTo(Err(error))
+            | Arrival::ExportTo(Err(error)) => self.report(&error, Again::No),
+        }
+    }
+}
