@@ -18,6 +18,8 @@ pub(super) enum Evaluate {
     /// How well codes tell moments, and recordings, apart.
     #[command(subcommand)]
     Hash(super::hash::EvaluateHash),
+    /// How well the search of an index finds what is in it.
+    Search(super::search::EvaluateSearch),
 }
 
 impl Evaluate {
@@ -25,6 +27,7 @@ impl Evaluate {
         match self {
             Self::Align(command) => command.run(),
             Self::Hash(command) => command.run(),
+            Self::Search(command) => command.run(),
         }
     }
 }

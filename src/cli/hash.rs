@@ -292,7 +292,7 @@ fn title(curve: &RankCurve) -> String {
     }
 }
 
-fn print(curve: &RankCurve) {
+pub(super) fn print(curve: &RankCurve) {
     let percent = |part: f64| format!("{:.1} %", 100.0 * part);
     println!(
         "{}: first {}, within 10 {}, within 100 {}, MRR {:.3}, N95 {}",

@@ -5,11 +5,13 @@
 //! - [`pairs()`]: recordings with their MIDI, and every wrong combination: is the confidence worth anything?
 //! - [`cut()`]: recordings that hold a part of the MIDI.
 //! - [`retrieval()`]: is the right recording found among many?
+//! - [`cascade()`]: does the search of an index find it, and nothing where there is nothing?
 //! - [`separation()`]: do codes tell what matches from what doesn't?
 //!
 //! [`Errors`] and [`Summary`] sum up the first three, [`auc`] the last.
 
 mod analysed;
+mod cascade;
 mod corruption;
 mod cut;
 mod pairs;
@@ -17,6 +19,7 @@ mod performances;
 mod retrieval;
 mod separation;
 
+pub use cascade::{CascadeQuality, cascade};
 pub use corruption::{Corruption, Distortion, corruption, kendall_tau};
 pub use cut::cut;
 pub use pairs::{Combination, auc, pairs};

@@ -118,7 +118,7 @@ pub struct Ranked {
 
 impl RankCurve {
     /// Sums up ranks.
-    fn new(system: String, handicap: Option<f64>, queries: Vec<Ranked>) -> Self {
+    pub(super) fn new(system: String, handicap: Option<f64>, queries: Vec<Ranked>) -> Self {
         let count = queries.len().max(1) as f64;
         let within = |n: usize| queries.iter().filter(|q| q.rank <= n).count() as f64 / count;
         let mut ranks: Vec<usize> = queries.iter().map(|q| q.rank).collect();
