@@ -21,6 +21,8 @@ pub(super) enum Evaluate {
     /// How well embeddings tell recordings apart.
     #[command(subcommand)]
     Embed(super::embed::EvaluateEmbed),
+    /// How well the search of an index finds what is in it.
+    Search(super::search::EvaluateSearch),
 }
 
 impl Evaluate {
@@ -29,6 +31,7 @@ impl Evaluate {
             Self::Align(command) => command.run(),
             Self::Hash(command) => command.run(),
             Self::Embed(command) => command.run(),
+            Self::Search(command) => command.run(),
         }
     }
 }

@@ -83,6 +83,9 @@ pub(super) struct Add {
     /// Soundfont (SF2) to synthesise MIDI files with.
     #[arg(long)]
     soundfont: Option<PathBuf>,
+    /// Take the syntheses of MIDI files as recordings, to measure searches on.
+    #[arg(long)]
+    as_recordings: bool,
     /// No progress.
     #[arg(long)]
     quiet: bool,
@@ -91,7 +94,7 @@ pub(super) struct Add {
 impl Add {
     fn sources(&self) -> Result<Sources> {
         let catalogue = self.catalogue.as_deref().map(Catalogue::read).transpose()?;
-        Ok(Sources { paths: self.sources.clone(), catalogue })
+        Ok(Sources { paths: self.sources.clone(), catalogue, as_recordings: self.as_recordings })
     }
 
     fn run(self) -> Result<ExitCode> {

@@ -163,7 +163,7 @@ fn title(curve: &RankCurve) -> String {
     }
 }
 
-fn print(curve: &RankCurve) {
+pub(super) fn print(curve: &RankCurve) {
     let percent = |part: f64| format!("{:.1} %", 100.0 * part);
     println!(
         "{}: first {}, within 10 {}, within 100 {}; within 1 % {}, 5 % {}, 10 % {} of the database; MRR {:.3}, N95 {}, BC {:.3}",
@@ -176,7 +176,7 @@ fn print(curve: &RankCurve) {
         percent(curve.within_10_percent),
         curve.mean_reciprocal_rank,
         curve.n95,
-        curve.bc
+        if curve.distances.matching.is_empty() { String::new() } else { format!(", BC {:.3}", curve.bc) }
     );
     // Of a long list only what went wrong, and of that not all.
     let wrong = |q: &&antiphon::evaluate::Ranked| curve.queries.len() <= NAMED || q.rank > 1;

@@ -1,10 +1,14 @@
 //! `antiphon search`.
 
 use super::{progress, soundfont};
-use antiphon::error::Result;
-use antiphon::index::{Entry, Index};
+use antiphon::error::{Error, Result};
+use antiphon::evaluate::{self, RankCurve};
+use antiphon::export;
+use antiphon::index::{Entry, Index, sound_files};
+use antiphon::picture;
 use antiphon::search::{self, Found, Keys, Query, SearchOptions};
 use clap::Args;
+use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -122,5 +126,75 @@ fn show(found: &Found) {
     }
     for remark in &found.remarks {
         eprintln!("antiphon: {remark}");
+    }
+}
+
+/// Arguments of `antiphon evaluate search`.
+#[derive(Debug, Args)]
+pub(super) struct EvaluateSearch {
+    /// Files to search for, and folders with such below them. Entries of the same bytes or the same name (`x.ogg` for `x.mid`)
+    /// are right; files without such have no answer.
+    #[arg(required = true)]
+    queries: Vec<PathBuf>,
+    /// The index.
+    #[arg(long, value_name = "DIR")]
+    index: PathBuf,
+    #[command(flatten)]
+    cascade: Cascade,
+    /// Soundfont (SF2) to synthesise the MIDI files with.
+    #[arg(long)]
+    soundfont: Option<PathBuf>,
+    /// Draw the rank curves.
+    #[arg(long)]
+    png: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl EvaluateSearch {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let progress = progress(self.quiet);
+        let index = Index::open(&self.index)?;
+        let (files, _) = sound_files(&self.queries);
+        let queries: Vec<PathBuf> = files.into_iter().filter(|file| antiphon::pair::is_midi(file)).collect();
+        let font = soundfont(self.soundfont.as_ref())?;
+        let report = evaluate::cascade(&index, &queries, &font, &self.cascade.options(10), &progress)?;
+        let found = report.done.first().ok_or_else(|| Error::Empty("nothing was searched for".into()))?;
+        if let Some(path) = &self.png {
+            let curve = |c: &RankCurve| (c.system.clone(), c.queries.iter().map(|query| query.rank).collect());
+            let curves: Vec<(String, Vec<usize>)> = found.systems.iter().map(curve).collect();
+            export::write(path, &export::png(&picture::rank_curves_png(&curves, found.entries))?)?;
+        }
+        if self.json {
+            let document = json!({
+                "antiphon": env!("CARGO_PKG_VERSION"),
+                "format": "evaluation/1",
+                "index": self.index.to_string_lossy(),
+                "parameters": { "soundfont": font.name(), "options": format!("{:?}", self.cascade.options(10)) },
+                "results": found,
+            });
+            println!("{document:#}");
+        } else {
+            println!(
+                "{} entries; {} queries with an answer, of which {} were lost by embeddings and {} by codes, {} accepted; \
+                 {} without, of which {} falsely accepted",
+                found.entries,
+                found.with_answer,
+                found.lost.0,
+                found.lost.1,
+                found.accepted,
+                found.without_answer,
+                found.false_accepts.len()
+            );
+            found.systems.iter().for_each(super::retrieval::print);
+            for (query, hit, confidence) in found.false_accepts.iter().chain(&found.wrong_accepts) {
+                println!("  accepted: {hit} for {query}, confidence {confidence:.2}");
+            }
+        }
+        Ok(super::evaluate::finish(&report))
     }
 }

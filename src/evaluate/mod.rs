@@ -6,11 +6,13 @@
 //! - [`cut()`]: recordings that hold a part of the MIDI.
 //! - [`hash_retrieval`], [`embedding_retrieval`], [`embedding_held_out`]: is the right recording found among many?
 //! - [`embedding_matrix()`]: how far are all MIDI files of a set from all its recordings?
+//! - [`cascade()`]: does the search of an index find it, and nothing where there is nothing?
 //! - [`separation()`]: do codes tell what matches from what doesn't?
 //!
 //! [`Errors`] and [`Summary`] sum up the first three, [`auc`] the last.
 
 mod analysed;
+mod cascade;
 mod clips;
 mod corruption;
 mod cut;
@@ -20,6 +22,7 @@ mod performances;
 mod retrieval;
 mod separation;
 
+pub use cascade::{CascadeQuality, cascade};
 pub use corruption::{Corruption, Distortion, corruption, kendall_tau};
 pub use cut::cut;
 pub use embedding_matrix::{EmbeddingMatrix, PairSource, Sounding, embedding_matrix};

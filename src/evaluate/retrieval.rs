@@ -127,7 +127,7 @@ pub struct Ranked {
 
 impl RankCurve {
     /// Sums up ranks among so many `entries`, and scores of right and of wrong answers.
-    fn new(
+    pub(super) fn new(
         (system, handicap): (String, Option<f64>),
         entries: usize,
         queries: Vec<Ranked>,

@@ -300,6 +300,7 @@ pub(crate) fn scores_of(
     }
     let mut order: Vec<u32> = (0..sequences.len() as u32).collect();
     order.par_sort_unstable_by_key(|&at| (sequences[at as usize].len(), at));
+    progress.step(0, 1)?;
     let (bits, kernel) = (query.bits(), Kernel::available()[0]);
     let planes = bits as usize / 16;
     let ended = AtomicUsize::new(0);

@@ -13,7 +13,7 @@ use crate::alignment::KEY_MARGIN;
 use crate::audio::ANALYSIS_RATE;
 use crate::error::{Error, Result};
 use crate::features::CqtParams;
-use crate::hashing::HashModel;
+use crate::hashing::{HashModel, Side};
 use crate::job::Progress;
 use crate::pair::HOP;
 use crate::synth::SoundFont;
@@ -44,6 +44,8 @@ pub struct Sources {
     pub paths: Vec<PathBuf>,
     /// What is known of them; with no paths, its files are the sources.
     pub catalogue: Option<Catalogue>,
+    /// Take the syntheses of MIDI files as recordings, to measure searches where there are not enough of those.
+    pub as_recordings: bool,
 }
 
 /// What [`add`] did.
@@ -383,7 +385,10 @@ fn add_some(
         let (bytes, modified_ns) = stamp(path).unwrap_or_default();
         let analysis = Analysis::of(path, font, &ended.here());
         ended.done.fetch_add(1, Ordering::Relaxed);
-        let analysis = analysis?;
+        let mut analysis = analysis?;
+        if sources.as_recordings {
+            analysis.side = Side::Audio;
+        }
         let entry = Entry {
             md5: md5.clone(),
             side: analysis.side,

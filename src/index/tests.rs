@@ -38,7 +38,7 @@ fn begun(folder: &Path) -> PathBuf {
 }
 
 fn add_all(index: &Path, music: &Path) -> Added {
-    let sources = Sources { paths: vec![music.to_path_buf()], catalogue: None };
+    let sources = Sources { paths: vec![music.to_path_buf()], ..Sources::default() };
     add(index, &sources, &font(), &silent()).expect("added")
 }
 
@@ -109,7 +109,7 @@ fn a_catalogue_says_what_files_are() {
     let list = folder.path().join("list.jsonl");
     fs::write(&list, r#"{"path": "x.wav", "artist": "A", "id": "TRAAAAA128F0000000"}"#).expect("written");
     let index = begun(folder.path());
-    let sources = || Sources { paths: Vec::new(), catalogue: Some(Catalogue::read(&list).expect("valid")) };
+    let sources = || Sources { catalogue: Some(Catalogue::read(&list).expect("valid")), ..Sources::default() };
     assert_eq!(add(&index, &sources(), &font(), &silent()).expect("added").added, 1);
     assert_eq!(Index::open(&index).expect("opens").entry(0).expect("whole").id(), "TRAAAAA128F0000000");
     fs::write(&list, r#"{"path": "x.wav", "title": "T", "id": "TRAAAAA128F0000001"}"#).expect("written");
@@ -136,7 +136,7 @@ fn what_a_killed_writer_left_is_swept_and_a_cancelled_one_goes_on() {
     fs::write(index.join("index.json.77.part"), "{").expect("written");
     let cancelled = Progress::silent();
     cancelled.cancel();
-    let sources = Sources { paths: vec![music.clone()], catalogue: None };
+    let sources = Sources { paths: vec![music.clone()], ..Sources::default() };
     assert!(matches!(add(&index, &sources, &font(), &cancelled), Err(Error::Cancelled)));
     assert_eq!(fs::read_dir(&segments).expect("listed").count(), 0);
     assert_eq!(add_all(&index, &music).added, 1);

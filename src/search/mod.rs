@@ -26,8 +26,10 @@
 mod aligning;
 mod collection;
 mod pruning;
+mod ranks;
 
 pub use collection::{Matching, Shard, Summary, match_files, merge};
+pub use ranks::{Ranks, ranks};
 
 use crate::error::{Error, Result};
 use crate::hashing::Side;

@@ -2,9 +2,10 @@
 
 use super::Query;
 use crate::error::Result;
-use crate::hashing::{self, HashDtw};
+use crate::hashing::{self, HashDtw, HashSequence};
 use crate::index::Index;
 use crate::job::Progress;
+use rayon::prelude::*;
 use std::collections::HashSet;
 
 /// Fewer codes than this tell nothing (spec E).
@@ -45,9 +46,14 @@ pub(super) fn nearest(
     progress: &Progress,
 ) -> Result<Vec<Candidate>> {
     let mut best: Vec<(f32, u32, i32)> = Vec::new();
-    for (at, &key) in keys.iter().enumerate() {
+    let of_keys = keys.par_iter().map(|&key| {
+        progress.step(0, 1)?;
+        Ok(index.embedder().rows(&query.analysis, key))
+    });
+    let of_keys = of_keys.collect::<Result<Vec<_>>>()?;
+    for (at, (&key, rows)) in keys.iter().zip(of_keys).enumerate() {
         let part = progress.part(at as f32 / keys.len() as f32, (at + 1) as f32 / keys.len() as f32);
-        let distances = index.embedding_distances(index.embedder().rows(&query.analysis, key).view(), &part)?;
+        let distances = index.embedding_distances(rows.view(), &part)?;
         let there = distances.iter().enumerate().filter(|(_, distance)| distance.is_finite());
         best.extend(there.map(|(place, &distance)| (distance, place as u32, key)));
         keep_first(&mut best, count, |a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
@@ -71,13 +77,18 @@ pub(super) fn by_codes(
     progress: &Progress,
 ) -> Result<Vec<Candidate>> {
     let mut scored = Vec::with_capacity(candidates.len());
-    for (at, &key) in keys.iter().enumerate() {
+    let of_keys = keys.par_iter().map(|&key| {
+        progress.step(0, 1)?;
+        query.analysis.codes(index.hash_model(), key)
+    });
+    let of_keys = of_keys.collect::<Result<Vec<HashSequence>>>()?;
+    for (at, (&key, codes)) in keys.iter().zip(of_keys).enumerate() {
         let part = progress.part(at as f32 / keys.len() as f32, (at + 1) as f32 / keys.len() as f32);
-        let of_key = candidates.iter().filter(|candidate| candidate.key == key);
-        let mut of_key: Vec<Candidate> =
-            of_key.copied().filter(|candidate| index.codes(candidate.place).len() >= FEWEST_CODES).collect();
-        let codes = query.analysis.codes(index.hash_model(), key)?;
-        let sequences: Vec<&[u32]> = of_key.iter().map(|candidate| index.codes(candidate.place)).collect();
+        let long_enough =
+            |candidate: &&Candidate| candidate.key == key && index.codes(candidate.place).len() >= FEWEST_CODES;
+        let mut of_key: Vec<Candidate> = candidates.par_iter().filter(long_enough).copied().collect();
+        part.step(0, 1)?;
+        let sequences: Vec<&[u32]> = of_key.par_iter().map(|candidate| index.codes(candidate.place)).collect();
         let scores = hashing::scores_of(&codes, &sequences, HashDtw::for_bits(codes.bits()), &part)?;
         for (candidate, score) in of_key.iter_mut().zip(scores) {
             candidate.hash = score;

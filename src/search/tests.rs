@@ -21,7 +21,7 @@ fn demo(folder: &Path, files: &[&str]) -> Index {
     let model = crate::hashing::HashModel::bundled().expect("a model");
     index::create(&index, &model, &Embedder::Statistics, &font()).expect("created");
     let paths = files.iter().map(|name| Path::new(DEMO).join(name)).collect();
-    index::add(&index, &Sources { paths, catalogue: None }, &font(), &silent()).expect("added");
+    index::add(&index, &Sources { paths, ..Sources::default() }, &font(), &silent()).expect("added");
     Index::open(&index).expect("opens")
 }
 

@@ -1,0 +1,127 @@
+//! Whether the cascade of a [search](crate::search) finds what is known to be in an index, and nothing where nothing is.
+//!
+//! A query's right entries are those of the same bytes, and those whose files are called the same: `x.ogg` for `x.mid`.
+
+use super::{RankCurve, Ranked, Report, stem};
+use crate::error::{Error, Result};
+use crate::index::{Entry, Index, md5_of};
+use crate::job::Progress;
+use crate::search::{CONFIDENT, Query, Ranks, SearchOptions, ranks};
+use crate::synth::SoundFont;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CascadeQuality {
+    /// Entries of the index.
+    pub entries: usize,
+    /// Queries with a right entry.
+    pub with_answer: usize,
+    /// Queries without.
+    pub without_answer: usize,
+    /// Ranks by embeddings alone, by codes alone, and by the cascade; a right entry that was pruned has rank
+    /// 1,000,000, as in the thesis.
+    pub systems: Vec<RankCurve>,
+    /// Queries whose right entry the first stage lost, and the second of those that were left.
+    pub lost: (usize, usize),
+    /// Queries whose right entry is first and above the threshold.
+    pub accepted: usize,
+    /// Queries without a right entry for which a hit is above the threshold, with that hit.
+    pub false_accepts: Vec<(String, String, f64)>,
+    /// Queries with one, for which a wrong hit is above the threshold and before all right ones.
+    pub wrong_accepts: Vec<(String, String, f64)>,
+}
+
+/// A rank of several.
+type RankOf = fn(&Ranks) -> Option<usize>;
+
+/// Rank of what was pruned.
+const PRUNED: usize = 1_000_000;
+
+/// Searches for each file.
+///
+/// # Errors
+/// [`Error::Empty`] without files; [`Error::Index`] when an entry is damaged; [`Error::Cancelled`].
+pub fn cascade(
+    index: &Index,
+    files: &[PathBuf],
+    font: &SoundFont,
+    options: &SearchOptions,
+    progress: &Progress,
+) -> Result<Report<CascadeQuality>> {
+    if files.is_empty() {
+        return Err(Error::Empty("no files to search for".into()));
+    }
+    let known: Vec<(usize, Entry)> =
+        index.places().map(|place| Ok((place, index.entry(place)?))).collect::<Result<_>>()?;
+    let ended = AtomicUsize::new(0);
+    let one = |file: &PathBuf| -> Result<(bool, Ranks)> {
+        let before = ended.load(Ordering::Relaxed) as f32 / files.len() as f32;
+        let here = progress.part(before, before);
+        here.step(0, 1)?;
+        let (md5, _) = md5_of(file, || Ok(()))?;
+        let right = known.iter().filter(|(_, entry)| entry.md5 == md5 || stem(&entry.path) == stem(file));
+        let right: Vec<usize> = right.map(|(place, _)| *place).collect();
+        let found = ranks(index, &Query::open(file, font, &here)?, &right, options, &here);
+        progress.step(ended.fetch_add(1, Ordering::Relaxed) + 1, files.len())?;
+        Ok((!right.is_empty(), found?))
+    };
+    let all: Vec<Result<(bool, Ranks)>> = files.par_iter().with_max_len(1).map(one).collect();
+    let mut skipped = Vec::new();
+    let mut answered: Vec<(String, Ranks)> = Vec::new();
+    let mut quality = CascadeQuality {
+        entries: index.counts().entries as usize,
+        with_answer: 0,
+        without_answer: 0,
+        systems: Vec::new(),
+        lost: (0, 0),
+        accepted: 0,
+        false_accepts: Vec::new(),
+        wrong_accepts: Vec::new(),
+    };
+    for (file, outcome) in files.iter().zip(all) {
+        match outcome {
+            Ok((has_answer, ranks)) => {
+                let first = ranks.found.hits.first().filter(|hit| hit.confidence.is_some_and(|c| c > CONFIDENT));
+                let named = first.map(|hit| (stem(file), stem(&hit.entry.path), hit.confidence.unwrap_or(0.0)));
+                if has_answer {
+                    if ranks.cascade == Some(1) {
+                        quality.accepted += usize::from(first.is_some());
+                    } else {
+                        quality.wrong_accepts.extend(named);
+                    }
+                    quality.lost.0 += usize::from(!ranks.kept.0);
+                    quality.lost.1 += usize::from(ranks.kept.0 && !ranks.kept.1);
+                    answered.push((stem(file), ranks));
+                } else {
+                    quality.without_answer += 1;
+                    quality.false_accepts.extend(named);
+                }
+            }
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(error) => skipped.push((file.clone(), error)),
+        }
+    }
+    quality.with_answer = answered.len();
+    let systems: [(&str, RankOf); 3] =
+        [("embedding", |r| r.embedding), ("codes", |r| r.hash), ("cascade", |r| r.cascade)];
+    for (name, rank) in systems {
+        let ranked = answered.iter().map(|(query, ranks)| {
+            let wrong = ranks.found.hits.iter().find(|hit| Some(hit.rank) != ranks.cascade);
+            let right = ranks.found.hits.iter().find(|hit| Some(hit.rank) == ranks.cascade);
+            Ranked {
+                query: query.clone(),
+                rank: rank(ranks).unwrap_or(PRUNED),
+                score: right.and_then(|hit| hit.score).map_or(f32::MAX, |score| score as f32),
+                key: right.map_or(0, |hit| hit.transpose),
+                best_wrong: wrong.map_or_else(String::new, |hit| stem(&hit.entry.path)),
+                best_wrong_score: wrong.and_then(|hit| hit.score).map_or(f32::MAX, |score| score as f32),
+            }
+        });
+        quality.systems.push(RankCurve::new((name.into(), None), quality.entries, ranked.collect(), (&[], &[])));
+    }
+    Ok(Report { done: vec![quality], skipped })
+}

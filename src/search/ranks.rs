@@ -1,0 +1,73 @@
+//! Where a known answer stands in each stage, and after all of them: what pruning costs.
+
+use super::pruning;
+use super::{Found, Query, SearchOptions, search};
+use crate::error::Result;
+use crate::index::Index;
+use crate::job::Progress;
+
+/// Ranks of the best of the right entries, from 1; wrong ones that are equally near come before it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ranks {
+    /// By embedding, among all.
+    pub embedding: Option<usize>,
+    /// By codes, among all.
+    pub hash: Option<usize>,
+    /// Among what the cascade gives back.
+    pub cascade: Option<usize>,
+    /// Whether it was among those that the first stage kept, and the second.
+    pub kept: (bool, bool),
+    /// All that the cascade gives back.
+    pub found: Found,
+}
+
+/// Ranks of the entries at the places `right`, which may be none.
+///
+/// # Errors
+/// As for [`search`].
+pub fn ranks(
+    index: &Index,
+    query: &Query,
+    right: &[usize],
+    options: &SearchOptions,
+    progress: &Progress,
+) -> Result<Ranks> {
+    let (by_embedding, by_hash) = options.kept(index.counts().entries as usize);
+    let rows = index.embedder().rows(&query.analysis, 0);
+    let distances = index.embedding_distances(rows.view(), &progress.part(0.0, 0.1))?;
+    let all = pruning::all(index, &[0]);
+    let count = all.len();
+    let by_codes = pruning::by_codes(index, query, &[0], all, count, &progress.part(0.1, 0.5))?;
+    let mut scores = vec![f32::INFINITY; distances.len()];
+    for candidate in by_codes {
+        scores[candidate.place] = candidate.hash;
+    }
+    let embedding = rank(&distances, right);
+    let hash = rank(&scores, right);
+    let options = SearchOptions { top: by_hash, ..options.clone() };
+    let found = search(index, query, &options, &progress.part(0.5, 1.0))?;
+    let cascade = found.hits.iter().find(|hit| right.contains(&hit.place)).map(|hit| hit.rank);
+    let kept = (options.exhaustive || embedding.is_some_and(|rank| rank <= by_embedding), cascade.is_some());
+    Ok(Ranks { embedding, hash, cascade, kept, found })
+}
+
+/// Rank of the nearest right one; none where it is not there.
+fn rank(distances: &[f32], right: &[usize]) -> Option<usize> {
+    let best = right.iter().map(|&place| distances[place]).min_by(f32::total_cmp)?;
+    let before = distances.iter().enumerate().filter(|(place, d)| **d <= best && !right.contains(place)).count();
+    best.is_finite().then_some(before + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equally_near_wrong_ones_come_first() {
+        let distances = [2.0, 1.0, 2.0, f32::INFINITY, 5.0];
+        assert_eq!(rank(&distances, &[0]), Some(3));
+        assert_eq!(rank(&distances, &[0, 4]), Some(3));
+        assert_eq!(rank(&distances, &[1]), Some(1));
+        assert_eq!((rank(&distances, &[3]), rank(&distances, &[])), (None, None));
+    }
+}
