@@ -58,6 +58,10 @@ pub struct Settings {
     pub shared_scale: bool,
     /// The hash model; none is the one that comes with the program.
     pub hash_model: Option<PathBuf>,
+    /// Whether scores and earlier decisions are hidden while a queue is judged.
+    pub blind: bool,
+    /// Confidences above it are accepted, where decisions are counted.
+    pub threshold: f32,
     /// What the middle of the window shows.
     pub tab: Tab,
     /// What is trained next.
@@ -138,6 +142,8 @@ impl Default for Settings {
             activations: false,
             shared_scale: false,
             hash_model: None,
+            blind: false,
+            threshold: 0.5,
             tab: Tab::Audit,
             training: TrainingForm::default(),
             panels: Panels::default(),
@@ -176,6 +182,7 @@ impl Settings {
         }
         settings.rendition = settings.rendition.at_speed(settings.rendition.speed);
         settings.tone = settings.tone.limited();
+        settings.threshold = settings.threshold.clamp(0.0, 1.0);
         let panels = &mut settings.panels;
         // NaN does not pass through `clamp`, but JSON has none.
         panels.recording_share = panels.recording_share.clamp(0.15, 0.85);

@@ -3,6 +3,8 @@
 //! [`Model::apply`] obeys a [`Command`]; [`Model::receive`] takes in what a job has brought. Both are plain code: tests
 //! call them without a window. Moments are seconds of the recording; without one, seconds of the MIDI.
 
+mod correcting;
+mod curating;
 mod files;
 mod history;
 mod keeping;
@@ -16,6 +18,7 @@ pub use material::{
 };
 pub use shown::State;
 
+pub use curating::Curating;
 pub use keeping::{Recover, Recovery};
 
 use history::History;
@@ -23,12 +26,13 @@ use keeping::Keep;
 use networks::Networks;
 use playing::{Edge, Loaded};
 
-use super::command::{Command, Hover, Shortcut, TABLE};
+use super::command::{Command, Curate, Hover, Shortcut, TABLE};
 use super::keys;
 use super::loading::{Arrival, ExportOrder, Loads, WakeUp, file_name};
 use super::settings::{Settings, Tab, Theme};
 use super::timeline::{Follow, PitchView, TimeView};
 use crate::audio::{ANALYSIS_RATE, Stereo};
+use crate::curation::Correction;
 use crate::picture::Tone;
 use crate::playback::device::Sound;
 use crate::playback::mixer::Listen;
@@ -62,6 +66,17 @@ pub struct Candidate {
     sound: Option<Arc<Stereo>>,
     /// Failed or cancelled: left alone until it is asked for.
     halted: bool,
+    /// How a person has changed its alignment, and what that was before.
+    correction: Correction,
+    base: Option<Arc<Aligned>>,
+}
+
+impl Candidate {
+    fn new(id: u64, path: PathBuf) -> Self {
+        let (recording, aligned, hashed, sound) = (None, None, None, None);
+        let (correction, base) = (Correction::default(), None);
+        Self { id, path, recording, aligned, hashed, sound, halted: false, correction, base }
+    }
 }
 
 /// A line in the jobs panel about something that went wrong.
@@ -79,6 +94,8 @@ enum Again {
     No,
     Midi(PathBuf),
     Candidate(u64),
+    Item(usize),
+    Journal,
     Playing,
     Save,
     Export(ExportOrder),
@@ -134,6 +151,7 @@ pub struct Model {
     history: History,
     keep: Keep,
     networks: Networks,
+    curating: Option<Box<Curating>>,
     quit: bool,
     problems: Vec<Problem>,
     loads: Loads,
@@ -173,6 +191,7 @@ impl Model {
             history: History::default(),
             keep: Keep::default(),
             networks: Networks::default(),
+            curating: None,
             quit: false,
             problems: Vec::new(),
             loads: Loads::new(wake),
@@ -325,6 +344,21 @@ impl Model {
             Command::SaveTo(file) => self.save_to(file, now),
             Command::Recover(choice) => self.recover(choice, now),
             Command::Close => self.overlay = None,
+            Command::ChooseQueue
+            | Command::CloseQueue
+            | Command::ExportDecisions
+            | Command::Confirm
+            | Command::Reject
+            | Command::RejectWith
+            | Command::Unsure
+            | Command::Skip
+            | Command::Flag
+            | Command::Note
+            | Command::Blind
+            | Command::Anchor
+            | Command::ForgetAnchors
+            | Command::Span
+            | Command::Curate(_) => self.obey_curation(command, now),
             Command::Open(paths) => self.open(paths, now),
             Command::UseSoundFont(path) => self.use_soundfont(path),
             Command::Hover(hover) => self.hover = hover,
@@ -375,6 +409,7 @@ impl Model {
             self.sound_changed();
         }
         self.watch_training();
+        self.poll_journal(now);
         for arrival in self.loads.poll() {
             self.receive(arrival, now);
         }
@@ -436,6 +471,21 @@ impl Model {
             Arrival::Hashed(id, outcome) => {
                 self.settle(id, outcome.map(Arc::new), |candidate, hashed| candidate.hashed = Some(hashed));
             }
+            Arrival::Queue(Ok(opened)) => self.take_queue(opened, now),
+            Arrival::Arranged(Ok((shown, order, filter))) => self.arranged(shown, order, filter, now),
+            Arrival::Pair(index, outcome) => self.take_pair(index, outcome, now),
+            Arrival::Journal(Ok(batch)) => self.journal_written(batch, now),
+            Arrival::Corrected(id, outcome) => self.take_correction(id, outcome),
+            Arrival::QueueFile(Ok(paths)) => {
+                for path in paths {
+                    self.open_queue(path, None, None);
+                }
+            }
+            Arrival::DecisionsTo(Ok(paths)) => {
+                for path in paths {
+                    self.apply(Command::Curate(Curate::ExportTo(path)), now);
+                }
+            }
             Arrival::Quality(Ok(quality)) => self.take_quality(quality),
             Arrival::DataToMeasure(Ok(paths)) => {
                 for path in paths {
@@ -482,7 +532,12 @@ impl Model {
                 let retry = self.export_order().map_or(Again::No, Again::Export);
                 self.report(&error, retry);
             }
-            Arrival::Quality(Err(error))
+            Arrival::Queue(Err(error))
+            | Arrival::Arranged(Err(error))
+            | Arrival::Journal(Err(error))
+            | Arrival::QueueFile(Err(error))
+            | Arrival::DecisionsTo(Err(error))
+            | Arrival::Quality(Err(error))
             | Arrival::DataToMeasure(Err(error))
             | Arrival::Layer(_, Err(error))
             | Arrival::Trained(Err(error))
