@@ -29,6 +29,17 @@ pub struct FileRef {
     pub md5: Option<String>,
 }
 
+/// The queue that is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QueueRef {
+    /// Where its pairs come from: a file, or the folder of a tree.
+    pub source: FileRef,
+    /// Where the decisions are.
+    pub journal: FileRef,
+    /// The item that is looked at.
+    pub item: Option<String>,
+}
+
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
@@ -48,6 +59,9 @@ pub struct Session {
     pub view_s: Option<(f64, f64)>,
     /// Lowest and highest bin shown, unless all are.
     pub bins: Option<(f64, f64)>,
+    /// The queue that is judged, if one is open.
+    #[serde(default)]
+    pub queue: Option<QueueRef>,
 }
 
 /// A session whose files have been looked for.
@@ -154,7 +168,8 @@ impl Session {
     }
 
     fn files_mut(&mut self) -> impl Iterator<Item = &mut FileRef> {
-        self.midi.iter_mut().chain(&mut self.recordings)
+        let of_queue = self.queue.iter_mut().flat_map(|queue| [&mut queue.source, &mut queue.journal]);
+        self.midi.iter_mut().chain(&mut self.recordings).chain(of_queue)
     }
 
     /// What it is about, in a few words: `song.mid with 3 recordings`.
@@ -245,6 +260,7 @@ mod tests {
             playhead_s: 12.5,
             view_s: Some((3.0, 40.0)),
             bins: None,
+            queue: None,
         }
     }
 

@@ -75,6 +75,12 @@ struct Window {
     /// Soundfont (SF2) to synthesise with.
     #[arg(long)]
     soundfont: Option<PathBuf>,
+    /// Pairs to be judged: a search, a list (JSON lines, JSON, CSV), or a Lakh tree.
+    #[arg(long, value_name = "LIST", conflicts_with = "files")]
+    queue: Option<PathBuf>,
+    /// Where the decisions go [default: LIST.decisions.jsonl].
+    #[arg(long, value_name = "FILE", requires = "queue")]
+    journal: Option<PathBuf>,
     /// Save a picture of the window once everything is aligned, and leave.
     #[arg(long, value_name = "PNG")]
     screenshot: Option<PathBuf>,
@@ -147,6 +153,7 @@ fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
     let mut launch = Launch {
         midi: midi.into_iter().next(),
         recordings,
+        queue: window.queue.map(|queue| (queue, window.journal)),
         soundfont: window.soundfont,
         theme: window.theme.as_deref().map(|name| match name {
             "dark" => Theme::Dark,
@@ -164,7 +171,7 @@ fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
         size: window.size,
         started: Some(started),
     };
-    if launch.midi.is_none() && launch.recordings.is_empty() {
+    if launch.midi.is_none() && launch.recordings.is_empty() && launch.queue.is_none() {
         let folder = directories::ProjectDirs::from("", "", "antiphon")
             .map_or_else(std::env::temp_dir, |dirs| dirs.cache_dir().to_path_buf());
         let demo = antiphon::demo::unpack(&folder.join("demo"))?;

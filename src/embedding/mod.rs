@@ -18,8 +18,8 @@ mod model;
 
 pub use attention::Attention;
 pub use distances::Distances;
-pub use model::{Embedded, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord};
 pub(crate) use model::{EMBEDDED, EmbeddingTrace, pool_frames, unit_length};
+pub use model::{Embedded, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord};
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use std::ops::Range;

@@ -6,6 +6,7 @@
 use super::loading::ExportOrder;
 use super::model::{Model, Overlay, Recover, ToyForm, TrainingForm, Unit};
 use super::settings::{Panels, Tab, Theme};
+use crate::curation::{Filter, Order, Reason};
 use crate::dataset::Split;
 use crate::evaluate::PairSource;
 use crate::picture::{ColorMap, Tone};
@@ -112,7 +113,23 @@ pub enum Command {
     PlainContrast,
     Palette,
     ShortcutSheet,
+    ChooseQueue,
+    CloseQueue,
+    ExportDecisions,
+    Confirm,
+    Reject,
+    RejectWith,
+    Unsure,
+    Skip,
+    Flag,
+    Note,
+    Blind,
+    Anchor,
+    ForgetAnchors,
+    Span,
 
+    /// What is asked of the queue and of corrections, with data.
+    Curate(Curate),
     /// Take these files in: MIDI files replace the MIDI, everything else becomes a candidate.
     Open(Vec<PathBuf>),
     /// Play the MIDI with this soundfont, `None` for the bundled one.
@@ -195,6 +212,33 @@ pub enum Command {
     Dismiss(u64),
 }
 
+/// What is asked of the queue and of corrections.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Curate {
+    /// Judge what this list, table or tree has; decisions go to the journal, or beside it.
+    Open(PathBuf, Option<PathBuf>),
+    /// Write the decisions into this folder.
+    ExportTo(PathBuf),
+    /// Reject for this reason.
+    Reject(Reason),
+    /// Reject for no reason, or not at all.
+    NoReason,
+    /// The note about the item.
+    Write(String),
+    /// Show these, in this order.
+    Arrange(Order, Filter),
+    /// Look at the item at this place.
+    GoTo(usize),
+    /// Accept what has a confidence above this.
+    Threshold(f32),
+    /// These seconds of MIDI and recording belong together.
+    AddAnchor(f64, f64),
+    /// Move the anchor with this number to these seconds of MIDI and recording.
+    MoveAnchor(usize, f64, f64),
+    /// Forget this anchor.
+    RemoveAnchor(usize),
+}
+
 /// What the pointer is at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hover {
@@ -223,14 +267,25 @@ pub enum Menu {
     Networks,
     /// In which colours.
     Colours,
+    /// Deciding about the pairs of a queue, and correcting.
+    Curate,
     /// Help.
     Help,
 }
 
 impl Menu {
     /// All menus, left to right.
-    pub const ALL: [Self; 8] =
-        [Self::File, Self::Edit, Self::Play, Self::Listen, Self::View, Self::Networks, Self::Colours, Self::Help];
+    pub const ALL: [Self; 9] = [
+        Self::File,
+        Self::Edit,
+        Self::Play,
+        Self::Listen,
+        Self::View,
+        Self::Networks,
+        Self::Colours,
+        Self::Curate,
+        Self::Help,
+    ];
 
     /// Its title.
     pub fn title(self) -> &'static str {
@@ -242,6 +297,7 @@ impl Menu {
             Self::View => "View",
             Self::Networks => "Networks",
             Self::Colours => "Colours",
+            Self::Curate => "Curate",
             Self::Help => "Help",
         }
     }
@@ -372,8 +428,8 @@ pub const TABLE: &[Entry] = entries! {
     ToyTab View "Toy", "Watch attention find two numbers in a long sequence", [(COMMAND, Key::Num5)], always;
     CandidateList View "Candidate list", "Show the list at the left", [(COMMAND, Key::L)], always;
     Inspector View "Inspector", "Show distance matrix and verdict at the right", [(COMMAND, Key::I)], always;
-    NextCandidate View "Next candidate", "Look at the next recording in the list", [(NONE, Key::J), (NONE, Key::PageDown)], Model::several;
-    PreviousCandidate View "Previous candidate", "Look at the recording before in the list", [(NONE, Key::K), (NONE, Key::PageUp)], Model::several;
+    NextCandidate View "Next candidate", "Look at the next recording in the list, or pair in the queue", [(NONE, Key::J), (NONE, Key::PageDown)], Model::several;
+    PreviousCandidate View "Previous candidate", "Look at the recording or pair before", [(NONE, Key::K), (NONE, Key::PageUp)], Model::several;
     LargerText View "Larger", "Make everything in the window larger", [(COMMAND, Key::Plus), (COMMAND, Key::Equals)], always;
     SmallerText View "Smaller", "Make everything in the window smaller", [(COMMAND, Key::Minus)], always;
     NormalText View "Normal size", "Show everything in its normal size", [(COMMAND_SHIFT, Key::Num0)], always;
@@ -388,6 +444,20 @@ pub const TABLE: &[Entry] = entries! {
     Brighter Colours "Brighter pictures", "Lift what is faint", [(COMMAND, Key::Period)], always;
     Darker Colours "Darker pictures", "Suppress what is faint", [(COMMAND, Key::Comma)], always;
     PlainContrast Colours "Plain contrast", "Colours as they come", [], always;
+    ChooseQueue Curate "Open a queue…", "Judge the pairs of a search, list, table or Lakh tree", [], |m| !m.choosing();
+    CloseQueue Curate "Close the queue", "Stop judging; every decision is saved", [], |m| m.curating().is_some();
+    ExportDecisions Curate "Export decisions…", "Table, document, JAMS, and the list of confirmed pairs", [], |m| m.curating().is_some() && !m.choosing();
+    Confirm Curate "Confirm", "The MIDI is this recording; on to the next pair", [(NONE, Key::A)], Model::curates;
+    Reject Curate "Reject", "It is not; on to the next pair", [(NONE, Key::X)], Model::curates;
+    RejectWith Curate "Reject with a reason", "Reject, with a figure that says why", [(NONE, Key::R)], Model::curates;
+    Unsure Curate "Unsure", "It can't be told; on to the next pair", [(NONE, Key::U)], Model::curates;
+    Skip Curate "Skip", "Leave it for later; on to the next pair", [(NONE, Key::S)], Model::curates;
+    Flag Curate "Flag", "Mark this pair, to be looked at again", [(SHIFT, Key::Num8)], Model::curates;
+    Note Curate "Note", "Write a note about this pair", [(NONE, Key::N)], Model::curates;
+    Blind Curate "Blind", "Hide scores, order and earlier decisions", [], always;
+    Anchor Curate "Anchor here", "What is heard together at the playhead belongs together: align again around it", [(NONE, Key::Q)], |m| m.aligned().is_some();
+    ForgetAnchors Curate "Forget the anchors", "Align this pair as if nobody had corrected it", [(SHIFT, Key::Q)], |m| m.correction().is_some_and(|c| !c.anchors.is_empty());
+    Span Curate "Valid in the loop", "The alignment is meant in the loop only; once more, in all of the recording", [(SHIFT, Key::I)], |m| m.aligned().is_some() && m.region().is_some();
     Palette Help "Command palette", "Find a command by its name", [(COMMAND, Key::K)], always;
     ShortcutSheet Help "Shortcuts", "List every key, and change it", [(NONE, Key::F1), (SHIFT, Key::Questionmark)], always;
 };
@@ -426,6 +496,7 @@ impl Command {
             Self::Activations => settings.activations,
             Self::SharedScale => settings.shared_scale,
             Self::Attention => settings.attention,
+            Self::Blind => settings.blind,
             Self::AuditTab => settings.tab == Tab::Audit,
             Self::FiltersTab => settings.tab == Tab::Filters,
             Self::TrainTab => settings.tab == Tab::Train,

@@ -12,6 +12,9 @@ pub(super) enum Icon {
     Good,
     Bad,
     Warning,
+    Unsure,
+    Skipped,
+    Flag,
 }
 
 /// Side of an icon in points.
@@ -47,6 +50,18 @@ impl Icon {
                 painter.line_segment([at(0.15, 0.15), at(0.85, 0.85)], line);
                 painter.line_segment([at(0.15, 0.85), at(0.85, 0.15)], line);
             }
+            Self::Unsure => {
+                // A tilde: it might.
+                painter.line(vec![at(0.06, 0.6), at(0.3, 0.36), at(0.7, 0.64), at(0.94, 0.4)], line);
+            }
+            Self::Skipped => {
+                painter.line(vec![at(0.15, 0.15), at(0.5, 0.5), at(0.15, 0.85)], line);
+                painter.line(vec![at(0.5, 0.15), at(0.85, 0.5), at(0.5, 0.85)], line);
+            }
+            Self::Flag => {
+                painter.line_segment([at(0.2, 0.04), at(0.2, 0.98)], line);
+                fill(vec![at(0.2, 0.06), at(0.95, 0.32), at(0.2, 0.6)]);
+            }
             Self::Warning => {
                 let outline = Stroke::new(rect.width() * 0.1, colour);
                 painter.add(Shape::closed_line(vec![at(0.5, 0.06), at(0.98, 0.92), at(0.02, 0.92)], outline));
@@ -60,6 +75,14 @@ impl Icon {
     pub(super) fn show(self, ui: &mut Ui, side: f32, colour: Color32) {
         let (rect, _) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());
         self.paint(ui.painter(), rect, colour);
+    }
+
+    /// A button with the icon in its middle that is on or off.
+    pub(super) fn toggle(self, ui: &mut Ui, on: bool) -> Response {
+        let response = ui.add(Button::new("").selected(on).min_size(vec2(28.0, 28.0)));
+        let colour = ui.style().interact_selectable(&response, on).fg_stroke.color;
+        self.paint(ui.painter(), Rect::from_center_size(response.rect.center(), Vec2::splat(SIDE)), colour);
+        response
     }
 
     /// A button with the icon in its middle.

@@ -1,9 +1,14 @@
 //! Keys: which command a key means, as text, and bound anew by the settings.
 
-use super::command::{Command, Entry, Shortcut, TABLE};
-use super::model::Model;
+use super::command::{Command, Curate, Entry, Shortcut, TABLE};
+use super::model::{Curating, Model};
 use super::settings::Settings;
+use crate::curation::Reason;
 use eframe::egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
+
+/// The keys of reasons.
+const FIGURES: [Key; 9] =
+    [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
 impl Entry {
     /// The keys in force.
@@ -102,6 +107,12 @@ pub fn shortcuts(ctx: &Context, model: &Model, arrows_taken: bool, out: &mut Vec
     ctx.input_mut(|input| {
         input.events.retain(|event| {
             let Event::Key { key, pressed: true, modifiers, .. } = event else { return true };
+            if model.curating().is_some_and(Curating::choosing_reason) && !busy && settings.single_keys {
+                // A figure says why; any other key leaves it at that.
+                let reason = FIGURES.iter().position(|figure| figure == key).and_then(|at| Reason::ALL.get(at));
+                out.push(Command::Curate(reason.map_or(Curate::NoReason, |&reason| Curate::Reject(reason))));
+                return false;
+            }
             let arrow = matches!(key, Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown);
             let found = TABLE.iter().find(|entry| {
                 entry.keys(settings).into_iter().any(|(held, wanted)| {

@@ -2,7 +2,7 @@
 //! the alignment says of itself.
 
 use super::audit_panel::spoken;
-use super::command::{Command, Hover};
+use super::command::{Command, Curate, Hover};
 use super::gestures::{Axis, arrows, pressed_or_moved};
 use super::heatmap::{Heatmap, Matrix};
 use super::model::{Aligned, LoadedRecording, Model};
@@ -33,6 +33,8 @@ pub(super) struct MatrixPanel {
     accumulated: Accumulated,
     /// Seconds shown of the recording and of the MIDI; everything without.
     zoomed: Option<(Range<f64>, Range<f64>)>,
+    /// The anchor that is dragged.
+    dragged: Option<usize>,
     arrows_taken: bool,
 }
 
@@ -133,7 +135,7 @@ impl MatrixPanel {
         if let (Some(aligned), Some(recording)) = (model.aligned(), model.recording()) {
             let whole =
                 (recording.strip.seconds(), aligned.features.times.seconds(aligned.features.frames.nrows() as f64));
-            hover = self.gestures(ui, &response, rect, whole, out);
+            hover = self.gestures(ui, &response, rect, whole, model, out);
             let (audio, midi) = self.zoomed.clone().unwrap_or((0.0..whole.0, 0.0..whole.1));
             let plot = Plot { rect, audio, midi };
             self.picture(ui, &plot, aligned, model);
@@ -216,6 +218,7 @@ impl MatrixPanel {
         response: &eframe::egui::Response,
         rect: Rect,
         whole: (f64, f64),
+        model: &Model,
         out: &mut Vec<Command>,
     ) -> Option<Hover> {
         if response.has_focus() {
@@ -224,7 +227,10 @@ impl MatrixPanel {
         }
         let (audio, midi) = self.zoomed.clone().unwrap_or((0.0..whole.0, 0.0..whole.1));
         let plot = Plot { rect, audio, midi };
-        if response.double_clicked() {
+        let anchors = model.correction().map(|correction| correction.anchors.as_slice()).unwrap_or_default();
+        if anchor_gestures(ui, response, &plot, anchors, &mut self.dragged, out) {
+            // An anchor was meant, not a place to go to.
+        } else if response.double_clicked() {
             self.zoomed = None;
         } else if let Some(pointer) = pressed_or_moved(ui, response) {
             out.push(Command::Seek(plot.audio_s(pointer.x)));
@@ -249,6 +255,55 @@ impl MatrixPanel {
         }
         Some(Hover { audio_s, midi_s: Some(midi_s), note: None })
     }
+}
+
+/// With Alt a click sets an anchor; one that is there is dragged by the left button and forgotten by the right one.
+/// Returns whether the pointer does any of that.
+fn anchor_gestures(
+    ui: &Ui,
+    response: &eframe::egui::Response,
+    plot: &Plot,
+    anchors: &[[f64; 2]],
+    dragged: &mut Option<usize>,
+    out: &mut Vec<Command>,
+) -> bool {
+    let (pointer, alt) = ui.input(|i| (i.pointer.interact_pos(), i.modifiers.alt));
+    let (pressed, down) = ui.input(|i| (i.pointer.primary_pressed(), i.pointer.primary_down()));
+    let Some(pointer) = pointer else { return false };
+    let near = || {
+        let away = |anchor: &[f64; 2]| pos2(plot.x(anchor[1]), plot.y(anchor[0])).distance(pointer);
+        let places = anchors.iter().map(away).enumerate().filter(|(_, away)| *away <= theme::ANCHOR_REACH);
+        places.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(index, _)| index)
+    };
+    if !down {
+        *dragged = None;
+    }
+    if let Some(index) = *dragged {
+        if response.drag_delta() != vec2(0.0, 0.0) {
+            out.push(Command::Curate(Curate::MoveAnchor(index, plot.midi_s(pointer.y), plot.audio_s(pointer.x))));
+        }
+        return true;
+    }
+    if !response.contains_pointer() {
+        return false;
+    }
+    let hit = near();
+    if response.secondary_clicked()
+        && let Some(index) = hit
+    {
+        out.push(Command::Curate(Curate::RemoveAnchor(index)));
+        return true;
+    }
+    if pressed && hit.is_some() {
+        *dragged = hit;
+        return true;
+    }
+    if pressed && alt {
+        out.push(Command::Curate(Curate::AddAnchor(plot.midi_s(pointer.y), plot.audio_s(pointer.x))));
+        return true;
+    }
+    // While Alt is down nothing else is meant.
+    alt && down
 }
 
 /// Whether the matrix is that of the hash sequences: wanted, and there.
@@ -333,6 +388,16 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
     for (points, path_colour) in paths {
         for (width, colour) in [(3.5, theme::DARK), (1.5, path_colour)] {
             painter.add(Shape::line(points.clone(), Stroke::new(width, colour)));
+        }
+    }
+    for &[midi_s, audio_s] in model.correction().map(|correction| correction.anchors.as_slice()).unwrap_or_default() {
+        let place = pos2(plot.x(audio_s), plot.y(midi_s));
+        painter.circle(place, theme::ANCHOR_RADIUS, theme::DARK, Stroke::new(2.0, theme::LOOP));
+    }
+    if let Some([start, end]) = model.correction().and_then(|correction| correction.span) {
+        // What is not meant lies in the shade.
+        for side in [rect.with_max_x(plot.x(start)), rect.with_min_x(plot.x(end))] {
+            painter.rect_filled(side.intersect(rect), 0.0, theme::SHADE);
         }
     }
     let view = model.view();

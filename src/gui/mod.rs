@@ -10,6 +10,7 @@ mod audit_panel;
 mod candidates_panel;
 mod command;
 mod curves_panel;
+mod decision_bar;
 mod distances_plot;
 mod embedding_panel;
 mod embedding_section;
@@ -27,6 +28,7 @@ mod matrix_panel;
 mod menu_bar;
 mod model;
 mod palette;
+mod queue_panel;
 mod read_out;
 mod screenshot;
 mod settings;
@@ -40,12 +42,13 @@ mod train_panel;
 mod transport_panel;
 mod verdict_panel;
 
-pub use command::{Command, Entry, Hover, Menu, Shortcut, TABLE};
+pub use command::{Command, Curate, Entry, Hover, Menu, Shortcut, TABLE};
 pub use keys::{plain_text, shortcut_text, shortcuts, taken};
-pub use loading::{Arrival, Expanded, ExportOrder, Exported, Prepared, Running, WakeUp};
+pub use loading::{Arrival, Expanded, ExportOrder, Exported, OpenedQueue, Prepared, ReadyPair, Running, WakeUp};
 pub use model::{
-    Aligned, Candidate, Compared, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel, LoadedMidi,
-    LoadedRecording, Model, Overlay, Problem, Recover, Recovery, State, ToyForm, TrainingForm, TrainingPreset, Unit,
+    Aligned, Candidate, Compared, Curating, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel,
+    LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, State, ToyForm, TrainingForm,
+    TrainingPreset, Unit,
 };
 pub use settings::{Panels, Settings, Tab, Theme};
 pub use timeline::{Follow, PitchView, TimeView};
@@ -54,6 +57,7 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::playback::device::Sound;
 use audit_panel::AuditPanel;
+use decision_bar::DecisionBar;
 use eframe::egui::{
     self, Align2, CentralPanel, Context, Panel, RichText, ThemePreference, Ui, UiBuilder, ViewportCommand,
 };
@@ -61,6 +65,7 @@ use embedding_panel::EmbeddingPanel;
 use filters_panel::FiltersPanel;
 use matrix_panel::MatrixPanel;
 use palette::Palette;
+use queue_panel::QueuePanel;
 use screenshot::Screenshot;
 use shortcut_sheet::ShortcutSheet;
 use std::path::PathBuf;
@@ -74,6 +79,8 @@ pub struct Launch {
     pub midi: Option<PathBuf>,
     /// Recordings to open, the first one is looked at.
     pub recordings: Vec<PathBuf>,
+    /// Pairs to be judged, and where the decisions go; beside the pairs without.
+    pub queue: Option<(PathBuf, Option<PathBuf>)>,
     /// Soundfont, instead of the one in the settings.
     pub soundfont: Option<PathBuf>,
     /// Theme, instead of the one in the settings.
@@ -137,6 +144,8 @@ struct Sizes {
     jobs: f32,
     /// Height of the transport.
     transport: f32,
+    /// Height of the decisions.
+    decisions: f32,
 }
 
 /// The shell around the [`Model`]. See the module.
@@ -147,6 +156,8 @@ pub struct App {
     matrix: MatrixPanel,
     filters: FiltersPanel,
     embedding: EmbeddingPanel,
+    queue: QueuePanel,
+    decisions: DecisionBar,
     palette: Palette,
     sheet: ShortcutSheet,
     export: ExportOrder,
@@ -179,6 +190,8 @@ impl App {
             matrix: MatrixPanel::default(),
             filters: FiltersPanel::default(),
             embedding: EmbeddingPanel::default(),
+            queue: QueuePanel::default(),
+            decisions: DecisionBar::default(),
             palette: Palette::default(),
             sheet: ShortcutSheet::default(),
             export: ExportOrder::default(),
@@ -216,7 +229,9 @@ impl App {
         app.started = launch.started.unwrap_or(app.started);
         app.screenshot = launch.screenshot.map(|path| (Screenshot::new(path), outcome));
         let files: Vec<PathBuf> = launch.midi.into_iter().chain(launch.recordings).collect();
-        if !files.is_empty() {
+        if let Some((source, journal)) = launch.queue {
+            app.commands.push(Command::Curate(Curate::Open(source, journal)));
+        } else if !files.is_empty() {
             app.commands.push(Command::Open(files));
         }
         app
@@ -314,18 +329,22 @@ impl App {
         // the outside in, so the sizes of the later ones are those of the frame before.
         let whole = ui.available_rect_before_wrap();
         let transport_height = self.sizes.transport.max(theme::TRANSPORT_HEIGHT);
-        let edge = whole.bottom() - transport_height - self.sizes.jobs;
+        let edge = whole.bottom() - transport_height - self.sizes.jobs - self.sizes.decisions;
         let mut body = ui.new_child(UiBuilder::new().id_salt("body").max_rect(whole.with_max_y(edge)));
         let mut sizes = Sizes::default();
         let mut hover = None;
-        let empty = self.model.midi_path().is_none() && self.model.candidates().is_empty();
+        let curating = self.model.curating();
+        let empty = curating.is_none() && self.model.midi_path().is_none() && self.model.candidates().is_empty();
         let mut panels = self.model.settings().panels;
         if !empty && panels.list {
             let list = Panel::left("candidates")
                 .frame(frame)
                 .default_size(panels.list_width)
                 .size_range(140.0..=420.0)
-                .show(&mut body, |ui| candidates_panel::show(ui, &self.model, commands));
+                .show(&mut body, |ui| match curating {
+                    Some(curating) => self.queue.show(ui, &self.model, curating, commands),
+                    None => candidates_panel::show(ui, &self.model, commands),
+                });
             panels.list_width = list.response.rect.width();
         }
         let rest = body.available_rect_before_wrap();
@@ -357,6 +376,12 @@ impl App {
             let jobs = jobs.show(&mut bottom, |ui| jobs_panel::show(ui, &self.model, commands));
             sizes.jobs = jobs.response.rect.height();
             bottom.painter().hline(whole.x_range(), edge, bottom.visuals().widgets.noninteractive.bg_stroke);
+        }
+        if let Some(curating) = curating {
+            // Within reach of the strips, whatever runs.
+            let bar = Panel::bottom("decisions").frame(frame).resizable(false).show_separator_line(true);
+            let bar = bar.show(&mut bottom, |ui| self.decisions.show(ui, &self.model, curating, commands));
+            sizes.decisions = bar.response.rect.height();
         }
         let transport = Panel::bottom("transport").frame(frame.inner_margin(egui::Margin::symmetric(8, 0)));
         (self.arrows_taken, sizes.transport) = transport

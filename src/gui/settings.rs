@@ -65,6 +65,10 @@ pub struct Settings {
     pub embedding_model: Option<PathBuf>,
     /// Which works of a data set are compared.
     pub compared_split: Split,
+    /// Whether scores and earlier decisions are hidden while a queue is judged.
+    pub blind: bool,
+    /// Confidences above it are accepted, where decisions are counted.
+    pub threshold: f32,
     /// What the middle of the window shows.
     pub tab: Tab,
     /// What is trained next.
@@ -154,6 +158,8 @@ impl Default for Settings {
             attention: true,
             embedding_model: None,
             compared_split: Split::Test,
+            blind: false,
+            threshold: 0.5,
             tab: Tab::Audit,
             training: TrainingForm::default(),
             toy: ToyForm::default(),
@@ -193,6 +199,7 @@ impl Settings {
         }
         settings.rendition = settings.rendition.at_speed(settings.rendition.speed);
         settings.tone = settings.tone.limited();
+        settings.threshold = settings.threshold.clamp(0.0, 1.0);
         let panels = &mut settings.panels;
         // NaN does not pass through `clamp`, but JSON has none.
         panels.recording_share = panels.recording_share.clamp(0.15, 0.85);

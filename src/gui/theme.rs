@@ -131,6 +131,10 @@ pub(super) fn outline(palette: &Palette) -> Stroke {
     Stroke::new(1.0, palette.line)
 }
 
+/// An anchor on the path, in points, and how near the pointer must be to mean it.
+pub(super) const ANCHOR_RADIUS: f32 = 4.5;
+pub(super) const ANCHOR_REACH: f32 = 9.0;
+
 /// Margins of the panels at the edges of the window.
 pub(super) fn panel_frame(ui: &egui::Ui) -> egui::Frame {
     egui::Frame::new().fill(ui.visuals().panel_fill).inner_margin(Margin::same(GAP as i8))

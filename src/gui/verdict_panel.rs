@@ -11,7 +11,10 @@ use eframe::egui::{Button, Grid, Label, RichText, ScrollArea, Ui};
 
 /// Shows it below the matrix.
 pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) {
-    if let Some(aligned) = model.aligned() {
+    if model.blind() {
+        ui.add_space(2.0);
+        ui.label(RichText::new("The confidence is hidden: blind").color(palette.faint));
+    } else if let Some(aligned) = model.aligned() {
         verdict(ui, aligned, palette);
     }
     ScrollArea::vertical().auto_shrink([false, true]).show(ui, |ui| {

@@ -61,7 +61,8 @@ fn a_disk_that_is_full_is_said_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let journal = path(folder.path(), "decisions.jsonl");
     // Files may not grow beyond 512 bytes: the third decision does not fit.
-    let script = r#"ulimit -f 1; trap '' XFSZ; exec "$0" curate decide "$1" --item "$2" --decision confirmed --note "$3""#;
+    let script =
+        r#"ulimit -f 1; trap '' XFSZ; exec "$0" curate decide "$1" --item "$2" --decision confirmed --note "$3""#;
     let note = "x".repeat(150);
     let outputs: Vec<_> = (0..3)
         .map(|i| {
@@ -81,9 +82,12 @@ fn a_report_has_counts_precision_recall_and_the_agreement() {
     let folder = tempfile::tempdir().expect("a folder");
     let (ann, bob, both) =
         (path(folder.path(), "ann.jsonl"), path(folder.path(), "bob.jsonl"), path(folder.path(), "both.jsonl"));
-    for (i, of_ann, of_bob) in
-        [(0, "confirmed", "confirmed"), (1, "confirmed", "rejected"), (2, "rejected", "rejected"), (3, "unsure", "skipped")]
-    {
+    for (i, of_ann, of_bob) in [
+        (0, "confirmed", "confirmed"),
+        (1, "confirmed", "rejected"),
+        (2, "rejected", "rejected"),
+        (3, "unsure", "skipped"),
+    ] {
         let (item, confidence) = (format!("song {i}"), (0.9 - 0.2 * f64::from(i)).to_string());
         decide(&ann, "ann", &item, of_ann, &["--confidence", &confidence, "--reason", "wrong-key"]);
         decide(&bob, "bob", &item, of_bob, &["--confidence", &confidence]);
@@ -128,7 +132,8 @@ fn exports_are_equal_when_they_are_read_again_and_confirmed_pairs_go_on() {
     let (csv, document, jams, pairs) = (at("out/a.csv"), at("out/a.json"), at("out/jams"), at("out/pairs.jsonl"));
     std::fs::create_dir(folder.path().join("out")).expect("a folder");
     let (tree, aligned) = (at("tree"), at("aligned"));
-    let arguments = ["curate", "export", &journal, "--csv", &csv, "--document", &document, "--jams", &jams, "--pairs", &pairs];
+    let arguments =
+        ["curate", "export", &journal, "--csv", &csv, "--document", &document, "--jams", &jams, "--pairs", &pairs];
     let output = antiphon(&[&arguments[..], &["--tree", &tree, "--aligned", &aligned, "--quiet"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     let export = |name: &str| antiphon::curation::export::read(Path::new(name)).expect("an export");
@@ -154,10 +159,16 @@ fn exports_are_equal_when_they_are_read_again_and_confirmed_pairs_go_on() {
     let place = folder.path().join("aligned").join(&track[..2]).join(track);
     let midi = antiphon::midi::Midi::read(&place.join(format!("{md5}.mid"))).expect("MIDI");
     assert!(midi.notes().len() > 100);
-    assert!(std::fs::read_to_string(place.join(format!("{md5}.csv"))).expect("a map").starts_with("audio_s,midi_s,cost\n"));
+    assert!(
+        std::fs::read_to_string(place.join(format!("{md5}.csv"))).expect("a map").starts_with("audio_s,midi_s,cost\n")
+    );
     // What is confirmed becomes training data.
     let data = at("data");
     let output = antiphon(&["dataset", "align", &pairs, "-o", &data, "--quiet"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    assert_eq!(antiphon(&["curate", "export", &journal]).status.code(), Some(1), "it must be said what is to be written");
+    assert_eq!(
+        antiphon(&["curate", "export", &journal]).status.code(),
+        Some(1),
+        "it must be said what is to be written"
+    );
 }

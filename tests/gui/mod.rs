@@ -1,6 +1,7 @@
 //! The window, driven by label and key, without a display.
 
 mod commands;
+mod curating;
 mod embeddings;
 mod hearing;
 mod keeping;

@@ -1,5 +1,6 @@
 //! What a file is, by its name, and what opening it will do.
 
+use super::curating::is_queue;
 use crate::session::is_session;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,9 @@ pub(in super::super) fn effects(paths: &[PathBuf], midi: Option<&Path>) -> Vec<S
     let sessions = count(&|path| is_session(path));
     let folders = count(&folder);
     let mut effects = Vec::new();
+    if let Some(list) = paths.iter().find(|path| is_queue(path)) {
+        return vec![format!("judge the pairs of {}", file_name(list))];
+    }
     if sessions > 0 {
         effects.push("open the session in place of everything".to_owned());
     }

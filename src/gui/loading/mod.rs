@@ -1,11 +1,14 @@
 //! From paths to what the window shows: the jobs, one slot a purpose. A new job in a slot drops, and so cancels, the
 //! old one; what it would have answered is never seen.
 
+mod curating;
 mod embedding;
 mod hashing;
 mod keeping;
 mod kinds;
 
+pub use curating::{OpenedQueue, ReadyPair};
+pub(super) use curating::{ToRead, is_queue, journal_of};
 pub(super) use embedding::ToEmbed;
 pub(super) use hashing::ToHash;
 pub(super) use keeping::ToExport;
@@ -19,6 +22,7 @@ use super::model::{
 };
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{self, Keep, Stereo};
+use crate::curation::{Batch, Filter, Order};
 use crate::error::{Error, Result};
 use crate::evaluate::{CodeQuality, PairSource};
 use crate::features::Features;
@@ -76,6 +80,20 @@ pub enum Arrival {
     TrainingData(Result<Vec<PathBuf>>),
     /// Where a trained model is to be written.
     TrainingOutput(Result<Vec<PathBuf>>),
+    /// What is to be judged.
+    Queue(Result<OpenedQueue>),
+    /// The queue in another order.
+    Arranged(Result<(Vec<u32>, Order, Filter)>),
+    /// The pair of this item.
+    Pair(usize, Result<ReadyPair>),
+    /// Decisions that were written, or could not be.
+    Journal(Result<Batch>),
+    /// This candidate, aligned again between anchors.
+    Corrected(u64, Result<Aligned>),
+    /// The folder to write decisions to.
+    DecisionsTo(Result<Vec<PathBuf>>),
+    /// A list of matches from the dialog.
+    QueueFile(Result<Vec<PathBuf>>),
     /// What is to be played, with the recording of the candidate at the rate of the device.
     Programme(Result<Prepared>),
     /// Files from the dialog.
@@ -126,6 +144,7 @@ pub struct Running {
 pub(super) enum Stopped {
     Midi,
     Candidate(u64),
+    Item(usize),
     Other,
 }
 
@@ -171,6 +190,13 @@ pub(super) struct Loads {
     pairs: Option<Task<PairSource>>,
     compared: Option<Task<(Compared, Vec<String>)>>,
     toy: Option<Task<bool>>,
+    queue: Option<Task<OpenedQueue>>,
+    arranged: Option<Task<(Vec<u32>, Order, Filter)>>,
+    pair: Option<Task<ReadyPair>>,
+    journal: Option<Task<Batch>>,
+    corrected: Option<Task<Aligned>>,
+    queue_file: Option<Task<Vec<PathBuf>>>,
+    decisions_to: Option<Task<Vec<PathBuf>>>,
 }
 
 impl Loads {
@@ -209,6 +235,13 @@ impl Loads {
             pairs: None,
             compared: None,
             toy: None,
+            queue: None,
+            arranged: None,
+            pair: None,
+            journal: None,
+            corrected: None,
+            queue_file: None,
+            decisions_to: None,
         }
     }
 
@@ -335,7 +368,14 @@ impl Loads {
     /// Whether a dialog is open.
     pub(super) fn choosing(&self) -> bool {
         let dialogs = [&self.files, &self.soundfont, &self.save_to, &self.export_to, &self.choose_model];
-        let others = [&self.data_to_measure, &self.filters_to, &self.training_data, &self.training_output];
+        let others = [
+            &self.queue_file,
+            &self.decisions_to,
+            &self.data_to_measure,
+            &self.filters_to,
+            &self.training_data,
+            &self.training_output,
+        ];
         dialogs.into_iter().chain(others).any(Option::is_some)
             || self.choose_embedding_model.is_some()
             || self.pairs.is_some()
@@ -371,6 +411,12 @@ impl Loads {
         self.hashed.take_if(|task| task.about == candidate);
         self.layer.take_if(|task| task.about == candidate);
         self.embedded.take_if(|task| task.about == candidate);
+        self.corrected.take_if(|task| task.about == candidate);
+    }
+
+    /// Stops aligning between anchors.
+    pub(super) fn drop_correction(&mut self) {
+        self.corrected = None;
     }
 
     /// What runs, oldest first. Dialogs are not shown: they are their own progress.
@@ -397,6 +443,10 @@ impl Loads {
             row(self.embedded.as_ref()),
             row(self.compared.as_ref()),
             row(self.toy.as_ref()),
+            row(self.queue.as_ref()),
+            row(self.arranged.as_ref()),
+            row(self.pair.as_ref()),
+            row(self.corrected.as_ref()),
         ]
         .into_iter()
         .flatten()
@@ -418,6 +468,9 @@ impl Loads {
             self.stop_training();
             return Some(Stopped::Other);
         }
+        if let Some(item) = cut(&mut self.pair, id) {
+            return Some(Stopped::Item(item as usize));
+        }
         let of_candidate = cut(&mut self.recording, id).or_else(|| cut(&mut self.aligned, id));
         if let Some(candidate) = of_candidate
             .or_else(|| cut(&mut self.hashed, id))
@@ -437,6 +490,9 @@ impl Loads {
             .or_else(|| cut(&mut self.embedding_model, id))
             .or_else(|| cut(&mut self.compared, id))
             .or_else(|| cut(&mut self.toy, id))
+            .or_else(|| cut(&mut self.queue, id))
+            .or_else(|| cut(&mut self.arranged, id))
+            .or_else(|| cut(&mut self.corrected, id))
             .map(|_| Stopped::Other)
     }
 
@@ -480,6 +536,13 @@ impl Loads {
         arrivals.extend(take(&mut self.pairs).map(|(_, outcome)| Arrival::ChosenPairs(outcome)));
         arrivals.extend(take(&mut self.compared).map(|(_, outcome)| Arrival::Compared(outcome)));
         arrivals.extend(take(&mut self.toy).map(|(_, outcome)| Arrival::Toy(outcome)));
+        arrivals.extend(take(&mut self.queue).map(|(_, outcome)| Arrival::Queue(outcome)));
+        arrivals.extend(take(&mut self.arranged).map(|(_, outcome)| Arrival::Arranged(outcome)));
+        arrivals.extend(take(&mut self.pair).map(|(about, outcome)| Arrival::Pair(about as usize, outcome)));
+        arrivals.extend(take(&mut self.journal).map(|(_, outcome)| Arrival::Journal(outcome)));
+        arrivals.extend(take(&mut self.corrected).map(|(about, outcome)| Arrival::Corrected(about, outcome)));
+        arrivals.extend(take(&mut self.decisions_to).map(|(_, outcome)| Arrival::DecisionsTo(outcome)));
+        arrivals.extend(take(&mut self.queue_file).map(|(_, outcome)| Arrival::QueueFile(outcome)));
         arrivals.extend(take(&mut self.autosave).map(|(_, outcome)| Arrival::SavedBeside(outcome)));
         arrivals
     }

@@ -1,6 +1,6 @@
 //! What jobs bring.
 
-use super::super::command::Command;
+use super::super::command::{Command, Curate};
 use super::super::loading::{Arrival, file_name};
 use super::{Again, Model};
 use std::sync::Arc;
@@ -56,6 +56,21 @@ impl Model {
                 self.apply(Command::UseEmbeddingModel(paths.into_iter().next()), now);
             }
             Arrival::Toy(Ok(solved)) => self.end_toy(solved),
+            Arrival::Queue(Ok(opened)) => self.take_queue(opened, now),
+            Arrival::Arranged(Ok((shown, order, filter))) => self.arranged(shown, order, filter, now),
+            Arrival::Pair(index, outcome) => self.take_pair(index, outcome, now),
+            Arrival::Journal(Ok(batch)) => self.journal_written(batch, now),
+            Arrival::Corrected(id, outcome) => self.take_correction(id, outcome),
+            Arrival::QueueFile(Ok(paths)) => {
+                for path in paths {
+                    self.open_queue(path, None, None);
+                }
+            }
+            Arrival::DecisionsTo(Ok(paths)) => {
+                for path in paths {
+                    self.apply(Command::Curate(Curate::ExportTo(path)), now);
+                }
+            }
             Arrival::Quality(Ok(quality)) => self.take_quality(quality),
             Arrival::DataToMeasure(Ok(paths)) => {
                 for path in paths {
@@ -106,6 +121,11 @@ impl Model {
             | Arrival::ChosenPairs(Err(error))
             | Arrival::ChosenEmbeddingModel(Err(error))
             | Arrival::Toy(Err(error))
+            | Arrival::Queue(Err(error))
+            | Arrival::Arranged(Err(error))
+            | Arrival::Journal(Err(error))
+            | Arrival::QueueFile(Err(error))
+            | Arrival::DecisionsTo(Err(error))
             | Arrival::Quality(Err(error))
             | Arrival::DataToMeasure(Err(error))
             | Arrival::Layer(_, Err(error))

@@ -1,8 +1,9 @@
 //! The files: what is opened, looked at, taken out, read and aligned, and what went wrong with them.
 
 use super::super::command::Command;
-use super::super::loading::{Expanded, Stopped, is_midi};
+use super::super::loading::{Expanded, Stopped, is_midi, is_queue};
 use super::{Again, Candidate, Model, Problem};
+use crate::curation::Correction;
 use crate::error::{Error, Result};
 use crate::session::is_session;
 use std::path::PathBuf;
@@ -10,6 +11,18 @@ use std::sync::Arc;
 
 impl Model {
     pub(super) fn open(&mut self, mut paths: Vec<PathBuf>, now: f64) {
+        if let Some(at) = paths.iter().position(|path| is_queue(path)) {
+            return self.open_queue(paths.swap_remove(at), None, None);
+        }
+        if self.curating.is_some() {
+            // Other files are looked at instead.
+            self.close_queue(now);
+            self.play(false, now);
+            self.loads.drop_midi();
+            (self.midi, self.midi_path, self.selected) = (None, None, None);
+            self.candidates.clear();
+            self.update_length(now);
+        }
         if paths.iter().any(|path| path.is_dir()) {
             self.loads.expand(paths);
             return;
@@ -60,16 +73,7 @@ impl Model {
             return known.id;
         }
         let id = self.number();
-        self.candidates.push(Candidate {
-            id,
-            path,
-            recording: None,
-            aligned: None,
-            hashed: None,
-            embedded: None,
-            sound: None,
-            halted: false,
-        });
+        self.candidates.push(Candidate::new(id, path));
         id
     }
 
@@ -83,13 +87,17 @@ impl Model {
 
     pub(super) fn forget_alignments(&mut self) {
         for candidate in &mut self.candidates {
-            (candidate.aligned, candidate.hashed, candidate.embedded) = (None, None, None);
+            (candidate.aligned, candidate.hashed, candidate.embedded, candidate.base) = (None, None, None, None);
+            candidate.correction = Correction::default();
             candidate.halted &= candidate.recording.is_none();
         }
         self.lay_out_loaded();
     }
 
     pub(super) fn step_candidate(&mut self, by: isize, now: f64) {
+        if self.curating.is_some() {
+            return self.step_item(by, now);
+        }
         let Some(at) = self.selected else { return };
         if let Some(to) = at.checked_add_signed(by).filter(|&to| to < self.candidates.len()) {
             self.select(to, now);
@@ -152,6 +160,12 @@ impl Model {
 
     /// Fills the free slots: the candidate that is looked at first, then the others in order.
     pub(super) fn start_what_is_missing(&mut self) {
+        if self.curating.is_some() {
+            // Its pairs are read by jobs of their own, before anybody looks at them.
+            self.prepare_items();
+            self.prepare_to_play();
+            return self.start_hashing();
+        }
         let order = || self.candidate().into_iter().chain(&self.candidates).filter(|candidate| !candidate.halted);
         let to_read = order().find(|c| c.recording.is_none()).map(|c| (c.id, c.path.clone()));
         let to_align = self.midi().filter(|_| !self.loads.midi_runs()).and_then(|midi| {
@@ -196,6 +210,7 @@ impl Model {
                     candidate.halted = true;
                 }
             }
+            Some(Stopped::Item(index)) => self.give_item_up(index),
             Some(Stopped::Other) | None => {}
         }
     }
@@ -210,6 +225,8 @@ impl Model {
                     candidate.halted = false;
                 }
             }
+            Again::Item(index) => self.retry_item(index),
+            Again::Journal => self.retry_journal(),
             Again::Playing => self.heard = None,
             Again::Save => self.save(now),
             Again::Export(order) => self.export(order, None),

@@ -1,9 +1,10 @@
 //! What can be taken back: each change leaves the little that is needed to undo it.
 
-use super::super::command::Command;
+use super::super::command::{Command, Curate};
 use super::super::settings::Settings;
 use super::super::timeline::{PitchView, TimeView};
 use super::{Again, Candidate, LoadedMidi, Model};
+use crate::curation::Correction;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,6 +16,12 @@ const ONE_GESTURE_S: f64 = 1.0;
 /// The changes of the files.
 const OPENING: &str = "Opening of files";
 const REMOVAL: &str = "Removal";
+/// A line of the journal.
+pub(super) const DECISION: &str = "Decision";
+/// A press of an offset key, or some.
+const OFFSET: &str = "Offset";
+/// A drag of an anchor.
+const ANCHOR: &str = "Anchor";
 
 /// What a change may alter.
 struct State {
@@ -22,6 +29,8 @@ struct State {
     pitch: PitchView,
     settings: Settings,
     selected: Option<u64>,
+    correction: Correction,
+    offset_ms: f64,
 }
 
 /// The files that are open, with what was made of them.
@@ -42,7 +51,8 @@ impl Files {
 struct Change {
     what: &'static str,
     at: f64,
-    before: State,
+    /// What holds is in the journal, for a decision.
+    before: Option<State>,
     /// For changes of the files only.
     files: Option<Files>,
 }
@@ -52,6 +62,20 @@ struct Change {
 pub(super) struct History {
     done: Vec<Change>,
     undone: Vec<Change>,
+}
+
+impl History {
+    /// A decision was made.
+    pub(super) fn decided(&mut self, now: f64) {
+        self.undone.clear();
+        self.done.push(Change { what: DECISION, at: now, before: None, files: None });
+    }
+
+    /// Forgets what does not hold for another pair.
+    pub(super) fn forget_but(&mut self, keep: impl Fn(&str) -> bool) {
+        self.done.retain(|change| keep(change.what));
+        self.undone.retain(|change| keep(change.what));
+    }
 }
 
 /// What a command changes, for those that can be taken back.
@@ -67,6 +91,15 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         Command::Remove(_) | Command::RemoveCandidate => Some(REMOVAL),
         Command::Open(_) | Command::OpenPair(..) => Some(OPENING),
         Command::Bind(..) => Some("Key"),
+        Command::Curate(Curate::AddAnchor(..) | Curate::RemoveAnchor(_)) => Some("Change of the anchors"),
+        Command::Curate(Curate::MoveAnchor(..)) => Some(ANCHOR),
+        Command::Earlier
+        | Command::Later
+        | Command::LittleEarlier
+        | Command::LittleLater
+        | Command::MuchEarlier
+        | Command::MuchLater
+        | Command::NoOffset => Some(OFFSET),
         Command::Fit
         | Command::Follow
         | Command::ReducedMotion
@@ -101,6 +134,10 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         | Command::Varispeed
         | Command::WarpSide
         | Command::ZoomToLoop
+        | Command::Anchor
+        | Command::ForgetAnchors
+        | Command::Span
+        | Command::Blind
         | Command::LargerText
         | Command::SmallerText
         | Command::NormalText
@@ -122,12 +159,12 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
 impl Model {
     /// Whether there is anything to take back.
     pub fn can_undo(&self) -> bool {
-        !self.history.done.is_empty()
+        !self.history.done.is_empty() || self.curating().is_some_and(|curating| curating.journal().can_undo())
     }
 
     /// Whether there is anything to do again.
     pub fn can_redo(&self) -> bool {
-        !self.history.undone.is_empty()
+        !self.history.undone.is_empty() || self.curating().is_some_and(|curating| curating.journal().can_redo())
     }
 
     /// Obeys a command and remembers what it changed.
@@ -139,7 +176,9 @@ impl Model {
         let same = before.view == self.view
             && before.pitch == self.pitch
             && before.settings == self.settings
-            && before.selected == self.candidate().map(|c| c.id);
+            && before.selected == self.candidate().map(|c| c.id)
+            && self.correction().is_none_or(|correction| *correction == before.correction)
+            && (before.offset_ms - self.offset_ms).abs() <= 0.0;
         // The first selection is the files being opened.
         let first = what == "Selection" && before.selected.is_none();
         if first || (files.is_none() && (same || what == OPENING)) {
@@ -147,7 +186,10 @@ impl Model {
         }
         self.touch();
         self.history.undone.clear();
-        let gesture = matches!(what, "Zoom" | "Pitch zoom" | "Move of the view" | "Contrast" | "Balance" | "Speed");
+        let gesture = matches!(
+            what,
+            "Zoom" | "Pitch zoom" | "Move of the view" | "Contrast" | "Balance" | "Speed" | ANCHOR | OFFSET
+        );
         if let Some(last) = self.history.done.last_mut()
             && gesture
             && last.what == what
@@ -156,13 +198,21 @@ impl Model {
             last.at = now;
             return;
         }
-        self.history.done.push(Change { what, at: now, before, files });
+        self.history.done.push(Change { what, at: now, before: Some(before), files });
         if self.history.done.len() > KEPT {
             self.history.done.remove(0);
         }
     }
 
     pub(super) fn undo(&mut self, now: f64) {
+        // Below the changes of this run lie the decisions of earlier ones.
+        if self.history.done.last().is_none_or(|change| change.what == DECISION) {
+            let change = self.history.done.pop();
+            if self.undo_decision(false, now) {
+                self.history.undone.extend(change);
+            }
+            return;
+        }
         if let Some(change) = self.history.done.pop() {
             self.say(format!("Undone: {}", change.what));
             let inverse = self.take_back(change, now);
@@ -171,6 +221,13 @@ impl Model {
     }
 
     pub(super) fn redo(&mut self, now: f64) {
+        if self.history.undone.last().is_none_or(|change| change.what == DECISION) {
+            let change = self.history.undone.pop();
+            if self.undo_decision(true, now) {
+                self.history.done.extend(change);
+            }
+            return;
+        }
         if let Some(change) = self.history.undone.pop() {
             self.say(format!("Done again: {}", change.what));
             let inverse = self.take_back(change, now);
@@ -180,7 +237,15 @@ impl Model {
 
     fn state_now(&self) -> State {
         let selected = self.candidate().map(|candidate| candidate.id);
-        State { view: self.view, pitch: self.pitch, settings: self.settings.clone(), selected }
+        let correction = self.correction().cloned().unwrap_or_default();
+        State {
+            view: self.view,
+            pitch: self.pitch,
+            settings: self.settings.clone(),
+            selected,
+            correction,
+            offset_ms: self.offset_ms,
+        }
     }
 
     fn files_now(&self) -> Files {
@@ -189,21 +254,24 @@ impl Model {
 
     /// Puts the state before a change back and returns the change that leads here again.
     fn take_back(&mut self, change: Change, now: f64) -> Change {
-        let here = self.state_now();
+        let here = Some(self.state_now());
+        let Some(before) = change.before else { return change };
         let files = change.files.map(|files| {
             let here = self.files_now();
             self.put_back(files, now);
             here
         });
-        let wanted = change.before.selected;
+        let wanted = before.selected;
         if let Some(index) = self.candidates.iter().position(|candidate| Some(candidate.id) == wanted) {
             self.select(index, now);
         }
         // Files opened since stay known.
         let recent = std::mem::take(&mut self.settings.recent);
-        self.settings = Settings { recent, ..change.before.settings };
+        self.settings = Settings { recent, ..before.settings };
         self.mix(|_| {});
-        (self.view, self.pitch) = (change.before.view, change.before.pitch);
+        (self.view, self.pitch) = (before.view, before.pitch);
+        self.change_correction(|correction| *correction = before.correction);
+        self.put_offset(before.offset_ms);
         self.update_length(now);
         self.touch();
         Change { what: change.what, at: f64::NEG_INFINITY, before: here, files }

@@ -2,7 +2,7 @@
 
 use super::super::loading::{ExportOrder, ToExport, file_name};
 use super::{Again, Model, Overlay};
-use crate::session::{self, FORMAT, FileRef, Opened, Session, autosave_of};
+use crate::session::{self, FORMAT, FileRef, Opened, QueueRef, Session, autosave_of};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -88,6 +88,7 @@ impl Model {
     /// The window closes in order: a training leaves its checkpoint, and nothing is left beside.
     pub fn leave(&mut self) {
         self.loads.finish_training();
+        self.finish_journal();
         self.forget_autosave();
     }
 
@@ -117,6 +118,11 @@ impl Model {
             selected: self.selected,
             playhead_s: self.transport.position(now),
             view_s: (!self.view.is_fit()).then(|| (self.view.start(), self.view.end())),
+            queue: self.curating().map(|curating| QueueRef {
+                source: known(curating.queue().items().source()),
+                journal: FileRef { path: curating.journal().path().to_path_buf(), bytes: None, md5: None },
+                item: curating.item().map(str::to_owned),
+            }),
             bins: (self.pitch != super::PitchView::default()).then(|| (self.pitch.low(), self.pitch.high())),
         }
     }
@@ -202,7 +208,14 @@ impl Model {
         for candidate in std::mem::take(&mut self.candidates) {
             self.loads.drop_candidate(candidate.id);
         }
+        self.close_queue(now);
         (self.selected, self.history) = (None, super::History::default());
+        if let Some(queue) = session.queue.clone() {
+            (self.midi, self.midi_path) = (None, None);
+            self.open_queue(queue.source.path, Some(queue.journal.path), queue.item);
+            self.keep.place = Some(session);
+            return self.update_length(now);
+        }
         let recordings: Vec<PathBuf> = session.recordings.iter().map(|file| file.path.clone()).collect();
         let chosen = session.selected.and_then(|index| recordings.get(index)).cloned();
         if let Some(midi) = &session.midi {

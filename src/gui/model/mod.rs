@@ -4,6 +4,8 @@
 //! call them without a window. Moments are seconds of the recording; without one, seconds of the MIDI.
 
 mod arrivals;
+mod correcting;
+mod curating;
 mod embeddings;
 mod files;
 mod history;
@@ -20,6 +22,7 @@ pub use material::{
 };
 pub use shown::State;
 
+pub use curating::Curating;
 pub use keeping::{Recover, Recovery};
 
 use embeddings::Embeddings;
@@ -35,6 +38,7 @@ use super::loading::{ExportOrder, Loads, WakeUp};
 use super::settings::{Settings, Tab, Theme};
 use super::timeline::{Follow, PitchView, TimeView};
 use crate::audio::{ANALYSIS_RATE, Stereo};
+use crate::curation::Correction;
 use crate::picture::Tone;
 use crate::playback::device::Sound;
 use crate::playback::mixer::Listen;
@@ -70,6 +74,17 @@ pub struct Candidate {
     sound: Option<Arc<Stereo>>,
     /// Failed or cancelled: left alone until it is asked for.
     halted: bool,
+    /// How a person has changed its alignment, and what that was before.
+    correction: Correction,
+    base: Option<Arc<Aligned>>,
+}
+
+impl Candidate {
+    fn new(id: u64, path: PathBuf) -> Self {
+        let (recording, aligned, hashed, embedded, sound) = (None, None, None, None, None);
+        let (correction, base) = (Correction::default(), None);
+        Self { id, path, recording, aligned, hashed, embedded, sound, halted: false, correction, base }
+    }
 }
 
 /// A line in the jobs panel about something that went wrong.
@@ -87,6 +102,8 @@ enum Again {
     No,
     Midi(PathBuf),
     Candidate(u64),
+    Item(usize),
+    Journal,
     Playing,
     Save,
     Export(ExportOrder),
@@ -145,6 +162,7 @@ pub struct Model {
     networks: Networks,
     embeddings: Embeddings,
     toys: Toys,
+    curating: Option<Box<Curating>>,
     quit: bool,
     problems: Vec<Problem>,
     loads: Loads,
@@ -186,6 +204,7 @@ impl Model {
             networks: Networks::default(),
             embeddings: Embeddings::default(),
             toys: Toys::default(),
+            curating: None,
             quit: false,
             problems: Vec::new(),
             loads: Loads::new(wake),
@@ -351,6 +370,21 @@ impl Model {
             Command::SaveTo(file) => self.save_to(file, now),
             Command::Recover(choice) => self.recover(choice, now),
             Command::Close => self.overlay = None,
+            Command::ChooseQueue
+            | Command::CloseQueue
+            | Command::ExportDecisions
+            | Command::Confirm
+            | Command::Reject
+            | Command::RejectWith
+            | Command::Unsure
+            | Command::Skip
+            | Command::Flag
+            | Command::Note
+            | Command::Blind
+            | Command::Anchor
+            | Command::ForgetAnchors
+            | Command::Span
+            | Command::Curate(_) => self.obey_curation(command, now),
             Command::Open(paths) => self.open(paths, now),
             Command::UseSoundFont(path) => self.use_soundfont(path),
             Command::Hover(hover) => self.hover = hover,
@@ -402,6 +436,7 @@ impl Model {
         }
         self.watch_training();
         self.watch_toy();
+        self.poll_journal(now);
         for arrival in self.loads.poll() {
             self.receive(arrival, now);
         }

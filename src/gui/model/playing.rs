@@ -10,7 +10,7 @@ use crate::playback::{Material, Order, Rendition, SPEED_STEP, Warp, from_audio, 
 use std::sync::Arc;
 
 /// Pairs that are kept ready to be heard; one of four minutes is 46 MB.
-const KEPT: usize = 4;
+const KEPT: usize = 6;
 /// Farthest that the MIDI can be nudged, in milliseconds.
 const FARTHEST_MS: f64 = 10_000.0;
 
@@ -180,8 +180,18 @@ impl Model {
     /// The MIDI sounds later by so many milliseconds more; `None` for none at all.
     pub(super) fn nudge(&mut self, by_ms: Option<f64>) {
         self.offset_ms = by_ms.map_or(0.0, |by| (self.offset_ms + by).clamp(-FARTHEST_MS, FARTHEST_MS));
+        self.mark_changed();
         self.send_offset();
         self.say(format!("Offset {:+.0} ms", self.offset_ms));
+    }
+
+    /// The offset that was before, put back.
+    pub(super) fn put_offset(&mut self, offset_ms: f64) {
+        if (self.offset_ms - offset_ms).abs() > 0.0 {
+            self.offset_ms = offset_ms;
+            self.mark_changed();
+            self.send_offset();
+        }
     }
 
     fn send_offset(&mut self) {
@@ -235,14 +245,27 @@ impl Model {
         self.loads.prepare(midi, aligned, recording, sample_rate, rendition, at);
     }
 
-    pub(super) fn play_programme(&mut self, prepared: Prepared, now: f64) {
-        let Some((what, rendition)) = self.heard.filter(|heard| heard.1 == prepared.rendition) else { return };
-        let material = prepared.material;
+    /// Keeps what a pair is played from, to be heard again at once.
+    pub(super) fn keep_material(&mut self, what: Heard, material: Arc<Material>) {
         self.materials.retain(|(made_of, _)| *made_of != what);
         if self.materials.len() >= KEPT {
             self.materials.remove(0);
         }
-        self.materials.push((what, Arc::clone(&material)));
+        self.materials.push((what, material));
+    }
+
+    /// Forgets what a candidate is played from: it is aligned otherwise now.
+    pub(super) fn forget_material(&mut self, candidate: u64) {
+        self.materials.retain(|(made_of, _)| made_of.candidate != Some(candidate));
+        if self.heard.is_some_and(|(what, _)| what.candidate == Some(candidate)) {
+            self.heard = None;
+        }
+    }
+
+    pub(super) fn play_programme(&mut self, prepared: Prepared, now: f64) {
+        let Some((what, rendition)) = self.heard.filter(|heard| heard.1 == prepared.rendition) else { return };
+        let material = prepared.material;
+        self.keep_material(what, Arc::clone(&material));
         self.loads.stretch(prepared.stretch);
         let at = self.transport.position(now);
         let goes_on = self

@@ -141,7 +141,7 @@ impl Model {
 
     /// Whether there are candidates to change between.
     pub fn several(&self) -> bool {
-        self.candidates.len() > 1
+        self.candidates.len() > 1 || self.curating().is_some_and(|curating| curating.queue().shown().len() > 1)
     }
 
     /// Whether nothing is computed and nothing waits to be.

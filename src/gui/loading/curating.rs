@@ -1,0 +1,210 @@
+//! The jobs of curation: opening and arranging a queue, getting pairs ready ahead of the person, writing the journal, and
+//! aligning again between anchors.
+
+use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
+use super::{Exported, Loads, answer, file_name};
+use crate::alignment::{Alignment, Preset};
+use crate::audio::{AudioTime, Keep};
+use crate::curation::{
+    Batch, Correction, Filter, Items, Journal, Order, Queue, Record, arrange, export, telling_s, user_name,
+};
+use crate::export::{create_folder, write};
+use crate::midi::MidiTime;
+use crate::pair;
+use crate::playback::Material;
+use crate::synth::SoundFont;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What to judge, and where the decisions are kept.
+pub struct OpenedQueue {
+    /// What there is to judge.
+    pub queue: Queue,
+    /// Where decisions go.
+    pub journal: Journal,
+    /// The item to begin with, by its id.
+    pub item: Option<String>,
+}
+
+/// A pair, ready to be seen and heard.
+pub struct ReadyPair {
+    /// The MIDI file.
+    pub midi: Arc<LoadedMidi>,
+    /// The recording.
+    pub recording: LoadedRecording,
+    /// Their alignment.
+    pub aligned: Aligned,
+    /// What is played, at the rate of the device.
+    pub material: Option<Arc<Material>>,
+}
+
+impl ReadyPair {
+    /// Where to begin to listen, in seconds.
+    pub fn telling_s(&self) -> f64 {
+        telling_s(&self.aligned.curves.cost, self.aligned.curves.frame_s)
+    }
+}
+
+/// What a pair is read with.
+pub(in super::super) struct ToRead {
+    pub(in super::super) midi: PathBuf,
+    pub(in super::super) recording: PathBuf,
+    /// The MIDI file, if it is there already.
+    pub(in super::super) known: Option<Arc<LoadedMidi>>,
+    pub(in super::super) font_path: Option<PathBuf>,
+    pub(in super::super) font: Option<SoundFont>,
+    /// The rate of the device, if there is one.
+    pub(in super::super) sample_rate: Option<u32>,
+}
+
+/// Whether opening a file opens a queue.
+pub(in super::super) fn is_queue(path: &Path) -> bool {
+    let list = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl") || e.eq_ignore_ascii_case("csv"));
+    list || path.file_name().is_some_and(|name| name == "match_scores.json") || path.join("match_scores.json").is_file()
+}
+
+/// Where the decisions about a source are kept, unless it is said otherwise.
+pub(in super::super) fn journal_of(source: &Path) -> PathBuf {
+    if source.is_dir() { source.join("decisions.jsonl") } else { source.with_extension("decisions.jsonl") }
+}
+
+impl Loads {
+    /// Reads what is to be judged and opens the journal.
+    pub(in super::super) fn open_queue(&mut self, source: PathBuf, journal: PathBuf, item: Option<String>) {
+        let name = format!("Reading {}", file_name(&source));
+        self.queue = Some(self.start(0, name, move |progress| {
+            let items = Arc::new(Items::read(&source, &progress.part(0.0, 0.8))?);
+            let journal = Journal::open(&journal, &user_name())?;
+            let queue = Queue::new(items, journal.table(), &progress.part(0.8, 1.0))?;
+            Ok(OpenedQueue { queue, journal, item })
+        }));
+    }
+
+    /// Arranges the queue anew.
+    pub(in super::super) fn arrange(&mut self, queue: &Queue, order: Order, filter: Filter) {
+        let (items, states) = (Arc::clone(queue.items()), queue.states().to_vec());
+        self.arranged = Some(self.start(0, "Arranging the queue".into(), move |progress| {
+            let shown = arrange(&items, &states, order, &filter, progress)?;
+            Ok((shown, order, filter))
+        }));
+    }
+
+    /// Reads and aligns a pair; `index` is its item.
+    pub(in super::super) fn load_pair(&mut self, index: usize, what: ToRead) {
+        let name = format!("Preparing {}", file_name(&what.recording));
+        self.pair = Some(self.start(index as u64, name, move |progress| {
+            let midi = match what.known {
+                Some(midi) => midi,
+                None => {
+                    let font = match (what.font, &what.font_path) {
+                        (Some(font), _) => font,
+                        (None, Some(path)) => SoundFont::open(path)?,
+                        (None, None) => SoundFont::bundled()?,
+                    };
+                    let side = pair::load_midi(&what.midi, &font, &progress.part(0.0, 0.3))?;
+                    Arc::new(LoadedMidi::new(side, Some(font), what.font_path))
+                }
+            };
+            let side = pair::load_audio(&what.recording, Keep::Listening, &progress.part(0.3, 0.6))?;
+            let recording = LoadedRecording::new(side);
+            let alignment = pair::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.6, 0.85))?;
+            let aligned = Aligned::new(alignment, &midi, &recording);
+            let material = match (what.sample_rate, &midi.font) {
+                (Some(rate), Some(font)) => {
+                    let transposed = Arc::new(midi.side.midi.transposed(aligned.alignment.transpose));
+                    let map = Some(Arc::new(aligned.alignment.map.clone()));
+                    let played = Some((transposed, font.clone()));
+                    let part = progress.part(0.85, 1.0);
+                    Some(Arc::new(Material::new(played, recording.sound.as_deref(), map, rate, &part)?))
+                }
+                _ => None,
+            };
+            Ok(ReadyPair { midi, recording, aligned, material })
+        }));
+    }
+
+    /// The item whose pair is read.
+    pub(in super::super) fn pairing(&self) -> Option<usize> {
+        self.pair.as_ref().map(|task| task.about as usize)
+    }
+
+    /// Stops everything about the queue.
+    pub(in super::super) fn drop_queue(&mut self) {
+        (self.pair, self.arranged) = (None, None);
+    }
+
+    /// Writes decisions: a frame must not wait for a disk.
+    pub(in super::super) fn write_journal(&mut self, mut batch: Batch) {
+        self.journal = Some(self.start(0, "Saving decisions".into(), move |_| {
+            batch.write();
+            Ok(batch)
+        }));
+    }
+
+    /// Waits for decisions that are being written.
+    pub(in super::super) fn finish_journal(&mut self) -> Option<Batch> {
+        self.journal.take()?.job.join().ok()
+    }
+
+    /// Whether decisions are being written.
+    pub(in super::super) fn writes_journal(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// Aligns a candidate again between its anchors.
+    pub(in super::super) fn correct(
+        &mut self,
+        candidate: u64,
+        midi: Arc<LoadedMidi>,
+        recording: Arc<LoadedRecording>,
+        base: &Alignment,
+        correction: &Correction,
+    ) {
+        let (base, correction) = (base.clone(), correction.clone());
+        self.corrected = Some(self.start(candidate, "Aligning between anchors".into(), move |progress| {
+            let anchors: Vec<_> = correction.anchors.iter().map(|&[m, a]| (MidiTime(m), AudioTime(a))).collect();
+            // The offset is heard already: the device has it.
+            let found = pair::correct(&midi.side, &recording.side, &base, &anchors, 0.0, progress)?;
+            Ok(Aligned::new(found, &midi, &recording))
+        }));
+    }
+
+    /// Asks for a folder to write decisions to.
+    pub(in super::super) fn choose_decisions_folder(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new().set_title("Export decisions to a folder").pick_folder();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.decisions_to = Some(self.start(0, "Choosing a folder".into(), move |progress| answer(dialog, progress)));
+    }
+
+    /// Writes decisions in every form. Paths of `records` are meant from `home`.
+    pub(in super::super) fn export_decisions(&mut self, records: Vec<Record>, home: PathBuf, folder: PathBuf) {
+        let name = format!("Exporting to {}", file_name(&folder));
+        self.export = Some(self.start(0, name, move |progress| {
+            create_folder(&folder)?;
+            let moved = export::moved(&records, &home, &folder);
+            let document = serde_json::to_string_pretty(&export::document(&moved)).unwrap_or_default();
+            for (name, text) in [
+                ("decisions.csv", export::csv(&moved)),
+                ("decisions.json", document),
+                ("confirmed.jsonl", export::pair_list(&moved)),
+            ] {
+                progress.step(0, 1)?;
+                write(&folder.join(name), text.as_bytes())?;
+            }
+            let jams = folder.join("jams");
+            export::write_jams(&export::moved(&records, &home, &jams), &jams)?;
+            let files = ["decisions.csv", "decisions.json", "confirmed.jsonl", "jams"].map(str::to_owned).to_vec();
+            Ok(Exported { folder, files })
+        }));
+    }
+
+    /// Asks for a list, table or tree.
+    pub(in super::super) fn choose_queue(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new()
+            .set_title("Open a list of matches to judge")
+            .add_filter("Lists, tables, trees", &["jsonl", "json", "csv"])
+            .pick_file();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.queue_file = Some(self.start(0, "Choosing a list".into(), move |progress| answer(dialog, progress)));
+    }
+}

@@ -1,0 +1,126 @@
+//! Corrections of an alignment by a person: anchors on its path, between which it is aligned again, and the part of the
+//! recording in which it is meant. The offset is the transport's.
+
+use super::super::loading::file_name;
+use super::{Again, Aligned, Model};
+use crate::curation::Correction;
+use crate::error::Result;
+use crate::picture::axis::clock_text;
+use std::sync::Arc;
+
+/// Anchors are at least so far apart, in seconds.
+const APART_S: f64 = 0.05;
+
+impl Model {
+    /// How the alignment that is looked at was changed, but for the offset.
+    pub fn correction(&self) -> Option<&Correction> {
+        self.candidate().map(|candidate| &candidate.correction)
+    }
+
+    /// Changes the correction, and aligns again.
+    pub(super) fn change_correction(&mut self, change: impl FnOnce(&mut Correction)) {
+        if self.aligned().is_none() {
+            return;
+        }
+        let Some(candidate) = self.selected.and_then(|index| self.candidates.get_mut(index)) else { return };
+        let before = candidate.correction.clone();
+        change(&mut candidate.correction);
+        if candidate.correction == before {
+            return;
+        }
+        let moved = candidate.correction.anchors != before.anchors;
+        self.mark_changed();
+        if moved {
+            self.align_again();
+        }
+    }
+
+    /// Aligns the candidate that is looked at between its anchors; without any it is as it was.
+    pub(super) fn align_again(&mut self) {
+        let Some(midi) = self.midi().cloned() else { return };
+        let Some(candidate) = self.selected.and_then(|index| self.candidates.get_mut(index)) else { return };
+        let (Some(recording), Some(aligned)) = (candidate.recording.clone(), candidate.aligned.clone()) else { return };
+        let base = Arc::clone(candidate.base.get_or_insert(aligned));
+        let (id, correction) = (candidate.id, candidate.correction.clone());
+        if correction.anchors.is_empty() {
+            self.loads.drop_correction();
+            self.realigned(id, base);
+        } else {
+            self.loads.correct(id, midi, recording, &base.alignment, &correction);
+        }
+    }
+
+    pub(super) fn take_correction(&mut self, id: u64, outcome: Result<Aligned>) {
+        match outcome {
+            Ok(aligned) => {
+                self.realigned(id, Arc::new(aligned));
+                if let Some(candidate) = self.candidates.iter().find(|candidate| candidate.id == id) {
+                    let count = candidate.correction.anchors.len();
+                    let plural = if count == 1 { "" } else { "s" };
+                    self.say(format!("{} is aligned through {count} anchor{plural}", file_name(&candidate.path)));
+                }
+            }
+            Err(error) => self.report(&error, Again::No),
+        }
+    }
+
+    /// Another alignment of the same pair: what was made of the old one is of no use.
+    fn realigned(&mut self, id: u64, aligned: Arc<Aligned>) {
+        let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) else { return };
+        (candidate.aligned, candidate.hashed) = (Some(aligned), None);
+        self.forget_material(id);
+    }
+
+    pub(super) fn add_anchor(&mut self, midi_s: f64, audio_s: f64) {
+        let Some(correction) = self.correction() else { return };
+        let fits = |&[m, a]: &[f64; 2]| {
+            (midi_s - m).abs() >= APART_S && (audio_s - a).abs() >= APART_S && (midi_s < m) == (audio_s < a)
+        };
+        if midi_s < 0.0 || audio_s < 0.0 || !correction.anchors.iter().all(fits) {
+            self.say("An anchor there would cross another".into());
+            return;
+        }
+        self.change_correction(|correction| {
+            let at = correction.anchors.partition_point(|anchor| anchor[0] < midi_s);
+            correction.anchors.insert(at, [midi_s, audio_s]);
+        });
+        let (audio, midi) = (clock_text(audio_s, 0.01), clock_text(midi_s, 0.01));
+        self.say(format!("Anchor at {audio} of the recording and {midi} of the MIDI"));
+    }
+
+    /// Moves an anchor, as far as its neighbours let it.
+    pub(super) fn move_anchor(&mut self, index: usize, midi_s: f64, audio_s: f64) {
+        let ends = (self.midi().map_or(0.0, |midi| midi.side.midi.end().0), self.transport.seconds());
+        self.change_correction(|correction| {
+            let anchors = &mut correction.anchors;
+            let before = index.checked_sub(1).and_then(|i| anchors.get(i)).map_or([-APART_S; 2], |anchor| *anchor);
+            let after = anchors.get(index + 1).map_or([ends.0 + APART_S, ends.1 + APART_S], |anchor| *anchor);
+            if let Some(anchor) = anchors.get_mut(index) {
+                for (side, wanted) in [midi_s, audio_s].into_iter().enumerate() {
+                    let (low, high) = (before[side] + APART_S, after[side] - APART_S);
+                    if low <= high {
+                        anchor[side] = wanted.clamp(low, high);
+                    }
+                }
+            }
+        });
+    }
+
+    /// What is heard together at the playhead, with the offset, belongs together.
+    pub(super) fn anchor_here(&mut self, now: f64) {
+        let at = self.transport.position(now);
+        if let Some(midi) = self.midi_time(at - self.offset_ms / 1000.0) {
+            self.nudge(None);
+            self.add_anchor(midi.0, at);
+        }
+    }
+
+    /// The loop is the part in which the alignment is meant; once more, and all of it is.
+    pub(super) fn span_of_loop(&mut self) {
+        let Some((start, end)) = self.region() else { return };
+        let same = self.correction().is_some_and(|correction| correction.span == Some([start, end]));
+        self.change_correction(|correction| correction.span = (!same).then_some([start, end]));
+        let words = || format!("Valid from {} to {}", clock_text(start, 0.01), clock_text(end, 0.01));
+        self.say(if same { "All of it is valid".into() } else { words() });
+    }
+}

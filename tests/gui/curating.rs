@@ -1,0 +1,442 @@
+//! Curation in the window: by the keyboard alone, nothing lost, back to the item that was decided.
+
+use super::{empty, pair, settle, window};
+use antiphon::curation::{Decision, Filter, Item, Items, Journal, Order, Queue, Reason, State};
+use antiphon::gui::{Aligned, App, Arrival, Command, Curate, Model, OpenedQueue, ReadyPair, Theme};
+use antiphon::job::Progress;
+use antiphon::session::{Session, autosave_of};
+use eframe::egui::accesskit::Role;
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT, Queryable};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+fn items(count: usize) -> Arc<Items> {
+    Arc::new(Items::from_list((0..count).map(|i| Item {
+        id: format!("{i}"),
+        midi: format!("/music/{i}.mid").into(),
+        audio: format!("/music/{i}.wav").into(),
+        title: format!("Song {i}"),
+        confidence: Some(1.0 - i as f64 / count as f64),
+        ..Item::default()
+    })))
+}
+
+fn opened(folder: &Path, count: usize) -> OpenedQueue {
+    let journal = Journal::open(&folder.join("decisions.jsonl"), "ann").unwrap();
+    let queue = Queue::new(items(count), journal.table(), &Progress::silent()).unwrap();
+    OpenedQueue { queue, journal, item: None }
+}
+
+/// A model with a queue of which nothing is ready.
+fn curating(folder: &Path, count: usize) -> Model {
+    let mut model = empty(Theme::Dark);
+    model.receive(Arrival::Queue(Ok(opened(folder, count))), 0.0);
+    model
+}
+
+/// Brings the pair of an item, as its job would.
+fn bring(model: &mut Model, index: usize) {
+    let made = pair::pair(6, &format!("/music/{index}.wav"));
+    let aligned = Aligned::new(made.alignment, &made.midi, &made.recording);
+    let ready = ReadyPair { midi: Arc::new(made.midi), recording: made.recording, aligned, material: None };
+    model.receive(Arrival::Pair(index, Ok(ready)), 0.0);
+}
+
+/// A queue in the middle of being judged, nothing left to load.
+pub fn judging(folder: &Path, theme: Theme) -> Model {
+    let mut model = empty(theme);
+    model.receive(Arrival::Queue(Ok(opened(folder, 12))), 0.0);
+    for (i, command) in [
+        Command::Confirm,
+        Command::Curate(Curate::Reject(Reason::WrongKey)),
+        Command::Confirm,
+        Command::Skip,
+        Command::Unsure,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        model.apply(command, i as f64 * 12.0);
+    }
+    for index in 5..9 {
+        bring(&mut model, index);
+    }
+    model.apply(Command::Curate(Curate::Write("the bridge comes twice".into())), 60.0);
+    model.apply(Command::PlayPause, 60.0);
+    model.apply(Command::Curate(Curate::AddAnchor(4.0, 6.5)), 60.0);
+    while !model.idle() || model.curating().unwrap().journal().unwritten() > 0 {
+        model.collect(60.0);
+        std::thread::yield_now();
+    }
+    // Of files that are not there.
+    while let Some(problem) = model.problems().first().map(|problem| problem.id) {
+        model.apply(Command::Dismiss(problem), 60.0);
+    }
+    model
+}
+
+fn current(model: &Model) -> usize {
+    model.curating().unwrap().queue().current().unwrap()
+}
+
+fn state(model: &Model, index: usize) -> State {
+    model.curating().unwrap().queue().state(index)
+}
+
+fn press(harness: &mut Harness<'static, App>, modifiers: Modifiers, key: Key) {
+    harness.key_press_modifiers(modifiers, key);
+    harness.run_steps(3);
+}
+
+#[test]
+fn a_hundred_decisions_by_the_keyboard_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 120);
+    for index in 0..2 {
+        bring(&mut model, index);
+    }
+    let mut harness = window(model);
+    harness.run_steps(2);
+    let mut waits = Vec::new();
+    for i in 0..100 {
+        assert_eq!(current(harness.state().model()), i);
+        let key = [Key::A, Key::X, Key::U, Key::S][i % 4];
+        let pressed = Instant::now();
+        harness.key_press(key);
+        while current(harness.state().model()) == i || !harness.state().model().transport().playing() {
+            harness.step();
+        }
+        waits.push(pressed.elapsed().as_secs_f64());
+        let model = harness.state_mut().model_mut();
+        assert!(model.aligned().is_some(), "{i} is not there");
+        // What a job would have brought meanwhile.
+        bring(model, i + 2);
+    }
+    waits.sort_by(f64::total_cmp);
+    eprintln!(
+        "from the key to the next pair playing: median {:.1} ms, longest {:.1} ms",
+        waits[50] * 1e3,
+        waits[99] * 1e3
+    );
+    // The aim is 0.3 s in a release build; here the window is drawn by an unoptimised one on a busy machine.
+    assert!(waits[50] < 0.3, "{:.3} s", waits[50]);
+    let counts = harness.state().model().curating().unwrap().queue().counts();
+    assert_eq!(counts.of(State::Confirmed), 25);
+    assert_eq!((counts.decided(), counts.of(State::Skipped)), (75, 25));
+    harness.state_mut().model_mut().leave();
+    let (records, remarks) = Journal::read(&folder.path().join("decisions.jsonl")).unwrap();
+    assert!(records.len() == 100 && remarks.is_empty());
+    for (i, record) in records.iter().enumerate() {
+        assert_eq!((record.item.as_str(), record.decision()), (i.to_string().as_str(), Some(Decision::ALL[i % 4])));
+        assert_eq!(record.map.as_ref().map(String::len), Some(32));
+        assert!(record.confidence.is_some() && record.score.is_some() && record.midi.is_some() && !record.blind);
+    }
+}
+
+#[test]
+fn it_plays_from_the_most_telling_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 3);
+    let made = pair::pair(30, "/music/0.wav");
+    let mut aligned = Aligned::new(made.alignment, &made.midi, &made.recording);
+    let (frame_s, cost) = (aligned.curves.frame_s, &mut aligned.curves.cost);
+    let at = (40.0 / frame_s) as usize;
+    cost[at..at + (5.0 / frame_s) as usize].fill(0.95);
+    let ready = ReadyPair { midi: Arc::new(made.midi), recording: made.recording, aligned, material: None };
+    model.receive(Arrival::Pair(0, Ok(ready)), 0.0);
+    assert!(model.transport().playing());
+    assert!((model.transport().position(0.0) - 38.5).abs() < 1.0, "{}", model.transport().position(0.0));
+}
+
+#[test]
+fn typing_a_note_decides_nothing_and_the_note_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 3);
+    bring(&mut model, 0);
+    model.apply(Command::PlayPause, 0.0);
+    let mut harness = window(model);
+    harness.run_steps(2);
+    press(&mut harness, Modifiers::NONE, Key::N);
+    let field = || "Note about this pair";
+    assert!(harness.get_by_label(field()).accesskit_node().is_focused());
+    for key in [Key::A, Key::X, Key::U, Key::S, Key::Space, Key::R, Key::Num1, Key::J, Key::Q] {
+        harness.key_press(key);
+    }
+    harness.get_by_label(field()).type_text("a x u s space");
+    harness.run_steps(3);
+    let model = harness.state().model();
+    assert_eq!(model.curating().unwrap().note(), "a x u s space");
+    assert!(!model.transport().playing() && current(model) == 0);
+    assert_eq!(model.curating().unwrap().queue().counts().of(State::Unreviewed), 3);
+    // Left without a decision, it is in the journal all the same.
+    press(&mut harness, Modifiers::NONE, Key::Enter);
+    press(&mut harness, Modifiers::NONE, Key::J);
+    let model = harness.state().model();
+    assert_eq!(current(model), 1);
+    let record = model.curating().unwrap().journal().table().current("0").unwrap();
+    assert_eq!((record.note.as_str(), record.decision()), ("a x u s space", None));
+}
+
+#[test]
+fn a_figure_after_r_says_why_and_any_other_key_leaves_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 4);
+    bring(&mut model, 0);
+    let mut harness = window(model);
+    harness.run_steps(2);
+    press(&mut harness, Modifiers::NONE, Key::R);
+    assert!(harness.query_by_label("Reject: timing off").is_some());
+    press(&mut harness, Modifiers::NONE, Key::Escape);
+    assert!(harness.query_by_label("Reject: timing off").is_none());
+    assert_eq!(current(harness.state().model()), 0);
+    press(&mut harness, Modifiers::NONE, Key::R);
+    press(&mut harness, Modifiers::NONE, Key::Num4);
+    let model = harness.state().model();
+    let record = model.curating().unwrap().journal().table().current("0").unwrap();
+    assert_eq!((record.decision(), record.reason), (Some(Decision::Rejected), Some(Reason::TimingOff)));
+    assert_eq!(current(model), 1);
+    assert!(model.said().starts_with("Rejected (timing off): Song 0. 2 of 4: Song 1"), "{}", model.said());
+}
+
+#[test]
+fn decisions_are_taken_back_to_any_depth_and_lead_back_to_their_item() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 6);
+    for (command, decision) in
+        [(Command::Confirm, State::Confirmed), (Command::Unsure, State::Unsure), (Command::Reject, State::Rejected)]
+    {
+        let index = current(&model);
+        model.apply(command, 1.0);
+        assert_eq!(state(&model, index), decision);
+    }
+    model.apply(Command::Flag, 2.0);
+    // A change of the view belongs to its pair, and comes first.
+    bring(&mut model, 3);
+    model.apply(Command::ZoomIn, 3.0);
+    model.apply(Command::Undo, 4.0);
+    assert!(model.view().is_fit() && model.curating().unwrap().flag());
+    model.apply(Command::Undo, 4.0);
+    assert!(!model.curating().unwrap().flag() && current(&model) == 3);
+    for index in [2, 1, 0] {
+        model.apply(Command::Undo, 5.0);
+        assert_eq!((current(&model), state(&model, index)), (index, State::Unreviewed));
+    }
+    assert!(!model.can_undo());
+    for (index, decision) in [(0, State::Confirmed), (1, State::Unsure)] {
+        model.apply(Command::Redo, 6.0);
+        assert_eq!((current(&model), state(&model, index)), (index, decision));
+    }
+    // Another run goes on with the decisions of this one.
+    model.leave();
+    drop(model);
+    let mut model = curating(folder.path(), 6);
+    assert_eq!(current(&model), 2);
+    model.apply(Command::Undo, 0.0);
+    assert_eq!((current(&model), state(&model, 1)), (1, State::Unreviewed));
+}
+
+#[test]
+fn blindness_hides_the_score_and_is_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 3);
+    bring(&mut model, 0);
+    let mut harness = window(model);
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Song 0, unreviewed, confidence 1.00").is_some());
+    assert!(harness.query_by_label_contains("confidence: a match").is_some());
+    harness.state_mut().model_mut().apply(Command::Blind, 0.0);
+    harness.run_steps(2);
+    assert!(harness.query_by_label("Song 0").is_some());
+    assert!(harness.query_by_label_contains("confidence: a match").is_none());
+    press(&mut harness, Modifiers::NONE, Key::A);
+    let model = harness.state().model();
+    assert!(model.curating().unwrap().journal().table().current("0").unwrap().blind);
+}
+
+#[test]
+fn orders_and_filters_and_the_threshold_work_by_label() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 10);
+    for command in [Command::Confirm, Command::Reject, Command::Confirm] {
+        model.apply(command, 0.0);
+    }
+    let at = *model.curating().unwrap().at_threshold();
+    assert_eq!((at.true_positives, at.false_positives), (2, 1));
+    model.apply(Command::Curate(Curate::Threshold(0.95)), 0.0);
+    assert_eq!(model.curating().unwrap().at_threshold().precision.value, Some(1.0));
+    let filter = Filter { state: Some(State::Confirmed), ..Filter::default() };
+    model.apply(Command::Curate(Curate::Arrange(Order::Listed, filter)), 0.0);
+    while model.curating().unwrap().queue().shown().len() != 2 {
+        model.collect(0.0);
+        std::thread::yield_now();
+    }
+    let mut harness = window(model);
+    harness.run_steps(2);
+    for label in ["Order of the queue", "Which are shown", "Search in the queue", "Accept above", "2 confirmed"] {
+        assert!(harness.query_all_by_label(label).next().is_some(), "{label}");
+    }
+    harness.get_by_label("Song 2, confirmed, confidence 0.80").click();
+    harness.run_steps(3);
+    assert_eq!(current(harness.state().model()), 2);
+}
+
+#[test]
+fn a_crash_leads_back_to_the_same_item() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("pairs.csv");
+    let rows: String = (0..9).map(|i| format!("{i}.mid,{i}.wav,{}\n", 1.0 - f64::from(i) / 10.0)).collect();
+    std::fs::write(&list, format!("midi,audio,confidence\n{rows}")).unwrap();
+    let until = |model: &mut Model, now: f64, done: &dyn Fn(&Model) -> bool| {
+        for _ in 0..20_000_000_u64 {
+            model.collect(now);
+            if done(model) {
+                return;
+            }
+            std::thread::yield_now();
+        }
+        panic!("it never came");
+    };
+    let mut model = empty(Theme::Dark);
+    model.keep_in(folder.path().to_path_buf());
+    model.apply(Command::Open(vec![list.clone()]), 0.0);
+    until(&mut model, 0.0, &|model| model.curates());
+    for _ in 0..5 {
+        model.apply(Command::Confirm, 1.0);
+    }
+    let saved = |model: &Model| model.curating().unwrap().journal().written() == 5;
+    until(&mut model, 1.0, &saved);
+    let beside = autosave_of(&folder.path().join("unsaved.json"));
+    let knows = |_: &Model| Session::read(&beside).is_ok_and(|session| session.queue.is_some_and(|q| q.item.is_some()));
+    until(&mut model, 5.0, &knows);
+    let item = model.curating().unwrap().item().unwrap().to_owned();
+    // The program is killed here: nothing is closed in order.
+    drop(model);
+    let mut model = empty(Theme::Dark);
+    model.keep_in(folder.path().to_path_buf());
+    model.apply(Command::Recover(antiphon::gui::Recover::Autosave), 0.0);
+    until(&mut model, 0.0, &|model| model.curates());
+    assert_eq!(model.curating().unwrap().item(), Some(item.as_str()));
+    assert_eq!(model.curating().unwrap().queue().counts().of(State::Confirmed), 5);
+}
+
+#[test]
+fn anchors_are_set_dragged_forgotten_taken_back_and_written_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 3);
+    bring(&mut model, 0);
+    model.apply(Command::PlayPause, 0.0);
+    let base = model.map().unwrap().clone();
+    let realigned = |model: &mut Model| {
+        while !model.running().iter().all(|job| !job.name.contains("anchors")) {
+            model.collect(0.0);
+            std::thread::yield_now();
+        }
+        model.collect(0.0);
+    };
+    // By ear: 100 ms later is right here.
+    model.apply(Command::Seek(6.0), 0.0);
+    model.apply(Command::MuchLater, 0.0);
+    model.apply(Command::Anchor, 0.0);
+    realigned(&mut model);
+    let anchor = model.correction().unwrap().anchors[0];
+    assert!((anchor[1] - 6.0).abs() < 1e-6 && model.offset_ms().abs() < 1e-9);
+    let through = |model: &Model, [midi_s, audio_s]: [f64; 2]| {
+        (model.map().unwrap().to_audio(antiphon::midi::MidiTime(midi_s)).0 - audio_s).abs() < 1e-6
+    };
+    assert!(through(&model, anchor));
+    model.apply(Command::Curate(Curate::AddAnchor(anchor[0] + 1.0, anchor[1] - 1.0)), 0.0);
+    assert_eq!(model.correction().unwrap().anchors.len(), 1, "it would cross");
+    model.apply(Command::Curate(Curate::MoveAnchor(0, anchor[0], anchor[1] + 0.2)), 10.0);
+    realigned(&mut model);
+    assert!(through(&model, [anchor[0], anchor[1] + 0.2]));
+    model.apply(Command::Undo, 20.0);
+    realigned(&mut model);
+    assert!(through(&model, anchor));
+    model.apply(Command::SetLoop(Some((2.0, 9.0))), 20.0);
+    model.apply(Command::Span, 20.0);
+    model.apply(Command::Confirm, 21.0);
+    let record = model.curating().unwrap().journal().table().current("0").unwrap();
+    let correction = record.correction.clone().unwrap();
+    assert_eq!((correction.anchors.len(), correction.span), (1, Some([2.0, 9.0])));
+    // Back at the item the correction is there, and can be forgotten.
+    model.apply(Command::PreviousCandidate, 22.0);
+    realigned(&mut model);
+    assert!(through(&model, anchor));
+    model.apply(Command::ForgetAnchors, 23.0);
+    assert_eq!(*model.map().unwrap(), base);
+}
+
+#[test]
+fn an_anchor_is_set_and_dragged_in_the_matrix() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 3);
+    bring(&mut model, 0);
+    model.apply(Command::PlayPause, 0.0);
+    let mut harness = window(model);
+    settle(&mut harness);
+    let rect = harness.get_by_role_and_label(Role::Image, "Distance matrix").rect();
+    let button = |harness: &mut Harness<'static, App>, pos, pressed, modifiers| {
+        let button = eframe::egui::PointerButton::Primary;
+        harness.input_mut().events.push(eframe::egui::Event::ModifiersChanged(modifiers));
+        harness.input_mut().events.push(eframe::egui::Event::PointerButton { pos, button, pressed, modifiers });
+        harness.run_steps(2);
+    };
+    let at = rect.center();
+    harness.hover_at(at);
+    harness.run_steps(1);
+    button(&mut harness, at, true, Modifiers::ALT);
+    button(&mut harness, at, false, Modifiers::NONE);
+    assert_eq!(harness.state().model().correction().unwrap().anchors.len(), 1);
+    let before = harness.state().model().correction().unwrap().anchors[0];
+    button(&mut harness, at, true, Modifiers::NONE);
+    harness.hover_at(at + eframe::egui::vec2(20.0, -10.0));
+    harness.run_steps(2);
+    button(&mut harness, at + eframe::egui::vec2(20.0, -10.0), false, Modifiers::NONE);
+    let after = harness.state().model().correction().unwrap().anchors[0];
+    assert!(after[0] > before[0] && after[1] > before[1], "{before:?} {after:?}");
+}
+
+#[test]
+fn decisions_are_exported_from_the_window_and_are_equal_when_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 4);
+    bring(&mut model, 0);
+    for command in [Command::Confirm, Command::Reject, Command::Unsure] {
+        model.apply(command, 1.0);
+    }
+    let out = folder.path().join("out");
+    model.apply(Command::Curate(Curate::ExportTo(out.clone())), 2.0);
+    while !out.join("jams").exists() || model.running().iter().any(|job| job.name.starts_with("Exporting")) {
+        model.collect(2.0);
+        std::thread::yield_now();
+    }
+    let table = model.curating().unwrap().journal().table();
+    let original = antiphon::curation::export::judgements(table);
+    for name in ["decisions.csv", "decisions.json"] {
+        let again = antiphon::curation::export::read(&out.join(name)).unwrap();
+        assert_eq!(antiphon::curation::export::moved(&again, &out, folder.path()), original, "{name}");
+    }
+    assert_eq!(std::fs::read_to_string(out.join("confirmed.jsonl")).unwrap().lines().count(), 1);
+    assert_eq!(std::fs::read_dir(out.join("jams")).unwrap().count(), 3);
+}
+
+#[test]
+fn what_can_not_be_read_is_a_line_and_can_be_decided_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 2);
+    while model.problems().is_empty() {
+        model.collect(0.0);
+        std::thread::yield_now();
+    }
+    assert!(model.problems()[0].can_retry());
+    model.apply(Command::Curate(Curate::Reject(Reason::BadMidi)), 0.0);
+    assert_eq!(state(&model, 0), State::Rejected);
+    assert_eq!(current(&model), 1);
+    model.apply(Command::Skip, 0.0);
+    assert!(model.said().ends_with("Nothing is left to decide"), "{}", model.said());
+    model.apply(Command::CloseQueue, 0.0);
+    assert!(model.curating().is_none());
+}
