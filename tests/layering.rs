@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
     ("embedding", &["job", "network", "hashing"]),
     ("index", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export", "hashing", "embedding"]),
-    ("search", &["job", "audio", "synth", "features", "alignment", "pair", "export", "hashing", "index"]),
+    ("search", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export", "hashing", "index"]),
     ("training", &["job", "network", "export", "dataset", "hashing", "embedding"]),
     (
         "evaluate",
