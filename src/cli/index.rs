@@ -57,7 +57,7 @@ impl Build {
     fn run(self) -> Result<ExitCode> {
         let hash = self.model.as_deref().map_or_else(HashModel::bundled, HashModel::load)?;
         let embedder = match self.embedding.as_deref() {
-            None => Embedder::standard(),
+            None => Embedder::standard()?,
             Some(name) if name == Path::new("statistics") => Embedder::Statistics,
             Some(path) => Embedder::Model(Box::new(EmbeddingModel::load(path)?)),
         };

@@ -87,8 +87,11 @@ struct Window {
     /// Size of the window in points.
     #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
     size: Option<(f32, f32)>,
+    /// The index that is searched in the window.
+    #[arg(long, value_name = "DIR")]
+    index: Option<PathBuf>,
     /// What the middle of the window shows.
-    #[arg(long, value_parser = ["audit", "filters", "train", "embedding", "toy"])]
+    #[arg(long, value_parser = ["audit", "search", "filters", "train", "embedding", "toy"])]
     tab: Option<String>,
     /// Theme, instead of the one in the settings.
     #[arg(long, value_parser = ["dark", "light", "system"])]
@@ -165,8 +168,10 @@ fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
             "train" => Tab::Train,
             "embedding" => Tab::Embedding,
             "toy" => Tab::Toy,
+            "search" => Tab::Search,
             _ => Tab::Audit,
         }),
+        index: window.index,
         screenshot: window.screenshot,
         size: window.size,
         started: Some(started),

@@ -4,7 +4,7 @@
 //! [`Model`].
 
 use super::loading::ExportOrder;
-use super::model::{Model, Overlay, Recover, ToyForm, TrainingForm, Unit};
+use super::model::{Model, Overlay, Recover, SearchForm, ToyForm, TrainingForm, Unit};
 use super::settings::{Panels, Tab, Theme};
 use crate::curation::{Filter, Order, Reason};
 use crate::dataset::Split;
@@ -29,6 +29,11 @@ pub enum Command {
     CompareFolder,
     CompareDataSet,
     CompareLoaded,
+    ChooseIndex,
+    AddToIndex,
+    Search,
+    SearchByRecording,
+    OpenHit,
     ChooseSoundFont,
     BundledSoundFont,
     Quit,
@@ -91,6 +96,7 @@ pub enum Command {
     TrainTab,
     EmbeddingTab,
     ToyTab,
+    SearchTab,
     Train,
     Toy,
     CandidateList,
@@ -144,6 +150,14 @@ pub enum Command {
     CompareSplit(Split),
     /// Look at this MIDI file and, where there is one, this recording.
     OpenPair(PathBuf, Option<PathBuf>),
+    /// Search this index.
+    UseIndex(PathBuf),
+    /// Add these folders to the index, or begin one beside the first.
+    Index(Vec<PathBuf>),
+    /// How an index is searched, and how hits are listed.
+    SearchHow(SearchForm),
+    /// Listen to the hit in this row.
+    LookAtHit(usize),
     /// Which toy problem is learned next.
     ToyProblem(ToyForm),
     /// Look at what comes out of this layer (index in the model's list).
@@ -358,6 +372,11 @@ pub const TABLE: &[Entry] = entries! {
     Export File "Export…", "Pictures, table, aligned MIDI and sound of this pair", [(COMMAND, Key::E)], Model::exportable;
     ChooseHashModel Networks "Hash model…", "Choose the networks that hash both sides (safetensors)", [], |m| !m.choosing();
     ExportFilters Networks "Export filters…", "Write the first layer of both networks as pictures and arrays", [], |m| m.hash_model().is_some() && !m.choosing();
+    ChooseIndex Networks "Open an index…", "Choose the index that is searched", [], |m| !m.choosing();
+    AddToIndex Networks "Add to the index…", "Add a folder of recordings to the index, or make an index of it", [], |m| !m.choosing() && !m.indexes();
+    Search Networks "Search", "Look for the MIDI file, or without one the recording, in the index; or stop", [(COMMAND, Key::F)], Model::searchable;
+    SearchByRecording Networks "Search by the recording", "Look for the recording in the index", [(COMMAND_SHIFT, Key::F)], |m| m.index().is_some() && m.candidate().is_some();
+    OpenHit Networks "Open the hit", "Look at the hit that is listened to, beside what was looked for", [(COMMAND, Key::Enter)], |m| m.hit_count() > 0;
     ChooseEmbeddingModel Networks "Embedding model…", "Choose the networks that embed both sides (safetensors)", [], |m| !m.choosing();
     CompareFolder Networks "Compare a folder of pairs…", "Embed recordings and the MIDI files of the same names, and show how far each is from each", [], |m| !m.choosing();
     CompareDataSet Networks "Compare a data set…", "Embed the works of a data set, and show how far each MIDI file is from each recording", [], |m| !m.choosing();
@@ -426,6 +445,7 @@ pub const TABLE: &[Entry] = entries! {
     TrainTab View "Train", "Train hash networks, and watch it", [(COMMAND, Key::Num3)], always;
     EmbeddingTab View "Embedding", "Compare many pairs by one vector each", [(COMMAND, Key::Num4)], always;
     ToyTab View "Toy", "Watch attention find two numbers in a long sequence", [(COMMAND, Key::Num5)], always;
+    SearchTab View "Search", "Look for what is open in an index of recordings", [(COMMAND, Key::Num6)], always;
     CandidateList View "Candidate list", "Show the list at the left", [(COMMAND, Key::L)], always;
     Inspector View "Inspector", "Show distance matrix and verdict at the right", [(COMMAND, Key::I)], always;
     NextCandidate View "Next candidate", "Look at the next recording in the list, or pair in the queue", [(NONE, Key::J), (NONE, Key::PageDown)], Model::several;
@@ -502,6 +522,8 @@ impl Command {
             Self::TrainTab => settings.tab == Tab::Train,
             Self::EmbeddingTab => settings.tab == Tab::Embedding,
             Self::ToyTab => settings.tab == Tab::Toy,
+            Self::SearchTab => settings.tab == Tab::Search,
+            Self::Search => model.searches(),
             Self::Train => model.trains(),
             Self::Toy => model.toy_runs(),
             Self::CandidateList => settings.panels.list,

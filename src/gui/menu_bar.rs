@@ -51,9 +51,14 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
             });
         }
         ui.separator();
-        for command in
-            [Command::AuditTab, Command::FiltersTab, Command::TrainTab, Command::EmbeddingTab, Command::ToyTab]
-        {
+        for command in [
+            Command::AuditTab,
+            Command::SearchTab,
+            Command::FiltersTab,
+            Command::TrainTab,
+            Command::EmbeddingTab,
+            Command::ToyTab,
+        ] {
             let Some(entry) = command.entry() else { continue };
             let tab = ui.add(Button::selectable(command.is_on(model), entry.name));
             let tab = tab.on_hover_text(entry.tooltip_text(ui.ctx(), model.settings()));
@@ -81,7 +86,17 @@ fn group(command: &Command) -> u8 {
         | Command::Activations
         | Command::SharedScale
         | Command::Attention => 16,
-        Command::AuditTab | Command::FiltersTab | Command::TrainTab | Command::EmbeddingTab | Command::ToyTab => 17,
+        Command::AuditTab
+        | Command::FiltersTab
+        | Command::TrainTab
+        | Command::EmbeddingTab
+        | Command::ToyTab
+        | Command::SearchTab => 17,
+        Command::ChooseIndex
+        | Command::AddToIndex
+        | Command::Search
+        | Command::SearchByRecording
+        | Command::OpenHit => 24,
         Command::ChooseHashModel | Command::ExportFilters | Command::ChooseEmbeddingModel => 18,
         Command::CompareFolder | Command::CompareDataSet | Command::CompareLoaded => 19,
         Command::ChooseQueue | Command::CloseQueue | Command::ExportDecisions => 23,

@@ -31,6 +31,7 @@ mod palette;
 mod queue_panel;
 mod read_out;
 mod screenshot;
+mod search_panel;
 mod settings;
 mod sheets;
 mod shortcut_sheet;
@@ -46,9 +47,9 @@ pub use command::{Command, Curate, Entry, Hover, Menu, Shortcut, TABLE};
 pub use keys::{plain_text, shortcut_text, shortcuts, taken};
 pub use loading::{Arrival, Expanded, ExportOrder, Exported, OpenedQueue, Prepared, ReadyPair, Running, WakeUp};
 pub use model::{
-    Aligned, Candidate, Compared, Curating, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel,
-    LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, State, ToyForm, TrainingForm,
-    TrainingPreset, Unit,
+    Aligned, Candidate, Compared, Curating, EmbeddedPair, Hashed, HitOrder, LayerOutput, LoadedEmbeddingModel,
+    LoadedHashModel, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, SearchForm, Searched,
+    State, ToyForm, TrainingForm, TrainingPreset, Unit,
 };
 pub use settings::{Panels, Settings, Tab, Theme};
 pub use timeline::{Follow, PitchView, TimeView};
@@ -67,6 +68,7 @@ use matrix_panel::MatrixPanel;
 use palette::Palette;
 use queue_panel::QueuePanel;
 use screenshot::Screenshot;
+use search_panel::SearchPanel;
 use shortcut_sheet::ShortcutSheet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
@@ -85,6 +87,8 @@ pub struct Launch {
     pub soundfont: Option<PathBuf>,
     /// Theme, instead of the one in the settings.
     pub theme: Option<Theme>,
+    /// The index that is searched, instead of the last one.
+    pub index: Option<PathBuf>,
     /// What the middle shows, instead of what it showed last.
     pub tab: Option<Tab>,
     /// Save a picture of the window once everything is there, and close it. The settings are neither read nor written.
@@ -156,6 +160,7 @@ pub struct App {
     matrix: MatrixPanel,
     filters: FiltersPanel,
     embedding: EmbeddingPanel,
+    search: SearchPanel,
     queue: QueuePanel,
     decisions: DecisionBar,
     palette: Palette,
@@ -190,6 +195,7 @@ impl App {
             matrix: MatrixPanel::default(),
             filters: FiltersPanel::default(),
             embedding: EmbeddingPanel::default(),
+            search: SearchPanel::default(),
             queue: QueuePanel::default(),
             decisions: DecisionBar::default(),
             palette: Palette::default(),
@@ -215,6 +221,7 @@ impl App {
         settings.soundfont = launch.soundfont.or(settings.soundfont.take());
         settings.theme = launch.theme.unwrap_or(settings.theme);
         settings.tab = launch.tab.unwrap_or(settings.tab);
+        settings.index = launch.index.or(settings.index.take());
         let (wake, wake_sound) = (ctx.clone(), ctx.clone());
         let sound = Sound::open(move || wake_sound.request_repaint());
         let model = Model::new(settings, sound, std::sync::Arc::new(move || wake.request_repaint()));
@@ -253,7 +260,7 @@ impl App {
         let seen = match self.model.settings().tab {
             Tab::Audit => self.audit.complete() && self.matrix.complete(),
             Tab::Embedding => self.embedding.complete(),
-            Tab::Filters | Tab::Train | Tab::Toy => true,
+            Tab::Filters | Tab::Train | Tab::Toy | Tab::Search => true,
         };
         self.model.idle() && seen
     }
@@ -358,6 +365,7 @@ impl App {
             Tab::Train => train_panel::show(ui, &self.model, commands),
             Tab::Embedding => self.embedding.show(ui, &self.model, commands),
             Tab::Toy => toy_panel::show(ui, &self.model, commands),
+            Tab::Search => self.search.show(ui, &self.model, commands),
             Tab::Audit if empty => welcome(ui, commands),
             Tab::Audit => hover = self.audit.show(ui, &self.model, commands).or(hover),
         });
@@ -393,6 +401,7 @@ impl App {
             ui.ctx().request_discard("a panel has another size");
         }
         self.arrows_taken |= self.audit.arrows_taken() || self.matrix.arrows_taken() || self.embedding.arrows_taken();
+        self.arrows_taken |= self.search.arrows_taken();
         if hover != self.pointed {
             self.pointed = hover;
             commands.push(Command::Hover(hover));

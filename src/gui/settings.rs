@@ -1,6 +1,6 @@
 //! What the window remembers from one run to the next, in a small JSON file of the user's configuration folder.
 
-use super::model::{ToyForm, TrainingForm};
+use super::model::{SearchForm, ToyForm, TrainingForm};
 use super::timeline::Follow;
 use crate::dataset::Split;
 use crate::error::{Error, Result};
@@ -69,6 +69,10 @@ pub struct Settings {
     pub blind: bool,
     /// Confidences above it are accepted, where decisions are counted.
     pub threshold: f32,
+    /// The index that is searched.
+    pub index: Option<PathBuf>,
+    /// How it is searched, and how hits are listed.
+    pub search: SearchForm,
     /// What the middle of the window shows.
     pub tab: Tab,
     /// What is trained next.
@@ -96,6 +100,8 @@ pub enum Tab {
     Embedding,
     /// The toy problems of attention.
     Toy,
+    /// What an index holds of the music that is open.
+    Search,
 }
 
 /// The panels around the strips.
@@ -160,6 +166,8 @@ impl Default for Settings {
             compared_split: Split::Test,
             blind: false,
             threshold: 0.5,
+            index: None,
+            search: SearchForm::default(),
             tab: Tab::Audit,
             training: TrainingForm::default(),
             toy: ToyForm::default(),

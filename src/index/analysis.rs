@@ -109,9 +109,11 @@ pub enum Embedder {
 
 impl Embedder {
     /// What a new index is made with unless told otherwise.
-    pub fn standard() -> Self {
-        // There is no bundled model yet; with one this line is all that changes.
-        Self::Statistics
+    ///
+    /// # Errors
+    /// As for [`EmbeddingModel::bundled`].
+    pub fn standard() -> Result<Self> {
+        Ok(Self::Model(Box::new(EmbeddingModel::bundled()?)))
     }
 
     /// Values of a vector.

@@ -273,9 +273,11 @@ fn every_command_does_something_when_chosen_by_its_name() {
         "ChooseEmbeddingModel",
         "CompareFolder",
         "CompareDataSet",
+        "ChooseIndex",
+        "AddToIndex",
     ];
     // What needs more than a pair is tried in tests of its own.
-    let elsewhere = ["Train", "Toy", "CompareLoaded"];
+    let elsewhere = ["Train", "Toy", "CompareLoaded", "Search", "SearchByRecording", "OpenHit"];
     let of_a_queue = [
         "ChooseQueue",
         "CloseQueue",

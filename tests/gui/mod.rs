@@ -7,6 +7,7 @@ mod hearing;
 mod keeping;
 mod networks;
 mod pair;
+mod searching;
 mod snapshots;
 
 use antiphon::gui::{App, Arrival, Command, Model, Settings, State, Theme, shortcuts};

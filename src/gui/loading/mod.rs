@@ -6,6 +6,7 @@ mod embedding;
 mod hashing;
 mod keeping;
 mod kinds;
+mod searching;
 
 pub use curating::{OpenedQueue, ReadyPair};
 pub(super) use curating::{ToRead, is_queue, journal_of};
@@ -18,7 +19,7 @@ pub(super) use kinds::{effects, file_name, is_midi};
 
 use super::model::{
     Aligned, Compared, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel, LoadedMidi,
-    LoadedRecording,
+    LoadedRecording, Searched,
 };
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{self, Keep, Stereo};
@@ -26,6 +27,7 @@ use crate::curation::{Batch, Filter, Order};
 use crate::error::{Error, Result};
 use crate::evaluate::{CodeQuality, PairSource};
 use crate::features::Features;
+use crate::index::{Added, Index};
 use crate::job::{Job, Progress};
 use crate::pair::{self, AudioSide};
 use crate::picture::{Curves, Strip, transposed};
@@ -64,6 +66,16 @@ pub enum Arrival {
     ChosenPairs(Result<PairSource>),
     /// Pairs that were compared, and what was left out.
     Compared(Result<(Compared, Vec<String>)>),
+    /// The index that is searched.
+    Index(Result<Index>),
+    /// An index, or what is to be added to it, from a dialog.
+    ChosenIndex(Result<Vec<PathBuf>>),
+    #[expect(missing_docs, reason = "the line above")]
+    ToIndex(Result<Vec<PathBuf>>),
+    /// What was added to the index.
+    Added(Result<Added>),
+    /// What a search has found.
+    Found(Result<Searched>),
     /// Whether the toy problem was solved.
     Toy(Result<bool>),
     /// How well codes tell what belongs together, on a data set.
@@ -189,6 +201,11 @@ pub(super) struct Loads {
     embedded: Option<Task<EmbeddedPair>>,
     pairs: Option<Task<PairSource>>,
     compared: Option<Task<(Compared, Vec<String>)>>,
+    index: Option<Task<Index>>,
+    choose_index: Option<Task<Vec<PathBuf>>>,
+    choose_to_index: Option<Task<Vec<PathBuf>>>,
+    added: Option<Task<Added>>,
+    found: Option<Task<Searched>>,
     toy: Option<Task<bool>>,
     queue: Option<Task<OpenedQueue>>,
     arranged: Option<Task<(Vec<u32>, Order, Filter)>>,
@@ -234,6 +251,11 @@ impl Loads {
             embedded: None,
             pairs: None,
             compared: None,
+            index: None,
+            choose_index: None,
+            choose_to_index: None,
+            added: None,
+            found: None,
             toy: None,
             queue: None,
             arranged: None,
@@ -370,6 +392,8 @@ impl Loads {
         let dialogs = [&self.files, &self.soundfont, &self.save_to, &self.export_to, &self.choose_model];
         let others = [
             &self.queue_file,
+            &self.choose_index,
+            &self.choose_to_index,
             &self.decisions_to,
             &self.data_to_measure,
             &self.filters_to,
@@ -442,6 +466,9 @@ impl Loads {
             row(self.embedding_model.as_ref()),
             row(self.embedded.as_ref()),
             row(self.compared.as_ref()),
+            row(self.index.as_ref()),
+            row(self.added.as_ref()),
+            row(self.found.as_ref()),
             row(self.toy.as_ref()),
             row(self.queue.as_ref()),
             row(self.arranged.as_ref()),
@@ -489,6 +516,9 @@ impl Loads {
             .or_else(|| cut(&mut self.quality, id))
             .or_else(|| cut(&mut self.embedding_model, id))
             .or_else(|| cut(&mut self.compared, id))
+            .or_else(|| cut(&mut self.index, id))
+            .or_else(|| cut(&mut self.added, id))
+            .or_else(|| cut(&mut self.found, id))
             .or_else(|| cut(&mut self.toy, id))
             .or_else(|| cut(&mut self.queue, id))
             .or_else(|| cut(&mut self.arranged, id))
@@ -535,6 +565,11 @@ impl Loads {
         arrivals.extend(take(&mut self.embedded).map(|(about, outcome)| Arrival::Embedded(about, outcome)));
         arrivals.extend(take(&mut self.pairs).map(|(_, outcome)| Arrival::ChosenPairs(outcome)));
         arrivals.extend(take(&mut self.compared).map(|(_, outcome)| Arrival::Compared(outcome)));
+        arrivals.extend(take(&mut self.index).map(|(_, outcome)| Arrival::Index(outcome)));
+        arrivals.extend(take(&mut self.choose_index).map(|(_, outcome)| Arrival::ChosenIndex(outcome)));
+        arrivals.extend(take(&mut self.choose_to_index).map(|(_, outcome)| Arrival::ToIndex(outcome)));
+        arrivals.extend(take(&mut self.added).map(|(_, outcome)| Arrival::Added(outcome)));
+        arrivals.extend(take(&mut self.found).map(|(_, outcome)| Arrival::Found(outcome)));
         arrivals.extend(take(&mut self.toy).map(|(_, outcome)| Arrival::Toy(outcome)));
         arrivals.extend(take(&mut self.queue).map(|(_, outcome)| Arrival::Queue(outcome)));
         arrivals.extend(take(&mut self.arranged).map(|(_, outcome)| Arrival::Arranged(outcome)));

@@ -56,6 +56,16 @@ impl Model {
                 self.apply(Command::UseEmbeddingModel(paths.into_iter().next()), now);
             }
             Arrival::Toy(Ok(solved)) => self.end_toy(solved),
+            Arrival::Index(Ok(index)) => self.take_index(index),
+            Arrival::Index(Err(error)) => self.refuse_index(&error),
+            Arrival::Added(Ok(added)) => self.take_added(&added),
+            Arrival::Found(Ok(found)) => self.take_found(found),
+            Arrival::ChosenIndex(Ok(paths)) => {
+                for path in paths {
+                    self.apply(Command::UseIndex(path), now);
+                }
+            }
+            Arrival::ToIndex(Ok(paths)) => self.apply(Command::Index(paths), now),
             Arrival::Queue(Ok(opened)) => self.take_queue(opened, now),
             Arrival::Arranged(Ok((shown, order, filter))) => self.arranged(shown, order, filter, now),
             Arrival::Pair(index, outcome) => self.take_pair(index, outcome, now),
@@ -121,6 +131,10 @@ impl Model {
             | Arrival::ChosenPairs(Err(error))
             | Arrival::ChosenEmbeddingModel(Err(error))
             | Arrival::Toy(Err(error))
+            | Arrival::Added(Err(error))
+            | Arrival::Found(Err(error))
+            | Arrival::ChosenIndex(Err(error))
+            | Arrival::ToIndex(Err(error))
             | Arrival::Queue(Err(error))
             | Arrival::Arranged(Err(error))
             | Arrival::Journal(Err(error))

@@ -185,6 +185,7 @@ impl Model {
         self.prepare_to_play();
         self.start_hashing();
         self.start_embedding();
+        self.start_index();
     }
 
     pub(super) fn report(&mut self, error: &Error, retry: Again) {
@@ -232,6 +233,7 @@ impl Model {
             Again::Export(order) => self.export(order, None),
             Again::HashModel(path) => self.use_hash_model(Some(path)),
             Again::EmbeddingModel(path) => self.use_embedding_model(Some(path)),
+            Again::Index(path) => self.use_index(path),
         }
     }
 }

@@ -118,6 +118,7 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         | Command::Attention
         | Command::EmbeddingTab
         | Command::ToyTab
+        | Command::SearchTab
         | Command::CandidateList
         | Command::Inspector
         | Command::HearMidi

@@ -13,6 +13,7 @@ mod keeping;
 mod material;
 mod networks;
 mod playing;
+mod searching;
 mod shown;
 mod toys;
 
@@ -20,6 +21,7 @@ pub use material::{
     Aligned, Compared, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel, LoadedMidi,
     LoadedRecording, ToyForm, TrainingForm, TrainingPreset, Unit,
 };
+pub use searching::{HitOrder, MOST_HITS, SearchForm, Searched, hit_name};
 pub use shown::State;
 
 pub use curating::Curating;
@@ -30,6 +32,7 @@ use history::History;
 use keeping::Keep;
 use networks::Networks;
 use playing::{Edge, Loaded};
+use searching::Searching;
 use toys::Toys;
 
 use super::command::{Command, Hover, Shortcut, TABLE};
@@ -109,6 +112,7 @@ enum Again {
     Export(ExportOrder),
     HashModel(PathBuf),
     EmbeddingModel(PathBuf),
+    Index(PathBuf),
 }
 
 impl Problem {
@@ -162,6 +166,7 @@ pub struct Model {
     networks: Networks,
     embeddings: Embeddings,
     toys: Toys,
+    searching: Searching,
     curating: Option<Box<Curating>>,
     quit: bool,
     problems: Vec<Problem>,
@@ -204,6 +209,7 @@ impl Model {
             networks: Networks::default(),
             embeddings: Embeddings::default(),
             toys: Toys::default(),
+            searching: Searching::default(),
             curating: None,
             quit: false,
             problems: Vec::new(),
@@ -311,6 +317,16 @@ impl Model {
             Command::Attention => settings.attention = !settings.attention,
             Command::EmbeddingTab => settings.tab = Tab::Embedding,
             Command::ToyTab => settings.tab = Tab::Toy,
+            Command::SearchTab => settings.tab = Tab::Search,
+            Command::ChooseIndex => self.loads.choose_index(),
+            Command::UseIndex(path) => self.use_index(path),
+            Command::AddToIndex => self.loads.choose_to_index(),
+            Command::Index(folders) => self.add_to_index(folders),
+            Command::Search => self.toggle_search(),
+            Command::SearchByRecording => self.search_by_recording(),
+            Command::SearchHow(form) => self.search_how(form),
+            Command::LookAtHit(row) => self.look_at_hit(row, now),
+            Command::OpenHit => self.open_hit(now),
             Command::AuditTab => settings.tab = Tab::Audit,
             Command::FiltersTab => settings.tab = Tab::Filters,
             Command::TrainTab => settings.tab = Tab::Train,

@@ -1,0 +1,89 @@
+//! The jobs of the search: opening an index, adding to it, searching it.
+
+use super::super::model::{LoadedMidi, SearchForm, Searched};
+use super::{Loads, file_name};
+use crate::error::Error;
+use crate::hashing::HashModel;
+use crate::index::{self, Embedder, Index, Sources};
+use crate::search::{Keys, Query, SearchOptions, search};
+use crate::synth::SoundFont;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+impl Loads {
+    pub(in super::super) fn open_index(&mut self, folder: PathBuf) {
+        let name = format!("Opening {}", file_name(&folder));
+        self.index = Some(self.start(0, name, move |_| Index::open(&folder)));
+    }
+
+    pub(in super::super) fn index_runs(&self) -> bool {
+        self.index.is_some() || self.added.is_some()
+    }
+
+    /// Asks for the folder of an index that is there.
+    pub(in super::super) fn choose_index(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new().set_title("Choose an index").pick_folder();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.choose_index =
+            Some(self.start(0, "Choosing an index".into(), move |progress| super::answer(dialog, progress)));
+    }
+
+    /// Asks for a folder of music; it is added to the index in `index`, or one is begun in a folder that is asked for too.
+    pub(in super::super) fn choose_to_index(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new().set_title("Choose a folder of recordings").pick_folder();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.choose_to_index =
+            Some(self.start(0, "Choosing recordings".into(), move |progress| super::answer(dialog, progress)));
+    }
+
+    /// Adds what is in `sources` to the index in `folder`; where there is none, begins one with the bundled models.
+    pub(in super::super) fn add_to_index(&mut self, folder: PathBuf, sources: Vec<PathBuf>, font: Option<PathBuf>) {
+        let name = format!("Adding to {}", file_name(&folder));
+        self.added = Some(self.start(0, name, move |progress| {
+            let font = font.as_deref().map_or_else(SoundFont::bundled, SoundFont::open)?;
+            if !folder.join("index.json").exists() {
+                index::begin(&folder, &HashModel::bundled()?, &Embedder::standard()?, &font)?;
+            }
+            index::add(&folder, &Sources { paths: sources, catalogue: None, as_recordings: false }, &font, progress)
+        }));
+    }
+
+    pub(in super::super) fn searches(&self) -> bool {
+        self.found.is_some()
+    }
+
+    pub(in super::super) fn stop_search(&mut self) {
+        self.found = None;
+    }
+
+    /// Searches. A MIDI file that is open is not synthesised again.
+    pub(in super::super) fn search(
+        &mut self,
+        index: Arc<Index>,
+        query: PathBuf,
+        midi: Option<Arc<LoadedMidi>>,
+        font: Option<PathBuf>,
+        form: &SearchForm,
+    ) {
+        let options = SearchOptions {
+            top: form.top,
+            exhaustive: form.exhaustive,
+            keys: if form.all_keys { Keys::All } else { Keys::default() },
+            ..SearchOptions::default()
+        };
+        self.found = Some(self.start(0, format!("Searching for {}", file_name(&query)), move |progress| {
+            let asked = match midi.filter(|midi| midi.side.analysed()) {
+                Some(midi) => Query::of_midi(&midi.side)?,
+                None => {
+                    let font = font.as_deref().map_or_else(SoundFont::bundled, SoundFont::open)?;
+                    Query::open(&query, &font, &progress.part(0.0, 0.3))?
+                }
+            };
+            let found = search(&index, &asked, &options, &progress.part(0.3, 1.0))?;
+            if progress.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            Ok(Searched { query, found })
+        }));
+    }
+}
