@@ -471,7 +471,7 @@ impl Model {
             Arrival::Hashed(id, outcome) => {
                 self.settle(id, outcome.map(Arc::new), |candidate, hashed| candidate.hashed = Some(hashed));
             }
-            Arrival::Queue(Ok(opened)) => self.take_queue(opened, now),
+            Arrival::Queue(Ok(opened)) => self.take_queue(*opened, now),
             Arrival::Arranged(Ok((shown, order, filter))) => self.arranged(shown, order, filter, now),
             Arrival::Pair(index, outcome) => self.take_pair(index, outcome, now),
             Arrival::Journal(Ok(batch)) => self.journal_written(batch, now),
