@@ -46,7 +46,7 @@ fn bring(model: &mut Model, index: usize) {
 }
 
 /// A queue in the middle of being judged, nothing left to load.
-pub fn judging(folder: &Path, theme: Theme) -> Model {
+fn judging(folder: &Path, theme: Theme) -> Model {
     let mut model = empty(theme);
     model.receive(Arrival::Queue(Ok(Box::new(opened(folder, 12)))), 0.0);
     for (i, command) in [
@@ -439,4 +439,17 @@ fn what_can_not_be_read_is_a_line_and_can_be_decided_all_the_same() {
     assert!(model.said().ends_with("Nothing is left to decide"), "{}", model.said());
     model.apply(Command::CloseQueue, 0.0);
     assert!(model.curating().is_none());
+}
+
+/// Writes pictures of a queue into the target folder, for a person to look at.
+#[test]
+#[ignore = "makes pictures to look at"]
+fn pictures_of_the_queue() {
+    for (theme, name) in [(Theme::Dark, "queue_dark"), (Theme::Light, "queue_light")] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut harness = window(judging(folder.path(), theme));
+        settle(&mut harness);
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"));
+        harness.render().unwrap().save(file).unwrap();
+    }
 }
