@@ -25,13 +25,15 @@ impl<R: BufRead> Rows<R> {
         loop {
             let mut raw = Vec::new();
             // A row goes on while a quote is open.
-            while raw.is_empty() || raw.iter().filter(|&&byte| byte == b'"').count() % 2 == 1 {
+            let mut open = true;
+            while open {
                 let left = (LONGEST + 1).saturating_sub(raw.len()) as u64;
                 let mut piece = self.from.by_ref().take(left);
                 let read = piece.read_until(b'\n', &mut raw).map_err(Error::io("read", &self.path))?;
                 if raw.len() > LONGEST {
                     return Err(self.bad(format!("longer than {LONGEST} bytes")));
                 }
+                open = raw.iter().fold(false, |open, &byte| open ^ (byte == b'"'));
                 if read == 0 {
                     break;
                 }

@@ -62,7 +62,7 @@ pub struct Roc {
     pub points: Vec<[f64; 2]>,
     /// Area below: how often a right pair has more confidence than a wrong one. `None` without both.
     pub auc: Option<f64>,
-    /// Its standard error (Hanley and McNeil 1982).
+    /// Its standard error (Hanley and `McNeil` 1982).
     pub auc_error: Option<f64>,
 }
 
@@ -134,7 +134,7 @@ impl Judged {
         let share = |part: usize, of: usize| if of == 0 { 0.0 } else { part as f64 / of as f64 };
         let mut points = vec![[0.0, 0.0]];
         let (mut hits, mut alarms, mut area) = (0, 0, 0.0);
-        for tied in self.cases.chunk_by(|a, b| a.0 == b.0) {
+        for tied in self.cases.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
             let of_them = tied.iter().filter(|case| case.1).count();
             let (before, alarms_now) = (hits, alarms + tied.len() - of_them);
             hits += of_them;
@@ -239,6 +239,7 @@ pub fn merge(journals: &[Vec<Record>]) -> Vec<Record> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Act::{Decided, Undone};
     use super::super::Table;
     use super::*;
 
@@ -291,7 +292,7 @@ mod tests {
                 of(Rejected).map(move |wrong| {
                     if right > wrong {
                         1.0
-                    } else if right == wrong {
+                    } else if f64::total_cmp(&right, &wrong).is_eq() {
                         0.5
                     } else {
                         0.0
@@ -328,7 +329,9 @@ mod tests {
         assert!((found.kappa.unwrap() - 0.4).abs() < 1e-12);
         assert_eq!((found.items.len(), found.disagreements), (50, 15));
         assert!(found.items[..15].iter().all(|both| both.a.decision() != both.b.decision()));
-        b.iter_mut().for_each(|record| record.act = super::super::Act::Decided(Unsure));
+        for record in &mut b {
+            record.act = Decided(Unsure);
+        }
         assert_eq!(agreement(&b, &b).kappa, None);
     }
 
@@ -340,7 +343,6 @@ mod tests {
             act,
             ..Record::new(item, Decision::Skipped)
         };
-        use super::super::Act::{Decided, Undone};
         let ann = vec![
             at(1, "ann", "x", Decided(Decision::Confirmed)),
             at(5, "ann", "x", Undone),

@@ -421,7 +421,7 @@ mod tests {
             journal.decide(decided(&i.to_string(), Decision::ALL[i % 4])).unwrap();
         }
         // As a kill would: nothing is closed in order.
-        std::mem::forget(std::mem::replace(&mut journal.table, Table::default()));
+        std::mem::forget(std::mem::take(&mut journal.table));
         drop(journal);
         let journal = Journal::open(&path, "ann").unwrap();
         assert_eq!((journal.written(), journal.unwritten(), journal.table().records().count()), (57, 0, 57));

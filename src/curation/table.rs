@@ -35,15 +35,12 @@ impl Table {
     /// Takes a line in. Returns what it took back, and the number of its entry; a line that takes back what is not there
     /// changes nothing.
     pub fn take(&mut self, record: Record) -> (u32, Option<Record>) {
-        let number = match self.numbers.get(&record.item) {
-            Some(&number) => number,
-            None => {
-                let number = self.entries.len() as u32;
-                self.numbers.insert(record.item.clone(), number);
-                self.entries.push(Entry { item: record.item.clone(), records: Vec::new() });
-                number
-            }
-        };
+        let known = self.numbers.get(&record.item).copied();
+        let number = known.unwrap_or(self.entries.len() as u32);
+        if known.is_none() {
+            self.numbers.insert(record.item.clone(), number);
+            self.entries.push(Entry { item: record.item.clone(), records: Vec::new() });
+        }
         let records = &mut self.entries[number as usize].records;
         if record.act == Act::Undone {
             let last = records.iter().rposition(|before| before.curator == record.curator);

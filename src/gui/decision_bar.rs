@@ -71,8 +71,9 @@ impl DecisionBar {
                 ui.label(RichText::new(reason.words()).color(palette.bad));
             }
             let mut note = curating.note().to_owned();
-            let field =
-                TextEdit::singleline(&mut note).hint_text("Note (N)").desired_width(ui.available_width().max(120.0));
+            let field = TextEdit::singleline(&mut note)
+                .hint_text("Note (N)")
+                .desired_width((ui.available_size_before_wrap().x - 12.0).max(120.0));
             let field = ui.add(field);
             let field = field.accessible_name("Note about this pair");
             if self.asked != curating.note_asked() {

@@ -169,7 +169,8 @@ fn counts(ui: &mut Ui, model: &Model, curating: &Curating, palette: &Palette) {
                 icon.show(ui, 10.0, colour);
             }
             let count = ui.label(counts.of(state).to_string());
-            count.accessible_name(format!("{} {}", counts.of(state), state.name()));
+            let spoken = format!("{} {}", counts.of(state), state.name());
+            ui.ctx().accesskit_node_builder(count.id, |node| node.set_value(spoken));
         }
     });
     let mut words = Vec::new();

@@ -33,7 +33,7 @@ fn opened(folder: &Path, count: usize) -> OpenedQueue {
 /// A model with a queue of which nothing is ready.
 fn curating(folder: &Path, count: usize) -> Model {
     let mut model = empty(Theme::Dark);
-    model.receive(Arrival::Queue(Ok(opened(folder, count))), 0.0);
+    model.receive(Arrival::Queue(Ok(Box::new(opened(folder, count)))), 0.0);
     model
 }
 
@@ -42,13 +42,13 @@ fn bring(model: &mut Model, index: usize) {
     let made = pair::pair(6, &format!("/music/{index}.wav"));
     let aligned = Aligned::new(made.alignment, &made.midi, &made.recording);
     let ready = ReadyPair { midi: Arc::new(made.midi), recording: made.recording, aligned, material: None };
-    model.receive(Arrival::Pair(index, Ok(ready)), 0.0);
+    model.receive(Arrival::Pair(index, Ok(Box::new(ready))), 0.0);
 }
 
 /// A queue in the middle of being judged, nothing left to load.
-pub fn judging(folder: &Path, theme: Theme) -> Model {
+fn judging(folder: &Path, theme: Theme) -> Model {
     let mut model = empty(theme);
-    model.receive(Arrival::Queue(Ok(opened(folder, 12))), 0.0);
+    model.receive(Arrival::Queue(Ok(Box::new(opened(folder, 12)))), 0.0);
     for (i, command) in [
         Command::Confirm,
         Command::Curate(Curate::Reject(Reason::WrongKey)),
@@ -146,7 +146,7 @@ fn it_plays_from_the_most_telling_moment() {
     let at = (40.0 / frame_s) as usize;
     cost[at..at + (5.0 / frame_s) as usize].fill(0.95);
     let ready = ReadyPair { midi: Arc::new(made.midi), recording: made.recording, aligned, material: None };
-    model.receive(Arrival::Pair(0, Ok(ready)), 0.0);
+    model.receive(Arrival::Pair(0, Ok(Box::new(ready))), 0.0);
     assert!(model.transport().playing());
     assert!((model.transport().position(0.0) - 38.5).abs() < 1.0, "{}", model.transport().position(0.0));
 }
@@ -287,8 +287,8 @@ fn orders_and_filters_and_the_threshold_work_by_label() {
 fn a_crash_leads_back_to_the_same_item() {
     let folder = tempfile::tempdir().unwrap();
     let list = folder.path().join("pairs.csv");
-    let rows: String = (0..9).map(|i| format!("{i}.mid,{i}.wav,{}\n", 1.0 - f64::from(i) / 10.0)).collect();
-    std::fs::write(&list, format!("midi,audio,confidence\n{rows}")).unwrap();
+    let rows: Vec<String> = (0..9).map(|i| format!("{i}.mid,{i}.wav,{}", 1.0 - f64::from(i) / 10.0)).collect();
+    std::fs::write(&list, format!("midi,audio,confidence\n{}\n", rows.join("\n"))).unwrap();
     let until = |model: &mut Model, now: f64, done: &dyn Fn(&Model) -> bool| {
         for _ in 0..20_000_000_u64 {
             model.collect(now);
@@ -439,4 +439,17 @@ fn what_can_not_be_read_is_a_line_and_can_be_decided_all_the_same() {
     assert!(model.said().ends_with("Nothing is left to decide"), "{}", model.said());
     model.apply(Command::CloseQueue, 0.0);
     assert!(model.curating().is_none());
+}
+
+/// Writes pictures of a queue into the target folder, for a person to look at.
+#[test]
+#[ignore = "makes pictures to look at"]
+fn pictures_of_the_queue() {
+    for (theme, name) in [(Theme::Dark, "queue_dark"), (Theme::Light, "queue_light")] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut harness = window(judging(folder.path(), theme));
+        settle(&mut harness);
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"));
+        harness.render().unwrap().save(file).unwrap();
+    }
 }

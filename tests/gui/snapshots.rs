@@ -33,13 +33,6 @@ fn snapshots_of_an_aligned_pair_in_both_themes() {
 }
 
 #[test]
-fn snapshot_of_a_queue() {
-    let mut results = SnapshotResults::new();
-    let folder = tempfile::tempdir().unwrap();
-    snapshot(super::curating::judging(folder.path(), Theme::Light), "queue", &mut results);
-}
-
-#[test]
 fn snapshot_of_the_accumulated_matrix_in_another_map() {
     let mut results = SnapshotResults::new();
     let mut model = aligned(Theme::Dark);

@@ -76,7 +76,7 @@ impl Loads {
             let items = Arc::new(Items::read(&source, &progress.part(0.0, 0.8))?);
             let journal = Journal::open(&journal, &user_name())?;
             let queue = Queue::new(items, journal.table(), &progress.part(0.8, 1.0))?;
-            Ok(OpenedQueue { queue, journal, item })
+            Ok(Box::new(OpenedQueue { queue, journal, item }))
         }));
     }
 
@@ -93,17 +93,16 @@ impl Loads {
     pub(in super::super) fn load_pair(&mut self, index: usize, what: ToRead) {
         let name = format!("Preparing {}", file_name(&what.recording));
         self.pair = Some(self.start(index as u64, name, move |progress| {
-            let midi = match what.known {
-                Some(midi) => midi,
-                None => {
-                    let font = match (what.font, &what.font_path) {
-                        (Some(font), _) => font,
-                        (None, Some(path)) => SoundFont::open(path)?,
-                        (None, None) => SoundFont::bundled()?,
-                    };
-                    let side = pair::load_midi(&what.midi, &font, &progress.part(0.0, 0.3))?;
-                    Arc::new(LoadedMidi::new(side, Some(font), what.font_path))
-                }
+            let midi = if let Some(midi) = what.known {
+                midi
+            } else {
+                let font = match (what.font, &what.font_path) {
+                    (Some(font), _) => font,
+                    (None, Some(path)) => SoundFont::open(path)?,
+                    (None, None) => SoundFont::bundled()?,
+                };
+                let side = pair::load_midi(&what.midi, &font, &progress.part(0.0, 0.3))?;
+                Arc::new(LoadedMidi::new(side, Some(font), what.font_path))
             };
             let side = pair::load_audio(&what.recording, Keep::Listening, &progress.part(0.3, 0.6))?;
             let recording = LoadedRecording::new(side);
@@ -119,7 +118,7 @@ impl Loads {
                 }
                 _ => None,
             };
-            Ok(ReadyPair { midi, recording, aligned, material })
+            Ok(Box::new(ReadyPair { midi, recording, aligned, material }))
         }));
     }
 

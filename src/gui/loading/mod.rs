@@ -93,11 +93,11 @@ pub enum Arrival {
     /// Where a trained model is to be written.
     TrainingOutput(Result<Vec<PathBuf>>),
     /// What is to be judged.
-    Queue(Result<OpenedQueue>),
+    Queue(Result<Box<OpenedQueue>>),
     /// The queue in another order.
     Arranged(Result<(Vec<u32>, Order, Filter)>),
     /// The pair of this item.
-    Pair(usize, Result<ReadyPair>),
+    Pair(usize, Result<Box<ReadyPair>>),
     /// Decisions that were written, or could not be.
     Journal(Result<Batch>),
     /// This candidate, aligned again between anchors.
@@ -207,9 +207,9 @@ pub(super) struct Loads {
     added: Option<Task<Added>>,
     found: Option<Task<Searched>>,
     toy: Option<Task<bool>>,
-    queue: Option<Task<OpenedQueue>>,
+    queue: Option<Task<Box<OpenedQueue>>>,
     arranged: Option<Task<(Vec<u32>, Order, Filter)>>,
-    pair: Option<Task<ReadyPair>>,
+    pair: Option<Task<Box<ReadyPair>>>,
     journal: Option<Task<Batch>>,
     corrected: Option<Task<Aligned>>,
     queue_file: Option<Task<Vec<PathBuf>>>,

@@ -66,7 +66,7 @@ impl Model {
                 }
             }
             Arrival::ToIndex(Ok(paths)) => self.apply(Command::Index(paths), now),
-            Arrival::Queue(Ok(opened)) => self.take_queue(opened, now),
+            Arrival::Queue(Ok(opened)) => self.take_queue(*opened, now),
             Arrival::Arranged(Ok((shown, order, filter))) => self.arranged(shown, order, filter, now),
             Arrival::Pair(index, outcome) => self.take_pair(index, outcome, now),
             Arrival::Journal(Ok(batch)) => self.journal_written(batch, now),

@@ -35,6 +35,7 @@ struct Ready {
 }
 
 /// An open queue. Panels read it.
+#[expect(clippy::struct_excessive_bools, reason = "independent states of the item that is looked at")]
 pub struct Curating {
     queue: Queue,
     journal: Journal,
@@ -303,17 +304,14 @@ impl Model {
         let ready = curating.ready.iter().find(|ready| ready.index == index);
         self.loads.drop_midi();
         self.candidates.clear();
-        match ready {
-            Some(ready) => {
-                self.midi_path = Some(ready.midi.1.side.path.clone());
-                self.midi = Some(ready.midi.clone());
-                self.candidates.push(ready.candidate.clone());
-            }
-            None => {
-                (self.midi, self.midi_path) = (None, Some(item.midi.clone()));
-                let id = self.number();
-                self.candidates.push(Candidate::new(id, item.audio.clone()));
-            }
+        if let Some(ready) = ready {
+            self.midi_path = Some(ready.midi.1.side.path.clone());
+            self.midi = Some(ready.midi.clone());
+            self.candidates.push(ready.candidate.clone());
+        } else {
+            (self.midi, self.midi_path) = (None, Some(item.midi.clone()));
+            let id = self.number();
+            self.candidates.push(Candidate::new(id, item.audio.clone()));
         }
         self.selected = Some(0);
         self.forget_place(now);
@@ -516,7 +514,7 @@ impl Model {
     }
 
     /// A pair is ready.
-    pub(super) fn take_pair(&mut self, index: usize, outcome: Result<ReadyPair>, now: f64) {
+    pub(super) fn take_pair(&mut self, index: usize, outcome: Result<Box<ReadyPair>>, now: f64) {
         let pair = match outcome {
             Ok(pair) => pair,
             Err(error) => {
@@ -531,7 +529,7 @@ impl Model {
         // The number of the candidate that stands for it already.
         let id = self.candidates.first().filter(|_| current).map(|candidate| candidate.id);
         let id = id.unwrap_or_else(|| self.number());
-        let ReadyPair { midi, mut recording, aligned, material } = pair;
+        let ReadyPair { midi, mut recording, aligned, material } = *pair;
         let number = self.known_midi(&midi).unwrap_or_else(|| self.number());
         let mut candidate = Candidate::new(id, recording.side.path.clone());
         candidate.sound = recording.sound.take();
