@@ -166,7 +166,7 @@ fn title(curve: &RankCurve) -> String {
 pub(super) fn print(curve: &RankCurve) {
     let percent = |part: f64| format!("{:.1} %", 100.0 * part);
     println!(
-        "{}: first {}, within 10 {}, within 100 {}; within 1 % {}, 5 % {}, 10 % {} of the database; MRR {:.3}, N95 {}, BC {:.3}",
+        "{}: first {}, within 10 {}, within 100 {}; within 1 % {}, 5 % {}, 10 % {} of the database; MRR {:.3}, N95 {}{}",
         title(curve),
         percent(curve.first),
         percent(curve.within_10),

@@ -374,7 +374,7 @@ pub const TABLE: &[Entry] = entries! {
     ExportFilters Networks "Export filters…", "Write the first layer of both networks as pictures and arrays", [], |m| m.hash_model().is_some() && !m.choosing();
     ChooseIndex Networks "Open an index…", "Choose the index that is searched", [], |m| !m.choosing();
     AddToIndex Networks "Add to the index…", "Add a folder of recordings to the index, or make an index of it", [], |m| !m.choosing() && !m.indexes();
-    Search Networks "Search", "Look for the MIDI file, or without one the recording, in the index; or stop", [(COMMAND, Key::F)], Model::searchable;
+    Search Networks "Search the index", "Look for the MIDI file, or without one the recording, in the index; or stop", [(COMMAND, Key::F)], Model::searchable;
     SearchByRecording Networks "Search by the recording", "Look for the recording in the index", [(COMMAND_SHIFT, Key::F)], |m| m.index().is_some() && m.candidate().is_some();
     OpenHit Networks "Open the hit", "Look at the hit that is listened to, beside what was looked for", [(COMMAND, Key::Enter)], |m| m.hit_count() > 0;
     ChooseEmbeddingModel Networks "Embedding model…", "Choose the networks that embed both sides (safetensors)", [], |m| !m.choosing();

@@ -15,6 +15,8 @@ pub(super) enum Icon {
     Unsure,
     Skipped,
     Flag,
+    Rising,
+    Falling,
 }
 
 /// Side of an icon in points.
@@ -58,6 +60,8 @@ impl Icon {
                 painter.line(vec![at(0.15, 0.15), at(0.5, 0.5), at(0.15, 0.85)], line);
                 painter.line(vec![at(0.5, 0.15), at(0.85, 0.5), at(0.5, 0.85)], line);
             }
+            Self::Rising => fill(vec![at(0.5, 0.2), at(0.95, 0.8), at(0.05, 0.8)]),
+            Self::Falling => fill(vec![at(0.5, 0.8), at(0.95, 0.2), at(0.05, 0.2)]),
             Self::Flag => {
                 painter.line_segment([at(0.2, 0.04), at(0.2, 0.98)], line);
                 fill(vec![at(0.2, 0.06), at(0.95, 0.32), at(0.2, 0.6)]);

@@ -3,6 +3,7 @@
 
 use super::command::Command;
 use super::gestures::{Axis, arrows};
+use super::icon::Icon;
 use super::loading::file_name;
 use super::model::{HitOrder, Model, SearchForm, Searched, hit_name};
 use super::theme::{self, Palette};
@@ -246,15 +247,13 @@ fn columns(ui: &mut Ui, model: &Model, width: f32, out: &mut Vec<Command>) {
         left += width * share;
         // Rank and confidence are the same order: the arrow stands at one of them.
         let sorted = form.order == order && column != 2;
-        let arrow = if !sorted {
-            ""
-        } else if form.reversed {
-            " ⬇"
-        } else {
-            " ⬆"
-        };
-        let button = Button::new(RichText::new(format!("{name}{arrow}")).small()).frame(false);
+        let button = Button::new(RichText::new(name).small()).frame(false);
         let response = ui.put(cell, button.truncate()).on_hover_text(format!("Sort by {}", name.to_lowercase()));
+        if sorted {
+            let icon = if form.reversed { Icon::Falling } else { Icon::Rising };
+            let beside = Rect::from_center_size(cell.right_center() - vec2(8.0, 0.0), vec2(8.0, 8.0));
+            icon.paint(ui.painter(), beside, ui.visuals().text_color());
+        }
         if response.clicked() {
             let reversed = form.order == order && !form.reversed;
             out.push(Command::SearchHow(SearchForm { order, reversed, ..form.clone() }));
@@ -296,8 +295,11 @@ fn line(ui: &mut Ui, hit: &Hit, chosen: bool, width: f32, palette: &Palette) -> 
     };
     if let Some(confidence) = hit.confidence {
         // Not by colour alone: the sign says it too.
-        let (sign, colour) = if confidence > CONFIDENT { ("✔", palette.good) } else { ("✖", palette.bad) };
-        bar(cells[2], confidence as f32, format!("{confidence:.2} {sign}"), colour);
+        let (icon, colour) = if confidence > CONFIDENT { (Icon::Good, palette.good) } else { (Icon::Bad, palette.bad) };
+        bar(cells[2], confidence as f32, format!("{confidence:.2}"), colour);
+        let side = vec2(10.0, 10.0);
+        let colour = if chosen { text_colour } else { colour };
+        icon.paint(&painter, Rect::from_center_size(cells[2].right_center() - vec2(14.0, 0.0), side), colour);
     }
     bar(cells[3], 1.0 - hit.hash_distance / FAR_CODES, format!("{:.1}", hit.hash_distance), palette.recording);
     if let Some(distance) = hit.embedding_distance {
@@ -338,7 +340,7 @@ fn stage_text(stage: &Stage) -> String {
         StageName::Alignment => "Alignment",
     };
     let keys = if stage.keys == 1 { String::new() } else { format!(", {} keys", stage.keys) };
-    format!("{name}: {} → {}{keys}, {}", stage.looked_at, stage.kept, seconds_text(stage.seconds))
+    format!("{name}: {} of {}{keys}, {}", stage.kept, stage.looked_at, seconds_text(stage.seconds))
 }
 
 fn seconds_text(seconds: f64) -> String {

@@ -186,7 +186,7 @@ fn a_filter_is_chosen_and_its_strongest_moments_are_played() {
     assert!(harness.query_by_label("Dead: nothing comes out of it in this pair").is_some());
     assert!(harness.query_by_role_and_label(Role::Image, "Distances of the codes, this pair").is_some());
     // The other layers, by their units.
-    harness.state_mut().model_mut().apply(Command::LookAtLayer(4), 0.0);
+    harness.state_mut().model_mut().apply(Command::LookAtLayer(5), 0.0);
     assert_eq!(harness.state().model().unit(), Some(Unit { side: Side::Audio, channel: 0 }));
     harness.state_mut().model_mut().apply(Command::LookAtUnit(Some(Unit { side: Side::Audio, channel: 32 })), 0.0);
     assert_eq!(harness.state().model().unit(), None);

@@ -54,7 +54,7 @@ fn the_published_shapes_have_the_published_sizes() {
     for (architecture, parameters, bits, downsampling, bytes) in [
         (Architecture::gen1(), 5.02e6, 16, 4, 60),
         (Architecture::gen2(), 10.6e6, 32, 8, 50),
-        (Architecture::antiphon(), 0.17e6, 32, 8, 50),
+        (Architecture::antiphon(), 0.31e6, 32, 8, 50),
     ] {
         let model = HashModel::new(architecture, 0).expect("a model");
         let count = model.network(Side::Audio).parameters().len() as f64;
