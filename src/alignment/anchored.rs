@@ -2,7 +2,7 @@
 //! aligned again.
 //!
 //! Between two anchors the MIDI is stretched to the recording's length and matched from corner to corner, as for the
-//! [`rough`](super::rough) map; then every chord looks for its own attack ([`refine`](super::refine)). The ends of the old
+//! [`rough`](super::rough) map; then every chord looks for its own attack ([`refine`](super::refine::refine)). The ends of the old
 //! map stay where they are, unless an anchor says otherwise.
 
 use super::refine::{self, RefineParams};

@@ -104,7 +104,7 @@ impl Report {
         for decision in Decision::ALL {
             let _infallible = write!(text, "{} {}  ", count(Some(decision)), decision.name());
         }
-        println!("{}{flagged} flagged", text);
+        println!("{text}{flagged} flagged");
         if seconds > 0.0 {
             println!("{:.0} an hour", records.len() as f64 / seconds * 3600.0);
         }

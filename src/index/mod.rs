@@ -17,7 +17,7 @@
 //! |---|---|
 //! | How is one made? | [`create`], then [`add`]; [`remove`] |
 //! | What is in it? | [`Index::open`], [`Index::entry`], [`Index::counts`] |
-//! | Is it whole? | [`verify`] |
+//! | Is it whole? | [`verify()`] |
 //! | How does a search grow? | [`synthesize`] makes one of any size |
 //!
 //! One process writes, others read meanwhile: see `writer`.
@@ -83,7 +83,7 @@ impl Index {
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Index`] when it is newer than this program, or damaged as far as sizes and places tell:
-    /// [`verify`] looks at every byte. [`Error::Model`] when a model in it is damaged.
+    /// [`verify()`] looks at every byte. [`Error::Model`] when a model in it is damaged.
     pub fn open(folder: &Path) -> Result<Self> {
         let mut manifest = Manifest::read(folder)?;
         for _ in 1..TRIES {

@@ -67,7 +67,7 @@ pub enum Arrival {
     /// Pairs that were compared, and what was left out.
     Compared(Result<(Compared, Vec<String>)>),
     /// The index that is searched.
-    Index(Result<Index>),
+    Index(Result<Arc<Index>>),
     /// An index, or what is to be added to it, from a dialog.
     ChosenIndex(Result<Vec<PathBuf>>),
     #[expect(missing_docs, reason = "the line above")]
@@ -201,7 +201,7 @@ pub(super) struct Loads {
     embedded: Option<Task<EmbeddedPair>>,
     pairs: Option<Task<PairSource>>,
     compared: Option<Task<(Compared, Vec<String>)>>,
-    index: Option<Task<Index>>,
+    index: Option<Task<Arc<Index>>>,
     choose_index: Option<Task<Vec<PathBuf>>>,
     choose_to_index: Option<Task<Vec<PathBuf>>>,
     added: Option<Task<Added>>,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 impl Loads {
     pub(in super::super) fn open_index(&mut self, folder: PathBuf) {
         let name = format!("Opening {}", file_name(&folder));
-        self.index = Some(self.start(0, name, move |_| Index::open(&folder)));
+        self.index = Some(self.start(0, name, move |_| Ok(Arc::new(Index::open(&folder)?))));
     }
 
     pub(in super::super) fn index_runs(&self) -> bool {
@@ -72,12 +72,11 @@ impl Loads {
             ..SearchOptions::default()
         };
         self.found = Some(self.start(0, format!("Searching for {}", file_name(&query)), move |progress| {
-            let asked = match midi.filter(|midi| midi.side.analysed()) {
-                Some(midi) => Query::of_midi(&midi.side)?,
-                None => {
-                    let font = font.as_deref().map_or_else(SoundFont::bundled, SoundFont::open)?;
-                    Query::open(&query, &font, &progress.part(0.0, 0.3))?
-                }
+            let asked = if let Some(midi) = midi.filter(|midi| midi.side.analysed()) {
+                Query::of_midi(&midi.side)?
+            } else {
+                let font = font.as_deref().map_or_else(SoundFont::bundled, SoundFont::open)?;
+                Query::open(&query, &font, &progress.part(0.0, 0.3))?
             };
             let found = search(&index, &asked, &options, &progress.part(0.3, 1.0))?;
             if progress.is_cancelled() {

@@ -137,9 +137,9 @@ impl Model {
         self.loads.open_index(path);
     }
 
-    pub(super) fn take_index(&mut self, index: Index) {
+    pub(super) fn take_index(&mut self, index: Arc<Index>) {
         self.say(format!("{}: {} entries", file_name(index.folder()), index.counts().entries));
-        self.searching.index = Some(Arc::new(index));
+        self.searching.index = Some(index);
     }
 
     pub(super) fn refuse_index(&mut self, error: &Error) {
