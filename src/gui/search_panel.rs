@@ -247,12 +247,16 @@ fn columns(ui: &mut Ui, model: &Model, width: f32, out: &mut Vec<Command>) {
         left += width * share;
         // Rank and confidence are the same order: the arrow stands at one of them.
         let sorted = form.order == order && column != 2;
-        let button = Button::new(RichText::new(name).small()).frame(false);
-        let response = ui.put(cell, button.truncate()).on_hover_text(format!("Sort by {}", name.to_lowercase()));
+        let id = ui.scope_id().with(("hit column", column));
+        let response = ui.interact(cell, id, Sense::click()).on_hover_text(format!("Sort by {}", name.to_lowercase()));
+        response.widget_info(|| WidgetInfo::selected(Role::Button, true, sorted, format!("Sort by {name}")));
+        let colour = ui.style().interact(&response).text_color();
+        let left = cell.left_center() + vec2(if column == 0 { 4.0 } else { 0.0 }, 0.0);
+        let written = ui.painter().text(left, Align2::LEFT_CENTER, name, theme::small(), colour);
         if sorted {
             let icon = if form.reversed { Icon::Falling } else { Icon::Rising };
-            let beside = Rect::from_center_size(cell.right_center() - vec2(8.0, 0.0), vec2(8.0, 8.0));
-            icon.paint(ui.painter(), beside, ui.visuals().text_color());
+            let beside = Rect::from_center_size(written.right_center() + vec2(9.0, 0.0), vec2(8.0, 8.0));
+            icon.paint(ui.painter(), beside, colour);
         }
         if response.clicked() {
             let reversed = form.order == order && !form.reversed;
