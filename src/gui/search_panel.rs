@@ -333,7 +333,10 @@ fn stages(ui: &mut Ui, searched: &Searched, palette: &Palette) {
         painter.rect_filled(looked_at, 2.0, palette.empty);
         painter.rect_stroke(looked_at, 2.0, Stroke::new(1.0, palette.line), StrokeKind::Inside);
         painter.rect_filled(rect.with_max_x(rect.left() + width * share(stage.kept)), 2.0, palette.midi);
-        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, text.clone()));
+        response.widget_info(|| WidgetInfo {
+            current_text_value: Some(text.clone()),
+            ..WidgetInfo::labeled(Role::Image, true, "Stage of the search")
+        });
     }
 }
 
