@@ -183,6 +183,9 @@ pub(super) struct TrainEmbed {
     /// The MIDI is played up to this many times as fast or as slow.
     #[arg(long)]
     tempo: Option<f32>,
+    /// How strongly the timbre of the audio side is changed at random, anew for each clip: 0 to 1.
+    #[arg(long, value_name = "STRENGTH")]
+    recolour: Option<f32>,
     /// Seed of the first parameters and of the batches.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -206,6 +209,7 @@ impl TrainEmbed {
         options.batch = self.batch.unwrap_or(options.batch);
         options.rate = self.rate.unwrap_or(options.rate);
         options.tempo = self.tempo.unwrap_or(options.tempo);
+        options.recolour = self.recolour.unwrap_or(options.recolour);
         options.seed = self.seed;
         options
     }

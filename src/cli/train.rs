@@ -92,6 +92,9 @@ pub(super) struct TrainHash {
     /// Learning rate.
     #[arg(long)]
     rate: Option<f32>,
+    /// How strongly the timbre of the audio side is changed at random, anew for each crop: 0 to 1.
+    #[arg(long, value_name = "STRENGTH")]
+    recolour: Option<f32>,
     /// Seed of the first parameters and of the batches.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -144,6 +147,7 @@ impl TrainHash {
         options.batch = self.batch.unwrap_or(options.batch);
         options.crop_frames = self.crop.unwrap_or(options.crop_frames);
         options.rate = self.rate.unwrap_or(options.rate);
+        options.recolour = self.recolour.unwrap_or(options.recolour);
         options.seed = self.seed;
         Ok(options)
     }

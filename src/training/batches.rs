@@ -1,12 +1,13 @@
 //! [`Examples`]: the pairs in memory, and the batches drawn from them.
 
-use crate::dataset::{Dataset, Pair, Split, Work};
+use super::colour::Colour;
+use crate::dataset::{BINS, Dataset, FRAME_S, Pair, Split, Work};
 use crate::error::{Error, Result};
 use crate::hashing::{HashModel, INPUT_BINS, InputScaling, Levels, Side, least_one, scale_roll};
 use crate::job::Progress;
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use rand::seq::index;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -33,8 +34,15 @@ impl Recorded {
         Self { values, bins: frames.ncols(), levels: Levels::of(scaling, frames.view()) }
     }
 
-    /// Some frames, 48 bins from bin `from`, as they are kept.
-    fn crop(&self, frames: std::ops::Range<usize>, from: usize) -> Array2<f32> {
+    /// Some frames, 48 bins from bin `from`, as they are kept but for their colour.
+    fn crop(&self, frames: std::ops::Range<usize>, from: usize, colour: Option<&Colour>) -> Array2<f32> {
+        if let Some(colour) = colour {
+            let mut all = Array2::zeros((frames.len(), self.bins));
+            let values = &self.values[frames.start * self.bins..frames.end * self.bins];
+            values.convert_to_f32_slice(all.as_slice_mut().expect("contiguous"));
+            colour.apply(all.view_mut());
+            return all.slice_move(s![.., from..from + INPUT_BINS]);
+        }
         let mut crop = Array2::zeros((frames.len(), INPUT_BINS));
         for (frame, mut row) in frames.zip(crop.rows_mut()) {
             let at = frame * self.bins + from;
@@ -66,6 +74,17 @@ pub(super) struct Examples {
     scaling: InputScaling,
     /// Works learned from, and works that say when to stop.
     pub works: (usize, usize),
+}
+
+/// How a batch is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draw {
+    pub crops: usize,
+    pub frames: usize,
+    /// Semitones, either way.
+    pub transposed: usize,
+    /// Strength of the audio side's [`Colour`].
+    pub recolour: f32,
 }
 
 /// Inputs of both networks, crop by crop, and the group of each.
@@ -164,8 +183,19 @@ impl Examples {
     }
 
     fn scaled(&self, example: &Example, side: Side, frames: std::ops::Range<usize>, from: usize) -> Array2<f32> {
+        self.coloured(example, side, frames, from, None)
+    }
+
+    fn coloured(
+        &self,
+        example: &Example,
+        side: Side,
+        frames: std::ops::Range<usize>,
+        from: usize,
+        colour: Option<&Colour>,
+    ) -> Array2<f32> {
         let recorded = example.side(side);
-        let mut crop = recorded.crop(frames, from);
+        let mut crop = recorded.crop(frames, from, colour);
         if side == Side::Midi && self.sees_roll {
             scale_roll(crop.view_mut());
         } else {
@@ -209,29 +239,33 @@ impl Examples {
         }
     }
 
-    /// A batch of `size` crops of `frames` frames, or as many as there are pairs: random pairs, positions, and one
+    /// A batch of crops, or as many as there are pairs: random pairs, positions and colours of the audio side, and one
     /// transposition for both sides of a crop.
-    pub fn batch(&self, model: &HashModel, size: usize, frames: usize, transposed: usize, rng: &mut Pcg64) -> Batch {
-        let chosen = index::sample(rng, self.train.len(), size.min(self.train.len())).into_vec();
+    pub fn batch(&self, model: &HashModel, draw: Draw, rng: &mut Pcg64) -> Batch {
+        let Draw { crops, frames, transposed, recolour } = draw;
+        let chosen = index::sample(rng, self.train.len(), crops.min(self.train.len())).into_vec();
         let reach = transposed.min(MOST_TRANSPOSED);
-        let crops: Vec<(usize, usize, usize)> = chosen
+        let crops: Vec<(usize, usize, usize, Option<Colour>)> = chosen
             .into_iter()
             .map(|at| {
                 let start = rng.random_range(0..=self.train[at].frames - frames);
-                (at, start, rng.random_range(MOST_TRANSPOSED - reach..=MOST_TRANSPOSED + reach))
+                let from = rng.random_range(MOST_TRANSPOSED - reach..=MOST_TRANSPOSED + reach);
+                let colour = (recolour > 0.0).then(|| Colour::draw(recolour, BINS, FRAME_S as f32, rng));
+                (at, start, from, colour)
             })
             .collect();
         let side = |side: Side| -> Vec<Array2<f32>> {
             crops
                 .par_iter()
-                .map(|&(at, start, from)| {
-                    let mut crop = self.scaled(&self.train[at], side, start..start + frames, from);
+                .map(|(at, start, from, colour)| {
+                    let colour = if side == Side::Audio { colour.as_ref() } else { None };
+                    let mut crop = self.coloured(&self.train[*at], side, *start..start + frames, *from, colour);
                     model.branch(side).standardise(crop.view_mut());
                     crop
                 })
                 .collect()
         };
-        let groups = crops.iter().map(|&(at, _, _)| self.train[at].group).collect();
+        let groups = crops.iter().map(|(at, ..)| self.train[*at].group).collect();
         Batch { midi: side(Side::Midi), audio: side(Side::Audio), groups }
     }
 

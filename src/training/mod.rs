@@ -16,6 +16,7 @@
 
 mod batches;
 mod checkpoint;
+mod colour;
 mod embedding;
 mod losses;
 
@@ -27,7 +28,7 @@ use crate::export;
 use crate::hashing::{Architecture, CodePair, HashModel, Separation, Side, TrainingRecord, codes};
 use crate::job::Progress;
 use crate::network::{Optimiser, Rule, Trace};
-use batches::{Batch, Examples};
+use batches::{Batch, Draw, Examples};
 use checkpoint::Standing;
 use ndarray::{Array2, ArrayView2};
 use rand::SeedableRng;
@@ -61,6 +62,9 @@ pub struct Options {
     pub crop_frames: usize,
     /// Semitones that crops are moved by at most, either way; 6 at most.
     pub transpose: usize,
+    /// How strongly the timbre of the audio side is changed at random, anew for each crop: 0 (not at all) to 1.
+    #[serde(default)]
+    pub recolour: f32,
     /// Steps at most.
     pub steps: u64,
     /// Minutes at most, over all runs.
@@ -85,6 +89,7 @@ impl Options {
             batch: 50,
             crop_frames: 100,
             transpose: 6,
+            recolour: 0.0,
             steps: 100_000,
             minutes: None,
             validate_every: 100,
@@ -131,6 +136,9 @@ impl Options {
         }
         if self.transpose > 6 {
             return refuse("transposition", self.transpose.to_string(), "0 ..= 6 semitones");
+        }
+        if !(0.0..=1.0).contains(&self.recolour) {
+            return refuse("recolouring", self.recolour.to_string(), "0 ..= 1");
         }
         if !(self.rate > 0.0 && self.rate <= 10.0) {
             return refuse("learning rate", self.rate.to_string(), "above 0, at most 10");
@@ -317,10 +325,11 @@ impl<'a> Trainer<'a> {
 
     /// One batch.
     fn step(&mut self, rate: f32) -> Result<()> {
-        let Options { batch, crop_frames, transpose, seed, .. } = *self.options;
+        let Options { batch, crop_frames, transpose, recolour, seed, .. } = *self.options;
         // A generator of its own for each step: an interrupted training needs to know no more than the step's number.
         let mut rng = Pcg64::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (self.standing.step + 1));
-        let Batch { midi, audio, groups } = self.data.batch(&self.model, batch, crop_frames, transpose, &mut rng);
+        let draw = Draw { crops: batch, frames: crop_frames, transposed: transpose, recolour };
+        let Batch { midi, audio, groups } = self.data.batch(&self.model, draw, &mut rng);
         let (f, g) = (self.model.network(Side::Midi), self.model.network(Side::Audio));
         let (f_traces, g_traces) = rayon::join(|| f.trace_batch(&midi), || g.trace_batch(&audio));
         let loss = self.options.objective.loss(&outputs(&f_traces), &outputs(&g_traces), &groups, &mut rng);

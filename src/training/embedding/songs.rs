@@ -1,10 +1,11 @@
 //! [`Songs`]: the pairs in memory, pooled as the network sees them, and the batches drawn from them.
 
-use crate::dataset::{Dataset, Split, Work};
+use crate::dataset::{Dataset, FRAME_S, Split, Work};
 use crate::embedding::{EmbeddingModel, WINDOW_FRAMES, pool_frames};
 use crate::error::{Error, Result};
 use crate::hashing::{INPUT_BINS, InputScaling, Levels, Side, least_one};
 use crate::job::Progress;
+use crate::training::colour::Colour;
 use ndarray::{Array2, ArrayView2, s};
 use rand::seq::index;
 use rand::{RngExt, SeedableRng};
@@ -62,6 +63,8 @@ pub(super) struct Draw {
     /// Shortest and longest clip of the recording, in frames.
     pub clip_frames: (usize, usize),
     pub transposed: usize,
+    /// Strength of the audio side's [`Colour`].
+    pub recolour: f32,
     /// The MIDI is played up to this many times as fast or as slow.
     pub tempo: f32,
 }
@@ -169,7 +172,12 @@ impl Songs {
                 let ratio = draw.tempo.powf(rng.random_range(-1.0..=1.0f32));
                 let midi = resampled(song.midi.pooled.slice(s![first..last, ..]), ratio);
                 let mut midi = window(midi.view(), from).to_owned();
-                let mut audio = window(song.audio.pooled.slice(s![start..start + length, ..]), from).to_owned();
+                let mut audio = song.audio.pooled.slice(s![start..start + length, ..]).to_owned();
+                if draw.recolour > 0.0 {
+                    let frame_s = FRAME_S as f32 * self.pooled_frames as f32;
+                    Colour::draw(draw.recolour, audio.ncols(), frame_s, &mut rng).apply(audio.view_mut());
+                }
+                let mut audio = window(audio.view(), from).to_owned();
                 model.scale(Side::Midi, &song.midi.levels, from, midi.view_mut());
                 model.scale(Side::Audio, &song.audio.levels, from, audio.view_mut());
                 (song.group, midi, audio)
