@@ -96,7 +96,7 @@ mod tests {
         let mut stronger = frames.clone();
         Colour { harmonics: [0.5, 0.0, 0.0, 0.0], ..plain() }.apply(stronger.view_mut());
         assert!((stronger[[0, 22]].exp() - 0.5).abs() < 1e-5, "{}", stronger[[0, 22]].exp());
-        assert_eq!(stronger[[0, 10]], 0.0, "the note itself stays");
+        assert!(stronger[[0, 10]].abs() < 1e-6, "the note itself stays");
         let mut weaker = frames.clone();
         Colour { harmonics: [0.0, -0.25, 0.0, 0.0], ..plain() }.apply(weaker.view_mut());
         assert!((weaker[[0, 29]].exp() - 0.25).abs() < 1e-5, "half of .5 is left");
