@@ -38,6 +38,9 @@ pub struct QueueRef {
     pub journal: FileRef,
     /// The item that is looked at.
     pub item: Option<String>,
+    /// Order and filter, as the queue itself writes them.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub arrangement: serde_json::Value,
 }
 
 /// See the module.

@@ -30,7 +30,7 @@ mod table;
 mod telling;
 
 pub use journal::{Batch, Journal};
-pub use queue::{Counts, Filter, Order, Queue, State, arrange};
+pub use queue::{Arrangement, Counts, Filter, Order, Queue, State, arrange};
 pub use sources::{Item, Items};
 pub use table::{Entry, Table};
 pub use telling::telling_s;

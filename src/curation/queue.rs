@@ -93,6 +93,16 @@ pub struct Filter {
     pub text: String,
 }
 
+/// What is shown of a queue, and in which order.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Arrangement {
+    /// Which comes first.
+    pub order: Order,
+    /// Which are shown.
+    pub filter: Filter,
+}
+
 /// How many are where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -124,8 +134,7 @@ pub struct Queue {
     /// Indexes of the items that are shown, in order.
     shown: Arc<Vec<u32>>,
     at: usize,
-    order: Order,
-    filter: Filter,
+    arrangement: Arrangement,
     counts: Counts,
 }
 
@@ -146,9 +155,9 @@ impl Queue {
             counts.by_state[usize::from(state & !FLAG)] += 1;
             counts.flagged += usize::from(state & FLAG != 0);
         }
-        let (order, filter) = (Order::default(), Filter::default());
-        let shown = Arc::new(arrange(&items, &states, order, &filter, progress)?);
-        Ok(Self { items, states, shown, at: 0, order, filter, counts })
+        let arrangement = Arrangement::default();
+        let shown = Arc::new(arrange(&items, &states, &arrangement, progress)?);
+        Ok(Self { items, states, shown, at: 0, arrangement, counts })
     }
 
     /// The items.
@@ -168,12 +177,17 @@ impl Queue {
 
     /// In which order they are.
     pub fn order(&self) -> Order {
-        self.order
+        self.arrangement.order
+    }
+
+    /// Both, to come back to.
+    pub fn arrangement(&self) -> &Arrangement {
+        &self.arrangement
     }
 
     /// Which are shown.
     pub fn filter(&self) -> &Filter {
-        &self.filter
+        &self.arrangement.filter
     }
 
     /// The place in [`shown`](Self::shown).
@@ -255,9 +269,9 @@ impl Queue {
 
     /// Shows `shown`, which [`arrange`] has made. The item that is looked at stays, where it is still shown; otherwise the
     /// first that is open is looked at.
-    pub fn show(&mut self, shown: Vec<u32>, order: Order, filter: Filter) {
+    pub fn show(&mut self, shown: Vec<u32>, arrangement: Arrangement) {
         let current = self.current();
-        (self.shown, self.order, self.filter) = (Arc::new(shown), order, filter);
+        (self.shown, self.arrangement) = (Arc::new(shown), arrangement);
         self.at = 0;
         let stays = current.is_some_and(|index| self.go_to(index));
         if !stays && self.current().is_some_and(|index| self.state(index) != State::Unreviewed) {
@@ -270,7 +284,8 @@ impl Queue {
 ///
 /// # Errors
 /// [`crate::Error::Cancelled`].
-pub fn arrange(items: &Items, states: &[u8], order: Order, filter: &Filter, progress: &Progress) -> Result<Vec<u32>> {
+pub fn arrange(items: &Items, states: &[u8], arrangement: &Arrangement, progress: &Progress) -> Result<Vec<u32>> {
+    let Arrangement { order, filter } = arrangement;
     let wanted = filter.text.trim().to_lowercase();
     let mut shown = Vec::new();
     for (index, state) in states.iter().enumerate() {
@@ -292,7 +307,7 @@ pub fn arrange(items: &Items, states: &[u8], order: Order, filter: &Filter, prog
         let keys: Vec<u64> = states.iter().map(|_| random.next_u64()).collect();
         move |index: u32| keys[index as usize]
     };
-    match order {
+    match *order {
         Order::Listed => {}
         Order::Best => shown.sort_by(|&a, &b| confidence(b).total_cmp(&confidence(a))),
         Order::Uncertain { threshold } => {
@@ -346,7 +361,8 @@ mod tests {
     }
 
     fn arranged(queue: &Queue, order: Order, filter: &Filter) -> Vec<u32> {
-        arrange(&queue.items, &queue.states, order, filter, &Progress::silent()).unwrap()
+        let arrangement = Arrangement { order, filter: filter.clone() };
+        arrange(&queue.items, &queue.states, &arrangement, &Progress::silent()).unwrap()
     }
 
     #[test]
@@ -396,7 +412,8 @@ mod tests {
     #[test]
     fn deciding_goes_to_the_next_open_item_and_around() {
         let mut queue = queue(5);
-        queue.show(vec![0, 1, 2, 3, 4], Order::Listed, Filter::default());
+        let listed = Arrangement { order: Order::Listed, ..Arrangement::default() };
+        queue.show(vec![0, 1, 2, 3, 4], listed.clone());
         let record = Record::new("x", Decision::Confirmed);
         queue.set(1, Some(&record));
         queue.set(2, Some(&record));
@@ -413,9 +430,9 @@ mod tests {
         assert!(queue.step(2) && queue.current() == Some(2));
         assert!(!queue.step(3) && !queue.step(-3));
         // The item that is looked at stays when the order changes.
-        queue.show(vec![4, 2, 0], Order::Listed, Filter::default());
+        queue.show(vec![4, 2, 0], listed.clone());
         assert_eq!((queue.current(), queue.place()), (Some(2), 1));
-        queue.show(Vec::new(), Order::Listed, Filter::default());
+        queue.show(Vec::new(), listed);
         assert_eq!(queue.current(), None);
         assert!(!queue.advance() && queue.ahead(3).is_empty());
     }

@@ -6,7 +6,7 @@
 use super::loading::ExportOrder;
 use super::model::{Model, Overlay, Recover, SearchForm, ToyForm, TrainingForm, Unit};
 use super::settings::{Panels, Tab, Theme};
-use crate::curation::{Filter, Order, Reason};
+use crate::curation::{Arrangement, Reason};
 use crate::dataset::Split;
 use crate::evaluate::PairSource;
 use crate::picture::{ColorMap, Tone};
@@ -240,7 +240,7 @@ pub enum Curate {
     /// The note about the item.
     Write(String),
     /// Show these, in this order.
-    Arrange(Order, Filter),
+    Arrange(Arrangement),
     /// Look at the item at this place.
     GoTo(usize),
     /// Accept what has a confidence above this.

@@ -45,7 +45,9 @@ mod verdict_panel;
 
 pub use command::{Command, Curate, Entry, Hover, Menu, Shortcut, TABLE};
 pub use keys::{plain_text, shortcut_text, shortcuts, taken};
-pub use loading::{Arrival, Expanded, ExportOrder, Exported, OpenedQueue, Prepared, ReadyPair, Running, WakeUp};
+pub use loading::{
+    Arrival, Bookmark, Expanded, ExportOrder, Exported, OpenedQueue, Prepared, ReadyPair, Running, WakeUp,
+};
 pub use model::{
     Aligned, Candidate, Compared, Curating, EmbeddedPair, Hashed, HitOrder, LayerOutput, LoadedEmbeddingModel,
     LoadedHashModel, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, SearchForm, Searched,

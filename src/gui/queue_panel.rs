@@ -6,7 +6,7 @@ use super::loading::file_name;
 use super::model::{Curating, Model};
 use super::theme::{self, Palette};
 use crate::curation::evaluate::Share;
-use crate::curation::{Order, State};
+use crate::curation::{Arrangement, Order, State};
 use eframe::egui::{Align, Button, ComboBox, Label, Layout, RichText, ScrollArea, Slider, TextEdit, Ui, vec2};
 
 /// See the module. Keeps what is typed before it is searched for.
@@ -101,7 +101,7 @@ impl QueuePanel {
             }
         });
         if order != queue.order() || filter != *queue.filter() {
-            out.push(Command::Curate(Curate::Arrange(order, filter)));
+            out.push(Command::Curate(Curate::Arrange(Arrangement { order, filter })));
         }
     }
 }

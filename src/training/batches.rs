@@ -111,13 +111,14 @@ impl Examples {
                 let share = 1.0 / folders.len() as f32;
                 let until = index as f32 + if split == Split::Train { 0.95 } else { 1.0 };
                 let progress = progress.part(part * share, until * share);
-                // Group numbers of different folders are different works.
-                let offset = index << 32;
+                // Group numbers of different folders are different works; a folder named twice is drawn from twice as often.
+                let first = folders.iter().position(|other| other == folder).unwrap_or(index);
+                let offset = first << 32;
                 let (loaded, works) = examples.load_split(&data, split, (crop_frames, offset), &progress)?;
                 if split == Split::Train {
                     examples.train.extend(loaded);
-                    examples.works.0 += works;
-                } else {
+                    examples.works.0 += if first == index { works } else { 0 };
+                } else if first == index {
                     examples.valid.extend(loaded);
                     examples.works.1 += works;
                 }

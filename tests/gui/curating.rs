@@ -1,7 +1,7 @@
 //! Curation in the window: by the keyboard alone, nothing lost, back to the item that was decided.
 
 use super::{empty, pair, settle, window};
-use antiphon::curation::{Decision, Filter, Item, Items, Journal, Order, Queue, Reason, State};
+use antiphon::curation::{Arrangement, Decision, Filter, Item, Items, Journal, Order, Queue, Reason, State};
 use antiphon::gui::{Aligned, App, Arrival, Command, Curate, Model, OpenedQueue, ReadyPair, Theme};
 use antiphon::job::Progress;
 use antiphon::session::{Session, autosave_of};
@@ -268,7 +268,7 @@ fn orders_and_filters_and_the_threshold_work_by_label() {
     model.apply(Command::Curate(Curate::Threshold(0.95)), 0.0);
     assert_eq!(model.curating().unwrap().at_threshold().precision.value, Some(1.0));
     let filter = Filter { state: Some(State::Confirmed), ..Filter::default() };
-    model.apply(Command::Curate(Curate::Arrange(Order::Listed, filter)), 0.0);
+    model.apply(Command::Curate(Curate::Arrange(Arrangement { order: Order::Listed, filter })), 0.0);
     while model.curating().unwrap().queue().shown().len() != 2 {
         model.collect(0.0);
         std::thread::yield_now();
@@ -308,8 +308,18 @@ fn a_crash_leads_back_to_the_same_item() {
     }
     let saved = |model: &Model| model.curating().unwrap().journal().written() == 5;
     until(&mut model, 1.0, &saved);
+    let filter = Filter { text: "wav".into(), ..Filter::default() };
+    let arrangement = Arrangement { order: Order::Random { seed: 4 }, filter };
+    model.apply(Command::Curate(Curate::Arrange(arrangement.clone())), 1.0);
+    let arranged = |model: &Model| *model.curating().unwrap().queue().arrangement() == arrangement;
+    until(&mut model, 1.0, &arranged);
+    let shown = model.curating().unwrap().queue().shown().to_vec();
     let beside = autosave_of(&folder.path().join("unsaved.json"));
-    let knows = |_: &Model| Session::read(&beside).is_ok_and(|session| session.queue.is_some_and(|q| q.item.is_some()));
+    let written = serde_json::to_value(&arrangement).unwrap();
+    let as_left = |queue: antiphon::session::QueueRef| {
+        queue.item.is_some() && queue.source.md5.is_some() && queue.arrangement == written
+    };
+    let knows = |_: &Model| Session::read(&beside).is_ok_and(|session| session.queue.is_some_and(as_left));
     until(&mut model, 5.0, &knows);
     let item = model.curating().unwrap().item().unwrap().to_owned();
     // The program is killed here: nothing is closed in order.
@@ -318,6 +328,8 @@ fn a_crash_leads_back_to_the_same_item() {
     model.keep_in(folder.path().to_path_buf());
     model.apply(Command::Recover(antiphon::gui::Recover::Autosave), 0.0);
     until(&mut model, 0.0, &|model| model.curates());
+    assert!(arranged(&model), "order and filter come back, too");
+    assert_eq!(model.curating().unwrap().queue().shown(), shown);
     assert_eq!(model.curating().unwrap().item(), Some(item.as_str()));
     assert_eq!(model.curating().unwrap().queue().counts().of(State::Confirmed), 5);
 }

@@ -2,11 +2,11 @@
 //! aligning again between anchors.
 
 use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
-use super::{Exported, Loads, answer, file_name};
+use super::{Arrival, Exported, Loads, Slot, file_name};
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{AudioTime, Keep};
 use crate::curation::{
-    Batch, Correction, Filter, Items, Journal, Order, Queue, Record, arrange, export, telling_s, user_name,
+    Arrangement, Batch, Correction, Items, Journal, Queue, Record, arrange, export, telling_s, user_name,
 };
 use crate::export::{create_folder, write};
 use crate::midi::MidiTime;
@@ -15,6 +15,15 @@ use crate::playback::Material;
 use crate::synth::SoundFont;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Where somebody was in a queue.
+#[derive(Debug, Clone, Default)]
+pub struct Bookmark {
+    /// The item, by its id.
+    pub item: Option<String>,
+    /// What was shown.
+    pub arrangement: Arrangement,
+}
 
 /// What to judge, and where the decisions are kept.
 pub struct OpenedQueue {
@@ -70,84 +79,97 @@ pub(in super::super) fn journal_of(source: &Path) -> PathBuf {
 
 impl Loads {
     /// Reads what is to be judged and opens the journal.
-    pub(in super::super) fn open_queue(&mut self, source: PathBuf, journal: PathBuf, item: Option<String>) {
+    pub(in super::super) fn open_queue(&mut self, source: PathBuf, journal: PathBuf, bookmark: Bookmark) {
         let name = format!("Reading {}", file_name(&source));
-        self.queue = Some(self.start(0, name, move |progress| {
+        self.start(Slot::Queue, 0, Arrival::Queue, name, move |progress| {
             let items = Arc::new(Items::read(&source, &progress.part(0.0, 0.8))?);
             let journal = Journal::open(&journal, &user_name())?;
-            let queue = Queue::new(items, journal.table(), &progress.part(0.8, 1.0))?;
+            let mut queue = Queue::new(items, journal.table(), &progress.part(0.8, 0.9))?;
+            let Bookmark { item, arrangement } = bookmark;
+            if arrangement != *queue.arrangement() {
+                let shown = arrange(queue.items(), queue.states(), &arrangement, &progress.part(0.9, 1.0))?;
+                queue.show(shown, arrangement);
+            }
             Ok(Box::new(OpenedQueue { queue, journal, item }))
-        }));
+        });
     }
 
     /// Arranges the queue anew.
-    pub(in super::super) fn arrange(&mut self, queue: &Queue, order: Order, filter: Filter) {
+    pub(in super::super) fn arrange(&mut self, queue: &Queue, arrangement: Arrangement) {
         let (items, states) = (Arc::clone(queue.items()), queue.states().to_vec());
-        self.arranged = Some(self.start(0, "Arranging the queue".into(), move |progress| {
-            let shown = arrange(&items, &states, order, &filter, progress)?;
-            Ok((shown, order, filter))
-        }));
+        self.start(Slot::Arranged, 0, Arrival::Arranged, "Arranging the queue".into(), move |progress| {
+            Ok((arrange(&items, &states, &arrangement, progress)?, arrangement))
+        });
     }
 
     /// Reads and aligns a pair; `index` is its item.
     pub(in super::super) fn load_pair(&mut self, index: usize, what: ToRead) {
         let name = format!("Preparing {}", file_name(&what.recording));
-        self.pair = Some(self.start(index as u64, name, move |progress| {
-            let midi = if let Some(midi) = what.known {
-                midi
-            } else {
-                let font = match (what.font, &what.font_path) {
-                    (Some(font), _) => font,
-                    (None, Some(path)) => SoundFont::open(path)?,
-                    (None, None) => SoundFont::bundled()?,
+        self.start(
+            Slot::Pair,
+            index as u64,
+            move |pair| Arrival::Pair(index, pair),
+            name,
+            move |progress| {
+                let midi = if let Some(midi) = what.known {
+                    midi
+                } else {
+                    let font = match (what.font, &what.font_path) {
+                        (Some(font), _) => font,
+                        (None, Some(path)) => SoundFont::open(path)?,
+                        (None, None) => SoundFont::bundled()?,
+                    };
+                    let side = pair::load_midi(&what.midi, &font, &progress.part(0.0, 0.3))?;
+                    Arc::new(LoadedMidi::new(side, Some(font), what.font_path))
                 };
-                let side = pair::load_midi(&what.midi, &font, &progress.part(0.0, 0.3))?;
-                Arc::new(LoadedMidi::new(side, Some(font), what.font_path))
-            };
-            let side = pair::load_audio(&what.recording, Keep::Listening, &progress.part(0.3, 0.6))?;
-            let recording = LoadedRecording::new(side);
-            let alignment = pair::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.6, 0.85))?;
-            let aligned = Aligned::new(alignment, &midi, &recording);
-            let material = match (what.sample_rate, &midi.font) {
-                (Some(rate), Some(font)) => {
-                    let transposed = Arc::new(midi.side.midi.transposed(aligned.alignment.transpose));
-                    let map = Some(Arc::new(aligned.alignment.map.clone()));
-                    let played = Some((transposed, font.clone()));
-                    let part = progress.part(0.85, 1.0);
-                    Some(Arc::new(Material::new(played, recording.sound.as_deref(), map, rate, &part)?))
-                }
-                _ => None,
-            };
-            Ok(Box::new(ReadyPair { midi, recording, aligned, material }))
-        }));
+                let side = pair::load_audio(&what.recording, Keep::Listening, &progress.part(0.3, 0.6))?;
+                let recording = LoadedRecording::new(side);
+                let alignment = pair::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.6, 0.85))?;
+                let aligned = Aligned::new(alignment, &midi, &recording);
+                let material = match (what.sample_rate, &midi.font) {
+                    (Some(rate), Some(font)) => {
+                        let transposed = Arc::new(midi.side.midi.transposed(aligned.alignment.transpose));
+                        let map = Some(Arc::new(aligned.alignment.map.clone()));
+                        let played = Some((transposed, font.clone()));
+                        let part = progress.part(0.85, 1.0);
+                        Some(Arc::new(Material::new(played, recording.sound.as_deref(), map, rate, &part)?))
+                    }
+                    _ => None,
+                };
+                Ok(Box::new(ReadyPair { midi, recording, aligned, material }))
+            },
+        );
     }
 
     /// The item whose pair is read.
     pub(in super::super) fn pairing(&self) -> Option<usize> {
-        self.pair.as_ref().map(|task| task.about as usize)
+        self.about(Slot::Pair).map(|item| item as usize)
     }
 
     /// Stops everything about the queue.
     pub(in super::super) fn drop_queue(&mut self) {
-        (self.pair, self.arranged) = (None, None);
+        self.stop(&[Slot::Pair, Slot::Arranged]);
     }
 
     /// Writes decisions: a frame must not wait for a disk.
     pub(in super::super) fn write_journal(&mut self, mut batch: Batch) {
-        self.journal = Some(self.start(0, "Saving decisions".into(), move |_| {
+        self.start(Slot::Journal, 0, Arrival::Journal, "Saving decisions".into(), move |_| {
             batch.write();
             Ok(batch)
-        }));
+        });
     }
 
     /// Waits for decisions that are being written.
     pub(in super::super) fn finish_journal(&mut self) -> Option<Batch> {
-        self.journal.take()?.job.join().ok()
+        match self.finish(Slot::Journal)? {
+            Arrival::Journal(batch) => batch.ok(),
+            _ => None,
+        }
     }
 
     /// Whether decisions are being written.
     pub(in super::super) fn writes_journal(&self) -> bool {
-        self.journal.is_some()
+        self.runs(Slot::Journal)
     }
 
     /// Aligns a candidate again between its anchors.
@@ -160,25 +182,31 @@ impl Loads {
         correction: &Correction,
     ) {
         let (base, correction) = (base.clone(), correction.clone());
-        self.corrected = Some(self.start(candidate, "Aligning between anchors".into(), move |progress| {
-            let anchors: Vec<_> = correction.anchors.iter().map(|&[m, a]| (MidiTime(m), AudioTime(a))).collect();
-            // The offset is heard already: the device has it.
-            let found = pair::correct(&midi.side, &recording.side, &base, &anchors, 0.0, progress)?;
-            Ok(Aligned::new(found, &midi, &recording))
-        }));
+        self.start(
+            Slot::Corrected,
+            candidate,
+            move |found| Arrival::Corrected(candidate, found),
+            "Aligning between anchors".into(),
+            move |progress| {
+                let anchors: Vec<_> = correction.anchors.iter().map(|&[m, a]| (MidiTime(m), AudioTime(a))).collect();
+                // The offset is heard already: the device has it.
+                let found = pair::correct(&midi.side, &recording.side, &base, &anchors, 0.0, progress)?;
+                Ok(Aligned::new(found, &midi, &recording))
+            },
+        );
     }
 
     /// Asks for a folder to write decisions to.
     pub(in super::super) fn choose_decisions_folder(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Export decisions to a folder").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.decisions_to = Some(self.start(0, "Choosing a folder".into(), move |progress| answer(dialog, progress)));
+        self.ask(Slot::ChooseDecisionsTo, Arrival::DecisionsTo, dialog);
     }
 
     /// Writes decisions in every form. Paths of `records` are meant from `home`.
     pub(in super::super) fn export_decisions(&mut self, records: Vec<Record>, home: PathBuf, folder: PathBuf) {
         let name = format!("Exporting to {}", file_name(&folder));
-        self.export = Some(self.start(0, name, move |progress| {
+        self.start(Slot::Export, 0, Arrival::Exported, name, move |progress| {
             create_folder(&folder)?;
             let moved = export::moved(&records, &home, &folder);
             let document = serde_json::to_string_pretty(&export::document(&moved)).unwrap_or_default();
@@ -194,7 +222,7 @@ impl Loads {
             export::write_jams(&export::moved(&records, &home, &jams), &jams)?;
             let files = ["decisions.csv", "decisions.json", "confirmed.jsonl", "jams"].map(str::to_owned).to_vec();
             Ok(Exported { folder, files })
-        }));
+        });
     }
 
     /// Asks for a list, table or tree.
@@ -204,6 +232,6 @@ impl Loads {
             .add_filter("Lists, tables, trees", &["jsonl", "json", "csv"])
             .pick_file();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.queue_file = Some(self.start(0, "Choosing a list".into(), move |progress| answer(dialog, progress)));
+        self.ask(Slot::ChooseQueueFile, Arrival::QueueFile, dialog);
     }
 }

@@ -3,7 +3,7 @@
 use super::super::model::{
     Aligned, Compared, EmbeddedPair, LoadedEmbeddingModel, LoadedMidi, LoadedRecording, ToyForm,
 };
-use super::{Loads, file_name};
+use super::{Arrival, Loads, Slot, file_name};
 use crate::dataset::Split;
 use crate::embedding::EmbeddingModel;
 use crate::error::{Error, Result};
@@ -33,40 +33,46 @@ impl Loads {
     pub(in super::super) fn load_embedding_model(&mut self, path: Option<PathBuf>) {
         self.drop_embedding();
         let name = format!("Reading {}", path.as_deref().map_or_else(|| "the embedding model".into(), file_name));
-        self.embedding_model = Some(self.start(0, name, move |_| {
+        self.start(Slot::EmbeddingModel, 0, Arrival::EmbeddingModel, name, move |_| {
             let model = path.as_deref().map_or_else(EmbeddingModel::bundled, EmbeddingModel::load)?;
-            Ok(LoadedEmbeddingModel { model, path })
-        }));
+            Ok(Arc::new(LoadedEmbeddingModel { model, path }))
+        });
     }
 
     pub(in super::super) fn embedding_model_runs(&self) -> bool {
-        self.embedding_model.is_some()
+        self.runs(Slot::EmbeddingModel)
     }
 
     /// Whether a pair is embedded.
     pub(in super::super) fn embedding(&self) -> bool {
-        self.embedded.is_some()
+        self.runs(Slot::Embedded)
     }
 
     pub(in super::super) fn embed(&mut self, candidate: u64, pair: ToEmbed) {
         let name = format!("Embedding {}", file_name(&pair.recording.side.path));
-        self.embedded = Some(self.start(candidate, name, move |progress| {
-            let (side, transpose) = (&pair.midi.side, pair.aligned.alignment.transpose);
-            let midi = side.log_magnitudes_moved(transpose).filter(|frames| frames.nrows() > 0);
-            let none = || Error::Empty(format!("nothing is kept {transpose} semitones away: {:?}", side.path));
-            let midi = pair.model.model.embed(Side::Midi, midi.ok_or_else(none)?.view());
-            progress.step(1, 2)?;
-            let audio = pair.recording.side.log_magnitudes();
-            if audio.nrows() == 0 {
-                return Err(Error::Empty(format!("no frames to embed: {:?}", pair.recording.side.path)));
-            }
-            Ok(EmbeddedPair::new(midi, pair.model.model.embed(Side::Audio, audio.view())))
-        }));
+        self.start(
+            Slot::Embedded,
+            candidate,
+            move |found| Arrival::Embedded(candidate, found),
+            name,
+            move |progress| {
+                let (side, transpose) = (&pair.midi.side, pair.aligned.alignment.transpose);
+                let midi = side.log_magnitudes_moved(transpose).filter(|frames| frames.nrows() > 0);
+                let none = || Error::Empty(format!("nothing is kept {transpose} semitones away: {:?}", side.path));
+                let midi = pair.model.model.embed(Side::Midi, midi.ok_or_else(none)?.view());
+                progress.step(1, 2)?;
+                let audio = pair.recording.side.log_magnitudes();
+                if audio.nrows() == 0 {
+                    return Err(Error::Empty(format!("no frames to embed: {:?}", pair.recording.side.path)));
+                }
+                Ok(EmbeddedPair::new(midi, pair.model.model.embed(Side::Audio, audio.view())))
+            },
+        );
     }
 
     /// Stops what embeds.
     pub(in super::super) fn drop_embedding(&mut self) {
-        (self.embedded, self.compared) = (None, None);
+        self.stop(&[Slot::Embedded, Slot::Compared]);
     }
 
     /// Asks for an embedding model.
@@ -76,8 +82,7 @@ impl Loads {
             .add_filter("safetensors", &["safetensors"])
             .pick_file();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.choose_embedding_model =
-            Some(self.start(0, "Choosing a model".into(), move |progress| super::answer(dialog, progress)));
+        self.ask(Slot::ChooseEmbeddingModel, Arrival::ChosenEmbeddingModel, dialog);
     }
 
     /// Asks for a folder of pairs, or for a data set of which a split is compared.
@@ -86,17 +91,17 @@ impl Loads {
             if split.is_some() { "Choose a data set to compare" } else { "Choose a folder of pairs to compare" };
         let dialog = rfd::AsyncFileDialog::new().set_title(title).pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.pairs = Some(self.start(0, "Choosing a folder".into(), move |progress| {
+        self.start(Slot::ChoosePairs, 0, Arrival::ChosenPairs, "Choosing a folder".into(), move |progress| {
             let folder = super::answer(dialog, progress)?.into_iter().next().ok_or(Error::Cancelled)?;
             Ok(match split {
                 Some(split) => PairSource::Split(folder, split),
                 None => PairSource::Folder(folder),
             })
-        }));
+        });
     }
 
     pub(in super::super) fn comparing(&self) -> bool {
-        self.compared.is_some()
+        self.runs(Slot::Compared)
     }
 
     /// Embeds pairs and compares each with each.
@@ -108,13 +113,13 @@ impl Loads {
     ) {
         let (PairSource::Folder(folder) | PairSource::Split(folder, _)) = &source;
         let name = file_name(folder);
-        self.compared = Some(self.start(0, format!("Comparing {name}"), move |progress| {
+        self.start(Slot::Compared, 0, Arrival::Compared, format!("Comparing {name}"), move |progress| {
             let font = soundfont.as_deref().map_or_else(SoundFont::bundled, SoundFont::open)?;
             let report = embedding_matrix(&source, &model.model, &font, MOST_PAIRS, progress)?;
             let left_out = report.skipped.iter().map(|(path, error)| format!("{error}: {path:?}")).collect();
             let matrix = report.done.into_iter().next().ok_or_else(|| Error::Empty("no pairs to compare".into()))?;
             Ok((Compared::new(name, false, matrix), left_out))
-        }));
+        });
     }
 
     /// Learns a toy problem, and gives what each epoch reaches to the receiver.
@@ -122,7 +127,7 @@ impl Loads {
         let (sender, receiver) = channel();
         let mut run = Run::new(form.task(), form.learning_rate, form.seed);
         let wake = Arc::clone(&self.wake);
-        self.toy = Some(self.start(0, "Learning a toy problem".into(), move |progress| -> Result<bool> {
+        self.start(Slot::Toy, 0, Arrival::Toy, "Learning a toy problem".into(), move |progress| -> Result<bool> {
             while run.epochs().len() < MOST_EPOCHS && !run.solved() {
                 // Each epoch from the start: nobody knows how many it will take.
                 let epoch = run.epoch(EPOCH_UPDATES, progress)?;
@@ -131,15 +136,15 @@ impl Loads {
                 wake();
             }
             Ok(run.solved())
-        }));
+        });
         receiver
     }
 
     pub(in super::super) fn toy_runs(&self) -> bool {
-        self.toy.is_some()
+        self.runs(Slot::Toy)
     }
 
     pub(in super::super) fn stop_toy(&mut self) {
-        self.toy = None;
+        self.stop(&[Slot::Toy]);
     }
 }

@@ -1,7 +1,7 @@
 //! The jobs of the hash networks: reading a model, hashing a pair, looking into a layer, training.
 
 use super::super::model::{Aligned, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording, TrainingForm};
-use super::{Loads, file_name};
+use super::{Arrival, Loads, Slot, file_name};
 use crate::alignment::Alignment;
 use crate::audio::AudioTime;
 use crate::dataset::Split;
@@ -151,46 +151,58 @@ impl Loads {
     pub(in super::super) fn load_hash_model(&mut self, path: Option<PathBuf>) {
         self.drop_hashing();
         let name = format!("Reading {}", path.as_deref().map_or_else(|| "the hash model".into(), file_name));
-        self.hash_model = Some(self.start(0, name, move |_| LoadedHashModel::read(path)));
+        self.start(Slot::HashModel, 0, Arrival::HashModel, name, move |_| LoadedHashModel::read(path));
     }
 
     pub(in super::super) fn hash_model_runs(&self) -> bool {
-        self.hash_model.is_some()
+        self.runs(Slot::HashModel)
     }
 
     /// The candidate that is hashed.
     pub(in super::super) fn hashing(&self) -> Option<u64> {
-        self.hashed.as_ref().map(|task| task.about)
+        self.about(Slot::Hashed)
     }
 
     pub(in super::super) fn hash(&mut self, candidate: u64, pair: ToHash) {
         let name = format!("Hashing {}", file_name(&pair.recording.side.path));
-        self.hashed = Some(self.start(candidate, name, move |progress| {
-            let (midi, audio) = pair.frames()?;
-            Hashed::new(&pair.model.model, midi.view(), audio.view(), &pair.aligned.alignment, progress)
-        }));
+        self.start(
+            Slot::Hashed,
+            candidate,
+            move |found| Arrival::Hashed(candidate, found),
+            name,
+            move |progress| {
+                let (midi, audio) = pair.frames()?;
+                Hashed::new(&pair.model.model, midi.view(), audio.view(), &pair.aligned.alignment, progress)
+            },
+        );
     }
 
     pub(in super::super) fn layer_runs(&self) -> bool {
-        self.layer.is_some()
+        self.runs(Slot::Layer)
     }
 
     /// Looks at what comes out of a layer for a pair.
     pub(in super::super) fn look_at_layer(&mut self, candidate: u64, pair: ToHash, index: usize) {
-        self.layer = Some(self.start(candidate, "Looking into the network".into(), move |progress| {
-            let (midi, audio) = pair.frames()?;
-            let model = &pair.model.model;
-            let layer = pair.model.layers.get(index).ok_or_else(|| Error::Empty(format!("no layer {index}")))?;
-            let (midi, step_s) = layer_output(model, Side::Midi, midi.view(), FRAME_S, layer);
-            progress.step(1, 2)?;
-            let (audio, _) = layer_output(model, Side::Audio, audio.view(), FRAME_S, layer);
-            Ok(LayerOutput { layer: index, outputs: [midi, audio], step_s })
-        }));
+        self.start(
+            Slot::Layer,
+            candidate,
+            move |found| Arrival::Layer(candidate, found),
+            "Looking into the network".into(),
+            move |progress| {
+                let (midi, audio) = pair.frames()?;
+                let model = &pair.model.model;
+                let layer = pair.model.layers.get(index).ok_or_else(|| Error::Empty(format!("no layer {index}")))?;
+                let (midi, step_s) = layer_output(model, Side::Midi, midi.view(), FRAME_S, layer);
+                progress.step(1, 2)?;
+                let (audio, _) = layer_output(model, Side::Audio, audio.view(), FRAME_S, layer);
+                Ok(LayerOutput { layer: index, outputs: [midi, audio], step_s })
+            },
+        );
     }
 
     /// Stops what looks into a pair.
     pub(in super::super) fn drop_hashing(&mut self) {
-        (self.hashed, self.layer, self.quality) = (None, None, None);
+        self.stop(&[Slot::Hashed, Slot::Layer, Slot::Quality]);
     }
 
     /// Asks for a hash model.
@@ -200,49 +212,49 @@ impl Loads {
             .add_filter("safetensors", &["safetensors"])
             .pick_file();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.choose_model =
-            Some(self.start(0, "Choosing a model".into(), move |progress| super::answer(dialog, progress)));
+        self.ask(Slot::ChooseHashModel, Arrival::ChosenModel, dialog);
     }
 
     /// Asks for a folder to write the filters to.
     pub(in super::super) fn choose_filter_folder(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Export the filters to a folder").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.filters_to =
-            Some(self.start(0, "Choosing a folder".into(), move |progress| super::answer(dialog, progress)));
+        self.ask(Slot::ChooseFiltersTo, Arrival::FiltersTo, dialog);
     }
 
     /// Writes the filters of a model into a folder.
     pub(in super::super) fn export_filters(&mut self, model: Arc<LoadedHashModel>, folder: PathBuf, shared: bool) {
-        self.export = Some(self.start(0, "Exporting the filters".into(), move |progress| {
+        self.start(Slot::Export, 0, Arrival::Exported, "Exporting the filters".into(), move |progress| {
             let files = model.export(&folder, shared, progress)?;
             Ok(super::Exported { folder, files })
-        }));
+        });
     }
 
     /// Asks for a data set to measure codes on.
     pub(in super::super) fn choose_data_to_measure(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Choose a data set to measure on").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.data_to_measure =
-            Some(self.start(0, "Choosing a folder".into(), move |progress| super::answer(dialog, progress)));
+        self.ask(Slot::ChooseDataToMeasure, Arrival::DataToMeasure, dialog);
     }
 
     /// Measures on the validation works of a data set how well codes tell what belongs together.
     pub(in super::super) fn measure(&mut self, model: &LoadedHashModel, folder: PathBuf) {
         let name = model.path.as_deref().map_or_else(|| "shipped model".into(), file_name);
         let models = [(name, model.model.clone())];
-        self.quality = Some(self.start(0, format!("Measuring on {}", file_name(&folder)), move |progress| {
-            Ok(separation(&folder, Split::Valid, &models, progress)?.done)
-        }));
+        self.start(
+            Slot::Quality,
+            0,
+            Arrival::Quality,
+            format!("Measuring on {}", file_name(&folder)),
+            move |progress| Ok(separation(&folder, Split::Valid, &models, progress)?.done),
+        );
     }
 
     /// Asks for a folder with a data set.
     pub(in super::super) fn choose_training_data(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Choose a data set to learn from").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.training_data =
-            Some(self.start(0, "Choosing a folder".into(), move |progress| super::answer(dialog, progress)));
+        self.ask(Slot::ChooseTrainingData, Arrival::TrainingData, dialog);
     }
 
     /// Asks where the model is to be written.
@@ -253,8 +265,7 @@ impl Loads {
             .set_file_name("hash.safetensors")
             .save_file();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.training_output =
-            Some(self.start(0, "Choosing a file".into(), move |progress| super::answer(dialog, progress)));
+        self.ask(Slot::ChooseTrainingOutput, Arrival::TrainingOutput, dialog);
     }
 
     /// Trains as the form says, and gives what each validation finds to the receiver.
@@ -263,7 +274,7 @@ impl Loads {
         let (folders, output, options) = (form.folders.clone(), form.output.clone(), form.options());
         let name = format!("Training {}", file_name(&output));
         let wake = Arc::clone(&self.wake);
-        self.training = Some(self.start(0, name, move |progress| {
+        self.start(Slot::Training, 0, Arrival::Trained, name, move |progress| {
             let mut report = |measured: &Measured| {
                 // The window has gone on without: nobody wants to know.
                 drop(sender.send(measured.clone()));
@@ -271,27 +282,23 @@ impl Loads {
             };
             training::train_hash(&folders, &options, &output, progress, &mut report)?;
             Ok(output)
-        }));
+        });
         receiver
     }
 
     pub(in super::super) fn trains(&self) -> bool {
-        self.training.is_some()
+        self.runs(Slot::Training)
     }
 
     /// Stops the training; its checkpoint stays.
     pub(in super::super) fn stop_training(&mut self) {
-        if let Some(task) = &self.training {
-            task.job.progress().cancel();
-        }
+        self.ask_to_stop(Slot::Training);
     }
 
     /// Stops the training and waits for its checkpoint: a step's time.
     pub(in super::super) fn finish_training(&mut self) {
-        if let Some(task) = self.training.take() {
-            task.job.progress().cancel();
-            // That it was stopped is known.
-            drop(task.job.join());
-        }
+        self.ask_to_stop(Slot::Training);
+        // That it was stopped is known.
+        drop(self.finish(Slot::Training));
     }
 }

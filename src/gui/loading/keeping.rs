@@ -1,7 +1,7 @@
 //! The jobs that look into folders, keep sessions and export.
 
 use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
-use super::{Loads, answer, file_name, is_audio, is_midi};
+use super::{Arrival, Loads, Slot, file_name, is_audio, is_midi};
 use crate::audio::Stereo;
 use crate::error::Result;
 use crate::export;
@@ -64,7 +64,7 @@ pub(in super::super) struct ToExport {
 impl Loads {
     /// Looks into folders for MIDI files and recordings.
     pub(in super::super) fn expand(&mut self, paths: Vec<PathBuf>) {
-        self.expand = Some(self.start(0, "Looking into folders".into(), move |progress| {
+        self.start(Slot::Expand, 0, Arrival::Expanded, "Looking into folders".into(), move |progress| {
             let (mut files, mut skipped) = (Vec::new(), Vec::new());
             for path in paths {
                 if !path.is_dir() {
@@ -83,28 +83,28 @@ impl Loads {
                 }
             }
             Ok(Expanded { files, skipped })
-        }));
+        });
     }
 
     /// Reads a session and looks for its files.
     pub(in super::super) fn open_session(&mut self, path: PathBuf) {
         let name = format!("Opening {}", file_name(&path));
-        self.session = Some(self.start(0, name, move |progress| Session::open(&path, progress)));
+        self.start(Slot::Session, 0, Arrival::Session, name, move |progress| Session::open(&path, progress));
     }
 
     /// Writes a session, with the hashes of its files.
     pub(in super::super) fn save_session(&mut self, mut session: Session, path: PathBuf) {
         let name = format!("Saving {}", file_name(&path));
-        self.save = Some(self.start(0, name, move |progress| {
+        self.start(Slot::Save, 0, Arrival::Saved, name, move |progress| {
             know_contents(&mut session, progress)?;
             session.save(&path)?;
             Ok((path, session))
-        }));
+        });
     }
 
     /// Writes a session, first as it is, then with the hashes of its files: those of long recordings take their time.
     pub(in super::super) fn autosave(&mut self, mut session: Session, path: PathBuf) {
-        self.autosave = Some(self.start(0, "Saving beside".into(), move |progress| {
+        self.start(Slot::Autosave, 0, Arrival::SavedBeside, "Saving beside".into(), move |progress| {
             if let Some(folder) = path.parent() {
                 export::create_folder(folder)?;
             }
@@ -113,17 +113,17 @@ impl Loads {
                 session.save(&path)?;
             }
             Ok(session)
-        }));
+        });
     }
 
     /// Stops an autosave.
     pub(in super::super) fn drop_autosave(&mut self) {
-        self.autosave = None;
+        self.stop(&[Slot::Autosave]);
     }
 
     /// Whether an autosave is being written.
     pub(in super::super) fn autosaving(&self) -> bool {
-        self.autosave.is_some()
+        self.runs(Slot::Autosave)
     }
 
     /// Asks where to save the session.
@@ -134,20 +134,20 @@ impl Loads {
             .set_file_name("session.antiphon.json")
             .save_file();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.save_to = Some(self.start(0, "Choosing a file".into(), move |progress| answer(dialog, progress)));
+        self.ask(Slot::ChooseSaveTo, Arrival::SaveTo, dialog);
     }
 
     /// Asks for a folder to export to.
     pub(in super::super) fn choose_export_folder(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Export to a folder").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.export_to = Some(self.start(0, "Choosing a folder".into(), move |progress| answer(dialog, progress)));
+        self.ask(Slot::ChooseExportTo, Arrival::ExportTo, dialog);
     }
 
     /// Writes what was asked for into a folder.
     pub(in super::super) fn export(&mut self, order: ExportOrder, pair: ToExport, folder: PathBuf) {
         let name = format!("Exporting to {}", file_name(&folder));
-        self.export = Some(self.start(0, name, move |progress| {
+        self.start(Slot::Export, 0, Arrival::Exported, name, move |progress| {
             let (midi, audio, alignment) = (&pair.midi.side, &pair.recording.side, &pair.aligned.alignment);
             let stem = audio.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             export::create_folder(&folder)?;
@@ -182,14 +182,16 @@ impl Loads {
                 write("listen.wav", &export::wav(&sound, &progress.part(0.95, 1.0))?)?;
             }
             Ok(Exported { folder, files })
-        }));
+        });
     }
 }
 
 /// Hashes the files that are not known yet, and says whether there were any. One that is gone by now is kept by its name.
 fn know_contents(session: &mut Session, progress: &Progress) -> Result<bool> {
     let mut any = false;
-    for used in session.midi.iter_mut().chain(&mut session.recordings).filter(|used| used.md5.is_none()) {
+    let list = session.queue.as_mut().map(|queue| &mut queue.source).filter(|list| list.path.is_file());
+    let files = session.midi.iter_mut().chain(&mut session.recordings).chain(list);
+    for used in files.filter(|used| used.md5.is_none()) {
         if let Ok(known) = FileRef::of(&used.path, progress) {
             (*used, any) = (known, true);
         }

@@ -1,7 +1,7 @@
 //! The jobs of the search: opening an index, adding to it, searching it.
 
 use super::super::model::{LoadedMidi, SearchForm, Searched};
-use super::{Loads, file_name};
+use super::{Arrival, Loads, Slot, file_name};
 use crate::error::Error;
 use crate::hashing::HashModel;
 use crate::index::{self, Embedder, Index, Sources};
@@ -13,47 +13,45 @@ use std::sync::Arc;
 impl Loads {
     pub(in super::super) fn open_index(&mut self, folder: PathBuf) {
         let name = format!("Opening {}", file_name(&folder));
-        self.index = Some(self.start(0, name, move |_| Ok(Arc::new(Index::open(&folder)?))));
+        self.start(Slot::Index, 0, Arrival::Index, name, move |_| Ok(Arc::new(Index::open(&folder)?)));
     }
 
     pub(in super::super) fn index_runs(&self) -> bool {
-        self.index.is_some() || self.added.is_some()
+        self.runs(Slot::Index) || self.runs(Slot::Added)
     }
 
     /// Asks for the folder of an index that is there.
     pub(in super::super) fn choose_index(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Choose an index").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.choose_index =
-            Some(self.start(0, "Choosing an index".into(), move |progress| super::answer(dialog, progress)));
+        self.ask(Slot::ChooseIndex, Arrival::ChosenIndex, dialog);
     }
 
     /// Asks for a folder of music; it is added to the index in `index`, or one is begun in a folder that is asked for too.
     pub(in super::super) fn choose_to_index(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Choose a folder of recordings").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
-        self.choose_to_index =
-            Some(self.start(0, "Choosing recordings".into(), move |progress| super::answer(dialog, progress)));
+        self.ask(Slot::ChooseToIndex, Arrival::ToIndex, dialog);
     }
 
     /// Adds what is in `sources` to the index in `folder`; where there is none, begins one with the bundled models.
     pub(in super::super) fn add_to_index(&mut self, folder: PathBuf, sources: Vec<PathBuf>, font: Option<PathBuf>) {
         let name = format!("Adding to {}", file_name(&folder));
-        self.added = Some(self.start(0, name, move |progress| {
+        self.start(Slot::Added, 0, Arrival::Added, name, move |progress| {
             let font = font.as_deref().map_or_else(SoundFont::bundled, SoundFont::open)?;
             if !folder.join("index.json").exists() {
                 index::begin(&folder, &HashModel::bundled()?, &Embedder::standard()?, &font)?;
             }
             index::add(&folder, &Sources { paths: sources, catalogue: None, as_recordings: false }, &font, progress)
-        }));
+        });
     }
 
     pub(in super::super) fn searches(&self) -> bool {
-        self.found.is_some()
+        self.runs(Slot::Found)
     }
 
     pub(in super::super) fn stop_search(&mut self) {
-        self.found = None;
+        self.stop(&[Slot::Found]);
     }
 
     /// Searches. A MIDI file that is open is not synthesised again.
@@ -71,7 +69,7 @@ impl Loads {
             keys: if form.all_keys { Keys::All } else { Keys::default() },
             ..SearchOptions::default()
         };
-        self.found = Some(self.start(0, format!("Searching for {}", file_name(&query)), move |progress| {
+        self.start(Slot::Found, 0, Arrival::Found, format!("Searching for {}", file_name(&query)), move |progress| {
             let asked = if let Some(midi) = midi.filter(|midi| midi.side.analysed()) {
                 Query::of_midi(&midi.side)?
             } else {
@@ -83,6 +81,6 @@ impl Loads {
                 return Err(Error::Cancelled);
             }
             Ok(Searched { query, found })
-        }));
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! What jobs bring.
 
 use super::super::command::{Command, Curate};
-use super::super::loading::{Arrival, file_name};
+use super::super::loading::{Arrival, Bookmark, file_name};
 use super::{Again, Model};
 use std::sync::Arc;
 
@@ -67,13 +67,13 @@ impl Model {
             }
             Arrival::ToIndex(Ok(paths)) => self.apply(Command::Index(paths), now),
             Arrival::Queue(Ok(opened)) => self.take_queue(*opened, now),
-            Arrival::Arranged(Ok((shown, order, filter))) => self.arranged(shown, order, filter, now),
+            Arrival::Arranged(Ok((shown, arrangement))) => self.arranged(shown, arrangement, now),
             Arrival::Pair(index, outcome) => self.take_pair(index, outcome, now),
             Arrival::Journal(Ok(batch)) => self.journal_written(batch, now),
             Arrival::Corrected(id, outcome) => self.take_correction(id, outcome),
             Arrival::QueueFile(Ok(paths)) => {
                 for path in paths {
-                    self.open_queue(path, None, None);
+                    self.open_queue(path, None, Bookmark::default());
                 }
             }
             Arrival::DecisionsTo(Ok(paths)) => {
@@ -114,6 +114,8 @@ impl Model {
             Arrival::SavedBeside(Ok(session)) => self.saved_beside(session),
             // That nothing could be written beside is no news for a person who works: the next one may succeed.
             Arrival::SavedBeside(Err(_)) => {}
+            // Its outcome was the sound itself; one that was stopped is silence.
+            Arrival::Stretched(_) => {}
             Arrival::ExportTo(Ok(paths)) => {
                 if let (Some(order), Some(folder)) = (self.export_order(), paths.into_iter().next()) {
                     self.export(order, Some(folder));

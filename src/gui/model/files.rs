@@ -1,7 +1,7 @@
 //! The files: what is opened, looked at, taken out, read and aligned, and what went wrong with them.
 
 use super::super::command::Command;
-use super::super::loading::{Expanded, Stopped, is_midi, is_queue};
+use super::super::loading::{Bookmark, Expanded, Stopped, is_midi, is_queue};
 use super::{Again, Candidate, Model, Problem};
 use crate::curation::Correction;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 impl Model {
     pub(super) fn open(&mut self, mut paths: Vec<PathBuf>, now: f64) {
         if let Some(at) = paths.iter().position(|path| is_queue(path)) {
-            return self.open_queue(paths.swap_remove(at), None, None);
+            return self.open_queue(paths.swap_remove(at), None, Bookmark::default());
         }
         if self.curating.is_some() {
             // Other files are looked at instead.

@@ -1,6 +1,6 @@
 //! Sessions: what is saved, saved beside, and offered after a crash; and exports.
 
-use super::super::loading::{ExportOrder, ToExport, file_name};
+use super::super::loading::{Bookmark, ExportOrder, ToExport, file_name};
 use super::{Again, Model, Overlay};
 use crate::session::{self, FORMAT, FileRef, Opened, QueueRef, Session, autosave_of};
 use std::path::{Path, PathBuf};
@@ -106,7 +106,8 @@ impl Model {
     pub fn session_now(&self, now: f64) -> Session {
         let known = |path: &Path| -> FileRef {
             let hashed = self.keep.saved.iter().chain(&self.keep.hashed);
-            let mut saved = hashed.flat_map(|s| s.midi.iter().chain(&s.recordings));
+            let mut saved =
+                hashed.flat_map(|s| s.midi.iter().chain(&s.recordings).chain(s.queue.as_ref().map(|q| &q.source)));
             let unknown = || FileRef { path: path.to_path_buf(), bytes: None, md5: None };
             saved.find(|file| file.path == path && file.md5.is_some()).cloned().unwrap_or_else(unknown)
         };
@@ -122,6 +123,7 @@ impl Model {
                 source: known(curating.queue().items().source()),
                 journal: FileRef { path: curating.journal().path().to_path_buf(), bytes: None, md5: None },
                 item: curating.item().map(str::to_owned),
+                arrangement: serde_json::to_value(curating.queue().arrangement()).unwrap_or_default(),
             }),
             bins: (self.pitch != super::PitchView::default()).then(|| (self.pitch.low(), self.pitch.high())),
         }
@@ -212,7 +214,10 @@ impl Model {
         (self.selected, self.history) = (None, super::History::default());
         if let Some(queue) = session.queue.clone() {
             (self.midi, self.midi_path) = (None, None);
-            self.open_queue(queue.source.path, Some(queue.journal.path), queue.item);
+            // One that a later version wrote is arranged as a new one is.
+            let arrangement = serde_json::from_value(queue.arrangement).unwrap_or_default();
+            let bookmark = Bookmark { item: queue.item, arrangement };
+            self.open_queue(queue.source.path, Some(queue.journal.path), bookmark);
             self.keep.place = Some(session);
             return self.update_length(now);
         }

@@ -80,7 +80,10 @@ impl Songs {
         let mut songs = Self { train: Vec::new(), valid: Vec::new(), pooled_frames, works: (0, 0) };
         for (index, folder) in folders.iter().enumerate() {
             let data = Dataset::open(folder)?;
-            let wanted: Vec<(&Work, usize)> = [Split::Train, Split::Valid]
+            // A folder named twice is drawn from twice as often.
+            let first = folders.iter().position(|other| other == folder).unwrap_or(index);
+            let splits: &[Split] = if first == index { &[Split::Train, Split::Valid] } else { &[Split::Train] };
+            let wanted: Vec<(&Work, usize)> = splits
                 .iter()
                 .flat_map(|&split| data.works(split))
                 .flat_map(|work| {
@@ -97,7 +100,7 @@ impl Songs {
                     let side = |frames| Recorded::new(frames, scaling, pooled_frames);
                     // Groups of different folders are different works.
                     let song =
-                        Song { group: work.group + (index << 32), midi: side(&pair.midi), audio: side(&pair.audio) };
+                        Song { group: work.group + (first << 32), midi: side(&pair.midi), audio: side(&pair.audio) };
                     Ok((work.split, song))
                 })
                 .collect::<Result<_>>()?;

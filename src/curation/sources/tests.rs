@@ -1,0 +1,83 @@
+use super::*;
+
+fn read(name: &str, text: &str) -> Result<Items> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name);
+    std::fs::write(&file, text).unwrap();
+    Items::read(&file, &Progress::silent())
+}
+
+#[test]
+fn every_form_gives_the_same_pair() {
+    let row = r#"{"midi": "a.mid", "audio": "b.ogg", "confidence": 0.75, "artist": "X", "title": "Y", "score": 0.625}"#;
+    let hit = r#"{"rank": 1, "id": "b.ogg", "path": "b.ogg", "confidence": 0.75, "artist": "X", "title": "Y", "score": 0.625}"#;
+    let search = format!(r#"{{"format": "search/1", "query": "a.mid", "hits": [{hit}], "stages": []}}"#);
+    for (name, text) in [
+        ("pairs.jsonl", format!("{row}\n\n{row}\n")),
+        ("matches.jsonl", format!("{search}\n")),
+        ("search.json", search),
+        ("list.json", format!("[{row}]")),
+        ("table.csv", "Midi,audio,confidence,artist,title,score,more\r\na.mid,b.ogg,0.75,X,Y,0.625,\r\n".to_owned()),
+    ] {
+        let items = read(name, &text).unwrap();
+        assert_eq!(items.len(), 1, "{name}");
+        let item = items.item(0);
+        assert_eq!((item.id.as_str(), item.title.as_str()), ("a.mid|b.ogg", "X – Y"), "{name}");
+        assert_eq!((item.confidence, item.parts["score"]), (Some(0.75), 0.625), "{name}");
+        assert!(item.midi.is_absolute() && item.midi.ends_with("a.mid") && item.audio.ends_with("b.ogg"));
+        assert_eq!(items.find("a.mid|b.ogg"), Some(0));
+        assert_eq!(items.find("a.mid"), None);
+    }
+}
+
+#[test]
+fn a_lakh_tree_is_read_with_its_recordings() {
+    let folder = tempfile::tempdir().unwrap();
+    let track = folder.path().join("A/B/C/TRABCDE128F0000001");
+    std::fs::create_dir_all(&track).unwrap();
+    std::fs::write(track.join("0123.mid"), b"").unwrap();
+    std::fs::write(track.join("song.mp3"), b"").unwrap();
+    let other = folder.path().join("ff");
+    std::fs::create_dir_all(other.join("ff00")).unwrap();
+    std::fs::write(other.join("ff00.ogg"), b"").unwrap();
+    let scores = r#"{"TRABCDE128F0000001": {"0123": 0.7, "4567": 0.9}, "ff00": {"89ab": 0.6}}"#;
+    std::fs::write(folder.path().join("match_scores.json"), scores).unwrap();
+    for path in [folder.path().to_path_buf(), folder.path().join("match_scores.json")] {
+        let items = Items::read(&path, &Progress::silent()).unwrap();
+        assert_eq!(items.len(), 3);
+        let item = items.item(items.find("0123|TRABCDE128F0000001").unwrap());
+        assert_eq!((item.midi.clone(), item.recording()), (track.join("0123.mid"), track.join("song.mp3")));
+        let item = items.item(items.find("89ab|ff00").unwrap());
+        assert_eq!((item.midi.clone(), item.recording()), (other.join("ff00/89ab.mid"), other.join("ff00.ogg")));
+        assert_eq!(item.confidence, Some(f64::from(0.6f32)));
+    }
+}
+
+#[test]
+fn what_is_no_list_is_said_with_its_line() {
+    for (name, text, said) in [
+        ("a.jsonl", "{\"midi\": \"a\", \"audio\": \"b\"}\n{\"midi\": \"a\"}", "line 2: missing field `audio`"),
+        ("a.jsonl", "{\"midi\": ", "line 1: EOF"),
+        ("a.jsonl", "", "no pairs in"),
+        ("a.json", "7", "neither an object nor a list"),
+        ("a.json", &"[".repeat(100_000), "recursion limit"),
+        ("a.csv", "midi\nx\n", "row 2: missing field `audio`"),
+        ("match_scores.json", "{\"a\": [1]}", "can't read list"),
+    ] {
+        let error = read(name, text).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn numbers_that_are_none_are_left_out() {
+    let text = "{\"midi\": \"a\", \"audio\": \"b\", \"confidence\": null}\n\
+                {\"midi\": \"c\", \"audio\": \"d\", \"confidence\": \"x\", \"transpose\": 2}\n\
+                {\"midi\": \"e\", \"audio\": \"f\", \"score\": 0.6}\n";
+    let items = read("a.jsonl", text).unwrap();
+    assert_eq!((items.confidence(0), items.confidence(1)), (None, None));
+    assert!((items.confidence(2).unwrap() - 0.8).abs() < 1e-6);
+    assert!(items.item(0).parts.is_empty());
+    assert!((items.item(1).parts["transpose"] - 2.0).abs() < 1e-9);
+    assert_eq!(items.item(2).parts.len(), 1);
+}

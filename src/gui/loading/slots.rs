@@ -1,0 +1,227 @@
+//! What runs at most once at a time: a new job in a slot drops, and so cancels, the old one.
+
+use super::{Arrival, Loads, Running};
+use crate::error::{Error, Result};
+use crate::job::{Job, Progress};
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+/// The slots. What has ended in one frame arrives in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    Midi,
+    Recording,
+    Aligned,
+    Stretch,
+    Programme,
+    ChooseFiles,
+    ChooseSoundFont,
+    Expand,
+    Session,
+    ChooseSaveTo,
+    Save,
+    ChooseExportTo,
+    Export,
+    HashModel,
+    Hashed,
+    Layer,
+    Training,
+    Quality,
+    ChooseDataToMeasure,
+    ChooseHashModel,
+    ChooseFiltersTo,
+    ChooseTrainingData,
+    ChooseTrainingOutput,
+    EmbeddingModel,
+    ChooseEmbeddingModel,
+    Embedded,
+    ChoosePairs,
+    Compared,
+    Index,
+    ChooseIndex,
+    ChooseToIndex,
+    Added,
+    Found,
+    Toy,
+    Queue,
+    Arranged,
+    Pair,
+    Journal,
+    Corrected,
+    ChooseDecisionsTo,
+    ChooseQueueFile,
+    Autosave,
+}
+
+/// How many there are.
+pub(super) const SLOTS: usize = Slot::Autosave as usize + 1;
+
+/// The jobs about one candidate.
+pub(super) const OF_CANDIDATE: [Slot; 6] =
+    [Slot::Recording, Slot::Aligned, Slot::Hashed, Slot::Layer, Slot::Embedded, Slot::Corrected];
+
+/// Dialogs: they are their own progress.
+const DIALOGS: [Slot; 15] = [
+    Slot::ChooseFiles,
+    Slot::ChooseSoundFont,
+    Slot::ChooseSaveTo,
+    Slot::ChooseExportTo,
+    Slot::ChooseDataToMeasure,
+    Slot::ChooseHashModel,
+    Slot::ChooseFiltersTo,
+    Slot::ChooseTrainingData,
+    Slot::ChooseTrainingOutput,
+    Slot::ChooseEmbeddingModel,
+    Slot::ChoosePairs,
+    Slot::ChooseIndex,
+    Slot::ChooseToIndex,
+    Slot::ChooseDecisionsTo,
+    Slot::ChooseQueueFile,
+];
+
+impl Slot {
+    pub(super) fn is_dialog(self) -> bool {
+        DIALOGS.contains(&self)
+    }
+
+    /// Whether the jobs panel has it: what must not be stopped, and what a person has before their eyes, is not there.
+    fn is_shown(self) -> bool {
+        !self.is_dialog() && self != Self::Journal && self != Self::Autosave
+    }
+}
+
+/// A job in its slot.
+pub(super) struct Task {
+    slot: Slot,
+    id: u64,
+    /// The candidate or item that it is about, or 0.
+    about: u64,
+    job: Job<Arrival>,
+    /// What arrives when it ends without an answer.
+    lost: Box<dyn Fn() -> Arrival + Send>,
+}
+
+impl Loads {
+    /// Starts `work`; its outcome comes in as `arrival`.
+    pub(super) fn start<T: Send + 'static>(
+        &mut self,
+        slot: Slot,
+        about: u64,
+        arrival: impl Fn(Result<T>) -> Arrival + Clone + Send + 'static,
+        name: String,
+        work: impl FnOnce(&Progress) -> Result<T> + Send + 'static,
+    ) {
+        self.started += 1;
+        let wake = Arc::clone(&self.wake);
+        let answered = arrival.clone();
+        let job = Job::start(name, move || wake(), move |progress| Ok(answered(work(progress))));
+        let lost = Box::new(move || arrival(Err(Error::Cancelled)));
+        self.tasks[slot as usize] = Some(Task { slot, id: self.started, about, job, lost });
+    }
+
+    /// Waits for a dialog. Call it on the thread of the window: some systems want their dialogs made there.
+    pub(super) fn ask(
+        &mut self,
+        slot: Slot,
+        arrival: fn(Result<Vec<PathBuf>>) -> Arrival,
+        dialog: impl Future<Output = Option<Vec<rfd::FileHandle>>> + Send + 'static,
+    ) {
+        self.start(slot, 0, arrival, "Choosing".into(), move |progress| answer(dialog, progress));
+    }
+
+    pub(super) fn runs(&self, slot: Slot) -> bool {
+        self.tasks[slot as usize].is_some()
+    }
+
+    /// What the job in a slot is about.
+    pub(super) fn about(&self, slot: Slot) -> Option<u64> {
+        self.tasks[slot as usize].as_ref().map(|task| task.about)
+    }
+
+    /// Asks the job in a slot to stop; what it says then still comes in.
+    pub(super) fn ask_to_stop(&self, slot: Slot) {
+        if let Some(task) = &self.tasks[slot as usize] {
+            task.job.progress().cancel();
+        }
+    }
+
+    /// Waits for the end of the job in a slot.
+    pub(super) fn finish(&mut self, slot: Slot) -> Option<Arrival> {
+        self.tasks[slot as usize].take()?.job.join().ok()
+    }
+
+    /// Stops jobs; nothing of them comes in.
+    pub(super) fn stop(&mut self, slots: &[Slot]) {
+        for &slot in slots {
+            self.tasks[slot as usize] = None;
+        }
+    }
+
+    /// Stops jobs about a candidate.
+    pub(super) fn stop_about(&mut self, slots: &[Slot], about: u64) {
+        for &slot in slots {
+            self.tasks[slot as usize].take_if(|task| task.about == about);
+        }
+    }
+
+    /// Whether a dialog is open.
+    pub(in super::super) fn choosing(&self) -> bool {
+        self.tasks.iter().flatten().any(|task| task.slot.is_dialog())
+    }
+
+    /// What runs, oldest first, without dialogs and what is saved beside.
+    pub(in super::super) fn running(&self) -> Vec<Running> {
+        let shown = self.tasks.iter().flatten().filter(|task| task.slot.is_shown());
+        let row = |task: &Task| Running {
+            id: task.id,
+            name: task.job.name().to_owned(),
+            fraction: task.job.progress().fraction(),
+        };
+        let mut rows: Vec<Running> = shown.map(row).collect();
+        rows.sort_by_key(|row| row.id);
+        rows
+    }
+
+    /// The slot of the job with this number that a person may stop, and what it is about.
+    pub(super) fn find(&self, id: u64) -> Option<(Slot, u64)> {
+        let mut shown = self.tasks.iter().flatten().filter(|task| task.slot.is_shown());
+        shown.find(|task| task.id == id).map(|task| (task.slot, task.about))
+    }
+
+    /// What has come in since the last call.
+    pub(in super::super) fn poll(&mut self) -> Vec<Arrival> {
+        let mut arrivals = Vec::new();
+        for slot in &mut self.tasks {
+            let Some(task) = slot else { continue };
+            let Some(outcome) = task.job.poll() else { continue };
+            arrivals.push(outcome.unwrap_or_else(|_| (task.lost)()));
+            *slot = None;
+        }
+        arrivals
+    }
+}
+
+/// Waits for a dialog, and gives up when the job is cancelled.
+pub(super) fn answer(
+    dialog: impl Future<Output = Option<Vec<rfd::FileHandle>>> + Send,
+    progress: &Progress,
+) -> Result<Vec<PathBuf>> {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut dialog = std::pin::pin!(dialog);
+    loop {
+        if let Poll::Ready(files) = dialog.as_mut().poll(&mut Context::from_waker(&waker)) {
+            let files = files.ok_or(Error::Cancelled)?;
+            return Ok(files.into_iter().map(|file| file.path().to_path_buf()).collect());
+        }
+        progress.step(0, 1)?;
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+    }
+}

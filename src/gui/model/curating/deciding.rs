@@ -1,0 +1,169 @@
+//! Decisions about the item that is looked at, and the journal that keeps them.
+
+use super::super::{Again, Model};
+use super::Curating;
+use crate::curation::{Act, Correction, Decision, Item, Reason, Record};
+use crate::session::relative;
+use md5::{Digest as _, Md5};
+use std::path::Path;
+
+/// What could not be written is tried again after so many seconds.
+const TRY_AGAIN_S: f64 = 5.0;
+/// The rate is that of so many decisions.
+const RATE_OF: usize = 30;
+
+impl Model {
+    /// A line about the item that is looked at.
+    pub(super) fn write_down(&mut self, act: Act, reason: Option<Reason>, now: f64) {
+        let threshold = f64::from(self.settings.threshold);
+        let offset_ms = self.offset_ms;
+        let aligned = self.aligned().cloned();
+        let correction = self.candidates.first().map(|candidate| candidate.correction.clone()).unwrap_or_default();
+        let blind = self.blind();
+        let Some(curating) = &mut self.curating else { return };
+        let Some(index) = curating.queue.current() else { return };
+        let mut item: Item = curating.queue.items().item(index);
+        let before = curating.record().cloned();
+        let home = curating.journal.path().parent().map(Path::to_path_buf).unwrap_or_default();
+        let place = |path: &Path| {
+            let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+            Some(relative(&absolute(path), &absolute(&home)).to_string_lossy().into_owned())
+        };
+        let heard = aligned.as_deref().map(|aligned| &aligned.alignment);
+        let score = item.parts.remove("score").or_else(|| heard.map(|alignment| alignment.score));
+        let correction = Correction { offset_ms, ..correction };
+        let mut record = Record::new(item.id.clone(), Decision::Skipped);
+        (record.act, record.reason, record.note, record.flag) = (act, reason, curating.note.clone(), curating.flag);
+        record.confidence = item.confidence.or_else(|| heard.map(|alignment| alignment.confidence));
+        (record.score, record.parts) = (score, item.parts.clone());
+        record.map = heard.map(|alignment| {
+            let mut hasher = Md5::new();
+            for (midi, audio) in alignment.map.knots() {
+                hasher.update(midi.0.to_le_bytes());
+                hasher.update(audio.0.to_le_bytes());
+            }
+            hasher.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        });
+        record.correction = (!correction.is_none()).then_some(correction);
+        (record.midi, record.audio) = (place(&item.midi), place(&item.recording()));
+        (record.blind, record.seconds) = (blind, now - curating.since);
+        curating.journal.push(record);
+        curating.dirty = false;
+        curating.failed_at = None;
+        curating.settle(index, before.as_ref(), threshold);
+        self.history.decided(now);
+        self.touch();
+    }
+
+    pub(super) fn decide(&mut self, decision: Decision, reason: Option<Reason>, now: f64) {
+        if !self.curates() {
+            return;
+        }
+        self.write_down(Act::Decided(decision), reason, now);
+        self.leave_item(now);
+        let Some(curating) = &mut self.curating else { return };
+        let name = curating.queue.current().map(|index| curating.queue.items().name(index)).unwrap_or_default();
+        curating.decided_at.push_back(now);
+        if curating.decided_at.len() > RATE_OF {
+            curating.decided_at.pop_front();
+        }
+        curating.choosing_reason = false;
+        let more = curating.queue.advance();
+        let reason = reason.map(|reason| format!(" ({})", reason.words())).unwrap_or_default();
+        let said = format!("{}{reason}: {name}", capital(decision.name()));
+        if more {
+            let next = self.place_words();
+            self.look_at_item(now);
+            self.say(format!("{said}. {next}"));
+        } else {
+            self.say(format!("{said}. Nothing is left to decide"));
+        }
+    }
+
+    /// `3 of 500: name`, without what blindness hides.
+    pub(super) fn place_words(&self) -> String {
+        let Some(queue) = self.curating().map(Curating::queue) else { return String::new() };
+        let name = queue.current().map(|index| queue.items().name(index)).unwrap_or_default();
+        format!("{} of {}: {name}", queue.place() + 1, queue.shown().len())
+    }
+
+    pub(super) fn choose_reason(&mut self) {
+        self.with_queue(|curating| curating.choosing_reason = !curating.choosing_reason);
+        if self.curating().is_some_and(Curating::choosing_reason) {
+            let reasons: Vec<String> =
+                Reason::ALL.iter().enumerate().map(|(i, reason)| format!("{} {}", i + 1, reason.words())).collect();
+            self.say(format!("Why? {}", reasons.join(", ")));
+        }
+    }
+
+    pub(super) fn flag(&mut self, now: f64) {
+        let Some(curating) = &mut self.curating else { return };
+        curating.flag = !curating.flag;
+        let (flag, act) = (curating.flag, curating.record().map_or(Act::Noted, |record| record.act));
+        let reason = curating.record().and_then(|record| record.reason);
+        self.write_down(act, reason, now);
+        self.say(if flag { "Flagged".into() } else { "No flag".into() });
+    }
+
+    /// Takes back the last line of the journal, or does it again, and goes to its item.
+    pub(in super::super) fn undo_decision(&mut self, again: bool, now: f64) -> bool {
+        let threshold = f64::from(self.settings.threshold);
+        let Some(curating) = &mut self.curating else { return false };
+        let Some(item) = curating.journal.next_item(again) else { return false };
+        let before = curating.journal.table().current(item).cloned();
+        let changed = if again { curating.journal.push_redo() } else { curating.journal.push_undo() };
+        let Some(record) = changed else { return false };
+        curating.failed_at = None;
+        let words = record.decision().map_or("note", Decision::name);
+        let index = curating.queue.items().find(&record.item);
+        if let Some(index) = index {
+            curating.settle(index, before.as_ref(), threshold);
+            curating.queue.go_to(index);
+            if !again {
+                curating.decided_at.pop_back();
+            }
+        }
+        let name = index.map(|index| curating.queue.items().name(index)).unwrap_or(record.item.clone());
+        self.look_at_item(now);
+        if !again && !record.note.is_empty() {
+            // Taken back is the decision, not what was written.
+            self.with_queue(|curating| curating.note.clone_from(&record.note));
+        }
+        let what = if again { "Done again" } else { "Undone" };
+        self.say(format!("{what}: {words}, {name}"));
+        self.touch();
+        true
+    }
+
+    /// Decisions were written, or not.
+    pub(in super::super) fn journal_written(&mut self, batch: crate::curation::Batch, now: f64) {
+        let Some(curating) = &mut self.curating else { return };
+        match curating.journal.settle(batch) {
+            Ok(()) => self.problems.retain(|problem| !matches!(problem.retry, Again::Journal)),
+            Err(error) => {
+                curating.failed_at = Some(now);
+                let kept = curating.journal.unwritten();
+                if !self.problems.iter().any(|problem| matches!(problem.retry, Again::Journal)) {
+                    let text = format!("{error}. {kept} decisions are kept and written as soon as they can be");
+                    self.report_text(text, Again::Journal);
+                }
+            }
+        }
+    }
+
+    /// Tries again what could not be written.
+    pub(in super::super) fn poll_journal(&mut self, now: f64) {
+        self.with_queue(|curating| {
+            curating.failed_at.take_if(|failed_at| now - *failed_at > TRY_AGAIN_S);
+        });
+    }
+
+    pub(in super::super) fn retry_journal(&mut self) {
+        self.with_queue(|curating| curating.failed_at = None);
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
+}
