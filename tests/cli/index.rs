@@ -1,7 +1,9 @@
 //! `antiphon index`, `antiphon search` and `antiphon match`.
 
-use super::{DEMO_MIDI, RIGHT, WRONG, antiphon, fails, path, text};
+use super::{DEMO_MIDI, RIGHT, WRONG, antiphon, fails, path, text, wav};
+use antiphon::index::Index;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// An index of two recordings in `folder`, and a file that is none.
 fn built(folder: &Path) -> String {
@@ -84,4 +86,74 @@ fn an_index_tells_what_is_in_it_and_what_is_wrong_with_it() {
     fails(&["index", "info", "--index", &path(folder.path(), "missing")], "can't open");
     fails(&["index", "build", RIGHT, "--index", &index], "another embedding");
     assert_eq!(antiphon(&["match", DEMO_MIDI, "--index", &index, "-o", "x", "--shard", "3/2"]).status.code(), Some(1));
+}
+
+#[test]
+fn what_is_known_to_be_there_is_found_and_what_is_not_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = built(folder.path());
+    let queries = folder.path().join("queries");
+    std::fs::create_dir(&queries).expect("a folder");
+    // The right entry is the one of the same name.
+    std::fs::copy(DEMO_MIDI, queries.join("right.mid")).expect("copied");
+    let two_notes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\0\0\x15\0\x90\x45\x60\x8f\0\x80\x45\0\0\x90\x47\x60\x8f\0\x80\x47\0\0\xff\x2f\0";
+    std::fs::write(queries.join("none.mid"), two_notes).expect("written");
+    let queries = path(&queries, "");
+    let output = antiphon(&["evaluate", "search", &queries, "--index", &index, "--json", "--quiet"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let found = &document["results"];
+    let counts = ["entries", "with_answer", "without_answer", "accepted"].map(|name| found[name].as_u64());
+    assert_eq!(counts, [2, 1, 1, 1].map(Some), "{document:#}");
+    assert_eq!((&found["false_accepts"], &found["lost"]), (&serde_json::json!([]), &serde_json::json!([0, 0])));
+    let cascade = &found["systems"][2];
+    assert_eq!((&cascade["system"], &cascade["first"]), (&"cascade".into(), &1.0.into()));
+}
+
+/// Writers are killed, refused and go on; readers see the index before or after, never between.
+#[test]
+fn a_writer_is_killed_another_goes_on_and_readers_never_see_half_of_it() {
+    const FILES: usize = 720;
+    const FIRST_SEGMENT: usize = 512;
+    let folder = tempfile::tempdir().expect("a folder");
+    let music = folder.path().join("music");
+    std::fs::create_dir(&music).expect("a folder");
+    for file in 0..FILES {
+        let tone: Vec<i16> =
+            (0..15_000).map(|i| (8000.0 * (f64::from(i) * (0.05 + file as f64 * 1e-4)).sin()) as i16).collect();
+        std::fs::write(music.join(format!("{file:03}.wav")), wav(&tone)).expect("written");
+    }
+    let (index, music) = (path(folder.path(), "index"), path(&music, ""));
+    let arguments = ["index", "build", &music, "--index", &index, "--embedding", "statistics", "--quiet"];
+    let begin = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_antiphon"));
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
+    };
+    let entries = || Index::open(Path::new(&index)).map(|open| open.counts().entries as usize);
+    let mut first = begin();
+    // Nobody can read what has not begun.
+    while !Path::new(&index).join("index.json").exists() {
+        assert!(first.try_wait().expect("asked").is_none(), "it ended before it had begun");
+    }
+    fails(&arguments, "another process is writing to it");
+    while entries().expect("whole at any moment") == 0 {
+        assert!(first.try_wait().expect("asked").is_none(), "it ended before its first segment");
+    }
+    // On Unix this is SIGKILL.
+    first.kill().expect("killed");
+    first.wait().expect("ended");
+    assert_eq!(entries().expect("whole"), FIRST_SEGMENT);
+    let before = Index::open(Path::new(&index)).expect("whole");
+    let mut second = begin();
+    let ended = loop {
+        let seen = entries().expect("whole at any moment");
+        assert!([FIRST_SEGMENT, FILES].contains(&seen), "{seen} entries");
+        if let Some(ended) = second.try_wait().expect("asked") {
+            break ended;
+        }
+    };
+    assert!(ended.success());
+    assert_eq!((entries().expect("whole"), before.counts().entries as usize), (FILES, FIRST_SEGMENT));
+    let verified = text(&antiphon(&["index", "verify", "--index", &index]).stdout);
+    assert!(verified.starts_with(&format!("whole: {FILES} entries")), "{verified}");
 }
