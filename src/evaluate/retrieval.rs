@@ -17,11 +17,12 @@ pub use vectors::{embedding_held_out, embedding_retrieval};
 
 use super::analysed::{log_magnitudes, of_kind};
 use super::{Report, each, files, stem};
-use crate::dataset::{BINS, other_works};
+use crate::dataset::{BINS, FIRST_NOTE, FRAME_S, other_works};
 use crate::embedding::Distances;
 use crate::error::{Error, Result};
 use crate::features;
 use crate::job::Progress;
+use crate::midi::Midi;
 use crate::synth::SoundFont;
 use ndarray::{Array2, ArrayView2, s};
 use rand::{RngExt as _, SeedableRng as _, seq::SliceRandom as _};
@@ -183,6 +184,7 @@ type Query = (String, usize);
 struct Search<'a> {
     params: &'a RetrievalParams<'a>,
     queries: Vec<Query>,
+    midis: Vec<PathBuf>,
     /// Of each query, (frames × 60).
     logs: Vec<Array2<f32>>,
     sources: Vec<Source>,
@@ -211,7 +213,22 @@ impl<'a> Search<'a> {
             return Err(first.unwrap_or_else(none));
         }
         let queries = midis.iter().enumerate().map(|(answer, path)| (stem(path), answer)).collect();
-        Ok(Self { params, queries, logs: analysed.done, sources, same_work })
+        Ok(Self { params, queries, midis, logs: analysed.done, sources, same_work })
+    }
+
+    /// The piano roll of each query (frames × 60), as a [`Pair`](crate::dataset::Pair) holds it.
+    ///
+    /// # Errors
+    /// As [`Midi::read`].
+    fn rolls(&self) -> Result<Vec<Array2<f32>>> {
+        let roll = |path: &PathBuf| {
+            let midi = Midi::read(path)?;
+            let frames = (midi.end().0 / FRAME_S).ceil() as usize;
+            let notes = midi.notes().iter().filter(|note| !note.is_drum());
+            let notes = notes.map(|note| (note.start.0, note.end.0, note.pitch, note.velocity));
+            Ok(features::summed_velocity(notes, frames, FRAME_S, FIRST_NOTE, BINS))
+        };
+        self.midis.iter().map(roll).collect()
     }
 
     /// Looks at each entry, (frames × 48) natural log magnitudes.

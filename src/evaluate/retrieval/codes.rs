@@ -4,7 +4,7 @@ use super::super::Report;
 use super::{KEYS, Retrieval, RetrievalParams, Search, curves, published_features, window};
 use crate::alignment::{dtw::pool, published};
 use crate::dataset::FRAME_S;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::features::{Features, FrameTimes};
 use crate::hashing::{HashBlocks, HashDtw, HashModel, HashSequence, MidiInput, Side, Tpaa};
 use crate::job::Progress;
@@ -27,7 +27,12 @@ impl Hasher<'_> {
         }
     }
 
-    /// Codes of (frames × 48) natural log magnitudes.
+    /// Whether it is shown a piano roll of the MIDI file.
+    fn sees_roll(&self) -> bool {
+        matches!(self, Self::Model(_, model) if model.architecture().midi_input == MidiInput::PianoRoll)
+    }
+
+    /// Codes of (frames × 48) natural log magnitudes, or of what else the side is shown.
     fn hash(&self, side: Side, log: ArrayView2<'_, f32>) -> Result<HashSequence> {
         match self {
             Self::Model(_, model) => HashSequence::of(model, side, log, FRAME_S),
@@ -51,22 +56,18 @@ struct Seen {
 /// features, once for each number of `pooled`: so many frames averaged into one.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no MIDI file or nothing to search in; [`Error::Limit`] for a model that sees a piano
-/// roll; [`Error::Cancelled`].
+/// [`Error::Empty`](crate::Error::Empty) when there is no MIDI file or nothing to search in;
+/// [`Error::Cancelled`](crate::Error::Cancelled).
 pub fn hash_retrieval(
     params: &RetrievalParams<'_>,
     models: &[(String, HashModel)],
     pooled: &[usize],
     progress: &Progress,
 ) -> Result<Report<Retrieval>> {
-    let by_roll = models.iter().find(|(_, model)| model.architecture().midi_input == MidiInput::PianoRoll);
-    if let Some((name, _)) = by_roll {
-        let limit = "models whose MIDI side sees the constant-Q transform".into();
-        return Err(Error::Limit { what: "model", value: format!("{name}, which sees a piano roll"), limit });
-    }
     let named = models.iter().map(|(name, model)| Hasher::Model(name, model));
     let hashers: Vec<Hasher<'_>> = named.chain([Hasher::Tpaa]).collect();
     let search = Search::new(params, &progress.part(0.0, 0.1))?;
+    let rolls = if hashers.iter().any(Hasher::sees_roll) { search.rolls()? } else { Vec::new() };
     // By granularity and query; in the written key only, for the others would take hours.
     let coarsened: Vec<Vec<Features>> = pooled
         .iter()
@@ -92,12 +93,13 @@ pub fn hash_retrieval(
         let codes: Vec<HashSequence> = entries.iter().map(|entry| entry.seen.codes[place].clone()).collect();
         let blocks = HashBlocks::new(&codes)?;
         let dtw = HashDtw::for_bits(blocks.bits());
-        let of_query = |log: &Array2<f32>| {
+        let of_query = |seen: &Array2<f32>| {
             let of_key =
-                |key| blocks.scores(&hasher.hash(Side::Midi, window(log, key))?, dtw, &progress.part(0.9, 0.9));
+                |key| blocks.scores(&hasher.hash(Side::Midi, window(seen, key))?, dtw, &progress.part(0.9, 0.9));
             KEYS.map(of_key).collect::<Result<Vec<Vec<f32>>>>()
         };
-        let scores = search.logs.iter().map(of_query).collect::<Result<Vec<_>>>()?;
+        let queries = if hasher.sees_roll() { &rolls } else { &search.logs };
+        let scores = queries.iter().map(of_query).collect::<Result<Vec<_>>>()?;
         systems.extend(curves(&hasher.name(), &scores, entries, &search.queries, params.handicaps));
     }
     for (place, factor) in pooled.iter().enumerate() {
