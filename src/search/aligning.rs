@@ -26,6 +26,17 @@ const BEST_BY_FEATURES: usize = 6;
 /// See [`BEST_BY_FEATURES`].
 const BEST_BY_CODES: usize = 4;
 
+/// Seconds of music that say half of what a long piece says. A slow half minute goes with much that it has nothing to do
+/// with: of 350 searches for what was not there 31 found something, 26 of them an entry of less than 50 s, half of them the
+/// same six entries.
+const HALF_SURE_S: f64 = 20.0;
+
+/// How much an alignment of so much music says, 0..1.
+fn weight(query: &Analysis, entry: &Analysis) -> f64 {
+    let shorter = query.seconds().min(entry.seconds());
+    shorter / (shorter + HALF_SURE_S)
+}
+
 /// A candidate with what its alignment says.
 #[derive(Debug, Clone)]
 pub(super) struct Aligned {
@@ -91,7 +102,8 @@ pub(super) fn align(
         let inside = progress.part(0.3, 0.3);
         let found = published::gen2(&keys[&candidate.key], &coarse(&entry, 0), &inside)?;
         aligned.thoroughness = Some(Thoroughness::Coarse);
-        (aligned.score, aligned.confidence) = (Some(found.score), Some(found.confidence));
+        let confidence = found.confidence * weight(&query.analysis, &entry);
+        (aligned.score, aligned.confidence) = (Some(found.score), Some(confidence));
         Ok(aligned)
     };
     let mut all = candidates.par_iter().with_max_len(1).map(|c| coarsely(*c)).collect::<Result<Vec<Aligned>>>()?;
@@ -112,6 +124,7 @@ pub(super) fn align(
         progress.part(0.3, 1.0).step(done.fetch_add(1, Atomic::Relaxed), BEST_BY_CODES + BEST_BY_FEATURES)?;
         let Some(entry) = index.analysis(hit.candidate.place, Side::Audio) else { return Ok(()) };
         let (score, key) = thorough(&magnitudes, &features, &entry, &progress.part(1.0, 1.0))?;
+        let score = 1.0 - (1.0 - score) * weight(&query.analysis, &entry);
         (hit.score, hit.confidence) = (Some(score), Some((2.0 * (1.0 - score)).clamp(0.0, 1.0)));
         hit.key = key;
         Ok(())

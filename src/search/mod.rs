@@ -161,7 +161,7 @@ pub struct Hit {
     pub aligned: Option<Thoroughness>,
     /// Mean cost of a step of the best path through the codes, in bits: lower is better.
     pub hash_distance: f32,
-    /// Euclidean distance of the nearest embeddings; none in an exhaustive search.
+    /// Euclidean distance of the nearest embeddings; none where the entry has none.
     pub embedding_distance: Option<f32>,
     /// Semitones by which the MIDI file, or else the query, is moved to fit.
     pub transpose: i32,
@@ -257,7 +257,7 @@ fn pass(
     let entries = index.counts().entries as usize;
     let since = Instant::now();
     let candidates: Vec<Candidate> = if options.exhaustive || by_embedding >= entries {
-        pruning::all(index, keys)
+        pruning::all(index, query, keys, &progress.part(0.0, 0.1))?
     } else {
         pruning::nearest(index, query, keys, by_embedding, &progress.part(0.0, 0.1))?
     };

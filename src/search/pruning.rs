@@ -30,11 +30,36 @@ fn handicap(key: i32) -> f32 {
     if key == 0 { 1.0 } else { 1.0 + HANDICAP }
 }
 
-/// Every entry in every key.
-pub(super) fn all(index: &Index, keys: &[i32]) -> Vec<Candidate> {
-    let places: Vec<usize> = index.places().collect();
-    let candidate = |(&key, &place)| Candidate { place, key, embedding: None, hash: f32::INFINITY };
-    keys.iter().flat_map(|key| places.iter().map(move |place| (key, place))).map(candidate).collect()
+/// Every entry in every key; those whose embeddings are compared have their distance.
+pub(super) fn all(index: &Index, query: &Query, keys: &[i32], progress: &Progress) -> Result<Vec<Candidate>> {
+    let mut candidates = Vec::new();
+    by_embedding(index, query, keys, progress, |key, distances| {
+        candidates.extend(index.places().map(|place| {
+            let embedding = distances.get(place).copied().filter(|distance| distance.is_finite());
+            Candidate { place, key, embedding, hash: f32::INFINITY }
+        }));
+    })?;
+    Ok(candidates)
+}
+
+/// Squared distances of the entries' embeddings from those of the query, key by key.
+fn by_embedding(
+    index: &Index,
+    query: &Query,
+    keys: &[i32],
+    progress: &Progress,
+    mut take: impl FnMut(i32, &[f32]),
+) -> Result<()> {
+    let of_keys = keys.par_iter().map(|&key| {
+        progress.step(0, 1)?;
+        Ok(index.embedder().rows(&query.analysis, key))
+    });
+    let of_keys = of_keys.collect::<Result<Vec<_>>>()?;
+    for (at, (&key, rows)) in keys.iter().zip(of_keys).enumerate() {
+        let part = progress.part(at as f32 / keys.len() as f32, (at + 1) as f32 / keys.len() as f32);
+        take(key, &index.embedding_distances(rows.view(), &part)?);
+    }
+    Ok(())
 }
 
 /// The `count` nearest by embedding, over all keys. Of equal ones the first.
@@ -46,18 +71,11 @@ pub(super) fn nearest(
     progress: &Progress,
 ) -> Result<Vec<Candidate>> {
     let mut best: Vec<(f32, u32, i32)> = Vec::new();
-    let of_keys = keys.par_iter().map(|&key| {
-        progress.step(0, 1)?;
-        Ok(index.embedder().rows(&query.analysis, key))
-    });
-    let of_keys = of_keys.collect::<Result<Vec<_>>>()?;
-    for (at, (&key, rows)) in keys.iter().zip(of_keys).enumerate() {
-        let part = progress.part(at as f32 / keys.len() as f32, (at + 1) as f32 / keys.len() as f32);
-        let distances = index.embedding_distances(rows.view(), &part)?;
+    by_embedding(index, query, keys, progress, |key, distances| {
         let there = distances.iter().enumerate().filter(|(_, distance)| distance.is_finite());
         best.extend(there.map(|(place, &distance)| (distance, place as u32, key)));
         keep_first(&mut best, count, |a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-    }
+    })?;
     let candidate = |(distance, place, key): (f32, u32, i32)| Candidate {
         place: place as usize,
         key,

@@ -33,13 +33,13 @@ pub fn ranks(
     progress: &Progress,
 ) -> Result<Ranks> {
     let (by_embedding, by_hash) = options.kept(index.counts().entries as usize);
-    let rows = index.embedder().rows(&query.analysis, 0);
-    let distances = index.embedding_distances(rows.view(), &progress.part(0.0, 0.1))?;
-    let all = pruning::all(index, &[0]);
-    let count = all.len();
-    let by_codes = pruning::by_codes(index, query, &[0], all, count, &progress.part(0.1, 0.5))?;
-    let mut scores = vec![f32::INFINITY; distances.len()];
-    for candidate in by_codes {
+    let all = pruning::all(index, query, &[0], &progress.part(0.0, 0.1))?;
+    let (count, places) = (all.len(), index.places().max().map_or(0, |last| last + 1));
+    let (mut distances, mut scores) = (vec![f32::INFINITY; places], vec![f32::INFINITY; places]);
+    for candidate in &all {
+        distances[candidate.place] = candidate.embedding.unwrap_or(f32::INFINITY);
+    }
+    for candidate in pruning::by_codes(index, query, &[0], all, count, &progress.part(0.1, 0.5))? {
         scores[candidate.place] = candidate.hash;
     }
     let embedding = rank(&distances, right);

@@ -94,6 +94,8 @@ fn pruning_keeps_what_the_obvious_way_puts_first() {
     let least = (0..3000).map(score).fold(f32::INFINITY, f32::min);
     assert_eq!(found.hits[0].hash_distance.to_bits(), least.to_bits());
     assert_eq!((found.hits.len(), found.stages.len(), found.remarks.len()), (10, 2, 1));
+    let near = found.hits.iter().map(|hit| hit.embedding_distance);
+    assert!(near.eq(found.hits.iter().map(|hit| Some(distances[hit.place].sqrt()))), "nothing was pruned, all is said");
     let same = search(&index, &query, &options, &silent()).expect("found");
     assert_eq!(same.hits, found.hits);
     let cancelled = silent();
