@@ -4,7 +4,8 @@ use super::*;
 use crate::dataset::{BINS, Dataset, Pair, Split, Work};
 use crate::network::Layer;
 use proptest::prelude::*;
-use rand::RngExt;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -70,7 +71,9 @@ fn train(
     progress: &Progress,
 ) -> Result<(HashModel, Vec<Measured>)> {
     let mut lines = Vec::new();
-    let model = train_hash(&[data.path().to_path_buf()], options, output, progress, &mut |m| lines.push(m.clone()))?;
+    let folders = [data.path().to_path_buf()];
+    let mut report = |m: &Measured| lines.push(m.clone());
+    let model = train_hash(&folders, options, output, Processor::Cpu, progress, &mut report)?;
     Ok((model, lines))
 }
 
