@@ -1,7 +1,7 @@
 //! [`Ahead`]: the batches of the steps to come, made on other threads while a step is taken.
 
-use super::batches::{Batch, Draw, Examples};
 use super::Options;
+use super::batches::{Batch, Draw, Examples};
 use crate::hashing::HashModel;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;

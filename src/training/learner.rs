@@ -21,6 +21,9 @@ pub enum Processor {
     /// the cores, so numbers differ in their last digits, and more with each step.
     #[cfg(feature = "gpu")]
     Gpu,
+    /// What runs on the card, on the cores: for tests.
+    #[cfg(all(test, feature = "gpu"))]
+    Flex,
 }
 
 /// Takes steps, and holds what they change where that is not the model itself.
@@ -44,8 +47,11 @@ impl Learner {
             Processor::Cpu => Ok(Self::Cpu),
             #[cfg(feature = "gpu")]
             Processor::Gpu => {
-                let gpu = Gpu::new(super::gpu::graphics_card()?, options.objective, model, optimisers);
-                Ok(Self::Gpu(Box::new(gpu)))
+                Ok(Self::Gpu(Box::new(Gpu::new(super::gpu::graphics_card()?, options.objective, model, optimisers))))
+            }
+            #[cfg(all(test, feature = "gpu"))]
+            Processor::Flex => {
+                Ok(Self::Gpu(Box::new(Gpu::new(burn::tensor::Device::flex(), options.objective, model, optimisers))))
             }
         }
     }

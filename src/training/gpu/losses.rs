@@ -1,6 +1,7 @@
 //! The losses of [`Objective`] as tensor operations.
 
 use crate::training::losses::{EPSILON, Objective, derangement};
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_pcg::Pcg64;
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ impl Targets {
                 let others = g.clone().reshape([crops, steps * bits]).select(0, order).reshape([rows, bits]);
                 let near = squares(f.clone() - g).sum() / rows as f32 + squares(outputs).sum() * (beta / rows as f32);
                 let distance = (squares(f - others).sum_dim(1) + EPSILON).sqrt();
-                let missing = (-distance + margin).relu().reshape([crops, steps]);
+                let missing = relu(-distance + margin).reshape([crops, steps]);
                 let weights = Tensor::<2>::from_data(TensorData::new(weights, [crops, 1]), device) / steps as f32;
                 near + (squares(missing) * weights).sum()
             }

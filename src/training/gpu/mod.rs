@@ -13,7 +13,7 @@ use super::batches::Batch;
 use crate::error::{Error, Result};
 use crate::hashing::{HashModel, Side};
 use crate::network::{Optimiser, Rule};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
 use losses::Targets;
 use network::Shape;
 use std::sync::OnceLock;
@@ -29,8 +29,12 @@ const SIDES: [Side; 2] = [Side::Midi, Side::Audio];
 pub(super) fn graphics_card() -> Result<Device> {
     // It can be opened once in a process only.
     static OPENED: OnceLock<core::result::Result<Device, String>> = OnceLock::new();
-    let opened = OPENED.get_or_init(|| Device::wgpu_options().init().map_err(|error| error.to_string()));
-    opened.clone().map_err(|reason| Error::Training(format!("no graphics card that can compute: {reason}")))
+    OPENED.get_or_init(|| open(DeviceKind::DefaultDevice)).clone().map_err(Error::Training)
+}
+
+fn open(kind: DeviceKind) -> core::result::Result<Device, String> {
+    let opened = Device::wgpu_options().device_kind(kind).init();
+    opened.map_err(|error| format!("no graphics card that can compute: {error}"))
 }
 
 /// A training on the card.
@@ -86,7 +90,7 @@ impl Gpu {
         let Batch { midi, audio, groups } = batch;
         let targets = Targets::draw(self.objective, &groups, &mut rng);
         let (crops, (frames, bins)) = (midi.len(), midi[0].dim());
-        let mut values = Vec::with_capacity(2 * crops * frames * bins);
+        let mut values: Vec<f32> = Vec::with_capacity(2 * crops * frames * bins);
         midi.iter().chain(&audio).for_each(|crop| values.extend(crop));
         let input = Tensor::from_data(TensorData::new(values, [2, crops, frames, bins]), &self.device).autodiff();
         let parts = self.shape.parts(&self.parameters);

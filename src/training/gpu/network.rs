@@ -2,6 +2,7 @@
 
 use crate::network::{Layer, Network};
 use burn::tensor::Tensor;
+use burn::tensor::activation::{leaky_relu, relu};
 
 /// Layers, and where their parameters lie.
 pub(super) struct Shape {
@@ -52,10 +53,10 @@ impl Shape {
                 }
                 Layer::Pool { time, pitch } => pool(values, (bins, channels), (time, pitch)),
                 Layer::Flatten => values,
-                Layer::Relu => values.relu(),
+                Layer::Relu => relu(values),
                 Layer::LeakyRelu { slope } => {
                     // The slope as it is in f32, not rounded once more.
-                    burn::tensor::activation::leaky_relu(values, f64::from(slope))
+                    leaky_relu(values, f64::from(slope))
                 }
                 Layer::Tanh => values.tanh(),
             };
