@@ -3,7 +3,7 @@
 use super::progress;
 use antiphon::error::{Error, Result};
 use antiphon::hashing::{InputScaling, MidiInput};
-use antiphon::training::{self, Measured, Objective, Options};
+use antiphon::training::{self, Measured, Objective, Options, Processor};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
@@ -98,6 +98,10 @@ pub(super) struct TrainHash {
     /// Seed of the first parameters and of the batches.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Learn on the graphics card.
+    #[cfg(feature = "gpu")]
+    #[arg(long)]
+    gpu: bool,
     /// Print the training record as one JSON document.
     #[arg(long)]
     json: bool,
@@ -107,6 +111,14 @@ pub(super) struct TrainHash {
 }
 
 impl TrainHash {
+    fn processor(&self) -> Processor {
+        #[cfg(feature = "gpu")]
+        if self.gpu {
+            return Processor::Gpu;
+        }
+        Processor::Cpu
+    }
+
     fn options(&self) -> Result<Options> {
         let mut options = match self.preset {
             PresetName::Antiphon => Options::antiphon(),
@@ -154,6 +166,7 @@ impl TrainHash {
 
     fn run(self) -> Result<ExitCode> {
         let options = self.options()?;
+        let processor = self.processor();
         let progress = progress(self.quiet);
         let quiet = self.quiet;
         let mut report = |m: &Measured| {
@@ -171,7 +184,7 @@ impl TrainHash {
                 );
             }
         };
-        let model = training::train_hash(&self.data, &options, &self.output, &progress, &mut report)?;
+        let model = training::train_hash(&self.data, &options, &self.output, processor, &progress, &mut report)?;
         let record = model.record();
         if self.json {
             let document = json!({

@@ -43,6 +43,12 @@ impl Optimiser {
         Self { rule, steps: 0, first: vec![0.0; parameters], second: vec![0.0; second] }
     }
 
+    /// What it goes by.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn rule(&self) -> Rule {
+        self.rule
+    }
+
     /// Steps taken and memory, for a checkpoint.
     pub(crate) fn memory(&self) -> (u64, &[f32], &[f32]) {
         (self.steps, &self.first, &self.second)

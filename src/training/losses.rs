@@ -45,7 +45,7 @@ pub(crate) struct Loss {
 }
 
 /// Keeps the gradient of a distance finite at 0 (spec D).
-const EPSILON: f32 = 1e-12;
+pub(super) const EPSILON: f32 = 1e-12;
 /// Rows of the similarity matrix that one task takes: fixed, so that sums don't depend on the number of threads.
 const ROWS: usize = 64;
 
@@ -114,7 +114,7 @@ fn hinge(
 }
 
 /// A random permutation of one cycle: nothing stays where it was (Sattolo 1986).
-fn derangement(count: usize, rng: &mut Pcg64) -> Vec<usize> {
+pub(super) fn derangement(count: usize, rng: &mut Pcg64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     for last in (1..count).rev() {
         order.swap(last, rng.random_range(0..last));

@@ -14,13 +14,18 @@
 //! | `training.jsonl` beside it, a [`Measured`] a line | at each validation |
 //! | `<model>.checkpoint` beside it | at each validation, and when cancelled; removed at the end |
 
+mod ahead;
 mod batches;
 mod checkpoint;
 mod colour;
 mod embedding;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod learner;
 mod losses;
 
 pub use embedding::{Distinction, EmbeddingMeasured, EmbeddingOptions, train_embedding};
+pub use learner::Processor;
 pub use losses::Objective;
 
 use crate::error::{Error, Result};
@@ -28,11 +33,11 @@ use crate::export;
 use crate::hashing::{Architecture, CodePair, HashModel, Separation, Side, TrainingRecord, codes};
 use crate::job::Progress;
 use crate::network::{Optimiser, Rule, Trace};
-use batches::{Batch, Draw, Examples};
+use ahead::{Ahead, Source};
+use batches::{Batch, Examples};
 use checkpoint::Standing;
+use learner::Learner;
 use ndarray::{Array2, ArrayView2};
-use rand::SeedableRng;
-use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -193,18 +198,19 @@ pub struct Measured {
     pub seconds_left: f64,
 }
 
-/// Learns a model from the data sets in `folders` and writes it to `output`, with `training.jsonl` and a checkpoint
+/// Learns a model from the data sets in `folders` on `processor` and writes it to `output`, with `training.jsonl` and a checkpoint
 /// beside it; goes on from a checkpoint where there is one. `report` is called at each validation. Returns the model with
 /// the lowest coefficient.
 ///
 /// # Errors
 /// [`Error::Limit`] for options outside their limits; those of reading data sets; [`Error::Training`] where there is too
-/// little to learn from or the numbers overflow; [`Error::Model`] for a checkpoint that is damaged or of other options or
+/// little to learn from, the numbers overflow or there is no such processor; [`Error::Model`] for a checkpoint that is damaged or of other options or
 /// data; [`Error::Io`]; [`Error::Cancelled`], which leaves a checkpoint.
 pub fn train_hash(
     folders: &[PathBuf],
     options: &Options,
     output: &Path,
+    processor: Processor,
     progress: &Progress,
     report: &mut dyn FnMut(&Measured),
 ) -> Result<HashModel> {
@@ -224,6 +230,7 @@ pub fn train_hash(
         ..TrainingRecord::default()
     };
     trainer.resume()?;
+    trainer.learner = Learner::new(processor, options, &trainer.model, &trainer.optimisers)?;
     trainer.run(&progress.part(0.02, 1.0), report)
 }
 
@@ -233,6 +240,7 @@ struct Trainer<'a> {
     validation: Batch,
     model: HashModel,
     optimisers: [Optimiser; 2],
+    learner: Learner,
     standing: Standing,
     record: TrainingRecord,
     output: &'a Path,
@@ -244,6 +252,7 @@ impl<'a> Trainer<'a> {
         Self {
             validation: data.validation(&model, VALIDATION.0, VALIDATION.1),
             optimisers: [optimiser(Side::Midi), optimiser(Side::Audio)],
+            learner: Learner::Cpu,
             standing: Standing { step: 0, patience: options.patience, best: None, loss: (0.0, 0), seconds: 0.0 },
             record: TrainingRecord::default(),
             options,
@@ -290,6 +299,21 @@ impl<'a> Trainer<'a> {
     }
 
     fn run(mut self, progress: &Progress, report: &mut dyn FnMut(&Measured)) -> Result<HashModel> {
+        let source = Source { data: self.data, options: self.options, model: self.model.clone() };
+        rayon::in_place_scope(|scope| {
+            let batches = Ahead::new(scope, &source, self.standing.step, self.learner.ahead());
+            self.steps(batches, progress, report)
+        })?;
+        progress.step(1, 1)?;
+        self.finish()
+    }
+
+    fn steps(
+        &mut self,
+        mut batches: Ahead<'_, '_>,
+        progress: &Progress,
+        report: &mut dyn FnMut(&Measured),
+    ) -> Result<()> {
         let before = self.standing.seconds;
         let start = Instant::now();
         let mut since = (self.standing.step, Instant::now());
@@ -299,6 +323,7 @@ impl<'a> Trainer<'a> {
             let ended = fraction >= 1.0 || self.standing.step >= self.standing.patience;
             let due = self.standing.step > since.0 && self.standing.step.is_multiple_of(self.options.validate_every);
             if due || (ended && self.standing.loss.1 > 0) {
+                self.settle()?;
                 let mut measured = self.validate()?;
                 let steps = self.standing.step - since.0;
                 measured.ms_per_step = 1000.0 * since.1.elapsed().as_secs_f64() / steps.max(1) as f64;
@@ -311,43 +336,34 @@ impl<'a> Trainer<'a> {
                 since = (self.standing.step, Instant::now());
             }
             if ended {
-                break;
+                return Ok(());
             }
             if let Err(cancelled) = progress.step((fraction * 1e6) as usize, 1_000_000) {
+                self.settle()?;
                 self.save_checkpoint()?;
                 return Err(cancelled);
             }
-            self.step(self.options.rate_at(fraction))?;
+            let rate = self.options.rate_at(fraction);
+            let loss = self.learner.step(&mut self.model, &mut self.optimisers, self.options, batches.draw(), rate);
+            self.standing.step += 1;
+            self.standing.loss.1 += 1;
+            self.add_loss(loss)?;
         }
-        progress.step(1, 1)?;
-        self.finish()
     }
 
-    /// One batch.
-    fn step(&mut self, rate: f32) -> Result<()> {
-        let Options { batch, crop_frames, transpose, recolour, seed, .. } = *self.options;
-        // A generator of its own for each step: an interrupted training needs to know no more than the step's number.
-        let mut rng = Pcg64::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (self.standing.step + 1));
-        let draw = Draw { crops: batch, frames: crop_frames, transposed: transpose, recolour };
-        let Batch { midi, audio, groups } = self.data.batch(&self.model, draw, &mut rng);
-        let (f, g) = (self.model.network(Side::Midi), self.model.network(Side::Audio));
-        let (f_traces, g_traces) = rayon::join(|| f.trace_batch(&midi), || g.trace_batch(&audio));
-        let loss = self.options.objective.loss(&outputs(&f_traces), &outputs(&g_traces), &groups, &mut rng);
-        if !loss.value.is_finite() {
-            let step = self.standing.step + 1;
-            let reason = format!("the loss is {} at step {step}: the learning rate {rate} is too high", loss.value);
+    /// Brings the model and the optimisers to where the training stands.
+    fn settle(&mut self) -> Result<()> {
+        let loss = self.learner.settle(&mut self.model, &mut self.optimisers);
+        self.add_loss(loss)
+    }
+
+    fn add_loss(&mut self, loss: f64) -> Result<()> {
+        if !loss.is_finite() {
+            let (step, rate) = (self.standing.step, self.options.rate_at(self.options.fraction(&self.standing)));
+            let reason = format!("the loss is {loss} at step {step}: the learning rate {rate} is too high");
             return Err(Error::Training(reason));
         }
-        let (d_f, d_g) =
-            rayon::join(|| f.gradient_batch(&f_traces, &loss.d_midi), || g.gradient_batch(&g_traces, &loss.d_audio));
-        for ((side, gradient), optimiser) in
-            [(Side::Midi, d_f), (Side::Audio, d_g)].into_iter().zip(&mut self.optimisers)
-        {
-            optimiser.step(self.model.branch_mut(side).network.parameters_mut(), &gradient, rate);
-        }
-        self.standing.step += 1;
-        self.standing.loss.0 += loss.value;
-        self.standing.loss.1 += 1;
+        self.standing.loss.0 += loss;
         Ok(())
     }
 

@@ -4,7 +4,8 @@ use super::*;
 use crate::dataset::{BINS, Dataset, Pair, Split, Work};
 use crate::network::Layer;
 use proptest::prelude::*;
-use rand::RngExt;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -44,7 +45,7 @@ pub(super) fn data(works: usize, frames: usize) -> tempfile::TempDir {
     folder
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     let mut layers = vec![Layer::Flatten];
     for time in [3, 3] {
         let convolution = Layer::Convolution { time, pitch: 1, filters: 48 };
@@ -69,8 +70,20 @@ fn train(
     output: &Path,
     progress: &Progress,
 ) -> Result<(HashModel, Vec<Measured>)> {
+    train_on(Processor::Cpu, data, options, output, progress)
+}
+
+pub(super) fn train_on(
+    processor: Processor,
+    data: &tempfile::TempDir,
+    options: &Options,
+    output: &Path,
+    progress: &Progress,
+) -> Result<(HashModel, Vec<Measured>)> {
     let mut lines = Vec::new();
-    let model = train_hash(&[data.path().to_path_buf()], options, output, progress, &mut |m| lines.push(m.clone()))?;
+    let folders = [data.path().to_path_buf()];
+    let mut report = |m: &Measured| lines.push(m.clone());
+    let model = train_hash(&folders, options, output, processor, progress, &mut report)?;
     Ok((model, lines))
 }
 
@@ -104,7 +117,7 @@ fn the_published_loss_learns_the_same_from_the_piano_roll() {
 }
 
 /// A progress that cancels once the training has moved on so many times.
-fn cancelled_after(moves: usize) -> Progress {
+pub(super) fn cancelled_after(moves: usize) -> Progress {
     let cell = std::sync::Arc::new(std::sync::OnceLock::<Progress>::new());
     let (inside, count) = (std::sync::Arc::clone(&cell), AtomicUsize::new(0));
     let progress = Progress::new(move || {

@@ -16,7 +16,7 @@ use crate::hashing::{
 use crate::job::Progress;
 use crate::pair::FRAME_S;
 use crate::picture::{Strip, filter_sheet};
-use crate::training::{self, Measured};
+use crate::training::{self, Measured, Processor};
 use ndarray::{Array2, ArrayView2};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -280,7 +280,7 @@ impl Loads {
                 drop(sender.send(measured.clone()));
                 wake();
             };
-            training::train_hash(&folders, &options, &output, progress, &mut report)?;
+            training::train_hash(&folders, &options, &output, Processor::Cpu, progress, &mut report)?;
             Ok(output)
         });
         receiver

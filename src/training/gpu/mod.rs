@@ -1,0 +1,162 @@
+//! [`Gpu`]: steps on a graphics card, through the `burn` crate.
+//!
+//! Both sides have the same layers, so both lie in one tensor and each operation does both: a small network is bound by
+//! the number of operations, not by their size. Parameters and the optimiser's memory stay on the card; a batch goes
+//! there each step, and a sum of losses comes back every [`TELL`] steps.
+
+mod losses;
+mod network;
+
+use super::Objective;
+use super::ahead::Drawn;
+use super::batches::Batch;
+use crate::error::{Error, Result};
+use crate::hashing::{HashModel, Side};
+use crate::network::{Optimiser, Rule};
+use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
+use losses::Targets;
+use network::Shape;
+use std::sync::OnceLock;
+
+/// Steps after which losses are told: how far the card may lag behind.
+const TELL: u32 = 32;
+const SIDES: [Side; 2] = [Side::Midi, Side::Audio];
+
+/// The card that the system prefers.
+///
+/// # Errors
+/// [`Error::Training`] where there is none.
+pub(super) fn graphics_card() -> Result<Device> {
+    // It can be opened once in a process only.
+    static OPENED: OnceLock<core::result::Result<Device, String>> = OnceLock::new();
+    OPENED.get_or_init(|| open(DeviceKind::DefaultDevice)).clone().map_err(Error::Training)
+}
+
+fn open(kind: DeviceKind) -> core::result::Result<Device, String> {
+    let opened = Device::wgpu_options().device_kind(kind).init();
+    opened.map_err(|error| format!("no graphics card that can compute: {error}"))
+}
+
+/// A training on the card.
+pub(super) struct Gpu {
+    device: Device,
+    objective: Objective,
+    shape: Shape,
+    rule: Rule,
+    /// Steps that the optimisers have taken.
+    steps: u64,
+    /// 2 sides × all parameters, as [`parameters`](crate::network::Network::parameters) has them.
+    parameters: Tensor<2>,
+    /// The optimisers' memory, of the same shape.
+    first: Tensor<2>,
+    /// See [`first`](Self::first); empty where the rule has no second.
+    second: Tensor<2>,
+    /// Sum of the losses that were not told yet, and of how many steps.
+    loss: (Tensor<1>, u32),
+}
+
+impl Gpu {
+    /// Goes on from a model and its optimisers.
+    pub fn new(device: Device, objective: Objective, model: &HashModel, optimisers: &[Optimiser; 2]) -> Self {
+        let upload = |midi: &[f32], audio: &[f32]| {
+            let shape = [2, midi.len()];
+            Tensor::from_data(TensorData::new([midi, audio].concat(), shape), &device)
+        };
+        let [midi, audio] = SIDES.map(|side| model.network(side).parameters());
+        let [(steps, first, second), (_, audio_first, audio_second)] = optimisers.each_ref().map(Optimiser::memory);
+        Self {
+            objective,
+            shape: Shape::of(model.network(Side::Midi)),
+            rule: optimisers[0].rule(),
+            steps,
+            parameters: upload(midi, audio),
+            first: upload(first, audio_first),
+            second: upload(second, audio_second),
+            loss: (Tensor::zeros([1], &device), 0),
+            device,
+        }
+    }
+
+    /// Takes a step; the losses that were not told yet, or 0 for later.
+    pub fn step(&mut self, drawn: Drawn, rate: f32) -> f64 {
+        let (loss, gradient) = self.gradient(drawn);
+        self.update(gradient, rate);
+        self.loss = (self.loss.0.clone() + loss, self.loss.1 + 1);
+        if self.loss.1 < TELL { 0.0 } else { self.tell() }
+    }
+
+    /// Loss of a batch and its gradient at the parameters.
+    fn gradient(&self, (batch, mut rng): Drawn) -> (Tensor<1>, Tensor<2>) {
+        let Batch { midi, audio, groups } = batch;
+        let targets = Targets::draw(self.objective, &groups, &mut rng);
+        let (crops, (frames, bins)) = (midi.len(), midi[0].dim());
+        let mut values: Vec<f32> = Vec::with_capacity(2 * crops * frames * bins);
+        midi.iter().chain(&audio).for_each(|crop| values.extend(crop));
+        let input = Tensor::from_data(TensorData::new(values, [2, crops, frames, bins]), &self.device).autodiff();
+        let parts = self.shape.parts(&self.parameters);
+        let outputs = self.shape.forward(&parts, input);
+        let loss = targets.loss(outputs, &self.device);
+        let mut gradients = loss.backward();
+        let each = parts.iter().map(|part| {
+            let [_, rows, columns] = part.dims();
+            let gradient = part.grad_remove(&mut gradients).expect("all parameters take part");
+            gradient.reshape([2, rows * columns])
+        });
+        let gradient = Tensor::cat(each.collect(), 1);
+        (loss.without_autodiff(), gradient)
+    }
+
+    /// As [`Optimiser::step`].
+    fn update(&mut self, gradient: Tensor<2>, rate: f32) {
+        self.steps += 1;
+        let first = self.first.clone();
+        let change = match self.rule {
+            Rule::RmsProp { rho } => {
+                self.first = first * rho + gradient.clone() * gradient.clone() * (1.0 - rho);
+                gradient * rate / (self.first.clone() + 1e-6).sqrt()
+            }
+            Rule::Adam { beta1, beta2 } => {
+                let steps = self.steps.min(1 << 30) as i32;
+                let root = (1.0 - beta2.powi(steps)).sqrt();
+                let (rate, epsilon) = (rate * root / (1.0 - beta1.powi(steps)), 1e-8 * root);
+                self.second = self.second.clone() * beta2 + gradient.clone() * gradient.clone() * (1.0 - beta2);
+                self.first = first * beta1 + gradient * (1.0 - beta1);
+                self.first.clone() * rate / (self.second.clone().sqrt() + epsilon)
+            }
+            Rule::Nesterov { momentum } => {
+                self.first = first * momentum - gradient.clone() * rate;
+                gradient * rate - self.first.clone() * momentum
+            }
+        };
+        self.parameters = self.parameters.clone() - change;
+    }
+
+    fn tell(&mut self) -> f64 {
+        let zero = Tensor::zeros([1], &self.device);
+        let (sum, _) = std::mem::replace(&mut self.loss, (zero, 0));
+        // What can't be read is no number: the training ends with that.
+        sum.try_into_scalar::<f32>().map_or(f64::NAN, f64::from)
+    }
+
+    /// Brings the model and the optimisers to where the training stands; the losses that were not told yet.
+    pub fn settle(&mut self, model: &mut HashModel, optimisers: &mut [Optimiser; 2]) -> f64 {
+        let read = |tensor: &Tensor<2>| tensor.try_to_vec_as::<f32>().unwrap_or_else(|_| Vec::new());
+        let (parameters, first, second) = (read(&self.parameters), read(&self.first), read(&self.second));
+        for (index, side) in SIDES.into_iter().enumerate() {
+            let half = |values: &[f32]| values[index * values.len() / 2..(index + 1) * values.len() / 2].to_vec();
+            let into = model.branch_mut(side).network.parameters_mut();
+            if parameters.len() != 2 * into.len() {
+                return f64::NAN;
+            }
+            into.copy_from_slice(&half(&parameters));
+            let Some(optimiser) = optimisers[index].clone().resumed(self.steps, half(&first), half(&second)) else {
+                return f64::NAN;
+            };
+            optimisers[index] = optimiser;
+        }
+        self.tell()
+    }
+}
+
+#[cfg(test)]
+mod tests;
