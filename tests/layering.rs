@@ -28,9 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("search", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export", "hashing", "index"]),
     (
         "collect",
-        &[
-            "job", "audio", "midi", "synth", "alignment", "pair", "export", "session", "curation", "dataset", "index",
-        ],
+        &["job", "audio", "midi", "synth", "alignment", "pair", "export", "session", "curation", "dataset", "index"],
     ),
     ("training", &["job", "network", "export", "dataset", "hashing", "embedding"]),
     (

@@ -83,8 +83,11 @@ fn document(what: &Collecting<'_>, found: &Collected) -> Value {
         .iter()
         .map(|(split, (songs, pairs))| (split.name().to_owned(), json!({ "songs": songs, "pairs": pairs })))
         .collect();
-    let skipped: Vec<Value> =
-        found.skipped.iter().map(|(path, reason)| json!({ "path": path.to_string_lossy(), "reason": reason })).collect();
+    let skipped: Vec<Value> = found
+        .skipped
+        .iter()
+        .map(|(path, reason)| json!({ "path": path.to_string_lossy(), "reason": reason }))
+        .collect();
     json!({
         "antiphon": env!("CARGO_PKG_VERSION"),
         "format": "collect/1",

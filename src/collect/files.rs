@@ -163,8 +163,7 @@ pub(super) fn catalogue(file: &Path) -> Result<Catalogue> {
     let folder = absolute(file)?.parent().map(Path::to_path_buf).unwrap_or_default();
     let opened = std::fs::File::open(file).map_err(Error::io("read", file))?;
     let mut rows = Rows::new(BufReader::new(opened), file);
-    let header: Vec<String> =
-        rows.next()?.unwrap_or_default().iter().map(|name| name.trim().to_lowercase()).collect();
+    let header: Vec<String> = rows.next()?.unwrap_or_default().iter().map(|name| name.trim().to_lowercase()).collect();
     let column = |wanted: &str| header.iter().position(|name| name == wanted);
     let path = column("path").ok_or_else(|| rows.bad("no column `path`".into()))?;
     let (artist, title) = (column("artist"), column("title"));

@@ -17,29 +17,130 @@ pub(super) struct Name {
 
 /// Folders that sort files and name no artist.
 const SHELVES: &[&str] = &[
-    "audio", "blues", "classic", "classical", "collection", "country", "dance", "download", "downloads", "files", "folk",
-    "game", "games", "jazz", "kar", "karaoke", "lib", "library", "metal", "mid", "midi", "midis", "misc", "mp3", "music",
-    "new", "other", "pop", "recordings", "rock", "songs", "soundtracks", "tracks", "unsorted",
+    "audio",
+    "blues",
+    "classic",
+    "classical",
+    "collection",
+    "country",
+    "dance",
+    "download",
+    "downloads",
+    "files",
+    "folk",
+    "game",
+    "games",
+    "jazz",
+    "kar",
+    "karaoke",
+    "lib",
+    "library",
+    "metal",
+    "mid",
+    "midi",
+    "midis",
+    "misc",
+    "mp3",
+    "music",
+    "new",
+    "other",
+    "pop",
+    "recordings",
+    "rock",
+    "songs",
+    "soundtracks",
+    "tracks",
+    "unsorted",
 ];
 /// Artists that are none.
 const NOBODY: &[&str] =
     &["unknown", "unknown artist", "various", "various artists", "va", "traditional", "anonymous", "no artist"];
 /// Titles that say nothing.
-const NOTHING: &[&str] =
-    &["untitled", "unknown", "track", "title", "song", "midi", "new song", "test", "noname", "no name", "sequence", "temp"];
+const NOTHING: &[&str] = &[
+    "untitled", "unknown", "track", "title", "song", "midi", "new song", "test", "noname", "no name", "sequence",
+    "temp",
+];
 /// What stands behind a title and tells a version.
 const VERSIONS: &[&str] = &[
-    "live", "karaoke", "remix", "version", "instrumental", "cover", "mix", "demo", "edit", "remastered", "remaster",
-    "unplugged", "acoustic", "kar", "midi", "copy",
+    "live",
+    "karaoke",
+    "remix",
+    "version",
+    "instrumental",
+    "cover",
+    "mix",
+    "demo",
+    "edit",
+    "remastered",
+    "remaster",
+    "unplugged",
+    "acoustic",
+    "kar",
+    "midi",
+    "copy",
 ];
 /// Words of which a track name that is a title has none: parts, instruments and what sequencers write.
 const PARTS: &[&str] = &[
-    "accompaniment", "acoustic", "alto", "arranged", "backing", "baritone", "bass", "bassoon", "brass", "by", "cello",
-    "channel", "choir", "chords", "clarinet", "com", "conductor", "control", "copyright", "drum", "drums", "electric",
-    "flute", "grand", "guitar", "hand", "harp", "harpsichord", "horn", "http", "instrument", "instruments", "karaoke",
-    "lead", "lyrics", "master", "melody", "oboe", "organ", "pad", "part", "percussion", "piano", "sax", "seq",
-    "sequenced", "soprano", "staff", "strings", "synth", "tempo", "tenor", "track", "trumpet", "untitled", "viola",
-    "violin", "voice", "words", "www",
+    "accompaniment",
+    "acoustic",
+    "alto",
+    "arranged",
+    "backing",
+    "baritone",
+    "bass",
+    "bassoon",
+    "brass",
+    "by",
+    "cello",
+    "channel",
+    "choir",
+    "chords",
+    "clarinet",
+    "com",
+    "conductor",
+    "control",
+    "copyright",
+    "drum",
+    "drums",
+    "electric",
+    "flute",
+    "grand",
+    "guitar",
+    "hand",
+    "harp",
+    "harpsichord",
+    "horn",
+    "http",
+    "instrument",
+    "instruments",
+    "karaoke",
+    "lead",
+    "lyrics",
+    "master",
+    "melody",
+    "oboe",
+    "organ",
+    "pad",
+    "part",
+    "percussion",
+    "piano",
+    "sax",
+    "seq",
+    "sequenced",
+    "soprano",
+    "staff",
+    "strings",
+    "synth",
+    "tempo",
+    "tenor",
+    "track",
+    "trumpet",
+    "untitled",
+    "viola",
+    "violin",
+    "voice",
+    "words",
+    "www",
 ];
 
 impl Name {
@@ -89,7 +190,10 @@ impl Name {
         let mut karaoke = texts.iter().filter_map(|text| text.strip_prefix("@T")).map(str::trim);
         if let Some(title) = karaoke.next().filter(|title| is_title(title)) {
             let mut name = Self::of_parts(&parts(title, false, false));
-            name.artist = name.artist.filter(|artist| is_artist(artist)).or(karaoke.next().filter(|artist| is_artist(artist)).map(str::to_owned));
+            name.artist = name
+                .artist
+                .filter(|artist| is_artist(artist))
+                .or(karaoke.next().filter(|artist| is_artist(artist)).map(str::to_owned));
             return name;
         }
         let names = midi.track_names();
@@ -191,7 +295,8 @@ fn is_artist(text: &str) -> bool {
 
 fn is_version(text: &str) -> bool {
     let words = fold(text);
-    !words.is_empty() && words.iter().all(|word| VERSIONS.contains(&word.as_str()) || letters(word) == 0)
+    !words.is_empty()
+        && words.iter().all(|word| VERSIONS.contains(&word.as_str()) || letters(word) == 0)
         && words.iter().any(|word| letters(word) > 0)
 }
 

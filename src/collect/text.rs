@@ -79,7 +79,7 @@ impl TextIndex {
         let (artist, title) =
             (schema.add_text_field("artist", options.clone()), schema.add_text_field("title", options));
         let number = schema.add_u64_field(NUMBER, FAST);
-        let tokenizers = TokenizerManager::new();
+        let tokenizers = TokenizerManager::default();
         tokenizers.register("words", TextAnalyzer::from(WhitespaceTokenizer::default()));
         let build = || -> tantivy::Result<Searcher> {
             let index = Index::builder().schema(schema.build()).tokenizers(tokenizers).create_in_ram()?;
@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn titles_alone_are_taken_up_to_a_limit_and_behind_the_others() {
-        let index = index(&[("Performer", "Air"), ("Bach", "Air"), ("Orchestra", "Air on the G string"), ("X", "Aria")]);
+        let index =
+            index(&[("Performer", "Air"), ("Bach", "Air"), ("Orchestra", "Air on the G string"), ("X", "Aria")]);
         let both = found(&index, &name("Bach", "Air"), Cut { score: 20.0, by_title: 1 });
         assert_eq!(both, [(1, FoundBy::Name), (0, FoundBy::Title)]);
         let three = found(&index, &name("Bach", "Air"), Cut { score: 20.0, by_title: 9 });

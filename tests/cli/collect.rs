@@ -89,7 +89,8 @@ fn names_and_sound_make_pairs_that_a_queue_and_a_data_set_read() {
     let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
     let funnel = &document["funnel"];
     let side = |name: &str| {
-        ["files", "unique", "named", "titled", "matched", "aligned"].map(|step| funnel[name][step].as_u64().expect("a count"))
+        ["files", "unique", "named", "titled", "matched", "aligned"]
+            .map(|step| funnel[name][step].as_u64().expect("a count"))
     };
     assert_eq!(document["format"], "collect/1");
     assert_eq!(side("midi"), [8, 6, 5, 5, 4, 3]);
@@ -188,10 +189,8 @@ fn goes_on(folder: &Path, arguments: &[&str], list: &Path) {
     assert!(said.contains(&format!("6 accepted ({} aligned now)", 6 - there)), "{there}: {said}");
     let after = std::fs::read(&journal).expect("a journal");
     assert_eq!(after[..whole], before[..whole]);
-    let pairs: Vec<(String, String)> = lines(&journal)[1..]
-        .iter()
-        .map(|line| (line["midi_md5"].to_string(), line["audio_md5"].to_string()))
-        .collect();
+    let pairs: Vec<(String, String)> =
+        lines(&journal)[1..].iter().map(|line| (line["midi_md5"].to_string(), line["audio_md5"].to_string())).collect();
     assert_eq!((pairs.len(), pairs.iter().collect::<BTreeSet<_>>().len()), (6, 6));
     let other = folder.join("other/pairs.jsonl");
     let (midi, audio, fresh) = (path(folder, "midi"), path(folder, "audio"), path(folder, "other/pairs.jsonl"));
