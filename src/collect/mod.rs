@@ -181,6 +181,9 @@ pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Resul
     let candidates = candidates(midi, audio, what, &mut skipped, &progress.part(0.15, 0.2))?;
     let aligned_now = align(&candidates, what.font, &mut journal, &mut skipped, &progress.part(0.2, 1.0))?;
     let pairs = accepted(&candidates, &journal, what.seed, &mut skipped);
+    // A recording that can't be used is one, however many MIDI files it was tried with.
+    skipped.sort();
+    skipped.dedup();
     let mut text = String::new();
     for pair in &pairs {
         let (midi, audio) = (relative(&pair.midi, folder), relative(&pair.audio, folder));
