@@ -101,6 +101,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Names of files can't be compared.
+    #[error("can't match names: {0}")]
+    Names(String),
     /// A training can't begin or go on.
     #[error("can't train: {0}")]
     Training(String),

@@ -2,6 +2,7 @@
 
 pub mod alignment;
 pub mod audio;
+pub mod collect;
 pub mod curation;
 pub mod dataset;
 pub mod demo;

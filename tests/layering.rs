@@ -26,6 +26,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("embedding", &["job", "network", "hashing"]),
     ("index", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export", "hashing", "embedding"]),
     ("search", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export", "hashing", "index"]),
+    (
+        "collect",
+        &["job", "audio", "midi", "synth", "alignment", "pair", "export", "session", "curation", "dataset", "index"],
+    ),
     ("training", &["job", "network", "export", "dataset", "hashing", "embedding"]),
     (
         "evaluate",

@@ -25,6 +25,9 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use warp::TimeMap;
 
+/// Pairs with a confidence above it count as matches (spec B: `c > .5`).
+pub const ACCEPTED: f64 = 0.5;
+
 /// Which aligner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -76,9 +79,9 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// Whether the pair counts as a match: confidence above .5 (spec B).
+    /// Whether the pair counts as a match: confidence above [`ACCEPTED`].
     pub fn accepted(&self) -> bool {
-        self.confidence > 0.5
+        self.confidence > ACCEPTED
     }
 
     /// Adds the confidence of an independent aligner: two that half believe in a pair are believed together. The published

@@ -30,6 +30,21 @@ pub(super) fn run(open: &Open, path: &Path, keep: Keep, max_samples: usize, prog
     }
 }
 
+/// What the head of a file that `open` opens says of it.
+pub(super) fn read_tags(open: &Open, path: &Path) -> Result<Tags> {
+    let read = |seekable| {
+        let mut stream = Stream::open(open, path, seekable)?;
+        let mut tags = std::mem::take(&mut stream.riff_tags);
+        take_tags(&mut stream, &mut tags);
+        Ok(tags)
+    };
+    // As in `run`: a file that was cut before its index.
+    match read(true) {
+        Err(refusal @ Error::Decode { .. }) => read(false).or(Err(refusal)),
+        outcome => outcome,
+    }
+}
+
 fn packets(mut stream: Stream, path: &Path, mut output: Output, progress: &Progress) -> Result<Recording> {
     let mut tags = std::mem::take(&mut stream.riff_tags);
     take_tags(&mut stream, &mut tags);

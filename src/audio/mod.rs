@@ -130,13 +130,22 @@ const MAX_KEPT_SAMPLES: usize = 24 * 3600 * ANALYSIS_RATE as usize;
 /// # }
 /// ```
 pub fn decode(path: &Path, keep: Keep, progress: &Progress) -> Result<Recording> {
-    let open = || -> io::Result<Box<dyn MediaSource>> {
-        if std::fs::metadata(path)?.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        Ok(Box::new(File::open(path)?))
-    };
-    decoding::run(&open, path, keep, MAX_KEPT_SAMPLES, progress)
+    decoding::run(&|| opened(path), path, keep, MAX_KEPT_SAMPLES, progress)
+}
+
+/// What a file says of itself, without decoding its sound.
+///
+/// # Errors
+/// As [`decode`], as far as the head of the file tells.
+pub fn read_tags(path: &Path) -> Result<Tags> {
+    decoding::read_tags(&|| opened(path), path)
+}
+
+fn opened(path: &Path) -> io::Result<Box<dyn MediaSource>> {
+    if std::fs::metadata(path)?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    Ok(Box::new(File::open(path)?))
 }
 
 /// Decodes a file that is already in memory. Errors and result are those of [`decode`]; the path in an error is empty.

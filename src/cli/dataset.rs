@@ -92,13 +92,14 @@ impl Synthesize {
 enum SplitName {
     Train,
     Valid,
+    Develop,
     Test,
 }
 
 /// Arguments of `antiphon dataset align`.
 #[derive(Debug, Args)]
 pub(super) struct Align {
-    /// Folders of recordings with a MIDI file of the same name beside each; JSON lines with `midi` and `audio`.
+    /// Folders of recordings with a MIDI file of the same name beside each; JSON lines with `midi`, `audio` and perhaps `split`.
     #[arg(required = true)]
     sources: Vec<PathBuf>,
     /// The folder of the data set.
@@ -110,7 +111,7 @@ pub(super) struct Align {
     /// Leave out all music that this MIDI file, or a file of this folder, holds; may be given several times.
     #[arg(long, value_name = "FOLDER")]
     hold_out: Vec<PathBuf>,
-    /// Put all works in this split [default: drawn for each].
+    /// Put all works in this split [default: that of the list, or else drawn for each].
     #[arg(long, value_enum)]
     split: Option<SplitName>,
     /// Seed of the draw.
@@ -127,6 +128,7 @@ impl Align {
         let split = self.split.map(|split| match split {
             SplitName::Train => Split::Train,
             SplitName::Valid => Split::Valid,
+            SplitName::Develop => Split::Develop,
             SplitName::Test => Split::Test,
         });
         let midi_font = Font::open(self.soundfont.as_deref())?;
@@ -147,12 +149,14 @@ fn report(made: &Made) -> ExitCode {
         }
     }
     let count = |split| made.dataset.works(split).count();
+    let develop = Some(count(Split::Develop)).filter(|&works| works > 0);
     println!(
-        "{} pairs made, {} there already; works: {} train, {} valid, {} test",
+        "{} pairs made, {} there already; works: {} train, {} valid, {}{} test",
         made.made,
         made.kept,
         count(Split::Train),
         count(Split::Valid),
+        develop.map(|works| format!("{works} develop, ")).unwrap_or_default(),
         count(Split::Test)
     );
     println!("left out: {} copies, {} held out, {} skipped", made.copies, made.held_out, made.skipped.len());

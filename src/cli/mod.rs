@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
 
 mod align;
+mod collect;
 mod curate;
 mod dataset;
 mod embed;
@@ -50,6 +51,8 @@ enum Command {
     Search(search::Search),
     /// Match a collection against an index.
     Match(matching::Match),
+    /// Collect pairs of MIDI files and recordings by their names and their sound.
+    Collect(collect::Collect),
     /// Make training pairs.
     #[command(subcommand)]
     Dataset(dataset::Dataset),
@@ -127,6 +130,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Index(command)) => command.run(),
         Some(Command::Search(command)) => command.run(),
         Some(Command::Match(command)) => command.run(),
+        Some(Command::Collect(command)) => command.run(),
         Some(Command::Dataset(command)) => command.run(),
         Some(Command::Train(command)) => command.run(),
         Some(Command::Evaluate(command)) => command.run(),

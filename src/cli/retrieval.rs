@@ -20,6 +20,7 @@ const NAMED: usize = 30;
 pub(super) enum SplitName {
     Train,
     Valid,
+    Develop,
     Test,
 }
 
@@ -28,6 +29,7 @@ impl From<SplitName> for Split {
         match name {
             SplitName::Train => Self::Train,
             SplitName::Valid => Self::Valid,
+            SplitName::Develop => Self::Develop,
             SplitName::Test => Self::Test,
         }
     }

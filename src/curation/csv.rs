@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LONGEST: usize = 1 << 20;
 
 /// Reads row by row.
-pub(super) struct Rows<R> {
+pub(crate) struct Rows<R> {
     from: R,
     path: PathBuf,
     /// The number of the row that was read last, the header being 1.
@@ -16,12 +16,12 @@ pub(super) struct Rows<R> {
 }
 
 impl<R: BufRead> Rows<R> {
-    pub(super) fn new(from: R, path: &Path) -> Self {
+    pub(crate) fn new(from: R, path: &Path) -> Self {
         Self { from, path: path.to_path_buf(), number: 0 }
     }
 
     /// The next row that is not empty; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<String>>> {
+    pub(crate) fn next(&mut self) -> Result<Option<Vec<String>>> {
         loop {
             let mut raw = Vec::new();
             // A row goes on while a quote is open.
@@ -51,7 +51,7 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
-    pub(super) fn bad(&self, reason: String) -> Error {
+    pub(crate) fn bad(&self, reason: String) -> Error {
         Error::List { reason: format!("row {}: {reason}", self.number.max(1)), path: self.path.clone() }
     }
 }

@@ -19,7 +19,7 @@
 //! # antiphon::Result::Ok(())
 //! ```
 
-mod csv;
+pub(crate) mod csv;
 pub mod evaluate;
 pub mod export;
 mod jams;

@@ -34,7 +34,7 @@ mod works;
 pub use recordings::{Recordings, align};
 pub use store::{BINS, Dataset, FIRST_NOTE, FORMAT, FRAME_S, Pair, Split, Work};
 pub use synthesize::{Font, Synthesis, synthesize};
-pub(crate) use works::other_works;
+pub(crate) use works::{number, other_works, read as read_midi};
 
 use crate::error::{Error, Result};
 use serde_json::Value;

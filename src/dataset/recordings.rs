@@ -4,7 +4,7 @@
 use super::synthesize::{Font, log_constant_q};
 use super::works::{Source, Sources};
 use super::{BINS, Dataset, FIRST_NOTE, FRAME_S, Made, Pair, Split, Work};
-use crate::alignment::Preset;
+use crate::alignment::{ACCEPTED, Preset};
 use crate::audio::{ANALYSIS_RATE, AudioTime, Keep};
 use crate::error::{Error, Result};
 use crate::export;
@@ -23,13 +23,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub struct Recordings {
     /// Folders of recordings with a MIDI file of the same name beside each, and lists of pairs: files of JSON lines with
-    /// `midi` and `audio`, relative to the list.
+    /// `midi` and `audio`, relative to the list, and perhaps `split`.
     pub sources: Vec<PathBuf>,
     /// Files and folders of MIDI: what is the same music as one of these is left out.
     pub hold_out: Vec<PathBuf>,
     /// Plays the side of the MIDI.
     pub midi_font: Font,
-    /// The split of all works; drawn for each where none is given.
+    /// The split of all works. Where none is given it is that of the list; works that are the same music lie in one, and of
+    /// several that the latest (test after development after validation after training). Drawn where lists say nothing.
     pub split: Option<Split>,
     /// Seed of that draw.
     pub seed: u64,
@@ -55,8 +56,13 @@ pub fn align(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Ma
     });
     super::continues(folder, &parameters)?;
     let mut recordings: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    let mut listed: BTreeMap<PathBuf, Split> = BTreeMap::new();
     for source in &what.sources {
-        for (midi, audio) in pairs(source)? {
+        for Line { midi, audio, split } in pairs(source)? {
+            if let Some(split) = split {
+                let known = listed.entry(midi.clone()).or_insert(split);
+                *known = split.max(*known);
+            }
             recordings.entry(midi).or_default().push(audio);
         }
     }
@@ -65,7 +71,15 @@ pub fn align(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Ma
     }
     let midis: Vec<PathBuf> = recordings.keys().cloned().collect();
     let found = Sources::find(&midis, &what.hold_out, what.seed, &progress.part(0.0, 0.05))?;
-    let entry = |source: &Source| Work { split: what.split.unwrap_or(source.split), ..source.entry() };
+    let mut of_group: BTreeMap<usize, Split> = BTreeMap::new();
+    for source in &found.works {
+        if let Some(&split) = listed.get(&source.path) {
+            let known = of_group.entry(source.group).or_insert(split);
+            *known = split.max(*known);
+        }
+    }
+    let split = |source: &Source| what.split.or(of_group.get(&source.group).copied()).unwrap_or(source.split);
+    let entry = |source: &Source| Work { split: split(source), ..source.entry() };
     let mut entries: Vec<Work> = found.works.iter().map(entry).collect();
     Dataset::new(folder, parameters.clone(), entries.clone()).save()?;
     let (mut made, mut kept) = (0, 0);
@@ -119,7 +133,7 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
     let alignment = pair::align(midi, &audio, Preset::Antiphon, &progress.part(0.4, 0.8))?;
     if !alignment.accepted() {
         let value = format!("{:.2} with {:?}", alignment.confidence, midi.path);
-        return Err(Error::Limit { what: "confidence", value, limit: "what is accepted, above 0.5".into() });
+        return Err(Error::Limit { what: "confidence", value, limit: format!("what is accepted, above {ACCEPTED}") });
     }
     let aligned: Midi = export::aligned_midi(midi, &audio, &alignment)?;
     let wave = synth::render(&aligned, &font.font, ANALYSIS_RATE, &progress.part(0.8, 0.9))?;
@@ -153,14 +167,16 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
 }
 
 /// A line of a list of pairs.
-#[derive(Deserialize)]
+#[derive(Debug, PartialEq, Deserialize)]
 struct Line {
     midi: PathBuf,
     audio: PathBuf,
+    #[serde(default)]
+    split: Option<Split>,
 }
 
-/// MIDI and recording of a folder or a list.
-fn pairs(source: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+/// Pairs of a folder or a list.
+fn pairs(source: &Path) -> Result<Vec<Line>> {
     if source.is_dir() {
         return Ok(beside(source));
     }
@@ -173,13 +189,13 @@ fn pairs(source: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
                 reason: format!("line {}: {error}", number + 1),
                 path: source.to_path_buf(),
             })?;
-            Ok((base.join(line.midi), base.join(line.audio)))
+            Ok(Line { midi: base.join(line.midi), audio: base.join(line.audio), ..line })
         })
         .collect()
 }
 
 /// Recordings below a folder that have a MIDI file of the same name beside them.
-fn beside(folder: &Path) -> Vec<(PathBuf, PathBuf)> {
+fn beside(folder: &Path) -> Vec<Line> {
     let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name();
     let files = walk.into_iter().filter_map(core::result::Result::ok).map(walkdir::DirEntry::into_path);
     let is_audio =
@@ -188,7 +204,7 @@ fn beside(folder: &Path) -> Vec<(PathBuf, PathBuf)> {
         .filter(is_audio)
         .filter_map(|audio| {
             let names = ["mid", "midi", "MID", "kar", "rmi"].map(|kind| audio.with_extension(kind));
-            Some((names.into_iter().find(|midi| midi.is_file())?, audio))
+            Some(Line { midi: names.into_iter().find(|midi| midi.is_file())?, audio, split: None })
         })
         .collect()
 }
@@ -205,11 +221,14 @@ mod tests {
             std::fs::write(at(name), b"x").expect("written");
         }
         let found = pairs(folder.path()).expect("a folder");
-        assert_eq!(found, [(at("a.mid"), at("a.mp3")), (at("a.mid"), at("a.ogg"))]);
+        let line = |midi: &str, audio: &str, split| Line { midi: at(midi), audio: at(audio), split };
+        assert_eq!(found, [line("a.mid", "a.mp3", None), line("a.mid", "a.ogg", None)]);
 
-        std::fs::write(at("list.jsonl"), "{\"midi\": \"c.mid\", \"audio\": \"b.ogg\", \"more\": 1}\n\n")
-            .expect("written");
-        assert_eq!(pairs(&at("list.jsonl")).expect("a list"), [(at("c.mid"), at("b.ogg"))]);
+        let list = "{\"midi\": \"c.mid\", \"audio\": \"b.ogg\", \"more\": 1}\n\n\
+                    {\"midi\": \"a.mid\", \"audio\": \"a.ogg\", \"split\": \"develop\"}\n";
+        std::fs::write(at("list.jsonl"), list).expect("written");
+        let expected = [line("c.mid", "b.ogg", None), line("a.mid", "a.ogg", Some(Split::Develop))];
+        assert_eq!(pairs(&at("list.jsonl")).expect("a list"), expected);
         std::fs::write(at("list.jsonl"), "{\"midi\": \"c.mid\"}").expect("written");
         let error = pairs(&at("list.jsonl")).expect_err("no recording").to_string();
         assert!(error.contains("line 1: missing field `audio`"), "{error}");

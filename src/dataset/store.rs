@@ -32,8 +32,22 @@ pub enum Split {
     Train,
     /// It says when to stop and which model to keep.
     Valid,
+    /// What is chosen by hand is tried on it: thresholds, stages, options. Only lists of pairs have one (spec C7).
+    Develop,
     /// It is looked at once, for the figures that are reported.
     Test,
+}
+
+impl Split {
+    /// Its name in documents and lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Valid => "valid",
+            Self::Develop => "develop",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// One MIDI file of a data set.

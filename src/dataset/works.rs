@@ -115,7 +115,7 @@ fn draw(name: &str, seed: u64) -> Split {
 }
 
 /// A number that depends on a text and a seed only.
-pub(super) fn number(text: &str, seed: u64) -> u64 {
+pub(crate) fn number(text: &str, seed: u64) -> u64 {
     text.bytes().fold(mix(seed), |hash, byte| mix(hash ^ u64::from(byte)))
 }
 
@@ -150,7 +150,7 @@ fn read_all(paths: &[PathBuf], progress: &Progress) -> Result<Read> {
 ///
 /// # Errors
 /// As [`Midi::read`]; [`Error::Empty`] for a file without notes.
-pub(super) fn read(path: &Path) -> Result<(String, Midi)> {
+pub(crate) fn read(path: &Path) -> Result<(String, Midi)> {
     let midi = Midi::read(path)?;
     if midi.notes().is_empty() {
         return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));

@@ -128,7 +128,7 @@ impl Summary {
             within_100_ms: mean(|p| p.within_100_ms),
             mean_clipped_s: mean(|p| p.mean_clipped_s),
             lost: pieces.iter().filter(|p| p.lost()).count(),
-            accepted: pieces.iter().filter(|p| p.confidence > 0.5).count(),
+            accepted: pieces.iter().filter(|p| p.confidence > crate::alignment::ACCEPTED).count(),
             score_error_tau: kendall_tau(&all(|p| p.score), &all(|p| p.mean_clipped_s)),
         }
     }

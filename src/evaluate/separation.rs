@@ -154,6 +154,7 @@ fn json_name(split: Split) -> &'static str {
     match split {
         Split::Train => "training",
         Split::Valid => "validation",
+        Split::Develop => "development",
         Split::Test => "test",
     }
 }

@@ -48,7 +48,9 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
 fn row(ui: &mut Ui, model: &Model, index: usize, palette: &Palette, out: &mut Vec<Command>) {
     let candidate = &model.candidates()[index];
     let (icon, text, colour) = match model.state(candidate) {
-        State::Aligned(confidence) if confidence > 0.5 => (Some(Icon::Good), format!("{confidence:.2}"), palette.good),
+        State::Aligned(confidence) if confidence > crate::alignment::ACCEPTED => {
+            (Some(Icon::Good), format!("{confidence:.2}"), palette.good)
+        }
         State::Aligned(confidence) => (Some(Icon::Bad), format!("{confidence:.2}"), palette.bad),
         State::Waiting => (None, "waiting".into(), palette.faint),
         State::Reading => (None, "reading".into(), palette.faint),

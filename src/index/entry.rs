@@ -94,6 +94,11 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
+    /// Of what is known already, by absolute paths.
+    pub(crate) fn new(about: BTreeMap<PathBuf, About>) -> Self {
+        Self { about }
+    }
+
     /// JSON lines with the fields of [`About`] and `path`, which is relative to the catalogue's folder.
     ///
     /// # Errors

@@ -46,6 +46,7 @@ pub use scan::ScanKernel;
 pub use synthetic::synthesize;
 pub use verify::{Fault, verify};
 
+pub(crate) use entry::absolute;
 pub(crate) use format::md5_of;
 
 use crate::alignment::KEY_MARGIN;

@@ -230,6 +230,16 @@ impl Midi {
         self.tracks.iter().map(|track| name(track).unwrap_or_default()).collect()
     }
 
+    /// Texts that are neither names nor lyrics, track after track: what karaoke files say of themselves.
+    pub fn texts(&self) -> Vec<String> {
+        let events = self.tracks.iter().flat_map(|track| &track.events);
+        let texts = events.filter_map(|event| match &event.kind {
+            EventKind::Meta { kind: meta::TEXT, data } => Some(text(data)),
+            _ => None,
+        });
+        texts.collect()
+    }
+
     /// Beats as `pretty_midi` defines them (spec A): from 0 to the last event, a note of the denominator each, or three in
     /// 6/8, 9/8, 12/8 …; a time signature always begins a beat. At most a million.
     pub fn beats(&self) -> Vec<MidiTime> {

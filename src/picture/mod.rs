@@ -10,6 +10,7 @@
 //! - [`panel_png()`]: one panel of the window as a picture.
 //! - [`rank_curves_png()`]: what `antiphon evaluate hash pairs --png` writes.
 //! - [`histograms_png`]: distances of matching and of other steps.
+//! - [`funnel_png()`]: how many are left after each step of a collection.
 //! - [`filter_sheet()`]: the filters of a network.
 //! - [`axis`]: tick steps, clock texts, note names.
 
@@ -19,6 +20,7 @@ pub mod axis;
 mod colormap;
 mod curves;
 mod filter_sheet;
+mod funnel;
 mod histograms;
 mod panel_png;
 mod rank_curves;
@@ -31,6 +33,7 @@ pub use alignment_png::alignment_png;
 pub use colormap::{ColorMap, Contrast, Tone};
 pub use curves::Curves;
 pub use filter_sheet::{FilterSheet, diverging, filter_sheet};
+pub use funnel::{Funnel, funnel_png};
 pub use histograms::{Histogram, histograms_png};
 pub use panel_png::{Panel, panel_png};
 pub use rank_curves::rank_curves_png;

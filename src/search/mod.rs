@@ -45,7 +45,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Confidence above which a hit counts as a match (spec B).
-pub const CONFIDENT: f64 = 0.5;
+pub const CONFIDENT: f64 = crate::alignment::ACCEPTED;
 
 /// A file that is looked for.
 #[derive(Debug, Clone)]

@@ -122,6 +122,10 @@ fn riff_info_gives_the_tags_of_a_wav_file() {
     let mut file = wav(1, 16, 1, 22_050, &[0; 200]);
     file.extend(chunk(*b"LIST", &info));
     let tags = listen_to_bytes(&file).expect("decodes").tags;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.wav");
+    std::fs::write(&path, &file).expect("written");
+    assert_eq!(antiphon::audio::read_tags(&path).expect("read"), tags, "without decoding");
     assert_eq!([tags.artist, tags.title, tags.year].map(Option::unwrap_or_default), ["Artist", "Title", "1999"]);
 }
 

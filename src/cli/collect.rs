@@ -1,0 +1,150 @@
+//! `antiphon collect`.
+
+use super::{progress, soundfont};
+use antiphon::collect::{self, Collected, Collecting, Side, TEXT_SCORE};
+use antiphon::error::Result;
+use antiphon::export;
+use antiphon::picture::{Funnel, funnel_png};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `antiphon collect`.
+#[derive(Debug, Args)]
+pub(super) struct Collect {
+    /// MIDI files, and folders with such below them; may be given several times.
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    midi: Vec<PathBuf>,
+    /// Recordings, and folders with such below them; may be given several times.
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    audio: Vec<PathBuf>,
+    /// What recordings are called: JSON lines or a CSV table of `path`, `artist`, `title`. Tags and paths fill what is missing.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
+    /// The list of pairs, JSON lines. Run again after an interruption, it goes on.
+    #[arg(short, long, value_name = "LIST")]
+    output: PathBuf,
+    /// The words of artist and title must score more (BM25), unless the titles are equal.
+    #[arg(long, value_name = "SCORE", default_value_t = TEXT_SCORE)]
+    text_score: f32,
+    /// Also try so many recordings of each MIDI file by its title alone.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    by_title: usize,
+    /// Seed of the splits.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Draw how many are left after each step.
+    #[arg(long, value_name = "PNG")]
+    funnel: Option<PathBuf>,
+    /// Soundfont (SF2) to synthesise with.
+    #[arg(long, value_name = "SF2")]
+    soundfont: Option<PathBuf>,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Collect {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let progress = progress(self.quiet);
+        let font = soundfont(self.soundfont.as_ref())?;
+        let what = Collecting {
+            midi: self.midi,
+            audio: self.audio,
+            catalogue: self.catalogue,
+            text_score: self.text_score,
+            by_title: self.by_title,
+            seed: self.seed,
+            font: &font,
+        };
+        let found = collect::collect(&what, &self.output, &progress)?;
+        for (path, reason) in &found.skipped {
+            super::skipped(path, reason);
+        }
+        if let Some(path) = &self.funnel {
+            export::write(path, &export::png(&picture(&found))?)?;
+        }
+        if self.json {
+            println!("{:#}", document(&what, &found));
+        } else {
+            print(&found);
+        }
+        Ok(if found.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    }
+}
+
+fn document(what: &Collecting<'_>, found: &Collected) -> Value {
+    let splits: Map<String, Value> = found
+        .splits
+        .iter()
+        .map(|(split, (songs, pairs))| (split.name().to_owned(), json!({ "songs": songs, "pairs": pairs })))
+        .collect();
+    let skipped: Vec<Value> = found
+        .skipped
+        .iter()
+        .map(|(path, reason)| json!({ "path": path.to_string_lossy(), "reason": reason }))
+        .collect();
+    json!({
+        "antiphon": env!("CARGO_PKG_VERSION"),
+        "format": "collect/1",
+        "parameters": {
+            "text_score": what.text_score,
+            "by_title": what.by_title,
+            "seed": what.seed,
+            "soundfont": what.font.name(),
+        },
+        "funnel": found.funnel,
+        "splits": splits,
+        "aligned_now": found.aligned_now,
+        "skipped": skipped,
+    })
+}
+
+fn print(found: &Collected) {
+    let funnel = &found.funnel;
+    for (name, side) in [("MIDI files", funnel.midi), ("recordings", funnel.audio)] {
+        let Side { files, unique, named, titled, matched, aligned } = side;
+        let share = 100.0 * named as f64 / unique.max(1) as f64;
+        println!(
+            "{name}: {files} found, {unique} different, {named} named ({share:.1} %), {titled} with a title, \
+             {matched} matched, {aligned} aligned"
+        );
+    }
+    println!(
+        "pairs: {} whose names match, {} accepted ({} aligned now), of {} songs",
+        funnel.candidates, funnel.accepted, found.aligned_now, funnel.songs
+    );
+    let splits: Vec<String> = found
+        .splits
+        .iter()
+        .map(|(split, (songs, pairs))| format!("{}: {songs} songs, {pairs} pairs", split.name()))
+        .collect();
+    if !splits.is_empty() {
+        println!("{}", splits.join("; "));
+    }
+}
+
+fn picture(found: &Collected) -> image::RgbaImage {
+    let steps = |side: Side| {
+        [
+            ("files", side.files),
+            ("different, readable", side.unique),
+            ("with a title", side.titled),
+            ("with artist and title", side.named),
+            ("whose name the other side has", side.matched),
+            ("aligned and accepted", side.aligned),
+        ]
+    };
+    let (midi, audio) = (steps(found.funnel.midi), steps(found.funnel.audio));
+    let pairs =
+        [("names match", found.funnel.candidates), ("accepted", found.funnel.accepted), ("songs", found.funnel.songs)];
+    funnel_png(&[
+        Funnel { title: "MIDI files", steps: &midi },
+        Funnel { title: "recordings", steps: &audio },
+        Funnel { title: "pairs", steps: &pairs },
+    ])
+}

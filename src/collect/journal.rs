@@ -1,0 +1,191 @@
+//! `<LIST>.alignments`: what became of each pair that was aligned, so that none is aligned twice.
+//!
+//! A header, then a line a pair, only ever added to. A line that a kill has cut short is taken out and its pair aligned again.
+
+use super::text::FoundBy;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+
+/// What the first line says it is.
+const FORMAT: &str = "alignments/1";
+
+/// MD5 of a MIDI file and of a recording.
+pub(super) type Key = (String, String);
+
+/// What became of a pair.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Line {
+    pub(super) midi_md5: String,
+    pub(super) audio_md5: String,
+    /// Where they were and how they were found, for people who read it.
+    pub(super) midi: String,
+    pub(super) audio: String,
+    pub(super) found_by: FoundBy,
+    pub(super) text_score: f32,
+    #[serde(flatten)]
+    pub(super) outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Outcome {
+    Aligned {
+        confidence: f64,
+        score: f64,
+        transpose: i32,
+    },
+    /// One of the two can't be used.
+    Skipped {
+        skipped: String,
+    },
+}
+
+/// An open journal; no other process has it.
+#[derive(Debug)]
+pub(super) struct Alignments {
+    file: File,
+    path: PathBuf,
+    known: BTreeMap<Key, Outcome>,
+}
+
+impl Alignments {
+    /// Opens the journal beside `list`, or begins it: of alignments by `parameters`.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::List`] when it was begun with other parameters, is damaged before its end, or another process
+    /// works with it.
+    pub(super) fn open(list: &Path, parameters: &Value) -> Result<Self> {
+        let path = Self::beside(list);
+        let refused = |reason: String| Error::List { reason, path: path.clone() };
+        let options = File::options().create(true).read(true).append(true).open(&path);
+        let file = options.map_err(Error::io("write", &path))?;
+        file.try_lock().map_err(|_| refused("another process works with it".into()))?;
+        let header = json!({ "format": FORMAT, "parameters": parameters });
+        let mut reader = BufReader::new(&file);
+        let (mut known, mut text, mut whole) = (BTreeMap::new(), Vec::new(), 0);
+        for number in 1.. {
+            text.clear();
+            reader.read_until(b'\n', &mut text).map_err(Error::io("read", &path))?;
+            if text.last() != Some(&b'\n') {
+                break;
+            }
+            whole += text.len() as u64;
+            let bad = |error: serde_json::Error| refused(format!("line {number}: {error}"));
+            if number == 1 {
+                let found: Value = serde_json::from_slice(&text).map_err(bad)?;
+                if found != header {
+                    return Err(refused(format!("it was begun with {found}, now {header} is asked for")));
+                }
+            } else {
+                let line: Line = serde_json::from_slice(&text).map_err(bad)?;
+                known.insert((line.midi_md5, line.audio_md5), line.outcome);
+            }
+        }
+        if !text.is_empty() {
+            file.set_len(whole).map_err(Error::io("write", &path))?;
+        }
+        let journal = Self { file, path, known };
+        if whole == 0 {
+            journal.write(&header)?;
+        }
+        Ok(journal)
+    }
+
+    pub(super) fn beside(list: &Path) -> PathBuf {
+        let mut name = list.file_name().unwrap_or_default().to_os_string();
+        name.push(".alignments");
+        list.with_file_name(name)
+    }
+
+    /// What became of a pair.
+    pub(super) fn of(&self, key: &Key) -> Option<&Outcome> {
+        self.known.get(key)
+    }
+
+    /// Takes in what became of a pair, and writes it.
+    pub(super) fn add(&mut self, line: Line) -> Result<()> {
+        self.write(&json!(line))?;
+        self.known.insert((line.midi_md5, line.audio_md5), line.outcome);
+        Ok(())
+    }
+
+    fn write(&self, line: &Value) -> Result<()> {
+        // One call, so that a line is there or not.
+        (&self.file).write_all(format!("{line}\n").as_bytes()).map_err(Error::io("write", &self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: usize, outcome: Outcome) -> Line {
+        Line {
+            midi_md5: format!("m{number}"),
+            audio_md5: format!("a{number}"),
+            midi: "x.mid".into(),
+            audio: "x.ogg".into(),
+            found_by: FoundBy::Title,
+            text_score: 7.25,
+            outcome,
+        }
+    }
+
+    fn key(number: usize) -> Key {
+        (format!("m{number}"), format!("a{number}"))
+    }
+
+    #[test]
+    fn a_journal_cut_anywhere_keeps_its_whole_lines_and_goes_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let list = folder.path().join("pairs.jsonl");
+        let outcomes = [
+            Outcome::Aligned { confidence: 0.75, score: 0.1 + 0.2, transpose: -2 },
+            Outcome::Skipped { skipped: "can't decode".into() },
+        ];
+        let mut journal = Alignments::open(&list, &json!({"font": "a"})).expect("begun");
+        for (number, outcome) in outcomes.iter().enumerate() {
+            journal.add(line(number, outcome.clone())).expect("written");
+        }
+        drop(journal);
+        let path = Alignments::beside(&list);
+        let whole = std::fs::read(&path).expect("read");
+        let ends: Vec<usize> = (1..=whole.len()).filter(|&at| whole[at - 1] == b'\n').collect();
+        assert_eq!(ends.len(), 3);
+        for cut in 0..=whole.len() {
+            std::fs::write(&path, &whole[..cut]).expect("written");
+            let mut journal = Alignments::open(&list, &json!({"font": "a"})).expect("opened");
+            for (number, outcome) in outcomes.iter().enumerate() {
+                let expected = Some(outcome).filter(|_| cut >= ends[number + 1]);
+                assert_eq!(journal.of(&key(number)), expected, "cut at {cut}");
+            }
+            journal.add(line(9, outcomes[0].clone())).expect("written");
+            drop(journal);
+            let journal = Alignments::open(&list, &json!({"font": "a"})).expect("opened again");
+            assert_eq!(journal.of(&key(9)), Some(&outcomes[0]), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn other_parameters_damage_and_a_second_process_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let list = folder.path().join("pairs.jsonl");
+        let open = |font: &str| Alignments::open(&list, &json!({ "font": font }));
+        let journal = open("a").expect("begun");
+        let refused = |font: &str| open(font).expect_err("refused").to_string();
+        assert!(refused("a").contains("another process works with it"));
+        drop(journal);
+        let said = refused("b");
+        assert!(said.contains("begun with") && said.contains("\"font\":\"a\""), "{said}");
+        let path = Alignments::beside(&list);
+        let mut bytes = std::fs::read(&path).expect("read");
+        bytes.extend(b"{broken}\n{}\n");
+        std::fs::write(&path, bytes).expect("written");
+        assert!(refused("a").contains("line 2: "), "{}", refused("a"));
+    }
+}

@@ -1,0 +1,407 @@
+//! What is this file called? Artist and title from where it lies and from what it holds, and when two names are equal.
+//!
+//! Files from the net are called `Artist/Title.mid`, `Artist - Title.mid`, `artist-some_title.kar`, `01 - Title (2).mid`,
+//! and worse (spec C2). What a name leaves open is left out: a wrong artist costs more than none.
+
+use crate::audio::Tags;
+use crate::midi::Midi;
+use std::path::{Component, Path};
+use tantivy::tokenizer::{AsciiFoldingFilter, LowerCaser, SimpleTokenizer, TextAnalyzer};
+
+/// What a file is called, as it is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) artist: Option<String>,
+    pub(super) title: Option<String>,
+}
+
+/// Folders that sort files and name no artist.
+#[rustfmt::skip]
+const SHELVES: &[&str] = &[
+    "audio", "blues", "classic", "classical", "collection", "country", "dance", "download", "downloads", "files",
+    "folk", "game", "games", "jazz", "kar", "karaoke", "lib", "library", "metal", "mid", "midi", "midis", "misc",
+    "mp3", "music", "new", "other", "pop", "recordings", "rock", "songs", "soundtracks", "tracks", "unsorted",
+];
+/// Artists that are none.
+const NOBODY: &[&str] =
+    &["unknown", "unknown artist", "various", "various artists", "va", "traditional", "anonymous", "no artist"];
+/// Titles that say nothing.
+const NOTHING: &[&str] = &[
+    "untitled", "unknown", "track", "title", "song", "midi", "new song", "test", "noname", "no name", "sequence",
+    "temp",
+];
+/// What stands behind a title and tells a version.
+#[rustfmt::skip]
+const VERSIONS: &[&str] = &[
+    "live", "karaoke", "remix", "version", "instrumental", "cover", "mix", "demo", "edit", "remastered",
+    "remaster", "unplugged", "acoustic", "kar", "midi", "copy",
+];
+/// Words of which a track name that is a title has none: parts, instruments and what sequencers write.
+#[rustfmt::skip]
+const PARTS: &[&str] = &[
+    "accompaniment", "acoustic", "alto", "arranged", "backing", "baritone", "bass", "bassoon", "brass", "by",
+    "cello", "channel", "choir", "chords", "clarinet", "com", "conductor", "control", "copyright", "drum", "drums",
+    "electric", "flute", "grand", "guitar", "hand", "harp", "harpsichord", "horn", "http", "instrument",
+    "instruments", "karaoke", "lead", "lyrics", "master", "melody", "oboe", "organ", "pad", "part", "percussion",
+    "piano", "sax", "seq", "sequenced", "soprano", "staff", "strings", "synth", "tempo", "tenor", "track",
+    "trumpet", "untitled", "viola", "violin", "voice", "words", "www",
+];
+
+impl Name {
+    /// From `Folder/Folder/file.ext` below the folder that was searched.
+    pub(super) fn of_path(below: &Path) -> Self {
+        let folders: Vec<String> = below
+            .parent()
+            .into_iter()
+            .flat_map(Path::components)
+            .filter_map(|part| match part {
+                Component::Normal(name) => Some(spaced(&name.to_string_lossy())),
+                _ => None,
+            })
+            .collect();
+        let stem = below.file_stem().unwrap_or_default().to_string_lossy();
+        let (stem, numbered) = without_number(without_extension(&stem));
+        // `Artist/Album/03 Title`: a numbered file lies in an album.
+        let above = if numbered && folders.len() > 1 { folders.len() - 2 } else { folders.len().wrapping_sub(1) };
+        let folder = folders.get(above).filter(|folder| is_artist(folder));
+        let mut name = Self::of_parts(&parts(stem, folder.is_some(), numbered));
+        let nobody = name.artist.as_deref().is_some_and(|artist| NOBODY.contains(&fold(artist).join(" ").as_str()));
+        if nobody {
+            name.artist = None;
+        } else if name.artist.is_none() && name.title.is_some() {
+            name.artist = folder.cloned();
+        }
+        name
+    }
+
+    /// From the file's path, or where that says no title from what the file says of itself.
+    pub(super) fn of_midi(below: &Path, midi: &Midi) -> Self {
+        let (by_path, inside) = (Self::of_path(below), Self::inside(midi));
+        let same = |a: &Self, b: &Self| a.title.as_deref().map(fold) == b.title.as_deref().map(fold);
+        if by_path.title.is_none() {
+            return inside;
+        }
+        if by_path.artist.is_none() && same(&by_path, &inside) {
+            return Self { artist: inside.artist, ..by_path };
+        }
+        by_path
+    }
+
+    /// What the file says: titles of karaoke files (texts that begin with `@T`: title, then artist), or the name of its first
+    /// track where that is no part's.
+    fn inside(midi: &Midi) -> Self {
+        let texts = midi.texts();
+        let mut karaoke = texts.iter().filter_map(|text| text.strip_prefix("@T")).map(str::trim);
+        if let Some(title) = karaoke.next().filter(|title| is_title(title)) {
+            let mut name = Self::of_parts(&parts(title, false, false));
+            name.artist = name
+                .artist
+                .filter(|artist| is_artist(artist))
+                .or(karaoke.next().filter(|artist| is_artist(artist)).map(str::to_owned));
+            return name;
+        }
+        let names = midi.track_names();
+        let first = names.first().map_or("", |name| name.trim());
+        let words = fold(first);
+        if words.len() < 2 || words.iter().any(|word| PARTS.contains(&word.as_str())) {
+            return Self::default();
+        }
+        Self::of_parts(&parts(without_number(first).0, false, false))
+    }
+
+    /// What a recording says of itself, and where it says nothing its path.
+    pub(super) fn of_tags(tags: &Tags, below: &Path) -> Self {
+        let written = |text: &Option<String>| text.clone().filter(|text| !fold(text).is_empty());
+        let (artist, title) = (written(&tags.artist), written(&tags.title).filter(|title| is_title(title)));
+        let by_path = Self::of_path(below);
+        Self { artist: artist.or(by_path.artist), title: title.or(by_path.title) }
+    }
+
+    /// Of the parts between dashes the first and the last, unless that is only a number or a version.
+    fn of_parts(parts: &[String]) -> Self {
+        let mut parts = parts.to_vec();
+        while parts.len() > 1 && is_version(&parts[parts.len() - 1]) {
+            parts.pop();
+        }
+        let nobody = parts.len() > 1 && NOBODY.contains(&fold(&parts[0]).join(" ").as_str());
+        // `a_h` and the like: a shelf from A to H.
+        parts.retain(|part| {
+            let words = fold(part);
+            !words.is_empty() && (words.len() < 2 || words.iter().any(|word| word.chars().count() > 1))
+        });
+        let mut title = String::new();
+        let first = usize::from(parts.len() > 1);
+        for part in parts.iter().skip(first).rev() {
+            title = if title.is_empty() { part.clone() } else { format!("{part} {title}") };
+            if is_title(&title) {
+                break;
+            }
+        }
+        let artist = parts.first().filter(|artist| first == 1 && (nobody || is_artist(artist))).cloned();
+        Self { artist, title: Some(title).filter(|title| is_title(title)) }
+    }
+}
+
+/// The words by which names are compared: small letters without accents; signs, "the" and "and" left out; numbers apart from
+/// letters and without leading zeros; `Opus 27 No. 2` as `op27 n2`; without guests (`feat.`).
+pub(super) fn fold(text: &str) -> Vec<String> {
+    // Accents that stand behind their letter, as some systems write file names; apostrophes don't part words.
+    let kept = |c: &char| !('\u{300}'..='\u{36f}').contains(c) && !"'’‘`´".contains(*c);
+    let text: String = text.chars().filter(kept).collect();
+    let mut analyser =
+        TextAnalyzer::builder(SimpleTokenizer::default()).filter(LowerCaser).filter(AsciiFoldingFilter).build();
+    let mut words: Vec<String> = Vec::new();
+    analyser.token_stream(&text).process(&mut |token| {
+        let mut from = 0;
+        let kinds: Vec<(usize, bool)> = token.text.char_indices().map(|(at, c)| (at, c.is_numeric())).collect();
+        for pair in kinds.windows(2).filter(|pair| pair[0].1 != pair[1].1) {
+            words.push(token.text[from..pair[1].0].to_owned());
+            from = pair[1].0;
+        }
+        words.push(token.text[from..].to_owned());
+    });
+    for word in &mut words {
+        let plain = word.trim_start_matches('0');
+        if word.starts_with('0') && word.bytes().all(|byte| byte.is_ascii_digit()) {
+            *word = if plain.is_empty() { "0".into() } else { plain.to_owned() };
+        } else if word == "opus" {
+            *word = "op".into();
+        }
+    }
+    let number = |word: Option<&String>| word.is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+    let guests = words.iter().skip(1).position(|word| ["feat", "ft", "featuring"].contains(&word.as_str()));
+    words.truncate(guests.map_or(words.len(), |at| at + 1));
+    let said = |(at, word): (usize, &String)| {
+        let counts = ["n", "no", "nr", "num", "number"].contains(&word.as_str()) && number(words.get(at + 1));
+        (!counts && !["the", "and"].contains(&word.as_str())).then(|| word.clone())
+    };
+    let folded: Vec<String> = words.iter().enumerate().filter_map(said).collect();
+    // "The The"
+    if folded.is_empty() { words } else { folded }
+}
+
+fn letters(text: &str) -> usize {
+    text.chars().filter(|c| c.is_alphabetic()).count()
+}
+
+fn is_title(text: &str) -> bool {
+    let said = fold(text).into_iter().filter(|word| letters(word) > 0).collect::<Vec<_>>().join(" ");
+    letters(text) > 1 && !NOTHING.contains(&said.as_str())
+}
+
+fn is_artist(text: &str) -> bool {
+    let words = fold(text);
+    letters(text) > 1
+        && words.iter().any(|word| word.chars().count() > 1)
+        && !SHELVES.contains(&words.join(" ").as_str())
+        && !NOBODY.contains(&words.join(" ").as_str())
+}
+
+fn is_version(text: &str) -> bool {
+    let words = fold(text);
+    !words.is_empty()
+        && words.iter().all(|word| VERSIONS.contains(&word.as_str()) || letters(word) == 0)
+        && words.iter().any(|word| letters(word) > 0)
+}
+
+/// Underscores and `%20` are spaces.
+fn spaced(text: &str) -> String {
+    text.replace("%20", " ").replace('_', " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `song.mid.mid`, `song.kar.mid`
+fn without_extension(stem: &str) -> &str {
+    let mut stem = stem;
+    while let Some((rest, last)) = stem.rsplit_once('.')
+        && ["mid", "midi", "kar", "mp3", "wav"].iter().any(|kind| last.eq_ignore_ascii_case(kind))
+    {
+        stem = rest;
+    }
+    stem
+}
+
+/// The name without the number of a track in front, and whether there was one: `03. Title`, `1-03 Title`, `03-title`,
+/// `03 Title`; not `99 Luftballons`.
+fn without_number(stem: &str) -> (&str, bool) {
+    let mut rest = stem.trim();
+    let mut found = false;
+    for _ in 0..2 {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        if !(1..=3).contains(&digits) {
+            break;
+        }
+        let behind = &rest[digits..];
+        let sign = behind.trim_start().starts_with(['.', ')', '-']);
+        let blank = rest.starts_with('0') || found;
+        if !(sign || blank && behind.starts_with([' ', '_'])) {
+            break;
+        }
+        let next = behind.trim_start_matches([' ', '_', '.', ')', '-']);
+        if letters(next) < 2 {
+            break;
+        }
+        (rest, found) = (next, true);
+    }
+    (rest, found)
+}
+
+/// What stands between the dashes of a name, in words.
+fn parts(stem: &str, has_artist: bool, numbered: bool) -> Vec<String> {
+    let stem = stem.replace(['–', '—'], "-").replace("%20", " ");
+    let dashes = stem.matches('-').count();
+    let bare: Vec<&str> = if stem.contains(" - ") || stem.contains("_-_") {
+        stem.split(" - ").flat_map(|part| part.split("_-_")).collect()
+    } else if !stem.contains(' ') && (stem.contains('_') || dashes == 1 && !has_artist && !numbered) {
+        // `artist-some_title`, `Artist-Title`; in a folder that is an artist `Anti-Hero` is a title.
+        stem.split('-').collect()
+    } else {
+        vec![&stem]
+    };
+    bare.iter().map(|part| apart(&without_brackets(&spaced(part)))).filter(|part| !part.is_empty()).collect()
+}
+
+/// Without `(2)`, `[Karaoke]`, `(Live)` and the like at the end; what would leave nothing is kept.
+fn without_brackets(text: &str) -> String {
+    let mut text = text.trim();
+    while let Some(open) = text.rfind(['(', '[', '{'])
+        && text.ends_with([')', ']', '}'])
+        && letters(&text[..open]) > 0
+    {
+        text = text[..open].trim_end();
+    }
+    text.to_owned()
+}
+
+/// `DancingQueen` in words; `McCartney` is one.
+fn apart(text: &str) -> String {
+    if text.contains(' ') {
+        return text.to_owned();
+    }
+    let letters: Vec<char> = text.chars().collect();
+    let mut words = String::new();
+    for (at, &letter) in letters.iter().enumerate() {
+        let begins = at > 0 && letter.is_uppercase() && letters[at - 1].is_lowercase();
+        if begins && !words.ends_with("Mc") {
+            words.push(' ');
+        }
+        words.push(letter);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(path: &str) -> (String, String) {
+        let Name { artist, title } = Name::of_path(Path::new(path));
+        (artist.unwrap_or_default(), title.unwrap_or_default())
+    }
+
+    #[test]
+    fn artist_and_title_come_out_of_names_as_people_write_them() {
+        for (path, artist, title) in [
+            ("Abba/Dancing Queen.mid", "Abba", "Dancing Queen"),
+            ("Abba - Dancing Queen.mid", "Abba", "Dancing Queen"),
+            ("ABBA - Dancing Queen (2).MID", "ABBA", "Dancing Queen"),
+            ("pop/Abba - Dancing Queen [Karaoke].kar", "Abba", "Dancing Queen"),
+            ("A/Abba/Dancing_Queen.mid", "Abba", "Dancing Queen"),
+            ("Abba/Arrival/02 - Dancing Queen.mp3", "Abba", "Dancing Queen"),
+            ("Abba/Arrival/1-02 Dancing Queen.flac", "Abba", "Dancing Queen"),
+            ("02. Abba - Dancing Queen.mid", "Abba", "Dancing Queen"),
+            ("Abba - Arrival - 02 - Dancing Queen.mid", "Abba", "Dancing Queen"),
+            ("Abba - Dancing Queen - Live.mid", "Abba", "Dancing Queen"),
+            ("Abba_-_Dancing_Queen.mid.mid", "Abba", "Dancing Queen"),
+            ("Abba%20-%20Dancing%20Queen.mid", "Abba", "Dancing Queen"),
+            ("Abba – Dancing Queen.mid", "Abba", "Dancing Queen"),
+            ("Abba-DancingQueen.mid", "Abba", "Dancing Queen"),
+            ("Paul McCartney/LiveAndLetDie.mid", "Paul McCartney", "Live And Let Die"),
+            ("Taylor Swift/Anti-Hero.mid", "Taylor Swift", "Anti-Hero"),
+            ("Nena/99 Luftballons.mid", "Nena", "99 Luftballons"),
+            ("Prince/1999.mid", "", ""),
+            ("beethoven-fur_elise.mid", "beethoven", "fur elise"),
+            ("bach-bwv001-_400_chorales-027700b.mid", "bach", "400 chorales 027700b"),
+            ("unknown_artist-a_h-cannon_d.mid", "", "cannon d"),
+            ("classical/unknown_artist-p_z-pachelbel_0.mid", "", "pachelbel 0"),
+            ("Various Artists/Greensleeves.mid", "", "Greensleeves"),
+            ("dancing-queen-1976.mid", "", "dancing-queen-1976"),
+            ("simutrans/21-Dusty-Eyes.mid", "simutrans", "Dusty-Eyes"),
+            ("midi/Yesterday.mid", "", "Yesterday"),
+            ("B/Yesterday.mid", "", "Yesterday"),
+            ("Beatles/(I Can't Get No) Help.mid", "Beatles", "(I Can't Get No) Help"),
+            ("pop909/464.mid", "", ""),
+            ("track01.mid", "", ""),
+            ("Track 7.mid", "", ""),
+            ("untitled (3).mid", "", ""),
+            ("", "", ""),
+            ("-.mid", "", ""),
+            ("- - -.mid", "", ""),
+        ] {
+            assert_eq!(named(path), (artist.to_owned(), title.to_owned()), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_are_compared_by_what_is_left_of_them() {
+        for (text, folded) in [
+            ("The Beatles", "beatles"),
+            ("Beatles, The", "beatles"),
+            ("The The", "the the"),
+            ("Für Elise", "fur elise"),
+            ("Fu\u{308}r Elise", "fur elise"),
+            ("Don't Stop", "dont stop"),
+            ("Don’t stop!", "dont stop"),
+            ("Simon & Garfunkel", "simon garfunkel"),
+            ("Simon and Garfunkel", "simon garfunkel"),
+            ("Sonata No. 14, Op. 27 Nr. 2", "sonata 14 op 27 2"),
+            ("sonata_n14_opus27_no2", "sonata 14 op 27 2"),
+            ("K049", "k 49"),
+            ("Under Pressure (feat. David Bowie)", "under pressure"),
+            ("Straße", "strasse"),
+            ("Пустота", "пустота"),
+            ("...", ""),
+        ] {
+            assert_eq!(fold(text).join(" "), folded, "{text}");
+        }
+    }
+
+    #[test]
+    fn tags_come_before_the_path_and_the_path_fills_what_is_missing() {
+        let tags = Tags { title: Some("Help!".into()), ..Tags::default() };
+        let name = Name::of_tags(&tags, Path::new("The Beatles/03 Something.mp3"));
+        assert_eq!((name.artist.as_deref(), name.title.as_deref()), (Some("The Beatles"), Some("Help!")));
+        let tags = Tags { artist: Some(" - ".into()), title: Some("Track 3".into()), ..Tags::default() };
+        let name = Name::of_tags(&tags, Path::new("Abba - Waterloo.ogg"));
+        assert_eq!((name.artist.as_deref(), name.title.as_deref()), (Some("Abba"), Some("Waterloo")));
+    }
+
+    /// A file of one track with these meta events.
+    fn midi(events: &[(u8, &str)]) -> Midi {
+        let mut track = Vec::new();
+        for (kind, text) in events {
+            track.extend([0, 0xff, *kind, text.len() as u8]);
+            track.extend(text.bytes());
+        }
+        track.extend(b"\0\x90\x3c\x40\x60\x3c\0\0\xff\x2f\0");
+        let mut bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk".to_vec();
+        bytes.extend((track.len() as u32).to_be_bytes());
+        bytes.extend(track);
+        Midi::parse(&bytes).expect("MIDI")
+    }
+
+    #[test]
+    fn what_a_file_says_of_itself_counts_where_its_path_says_nothing() {
+        let named = |path: &str, events: &[(u8, &str)]| {
+            let Name { artist, title } = Name::of_midi(Path::new(path), &midi(events));
+            (artist.unwrap_or_default(), title.unwrap_or_default())
+        };
+        let both = ("ABBA".to_owned(), "Dancing Queen".to_owned());
+        assert_eq!(named("1.kar", &[(1, "@KMIDI KARAOKE FILE"), (1, "@TDancing Queen"), (1, "@TABBA")]), both);
+        assert_eq!(named("1.mid", &[(3, "ABBA - Dancing Queen")]), both);
+        assert_eq!(named("dancing_queen.kar", &[(1, "@TDancing Queen"), (1, "@TABBA")]).0, "ABBA");
+        assert_eq!(named("Waterloo.kar", &[(1, "@TDancing Queen"), (1, "@TABBA")]), (String::new(), "Waterloo".into()));
+        for name in ["Piano", "Grand Piano", "Track 1", "untitled", "Sequenced by Bob", ""] {
+            assert_eq!(named("1.mid", &[(3, name)]), (String::new(), String::new()), "{name}");
+        }
+    }
+}
