@@ -111,6 +111,7 @@ pub(super) struct TrainHash {
 }
 
 impl TrainHash {
+    #[cfg_attr(not(feature = "gpu"), expect(clippy::unused_self, reason = "there is no choice"))]
     fn processor(&self) -> Processor {
         #[cfg(feature = "gpu")]
         if self.gpu {

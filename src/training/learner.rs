@@ -35,6 +35,7 @@ pub(super) enum Learner {
 
 impl Learner {
     /// Goes on from a model and its optimisers.
+    #[cfg_attr(not(feature = "gpu"), expect(clippy::unnecessary_wraps, reason = "there may be no card"))]
     pub fn new(
         processor: Processor,
         options: &Options,

@@ -112,10 +112,9 @@ impl Model {
             Arrival::SaveTo(Ok(paths)) => paths.into_iter().for_each(|path| self.save_to(path, now)),
             Arrival::Saved(Ok((path, session))) => self.saved(path, session),
             Arrival::SavedBeside(Ok(session)) => self.saved_beside(session),
-            // That nothing could be written beside is no news for a person who works: the next one may succeed.
-            Arrival::SavedBeside(Err(_)) => {}
-            // Its outcome was the sound itself; one that was stopped is silence.
-            Arrival::Stretched(_) => {}
+            // That nothing could be written beside is no news for a person who works: the next one may succeed. The
+            // outcome of stretching was the sound itself; when it was stopped, silence.
+            Arrival::SavedBeside(Err(_)) | Arrival::Stretched(_) => {}
             Arrival::ExportTo(Ok(paths)) => {
                 if let (Some(order), Some(folder)) = (self.export_order(), paths.into_iter().next()) {
                     self.export(order, Some(folder));
