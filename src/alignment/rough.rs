@@ -155,6 +155,10 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let survey = progress.part(0.0, 0.4);
     let pool_by = SURVEY_POOL.max(audio.nrows().max(midi.nrows()).div_ceil(COARSEST_FRAMES / 2));
     let (small_midi, small_audio) = (pool(midi, pool_by), pool(audio, pool_by));
+    if small_midi.nrows() < 2 || small_audio.nrows() < 2 {
+        let (m, a) = (midi.nrows(), audio.nrows());
+        return Err(Error::Empty(format!("{m} sounding MIDI frames and {a} of the recording: the shorter is too short")));
+    }
     let whole_cost = |semitones: i32, backwards: bool| -> Result<f64> {
         let window = transposed(small_midi.view(), bins, semitones);
         let mut x = stretch(window, small_audio.nrows());
@@ -407,6 +411,10 @@ mod tests {
         let (midi, bins) = (music(100), CqtParams::default().bins);
         let silent = Array2::zeros((100, bins));
         assert!(matches!(rough(&midi, &silent, FRAME_S, &Progress::silent()), Err(Error::Empty(_))));
+        // Three frames beside a minute: nothing is left of them where the minute is looked at coarsely.
+        let short = midi.slice(s![..3, ..]).to_owned();
+        let audio = recording(&midi, 0..100, 0);
+        assert!(matches!(rough(&short, &audio, FRAME_S, &Progress::silent()), Err(Error::Empty(_))));
         let mut audio = recording(&midi, 0..100, 0);
         audio[[50, 20]] = f32::NAN;
         let found = rough(&midi, &audio, FRAME_S, &Progress::silent()).unwrap();
