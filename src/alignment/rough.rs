@@ -157,7 +157,9 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let (small_midi, small_audio) = (pool(midi, pool_by), pool(audio, pool_by));
     if small_midi.nrows() < 2 || small_audio.nrows() < 2 {
         let (m, a) = (midi.nrows(), audio.nrows());
-        return Err(Error::Empty(format!("{m} sounding MIDI frames and {a} of the recording: the shorter is too short")));
+        return Err(Error::Empty(format!(
+            "{m} sounding MIDI frames and {a} of the recording: the shorter is too short"
+        )));
     }
     let whole_cost = |semitones: i32, backwards: bool| -> Result<f64> {
         let window = transposed(small_midi.view(), bins, semitones);
