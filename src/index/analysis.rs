@@ -124,11 +124,15 @@ impl Embedder {
         }
     }
 
-    /// One row for each window of a file, moved up by `key` semitones: (windows × dimension).
+    /// One row for each window of a file and, where these are several, a last one for the whole, moved up by `key`
+    /// semitones: (rows × dimension).
     pub(crate) fn rows(&self, of: &Analysis, key: i32) -> Array2<f32> {
         let frames = of.window(key);
         let features = matches!(self, Self::Statistics).then(|| of.features(key));
-        let windows = embedding::windows(frames.nrows());
+        let mut windows = embedding::windows(frames.nrows());
+        if windows.len() > 1 {
+            windows.push(0..frames.nrows());
+        }
         let mut rows = Array2::zeros((windows.len(), self.dimension()));
         for (window, mut row) in windows.into_iter().zip(rows.rows_mut()) {
             let part = s![window, ..];

@@ -1,4 +1,4 @@
-//! The layout of an index on disk, version 1.
+//! The layout of an index on disk, version 2.
 //!
 //! ```text
 //! index.json            what follows, with sizes and checksums; replaced as a whole, so a reader sees one state or the next
@@ -9,7 +9,7 @@
 //!   entries.jsonl       a line an entry: an `Entry`
 //!   lines.u64           where each line begins, and the end
 //!   embeddings.f16      rows of `dimension` values, filled up with zeros to a multiple of 16
-//!   rows.u64            the first row of each entry, and the end: long files have several
+//!   rows.u64            the first row of each entry, and the end: long files have several, the last for the whole
 //!   codes.u32           codes of each entry, one entry after the other
 //!   steps.u64           the first code of each entry, and the end
 //!   levels.u8           frames of 60 bytes: log magnitudes of MIDI notes 30 to 89
@@ -28,7 +28,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 /// What `index.json` says it is.
-const FORMAT: &str = "index/1";
+const FORMAT: &str = "index/2";
 /// Its largest size: a name for each of 10 million removed entries, and the segments.
 const MOST_BYTES: u64 = 256 << 20;
 /// Where the checksum stands until it is known.

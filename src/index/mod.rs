@@ -1,12 +1,12 @@
 //! What is in a collection, kept so that one file can be looked for among very many.
 //!
 //! An [`Index`] is a folder. For each recording or MIDI file it keeps what a [search](crate::search) compares: one vector
-//! for each window of 45 s, a code for each 0.37 s, and log magnitudes of each frame in a byte each, so that no file is
+//! for each window of 45 s and one for the whole, a code for each 0.37 s, and log magnitudes of each frame in a byte each, so that no file is
 //! decoded again. The layout is that of `format`; files are mapped, so opening costs no more with a million entries.
 //!
 //! | an entry keeps | bytes |
 //! |---|---|
-//! | vectors | 256 (128 values of 2 bytes) for each 22.5 s |
+//! | vectors | 256 (128 values of 2 bytes) for each 22.5 s, and for the whole |
 //! | codes | 4 for each 0.37 s |
 //! | levels | 60 for each 46 ms |
 //! | the rest | 48 and its line of JSON, some 300 |
@@ -220,9 +220,10 @@ impl Index {
         (segment.frames(entry) > 0).then(|| Analysis::from_levels(side, segment.levels(entry)))
     }
 
-    /// Squared Euclidean distance of each entry from the nearest of some vectors (rows × dimension), by place: that of
-    /// its nearest row. Infinite for removed entries. Values of the index are rounded to f16; sums are f32, and exact in
-    /// that every row is looked at.
+    /// Squared distance of each entry from a sequence with these vectors, by place: the mean of the squared Euclidean
+    /// distances of the two wholes and of the two windows that are nearest to each other. `queries` are as
+    /// [`Embedder::rows`] gives them. Infinite for removed entries. Values of the index are rounded to f16; sums are f32,
+    /// and exact in that every row is looked at.
     ///
     /// # Errors
     /// [`Error::Cancelled`].

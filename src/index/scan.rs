@@ -84,7 +84,13 @@ fn portable(rows: &[u16], stride: usize, queries: &[f32], out: &mut [f32]) {
     }
 }
 
-/// Distance of each entry of all segments, one after the other.
+/// How many of a sequence's rows are windows: the last of several is the whole.
+fn windows_of(rows: usize) -> usize {
+    rows.saturating_sub(1).max(rows.min(1))
+}
+
+/// Distance of each entry of all segments, one after the other, from a sequence with these rows: see
+/// [`embedding_distances`](super::Index::embedding_distances).
 pub(super) fn entry_distances(
     segments: &[Segment],
     queries: ArrayView2<'_, f32>,
@@ -97,24 +103,33 @@ pub(super) fn entry_distances(
         filled.extend(query);
         filled.resize(filled.len().next_multiple_of(stride), 0.0);
     }
+    let (windows, whole) = filled.split_at(windows_of(queries.nrows()) * stride);
     let total: usize = segments.iter().map(|segment| segment.embeddings().len() / stride).sum();
     let done = AtomicUsize::new(0);
     let mut distances = Vec::with_capacity(segments.iter().map(Segment::len).sum());
     for segment in segments {
         assert_eq!(segment.stride(), stride, "values of a row");
-        let mut rows = vec![0.0; segment.embeddings().len() / stride];
-        segment.embeddings().par_chunks(ROWS * stride).zip(rows.par_chunks_mut(ROWS)).try_for_each(|(bits, out)| {
-            progress.step(done.fetch_add(out.len(), Ordering::Relaxed), total)?;
-            kernel.nearest(bits, stride, &filled, out);
-            Ok(())
-        })?;
+        // Of each row, from the nearest window and from the whole; the same where there is but one.
+        let mut rows = vec![(0.0, 0.0); segment.embeddings().len() / stride];
+        segment.embeddings().par_chunks(ROWS * stride).zip(rows.par_chunks_mut(ROWS)).try_for_each(
+            |(bits, rows)| {
+                progress.step(done.fetch_add(rows.len(), Ordering::Relaxed), total)?;
+                let mut out = vec![0.0; rows.len()];
+                kernel.nearest(bits, stride, windows, &mut out);
+                rows.iter_mut().zip(&out).for_each(|(row, &distance)| *row = (distance, distance));
+                if !whole.is_empty() {
+                    kernel.nearest(bits, stride, whole, &mut out);
+                    rows.iter_mut().zip(&out).for_each(|(row, &distance)| row.1 = distance);
+                }
+                Ok(())
+            },
+        )?;
         let begin = distances.len();
-        if segment.one_row_each() {
-            distances.append(&mut rows);
-        } else {
-            let of_entry = |entry| rows[segment.rows(entry)].iter().copied().fold(f32::INFINITY, f32::min);
-            distances.extend((0..segment.len()).map(of_entry));
-        }
+        distances.extend((0..segment.len()).map(|entry| {
+            let rows = &rows[segment.rows(entry)];
+            let windows = rows[..windows_of(rows.len())].iter().map(|row| row.0).fold(f32::INFINITY, f32::min);
+            rows.last().map_or(f32::INFINITY, |row| f32::midpoint(row.1, windows))
+        }));
         for &removed in &segment.record.removed {
             distances[begin + removed as usize] = f32::INFINITY;
         }

@@ -29,7 +29,6 @@ pub(crate) struct Segment {
     pub(crate) record: SegmentRecord,
     folder: PathBuf,
     stride: usize,
-    one_row_each: bool,
     maps: [Mapped; FILES.len()],
 }
 
@@ -49,7 +48,7 @@ impl Segment {
         };
         let maps: Vec<Mapped> = FILES.iter().map(|name| open(name)).collect::<Result<_>>()?;
         let maps = <[Mapped; FILES.len()]>::try_from(maps).map_err(|_| refused("", "files are missing".into()))?;
-        let mut segment = Self { record: record.clone(), folder: folder.clone(), stride, one_row_each: false, maps };
+        let segment = Self { record: record.clone(), folder: folder.clone(), stride, maps };
         let places = |count: u64| Some(8 * (count.checked_add(1)?));
         let expected = [
             record.entries.checked_mul(16),
@@ -81,7 +80,6 @@ impl Segment {
                 return Err(refused(FILES[file], format!("places don't ascend from 0 to {end}")));
             }
         }
-        segment.one_row_each = segment.maps[4].numbers::<u64>().windows(2).all(|pair| pair[1] - pair[0] == 1);
         Ok(segment)
     }
 
@@ -136,11 +134,6 @@ impl Segment {
     /// Rows of an entry.
     pub(crate) fn rows(&self, entry: usize) -> std::ops::Range<usize> {
         self.places(4, entry)
-    }
-
-    /// Whether each entry has one row.
-    pub(crate) fn one_row_each(&self) -> bool {
-        self.one_row_each
     }
 
     /// Codes of an entry.

@@ -192,6 +192,41 @@ fn small_segments_are_merged() {
 }
 
 #[test]
+fn an_entry_is_as_far_as_its_whole_and_its_nearest_window() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = synthetic(folder.path(), 0);
+    let other = folder.path().join("other");
+    synthesize(&other, 4, 3, &silent()).expect("made");
+    let from = Index::open(&other).expect("opens");
+    // Entries of no, one, two windows: the last row of several is the whole.
+    let rows =
+        |values: &[f32]| ndarray::Array2::from_shape_fn((values.len(), 128), |(row, _)| values[row] / 128_f32.sqrt());
+    let records = [vec![], vec![3.0], vec![0.0, 5.0, 2.0], vec![-1.0, 7.0, 9.0]];
+    let records: Vec<writer::Record> = records
+        .iter()
+        .enumerate()
+        .map(|(place, values)| writer::Record {
+            entry: from.entry(place).expect("whole"),
+            embeddings: rows(values),
+            codes: from.codes(place).to_vec(),
+            levels: Vec::new(),
+        })
+        .collect();
+    Writer::open(&index).expect("the lock").write(&records, &[]).expect("written");
+    let opened = Index::open(&index).expect("opens");
+    let distances = |query: &[f32]| opened.embedding_distances(rows(query).view(), &silent()).expect("not cancelled");
+    let near = |got: &[f32], expected: &[f32]| got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.02 * b.max(1.0));
+    let one = distances(&[4.0]);
+    assert!(
+        one[0].is_infinite() && near(&one[1..], &[1.0, f32::midpoint(4.0, 1.0), f32::midpoint(25.0, 9.0)]),
+        "{one:?}"
+    );
+    let three = distances(&[4.0, 6.0, 1.0]);
+    let expected = [f32::midpoint(4.0, 1.0), f32::midpoint(1.0, 1.0), f32::midpoint(64.0, 1.0)];
+    assert!(three[0].is_infinite() && near(&three[1..], &expected), "{three:?}");
+}
+
+#[test]
 fn the_same_seed_makes_the_same_index() {
     let folder = tempfile::tempdir().expect("a folder");
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));
@@ -269,9 +304,9 @@ fn a_newer_index_is_said() {
     let index = synthetic(folder.path(), 1);
     let path = index.join("index.json");
     let text = fs::read_to_string(&path).expect("read");
-    fs::write(&path, text.replace("index/1", "index/2")).expect("written");
+    fs::write(&path, text.replace("index/2", "index/3")).expect("written");
     let message = Index::open(&index).expect_err("newer").to_string();
-    assert!(message.contains("\"index/2\", \"index/1\" is read"), "{message}");
+    assert!(message.contains("\"index/3\", \"index/2\" is read"), "{message}");
     let missing = Index::open(&folder.path().join("nothing")).expect_err("missing").to_string();
     assert!(missing.starts_with("can't open"), "{missing}");
 }

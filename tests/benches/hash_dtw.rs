@@ -2,9 +2,12 @@
 //! hash sequences and by features.
 //!
 //! `RAYON_NUM_THREADS=1 cargo bench --no-default-features --bench hash_dtw`. The shape of the first cases, 2,048 sequences of
-//! 200 codes against a query of 500, some of them planted, is that of the peers, numba and C.
+//! 200 codes against a query of 500, some of them planted, is also run by numba, where the Python that `PYTHON` names has it.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
+#[path = "peer/mod.rs"]
+mod peer;
 
 use antiphon::alignment::published;
 use antiphon::features::{Features, FrameTimes};
@@ -105,6 +108,11 @@ fn main() {
                 report(&format!("{bits} bits, {what}, {kernel:?}"), cells, run);
             }
             if bits == 32 && what == "2048 of 200" {
+                if wanted("32 bits, 2048 of 200, numba")
+                    && let Some(seconds) = peer::seconds(&["numba", "500", "200", "2048"])
+                {
+                    println!("{:48} best {:6.3} Gcell/s", "32 bits, 2048 of 200, numba", cells as f64 / seconds / 1e9);
+                }
                 let bound = || sequences.iter().map(|s| f64::from(least_score(&query, s.codes(), params))).sum();
                 report(&format!("{bits} bits, {what}, bound"), cells, bound);
             }

@@ -1,8 +1,12 @@
 //! The first stage of a search alone: a million embeddings of 128 values against one, by each kernel, on one core.
 //!
-//! `cargo bench --no-default-features --bench scan`. Seconds are CPU seconds of this thread, best and median of nine.
+//! `cargo bench --no-default-features --bench scan`. Seconds are CPU seconds of this thread, best and median of nine. Beside
+//! them faiss, where the Python that `PYTHON` names has it.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
+#[path = "peer/mod.rs"]
+mod peer;
 
 use antiphon::index::ScanKernel;
 use half::f16;
@@ -23,6 +27,7 @@ fn main() {
     let mut random = Pcg64::seed_from_u64(0);
     let mut value = || random.random_range(-1.0..1.0_f32);
     for dimension in [128, 96] {
+        let faiss = peer::seconds(&["faiss", &ROWS.to_string(), &dimension.to_string()]);
         let rows: Vec<u16> = (0..ROWS * dimension).map(|_| f16::from_f32(value()).to_bits()).collect();
         for asked in [1, 8] {
             let queries: Vec<f32> = (0..asked * dimension).map(|_| value()).collect();
@@ -44,6 +49,9 @@ fn main() {
                     rate(seconds[0]),
                     seconds[4] * 1e3
                 );
+                if let Some(faiss) = faiss.filter(|_| asked == 1) {
+                    println!("    faiss {:.1} ms: {:.1} ×", faiss * 1e3, faiss / seconds[0]);
+                }
             }
         }
     }

@@ -82,8 +82,13 @@ fn by_windows(query: &Vectors, entry: &Vectors) -> f32 {
     each.map(|(a, b)| squared_distance(a.view(), b.view())).fold(f32::INFINITY, f32::min).sqrt()
 }
 
+/// Root of the mean square of [`by_whole`] and [`by_windows`]: what an index compares by.
+fn by_both(query: &Vectors, entry: &Vectors) -> f32 {
+    by_whole(query, entry).hypot(by_windows(query, entry)) / std::f32::consts::SQRT_2
+}
+
 /// Looks for the right recording of each MIDI file by the embeddings of `models` (with their names) and by mean and
-/// deviation of the bins: of the wholes, and by the two windows that are nearest. Scores are Euclidean distances.
+/// deviation of the bins: of the wholes, by the two windows that are nearest, and by both. Scores are Euclidean distances.
 ///
 /// # Errors
 /// [`Error::Empty`](crate::Error::Empty) when there is no MIDI file or nothing to search in;
@@ -147,7 +152,7 @@ pub fn embedding_held_out(
     Ok(Database { entries, too_short: clips.too_short, skipped: seen.skipped }.report(0, systems))
 }
 
-/// Curves of each embedder, by wholes and, where there are several windows, by these. Queries are by query, embedder and
+/// Curves of each embedder, by wholes and, where there are several windows, by these and by both. Queries are by query, embedder and
 /// key.
 fn ranked(
     embedders: &[Embedder<'_>],
@@ -161,8 +166,8 @@ fn ranked(
         let several = |vectors: &Vectors| vectors.windows.len() > 1;
         let windowed = entries.iter().any(|entry| several(&entry.seen[place]))
             || queries.iter().any(|query| query[place].iter().any(several));
-        let ways: [(&str, Way); 2] = [("", by_whole), (", by windows", by_windows)];
-        for (way, distance) in &ways[..if windowed { 2 } else { 1 }] {
+        let ways: [(&str, Way); 3] = [("", by_whole), (", by windows", by_windows), (", by both", by_both)];
+        for (way, distance) in &ways[..if windowed { 3 } else { 1 }] {
             let of_query = |query: &Vec<Vec<Vectors>>| -> Vec<Vec<f32>> {
                 let of_key = |key: &Vectors| entries.iter().map(|entry| distance(key, &entry.seen[place])).collect();
                 query[place].iter().map(of_key).collect()
