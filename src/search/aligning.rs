@@ -16,7 +16,7 @@ use crate::pair::FRAME_S;
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
 
 /// Frames averaged into one for the first alignment.
@@ -83,11 +83,13 @@ impl Aligned {
     }
 }
 
-/// Aligns the candidates, which come best first by their codes; gives them best first.
+/// Aligns the candidates, which come best first by their codes; gives them best first. What was `known` before is not
+/// aligned again: at any tempo is also in any key.
 pub(super) fn align(
     index: &Index,
     query: &Query,
     candidates: Vec<Candidate>,
+    known: &[Aligned],
     progress: &Progress,
 ) -> Result<Vec<Aligned>> {
     let mut keys: BTreeMap<i32, Features> = BTreeMap::new();
@@ -117,11 +119,17 @@ pub(super) fn align(
     for aligned in all.iter_mut().take(BEST_BY_FEATURES).filter(|hit| hit.thoroughness.is_some()) {
         aligned.thoroughness = Some(Thoroughness::Full);
     }
+    let known = known.iter().filter(|hit| hit.thoroughness == Some(Thoroughness::Full));
+    let known: HashMap<usize, &Aligned> = known.map(|hit| (hit.candidate.place, hit)).collect();
     let features = query.analysis.features(0);
     let magnitudes = query.analysis.log.mapv(f32::exp);
     let done = AtomicUsize::new(0);
     let thoroughly = |hit: &mut Aligned| -> Result<()> {
         progress.part(0.3, 1.0).step(done.fetch_add(1, Atomic::Relaxed), BEST_BY_CODES + BEST_BY_FEATURES)?;
+        if let Some(known) = known.get(&hit.candidate.place) {
+            (hit.score, hit.confidence, hit.key) = (known.score, known.confidence, known.key);
+            return Ok(());
+        }
         let Some(entry) = index.analysis(hit.candidate.place, Side::Audio) else { return Ok(()) };
         let (score, key) = thorough(&magnitudes, &features, &entry, &progress.part(1.0, 1.0))?;
         let score = 1.0 - (1.0 - score) * weight(&query.analysis, &entry);

@@ -218,12 +218,13 @@ pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &
     let kept = options.kept(entries);
     let mut found = Found { hits: Vec::new(), stages: Vec::new(), remarks: Vec::new() };
     let others: Vec<i32> = (-5..=6).filter(|&key| key != 0).collect();
-    let mut aligned = pass(index, query, &[0], kept, options, &mut found, &progress.part(0.0, 0.5))?;
+    let how = (options, kept);
+    let mut aligned = pass(index, query, &[0], how, &[], &mut found, &progress.part(0.0, 0.5))?;
     let can_align = aligned.iter().any(|hit| hit.confidence.is_some());
     let confident = aligned.iter().any(|hit| hit.confidence.is_some_and(|c| c > CONFIDENT));
     let unsure = options.keys == Keys::WhenUnsure && can_align && !confident;
     if options.keys == Keys::All || unsure {
-        let more = pass(index, query, &others, kept, options, &mut found, &progress.part(0.5, 1.0))?;
+        let more = pass(index, query, &others, how, &aligned, &mut found, &progress.part(0.5, 1.0))?;
         aligned.extend(more);
         aligned.sort_by(Aligned::order);
         // An entry is found in its best key only.
@@ -240,13 +241,13 @@ pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &
     Ok(found)
 }
 
-/// The three stages, in some keys; the best first.
+/// The three stages, in some keys, of which something may be `known`; the best first.
 fn pass(
     index: &Index,
     query: &Query,
     keys: &[i32],
-    (by_embedding, by_hash): (usize, usize),
-    options: &SearchOptions,
+    (options, (by_embedding, by_hash)): (&SearchOptions, (usize, usize)),
+    known: &[Aligned],
     found: &mut Found,
     progress: &Progress,
 ) -> Result<Vec<Aligned>> {
@@ -269,7 +270,7 @@ fn pass(
     stage(StageName::Hash, looked_at, candidates.len(), since);
 
     let since = Instant::now();
-    let aligned = aligning::align(index, query, candidates, &progress.part(0.5, 1.0))?;
+    let aligned = aligning::align(index, query, candidates, known, &progress.part(0.5, 1.0))?;
     let thorough = aligned.iter().filter(|hit| hit.thoroughness == Some(Thoroughness::Full)).count();
     if aligned.iter().any(|hit| hit.thoroughness.is_some()) {
         stage(StageName::Alignment, aligned.len(), thorough, since);

@@ -121,20 +121,6 @@ fn a_tiny_set_is_learned_there() {
     assert_eq!((model.record().steps, lines.len()), (200, 2));
 }
 
-/// `CARGO_PROFILE_DEV_OPT_LEVEL=3 RAYON_NUM_THREADS=1 cargo test --no-default-features --features gpu --lib -- --ignored a_step`
-#[test]
-#[ignore = "a measurement: milliseconds of a step of our networks by burn's CPU and by ours, printed"]
-fn a_step_of_burn_on_the_cpu_beside_ours() {
-    let data = data(96, 200);
-    let options = Options { steps: 40, validate_every: 20, ..Options::antiphon() };
-    for processor in [Processor::Cpu, Processor::Flex, Processor::Cpu, Processor::Flex] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let output = folder.path().join("model");
-        let (_, lines) = train_on(processor, &data, &options, &output, &Progress::silent()).expect("trained");
-        println!("{processor:?}: {:.1} ms a step", lines.last().expect("validated").ms_per_step);
-    }
-}
-
 #[test]
 fn a_training_goes_on_on_another_processor_and_stays_near() {
     let data = data(6, 64);
