@@ -1,8 +1,9 @@
 //! What is in a collection, kept so that one file can be looked for among very many.
 //!
-//! An [`Index`] is a folder. For each recording or MIDI file it keeps what a [search](crate::search) compares: one vector
-//! for each window of 45 s and one for the whole, a code for each 0.37 s, and log magnitudes of each frame in a byte each, so that no file is
-//! decoded again. The layout is that of `format`; files are mapped, so opening costs no more with a million entries.
+//! An [`Index`] is a folder. For each recording or MIDI file it keeps what a [search](crate::search) compares: one
+//! vector for each window of 45 s and one for the whole, a code for each 0.37 s, and log magnitudes of each frame in a
+//! byte each, so that no file is decoded again. The layout is that of `format`; files are mapped, so opening costs no
+//! more with a million entries.
 //!
 //! | an entry keeps | bytes |
 //! |---|---|

@@ -152,8 +152,8 @@ pub fn embedding_held_out(
     Ok(Database { entries, too_short: clips.too_short, skipped: seen.skipped }.report(0, systems))
 }
 
-/// Curves of each embedder, by wholes and, where there are several windows, by these and by both. Queries are by query, embedder and
-/// key.
+/// Curves of each embedder, by wholes and, where there are several windows, by these and by both. Queries are by query,
+/// embedder and key.
 fn ranked(
     embedders: &[Embedder<'_>],
     names: &[Query],
