@@ -4,21 +4,23 @@ use super::{Lengths, Problem, Task};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-/// Steps worked on at once: a sequence is stored in whole blocks.
-pub(super) const BLOCK: usize = 64;
-
-/// A sequence of two features with its target.
-///
-/// `counts` says how often a step occurs: 1; for one step of zeros, how much padding there is; 0 for what fills the last
-/// block. Padded steps are all alike, so they are worked out once.
+/// A sequence of two features with its target. What is asked doesn't hang on the order of the steps, nor does the network.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Example {
-    pub(super) values: Vec<f32>,
-    pub(super) markers: Vec<f32>,
-    pub(super) counts: Vec<f32>,
-    /// Steps with the padding.
-    pub(super) steps: f32,
+    /// Values of the steps whose marker is 0, ascending.
+    pub(super) plain: Vec<f32>,
+    /// The marked steps and the padding.
+    pub(super) marked: Vec<Step>,
     pub(super) target: f32,
+}
+
+/// A step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Step {
+    pub(super) value: f32,
+    pub(super) marker: f32,
+    /// How often it occurs: padded steps are all alike.
+    pub(super) count: f32,
 }
 
 /// Which stream of random numbers: fresh training sequences for each update, and the held-out ones.
@@ -85,33 +87,60 @@ fn near(problem: Problem, shortest: usize, rng: &mut Pcg64Mcg) -> Example {
 }
 
 fn example(problem: Problem, length: usize, padded: usize, rng: &mut Pcg64Mcg) -> Example {
-    let padding = usize::from(padded > length);
-    let stored = (length + padding).next_multiple_of(BLOCK);
-    let mut values = vec![0.0; stored];
     let lowest = match problem {
         Problem::Addition => -1.0,
         Problem::Multiplication => 0.0,
     };
-    values[..length].fill_with(|| rng.random_range(lowest..1.0f32));
+    let mut plain: Vec<f32> = (0..length).map(|_| rng.random_range(lowest..1.0f32)).collect();
     let first = rng.random_range(1..=9usize);
     let mut second = rng.random_range(1..=(padded / 2 - 2));
     if second == first {
         second += 1;
     }
-    let mut markers = vec![0.0; stored];
-    (markers[0], markers[length - 1]) = (-1.0, -1.0);
-    (markers[first], markers[second]) = (1.0, 1.0);
-    let mut counts = vec![0.0; stored];
-    counts[..length].fill(1.0);
-    if padding == 1 {
-        counts[length] = (padded - length) as f32;
-    }
-    let (a, b) = (values[first], values[second]);
+    let (a, b) = (plain[first], plain[second]);
     let target = match problem {
         Problem::Addition => 0.5 + (a + b) / 4.0,
         Problem::Multiplication => a * b,
     };
-    Example { values, markers, counts, steps: padded as f32, target }
+    let mut marks = [(0, -1.0), (first, 1.0), (second, 1.0), (length - 1, -1.0)];
+    marks.sort_unstable_by_key(|(at, _)| std::cmp::Reverse(*at));
+    let taken_out = marks.into_iter().map(|(at, marker)| Step { value: plain.swap_remove(at), marker, count: 1.0 });
+    let mut marked: Vec<Step> = taken_out.collect();
+    if padded > length {
+        marked.push(Step { value: 0.0, marker: 0.0, count: (padded - length) as f32 });
+    }
+    Example { plain: sorted(&plain, lowest), marked, target }
+}
+
+/// The values, drawn evenly from `lowest`..1, ascending: once spread over equal intervals they are nearly so.
+fn sorted(values: &[f32], lowest: f32) -> Vec<f32> {
+    let intervals = values.len();
+    let scale = intervals as f32 / (1.0 - lowest);
+    let interval = |value: f32| (((value - lowest) * scale) as usize).min(intervals - 1);
+    let mut firsts = vec![0u32; intervals + 1];
+    for &value in values {
+        firsts[interval(value) + 1] += 1;
+    }
+    for i in 1..intervals {
+        firsts[i + 1] += firsts[i];
+    }
+    let mut sorted = vec![0.0; values.len()];
+    for &value in values {
+        let next = &mut firsts[interval(value)];
+        sorted[*next as usize] = value;
+        *next += 1;
+    }
+    // By insertion.
+    for i in 1..sorted.len() {
+        let value = sorted[i];
+        let mut at = i;
+        while at > 0 && sorted[at - 1] > value {
+            sorted[at] = sorted[at - 1];
+            at -= 1;
+        }
+        sorted[at] = value;
+    }
+    sorted
 }
 
 #[cfg(test)]
@@ -130,35 +159,38 @@ mod tests {
         for index in 0..500 {
             for problem in [Problem::Addition, Problem::Multiplication] {
                 let made = training(task(problem, Lengths::Near(50)), 7, 3, index);
-                let length = made.counts.iter().filter(|c| **c == 1.0).count();
-                let padding: f32 = made.counts.iter().filter(|c| **c > 1.0).sum();
-                // 54 and one of padding: a count of one, as a step has.
-                assert!((50..=55).contains(&length) && padding + length as f32 == 55.0 && made.steps == 55.0);
+                let length = made.plain.len() + 4;
+                let padding: f32 = made.marked[4..].iter().map(|step| step.count).sum();
+                assert!((50..55).contains(&length) && padding + length as f32 == 55.0);
                 lengths.push(length);
-                let marked: Vec<usize> = (0..length).filter(|&i| made.markers[i] == 1.0).collect();
-                assert_eq!(marked.len(), 2);
-                assert!(marked[0] <= 10 && marked[1] <= 27, "{marked:?}");
-                assert_eq!(made.markers[0], -1.0);
-                assert_eq!(made.markers.iter().filter(|m| **m == -1.0).count(), 2);
-                let (a, b) = (made.values[marked[0]], made.values[marked[1]]);
+                assert!(made.plain.is_sorted() && made.plain.iter().all(|v| (-1.0..1.0).contains(v)));
+                let of = |marker: f32| -> Vec<f32> {
+                    made.marked.iter().filter(|step| step.marker == marker).map(|step| step.value).collect()
+                };
+                assert_eq!(of(-1.0).len(), 2);
+                let [a, b] = of(1.0)[..] else { panic!("two steps are marked: {made:?}") };
                 let wanted = if problem == Problem::Addition { 0.5 + (a + b) / 4.0 } else { a * b };
                 assert_eq!(made.target, wanted);
             }
         }
         lengths.sort_unstable();
         lengths.dedup();
-        assert_eq!(lengths, [50, 51, 52, 53, 55], "54 steps and one of padding read as 55");
+        assert_eq!(lengths, [50, 51, 52, 53, 54]);
     }
 
     #[test]
     fn lengths_of_the_varied_task_are_one_an_update_and_a_hundred_in_the_test() {
         let task = task(Problem::Addition, Lengths::Varied { shortest: 50, longest: 10_000 });
-        let same: Vec<f32> = (0..5).map(|i| training(task, 1, 9, i).steps).collect();
+        let steps = |example: Example| {
+            assert_eq!(example.marked.len(), 4, "no padding");
+            example.plain.len() + 4
+        };
+        let same: Vec<usize> = (0..5).map(|i| steps(training(task, 1, 9, i))).collect();
         assert!(same.iter().all(|s| *s == same[0]));
-        assert!(training(task, 1, 10, 0).steps != same[0]);
-        assert_eq!(test(task, 1, 0).steps, 50.0);
-        assert_eq!(test(task, 1, 999).steps, 10_000.0);
-        assert_eq!(test(task, 1, 10).steps, test(task, 1, 19).steps);
+        assert!(steps(training(task, 1, 10, 0)) != same[0]);
+        assert_eq!(steps(test(task, 1, 0)), 50);
+        assert_eq!(steps(test(task, 1, 999)), 10_000);
+        assert_eq!(steps(test(task, 1, 10)), steps(test(task, 1, 19)));
     }
 
     #[test]

@@ -16,6 +16,7 @@
 
 mod data;
 mod network;
+mod steps;
 pub mod table;
 
 use crate::error::{Error, Result};
@@ -167,11 +168,12 @@ impl Run {
             progress.step(update as usize, updates as usize)?;
             loss += next.update();
         }
+        let network = next.network.ready();
         let right: usize = (0..data::TESTED)
             .into_par_iter()
             .map(|index| {
                 let example = data::test(self.task, self.seed, index);
-                usize::from((next.network.answer(&example) - example.target).abs() < RIGHT_WITHIN)
+                usize::from((network.answer(&example) - example.target).abs() < RIGHT_WITHIN)
             })
             .sum();
         progress.step(updates as usize, updates as usize)?;
@@ -187,6 +189,7 @@ impl Run {
 
     /// One batch. Returns its mean squared error.
     fn update(&mut self) -> f64 {
+        let network = self.network.ready();
         let parts: Vec<(f64, Vec<f32>)> = (0..BATCH / SUMMED_TOGETHER)
             .into_par_iter()
             .map(|part| {
@@ -194,7 +197,7 @@ impl Run {
                 let mut loss = 0.0;
                 for index in part * SUMMED_TOGETHER..(part + 1) * SUMMED_TOGETHER {
                     let example = data::training(self.task, self.seed, self.updates, index);
-                    loss += f64::from(self.network.add_gradient(&example, 1.0 / BATCH as f32, &mut gradient));
+                    loss += f64::from(network.add_gradient(&example, 1.0 / BATCH as f32, &mut gradient));
                 }
                 (loss, gradient)
             })
