@@ -164,7 +164,7 @@ impl Whole {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Short sequences first: what takes a day comes last.
+    /// Short sequences first: what takes longest comes last.
     fn cells(&self) -> Vec<Cell> {
         let mut lengths: Vec<Lengths> = self.lengths.iter().map(|l| Lengths::Near(*l)).collect();
         if self.varied {
