@@ -1,7 +1,6 @@
 //! The network of the toy problems (spec I, "Model") with its gradient; [`steps`](super::steps) sums the hidden states.
 
 #![expect(clippy::inline_always, reason = "only what is inlined is compiled for the instruction set found")]
-#![expect(clippy::needless_range_loop, reason = "several arrays go side by side, by hidden unit")]
 
 use super::Pooling;
 use super::data::Example;
