@@ -65,7 +65,7 @@ pub struct EmbeddingOptions {
 }
 
 impl EmbeddingOptions {
-    /// Ours: `InfoNCE` at temperature .1, Adam 10⁻³ with cosine decay, batches of 48.
+    /// Ours: `InfoNCE` at temperature .1, Adam 10⁻³ with cosine decay, batches of 96: more to tell each song from at a time is worth more than more steps.
     pub fn antiphon() -> Self {
         Self {
             architecture: EmbeddingArchitecture::antiphon(),
@@ -73,7 +73,7 @@ impl EmbeddingOptions {
             rule: Rule::Adam { beta1: 0.9, beta2: 0.999 },
             rate: 1e-3,
             decay: true,
-            batch: 48,
+            batch: 96,
             clip_frames: (646, 1292),
             transpose: 6,
             recolour: 0.0,

@@ -2,39 +2,22 @@
 //! kind is stopped at sixteen moments spread over its run.
 #![expect(clippy::print_stdout, reason = "it reports")]
 
+#[path = "tune.rs"]
+mod tune;
+
 use antiphon::alignment::Preset;
 use antiphon::audio::{Keep, Stereo};
 use antiphon::job::{Job, Progress};
-use antiphon::midi::Midi;
 use antiphon::picture::{ColorMap, Panel, Tone, accumulated, alignment_png, panel_png};
 use antiphon::playback::{Material, Rendition, Warp};
 use antiphon::synth::{SoundFont, render};
 use antiphon::{Result, export, pair};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tune::tune;
 
 const MOMENTS: u32 = 16;
 const SECONDS: u32 = 600;
-
-/// Chords and runs for ten minutes, eight notes a second.
-fn tune() -> Midi {
-    let mut track = Vec::new();
-    for eighth in 0..SECONDS * 4 {
-        let pitches = [48 + eighth / 16 * 5 % 12, 60 + eighth * 7 % 19];
-        for (status, delta) in [(0x90, 0_u8), (0x80, 120)] {
-            for (i, pitch) in pitches.iter().enumerate() {
-                track.extend([if i == 0 { delta } else { 0 }, status, *pitch as u8, 80]);
-            }
-        }
-        // The rest of the quarter of a second: 240 ticks at 480 a quarter note.
-        track.extend([120, 0xb0, 64, 0]);
-    }
-    track.extend([0, 0xff, 0x2f, 0]);
-    let mut bytes = b"MThd\0\0\0\x06\0\0\0\x01\x01\xe0MTrk".to_vec();
-    bytes.extend((track.len() as u32).to_be_bytes());
-    bytes.extend(track);
-    Midi::parse(&bytes).expect("a tune")
-}
 
 /// Runs the work once to its end and then stops it along the way.
 fn measure<T: Send + 'static>(what: &str, work: impl Fn(&Progress) -> Result<T> + Send + Sync + 'static) {
@@ -63,7 +46,7 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder");
     let font = SoundFont::bundled().expect("the bundled font");
     let (song, take) = (folder.path().join("song.mid"), folder.path().join("take.wav"));
-    let tune = tune();
+    let tune = tune(SECONDS);
     std::fs::write(&song, tune.to_bytes()).expect("written");
     let sound = render(&tune, &font, 44_100, &Progress::silent()).expect("rendered");
     let stereo = Arc::new(Stereo { left: sound.samples.clone(), right: sound.samples, sample_rate: 44_100 });

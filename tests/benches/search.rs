@@ -5,40 +5,24 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+#[path = "tune.rs"]
+mod tune;
+
 use antiphon::index::{self, Index};
 use antiphon::job::{Job, Progress};
-use antiphon::midi::Midi;
 use antiphon::pair::MidiSide;
 use antiphon::search::{Keys, Query, SearchOptions, search};
 use antiphon::synth::SoundFont;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Chords and runs for four minutes, eight notes a second.
-fn tune() -> Midi {
-    let mut track = Vec::new();
-    for eighth in 0..240 * 4_u32 {
-        let pitches = [48 + eighth / 16 * 5 % 12, 60 + eighth * 7 % 19];
-        for (status, delta) in [(0x90, 0_u8), (0x80, 120)] {
-            for (i, pitch) in pitches.iter().enumerate() {
-                track.extend([if i == 0 { delta } else { 0 }, status, *pitch as u8, 80]);
-            }
-        }
-        track.extend([120, 0xb0, 64, 0]);
-    }
-    track.extend([0, 0xff, 0x2f, 0]);
-    let mut bytes = b"MThd\0\0\0\x06\0\0\0\x01\x01\xe0MTrk".to_vec();
-    bytes.extend((track.len() as u32).to_be_bytes());
-    bytes.extend(track);
-    Midi::parse(&bytes).expect("a tune")
-}
+use tune::tune;
 
 fn main() {
     let progress = Progress::silent();
     let asked: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let sizes = if asked.is_empty() { vec![10_000, 100_000] } else { asked };
     let font = SoundFont::bundled().expect("the bundled font");
-    let midi = MidiSide::new("tune.mid".into(), tune(), &font, &progress).expect("a tune");
+    let midi = MidiSide::new("tune.mid".into(), tune(240), &font, &progress).expect("a tune");
     let query = Query::of_midi(&midi).expect("synthesised");
     for entries in sizes {
         let folder = tempfile::tempdir().expect("a folder");
