@@ -65,7 +65,7 @@ pub struct EmbeddingOptions {
 }
 
 impl EmbeddingOptions {
-    /// Ours: `InfoNCE` at temperature .1, Adam 10⁻³ with cosine decay, batches of 96: more to tell each song from at a time is worth more than more steps.
+    /// Ours: `InfoNCE` at temperature .1, Adam 10⁻³ with cosine decay, batches of 96: each song is told from 95 others.
     pub fn antiphon() -> Self {
         Self {
             architecture: EmbeddingArchitecture::antiphon(),
