@@ -94,6 +94,8 @@ impl<'a> Histograms<'a> {
                 let step = tick_step(input.bounds.1 - input.bounds.0, 5);
                 [5.0 * step, step, step / 5.0]
             }))
+            // As many decimals as the value has: 0.5 is not 0, and 1.5 not 2.
+            .x_axis_formatter(|mark, _| ((100.0 * mark.value).round() / 100.0).to_string())
             .x_axis_label(self.axis)
             .y_axis_label(self.counted)
             .legend(Legend::default());
