@@ -87,7 +87,7 @@ impl Align {
         let recording = audio::decode(&self.audio, keep, &progress.part(0.4, 0.6))?;
         seconds.decode = split();
         if let Some(warning) = &recording.warning {
-            eprintln!("antiphon: {warning}: {:?}", self.audio);
+            message!("antiphon: {warning}: {:?}", self.audio);
         }
         let audio = AudioSide::at_hop(self.audio, recording, hop, &progress.part(0.6, 0.7))?;
         seconds.features = split();
@@ -123,12 +123,12 @@ impl Align {
         }
         progress.step(1, 1)?;
         if self.json {
-            print!("{document}");
+            super::print(format_args!("{document}"));
         } else {
             let verdict = if alignment.accepted() { "match" } else { "no match" };
-            println!("{verdict}, confidence {:.2}, score {:.3}", alignment.confidence, alignment.score);
+            answer!("{verdict}, confidence {:.2}, score {:.3}", alignment.confidence, alignment.score);
             for remark in &alignment.remarks {
-                println!("{remark}");
+                answer!("{remark}");
             }
         }
         Ok(ExitCode::SUCCESS)

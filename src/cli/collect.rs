@@ -69,7 +69,7 @@ impl Collect {
             export::write(path, &export::png(&picture(&found))?)?;
         }
         if self.json {
-            println!("{:#}", document(&what, &found));
+            answer!("{:#}", document(&what, &found));
         } else {
             print(&found);
         }
@@ -109,14 +109,17 @@ fn print(found: &Collected) {
     for (name, side) in [("MIDI files", funnel.midi), ("recordings", funnel.audio)] {
         let Side { files, unique, named, titled, matched, aligned } = side;
         let share = 100.0 * named as f64 / unique.max(1) as f64;
-        println!(
+        answer!(
             "{name}: {files} found, {unique} different, {named} named ({share:.1} %), {titled} with a title, \
              {matched} matched, {aligned} aligned"
         );
     }
-    println!(
+    answer!(
         "pairs: {} whose names match, {} accepted ({} aligned now), of {} songs",
-        funnel.candidates, funnel.accepted, found.aligned_now, funnel.songs
+        funnel.candidates,
+        funnel.accepted,
+        found.aligned_now,
+        funnel.songs
     );
     let splits: Vec<String> = found
         .splits
@@ -124,7 +127,7 @@ fn print(found: &Collected) {
         .map(|(split, (songs, pairs))| format!("{}: {songs} songs, {pairs} pairs", split.name()))
         .collect();
     if !splits.is_empty() {
-        println!("{}", splits.join("; "));
+        answer!("{}", splits.join("; "));
     }
 }
 

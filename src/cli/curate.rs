@@ -9,7 +9,7 @@ use antiphon::synth::SoundFont;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{BufRead as _, Read as _, Write as _};
+use std::io::{BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -83,7 +83,7 @@ impl Report {
                     })
                 })
                 .collect();
-            println!(
+            answer!(
                 "{}",
                 json!({
                     "antiphon": env!("CARGO_PKG_VERSION"),
@@ -104,19 +104,19 @@ impl Report {
         for decision in Decision::ALL {
             let _infallible = write!(text, "{} {}  ", count(Some(decision)), decision.name());
         }
-        println!("{text}{flagged} flagged");
+        answer!("{text}{flagged} flagged");
         if seconds > 0.0 {
-            println!("{:.0} an hour", records.len() as f64 / seconds * 3600.0);
+            answer!("{:.0} an hour", records.len() as f64 / seconds * 3600.0);
         }
-        println!(
+        answer!(
             "of {} confirmed or rejected pairs with a confidence, accepting those above {}:",
             judged.len(),
             at.threshold
         );
-        println!("  precision {}", shown(at.precision));
-        println!("  recall    {}", shown(at.recall));
+        answer!("  precision {}", shown(at.precision));
+        answer!("  recall    {}", shown(at.recall));
         if let (Some(auc), Some(error)) = (roc.auc, roc.auc_error) {
-            println!("  area under the ROC curve {auc:.3} ± {:.3}", 1.96 * error);
+            answer!("  area under the ROC curve {auc:.3} ± {:.3}", 1.96 * error);
         }
         for (a, b, found) in &agreements {
             print_agreement(a, b, found);
@@ -134,16 +134,16 @@ fn shown(share: Share) -> String {
 
 fn print_agreement(a: &str, b: &str, found: &Agreement<'_>) {
     let kappa = found.kappa.map_or("–".into(), |kappa| format!("{kappa:.3}"));
-    println!("{a} and {b}: {} items by both, {} disagreements, κ {kappa}", found.items.len(), found.disagreements);
+    answer!("{a} and {b}: {} items by both, {} disagreements, κ {kappa}", found.items.len(), found.disagreements);
     for both in found.items[..found.disagreements].iter().take(LISTED) {
         let said = |record: &Record| {
             let reason = record.reason.map(|reason| format!(" ({})", reason.words())).unwrap_or_default();
             format!("{}{reason}", record.decision().map_or("noted", Decision::name))
         };
-        println!("  {}: {} / {}", both.a.item, said(both.a), said(both.b));
+        answer!("  {}: {} / {}", both.a.item, said(both.a), said(both.b));
     }
     if found.disagreements > LISTED {
-        println!("  and {} more (--json has all)", found.disagreements - LISTED);
+        answer!("  and {} more (--json has all)", found.disagreements - LISTED);
     }
 }
 
@@ -175,7 +175,7 @@ fn read_all(paths: &[PathBuf]) -> Result<(Vec<Vec<Record>>, ExitCode)> {
         let records = if is_journal && !path.is_dir() {
             let (records, remarks) = Journal::read(path)?;
             for remark in remarks {
-                eprintln!("antiphon: {remark}: {path:?}");
+                message!("antiphon: {remark}: {path:?}");
                 code = ExitCode::from(2);
             }
             records
@@ -269,10 +269,10 @@ impl Export {
 
 fn name_skipped(tree: &export::Tree, code: &mut ExitCode) {
     for (path, error) in &tree.skipped {
-        eprintln!("antiphon: left out: {error}: {path:?}");
+        message!("antiphon: left out: {error}: {path:?}");
         *code = ExitCode::from(2);
     }
-    println!("{} pairs", tree.written);
+    answer!("{} pairs", tree.written);
 }
 
 /// Arguments of `antiphon curate merge`.
@@ -347,7 +347,7 @@ impl Decide {
         let curator = self.curator.clone().unwrap_or_else(antiphon::curation::user_name);
         let mut journal = Journal::open(&self.journal, &curator)?;
         for remark in journal.remarks() {
-            eprintln!("antiphon: {remark}: {:?}", self.journal);
+            message!("antiphon: {remark}: {:?}", self.journal);
         }
         if !self.lines {
             let folder = folder_of(&self.journal);
@@ -392,8 +392,6 @@ fn decide(journal: &mut Journal, mut record: Record, decision: &str) -> Result<E
     journal.decide(record)?;
     let state =
         journal.table().current(&item).and_then(Record::decision).map_or(State::Unreviewed.name(), Decision::name);
-    println!("{item}: {state}");
-    // Whoever waits for it on a pipe.
-    drop(std::io::stdout().flush());
+    answer!("{item}: {state}");
     Ok(ExitCode::SUCCESS)
 }

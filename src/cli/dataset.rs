@@ -143,14 +143,14 @@ fn report(made: &Made) -> ExitCode {
     for (path, reason) in &made.skipped {
         // Errors name their file last; what concerns the work as a whole does not.
         if reason.ends_with(&format!("{path:?}")) {
-            eprintln!("antiphon: skipped: {reason}");
+            message!("antiphon: skipped: {reason}");
         } else {
-            eprintln!("antiphon: skipped: {reason}: {path:?}");
+            message!("antiphon: skipped: {reason}: {path:?}");
         }
     }
     let count = |split| made.dataset.works(split).count();
     let develop = Some(count(Split::Develop)).filter(|&works| works > 0);
-    println!(
+    answer!(
         "{} pairs made, {} there already; works: {} train, {} valid, {}{} test",
         made.made,
         made.kept,
@@ -159,6 +159,6 @@ fn report(made: &Made) -> ExitCode {
         develop.map(|works| format!("{works} develop, ")).unwrap_or_default(),
         count(Split::Test)
     );
-    println!("left out: {} copies, {} held out, {} skipped", made.copies, made.held_out, made.skipped.len());
+    answer!("left out: {} copies, {} held out, {} skipped", made.copies, made.held_out, made.skipped.len());
     if made.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }

@@ -1,6 +1,6 @@
 //! `antiphon embed`, `antiphon train embed` and `antiphon evaluate embed`.
 
-use super::retrieval::{Said, Search, SplitName, named};
+use super::retrieval::{Said, Search, SplitName, compared};
 use super::train::PresetName;
 use super::{progress, soundfont};
 use antiphon::audio::Keep;
@@ -66,7 +66,7 @@ impl Embed {
             export::write(output, &export::npy(&row.expect("one row")))?;
         }
         let most = embedded.attention.iter().copied().fold(0.0f32, f32::max) * frames.nrows() as f32;
-        println!(
+        answer!(
             "{:#}",
             json!({
                 "antiphon": env!("CARGO_PKG_VERSION"),
@@ -114,7 +114,7 @@ pub(super) struct Pairs {
 
 impl Pairs {
     fn run(self) -> Result<ExitCode> {
-        let models = compared(&self.model)?;
+        let models = compared(&self.model, EmbeddingModel::load, EmbeddingModel::bundled)?;
         self.search.run(|params, progress| evaluate::embedding_retrieval(params, &models, progress))
     }
 }
@@ -142,17 +142,11 @@ pub(super) struct OnDataset {
 
 impl OnDataset {
     fn run(self) -> Result<ExitCode> {
-        let (models, split, progress) = (compared(&self.model)?, Split::from(self.split), self.said.progress());
+        let models = compared(&self.model, EmbeddingModel::load, EmbeddingModel::bundled)?;
+        let (split, progress) = (Split::from(self.split), self.said.progress());
         let report = evaluate::embedding_held_out(&self.folder, split, &models, &self.handicap, self.seed, &progress)?;
         self.said.report(&self.folder, &json!({ "split": split, "seed": self.seed }), &report)
     }
-}
-
-/// The models named, and the bundled one.
-fn compared(paths: &[PathBuf]) -> Result<Vec<(String, EmbeddingModel)>> {
-    let mut models = named(paths, EmbeddingModel::load)?;
-    models.push(("bundled model".into(), EmbeddingModel::bundled()?));
-    Ok(models)
 }
 
 /// Arguments of `antiphon train embed`. What is not given is the preset's.
@@ -218,7 +212,7 @@ impl TrainEmbed {
         let (options, progress, quiet) = (self.options(), progress(self.quiet), self.quiet);
         let mut report = |m: &EmbeddingMeasured| {
             if !quiet {
-                eprintln!(
+                message!(
                     "step {}: loss {:.4}, validation MRR {:.3}, first {:.1} %, BC {:.3}, {:.0} ms a step, {:.0} min left",
                     m.step,
                     m.loss,
@@ -239,11 +233,16 @@ impl TrainEmbed {
                 "model": self.output.to_string_lossy(),
                 "record": record,
             });
-            println!("{document:#}");
+            answer!("{document:#}");
         } else {
-            println!(
+            answer!(
                 "mean reciprocal rank {:.3} on {} validation works at step {}, learned from {} works in {:.0} s: {:?}",
-                record.validation_mrr, record.valid_works, record.step, record.works, record.seconds, self.output
+                record.validation_mrr,
+                record.valid_works,
+                record.step,
+                record.works,
+                record.seconds,
+                self.output
             );
         }
         Ok(ExitCode::SUCCESS)

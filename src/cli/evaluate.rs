@@ -118,11 +118,11 @@ impl EvaluateAlign {
         if self.json {
             self.print(&json!({ "summaries": summaries, "pieces": report.done }));
         } else {
-            println!("{:>9} {:>7} {:>7} {:>7} {:>6}  piece", "median ms", "≤ 50 ms", "≤ 100", "mean s", "conf.");
+            answer!("{:>9} {:>7} {:>7} {:>7} {:>6}  piece", "median ms", "≤ 50 ms", "≤ 100", "mean s", "conf.");
             for p in &report.done {
                 let (near, far) = (100.0 * p.within_50_ms, 100.0 * p.within_100_ms);
                 let preset = if presets.len() > 1 { format!("{:?} ", p.preset).to_lowercase() } else { String::new() };
-                println!(
+                answer!(
                     "{:9.1} {near:6.1}% {far:6.1}% {:7.3} {:6.2}  {preset}{}",
                     1000.0 * p.median_s,
                     p.mean_clipped_s,
@@ -131,7 +131,7 @@ impl EvaluateAlign {
                 );
             }
             for s in &summaries {
-                println!(
+                answer!(
                     "{}: n = {}, median {:.1} ms, {:.1} % within 50 ms, {:.1} % within 100 ms, mean clipped {:.4} s, lost {}, accepted {}, τ of score and error {:.2}",
                     format!("{:?}", s.preset).to_lowercase(),
                     s.pieces,
@@ -170,10 +170,10 @@ impl EvaluateAlign {
             for row in report.done.chunk_by(|a, b| a.midi == b.midi && a.preset == b.preset) {
                 let cell = |c: &Combination| format!("{:.2}{}", c.confidence, if c.same { "*" } else { " " });
                 let cells: Vec<String> = row.iter().map(cell).collect();
-                println!("{:>12}  {}", row[0].midi, cells.join(" "));
+                answer!("{:>12}  {}", row[0].midi, cells.join(" "));
             }
             for (preset, auc, right, wrong, accepted_right, accepted_wrong) in summaries {
-                println!(
+                answer!(
                     "{}: AUC {auc:.3}; accepted at confidence > 0.5: {accepted_right} of {right} true, {accepted_wrong} of {wrong} false",
                     format!("{preset:?}").to_lowercase()
                 );
@@ -191,14 +191,14 @@ impl EvaluateAlign {
             "parameters": { "presets": presets, "pieces": self.pieces, "seed": self.seed },
             "results": results,
         });
-        println!("{document:#}");
+        answer!("{document:#}");
     }
 }
 
 /// Names what was skipped; 2 when something was.
 pub(super) fn finish<T>(report: &Report<T>) -> ExitCode {
     for (path, error) in &report.skipped {
-        eprintln!("antiphon: skipped: {error}: {path:?}");
+        message!("antiphon: skipped: {error}: {path:?}");
     }
     if report.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }

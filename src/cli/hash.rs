@@ -1,6 +1,6 @@
 //! `antiphon hash` and `antiphon evaluate hash`.
 
-use super::retrieval::{Search, SplitName, named};
+use super::retrieval::{Search, SplitName, compared};
 use super::{progress, soundfont};
 use antiphon::audio::Keep;
 use antiphon::dataset::{FRAME_S, Split};
@@ -25,9 +25,9 @@ pub(super) struct Hash {
     #[arg(short, long, value_name = "NPY")]
     output: Option<PathBuf>,
     /// The baseline that learns nothing: 8 frames a step, bits are bins louder than their own mean over the file.
-    #[arg(long, conflicts_with = "model", required_unless_present = "model")]
+    #[arg(long, conflicts_with = "model")]
     tpaa: bool,
-    /// A trained model.
+    /// A trained model, instead of the bundled one.
     #[arg(long)]
     model: Option<PathBuf>,
     /// Soundfont (SF2) to synthesise a MIDI file with.
@@ -41,7 +41,11 @@ pub(super) struct Hash {
 impl Hash {
     pub(super) fn run(self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
-        let model = self.model.as_deref().map(HashModel::load).transpose()?;
+        let (model, name) = match &self.model {
+            _ if self.tpaa => (None, "tpaa".into()),
+            Some(path) => (Some(HashModel::load(path)?), path.to_string_lossy()),
+            None => (Some(HashModel::bundled()?), "bundled".into()),
+        };
         let is_midi = pair::is_midi(&self.file);
         let (side, features, input) = if is_midi {
             let midi = pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?;
@@ -67,14 +71,14 @@ impl Hash {
         let mut different = sequence.codes().to_vec();
         different.sort_unstable();
         different.dedup();
-        println!(
+        answer!(
             "{:#}",
             json!({
                 "antiphon": env!("CARGO_PKG_VERSION"),
                 "format": "hash/1",
                 "file": self.file.to_string_lossy(),
                 "side": side,
-                "model": self.model.as_ref().map_or("tpaa".into(), |path| path.to_string_lossy()),
+                "model": name,
                 "bits": sequence.bits(),
                 "step_s": sequence.step_s(),
                 "steps": sequence.len(),
@@ -108,7 +112,7 @@ impl EvaluateHash {
 pub(super) struct OnDataset {
     /// The data set (a folder that `antiphon dataset` wrote).
     folder: PathBuf,
-    /// A model; may be given several times. The baseline that learns nothing is measured beside them.
+    /// A trained model, beside the bundled one and the baseline that learns nothing; may be given several times.
     #[arg(long, value_name = "MODEL")]
     model: Vec<PathBuf>,
     /// Which works.
@@ -129,8 +133,7 @@ impl OnDataset {
     fn run(self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
         let split = Split::from(self.split);
-        let load = |path: &PathBuf| Ok((path.to_string_lossy().into_owned(), HashModel::load(path)?));
-        let models: Vec<(String, HashModel)> = self.model.iter().map(load).collect::<Result<_>>()?;
+        let models = compared(&self.model, HashModel::load, HashModel::bundled)?;
         let report = evaluate::separation(&self.folder, split, &models, &progress)?;
         if let Some(path) = &self.png {
             let histograms: Vec<Histogram> = report.done.iter().map(histogram).collect();
@@ -144,10 +147,10 @@ impl OnDataset {
                 "parameters": { "split": split },
                 "results": report.done,
             });
-            println!("{document:#}");
+            answer!("{document:#}");
         } else {
             for found in &report.done {
-                println!(
+                answer!(
                     "{}: BC {:.4}, {} pairs of {} works, {} bits, mean distance {:.2} matching, {:.2} different{}",
                     found.system,
                     found.bc,
@@ -177,7 +180,7 @@ fn histogram(found: &CodeQuality) -> Histogram<'_> {
 pub(super) struct Pairs {
     #[command(flatten)]
     search: Search,
-    /// A trained model; may be given several times.
+    /// A trained model, beside the bundled one and the baseline that learns nothing; may be given several times.
     #[arg(long)]
     model: Vec<PathBuf>,
     /// Compare the features too, so many frames averaged into one; may be given several times, 1 takes long.
@@ -187,7 +190,7 @@ pub(super) struct Pairs {
 
 impl Pairs {
     fn run(self) -> Result<ExitCode> {
-        let models = named(&self.model, HashModel::load)?;
+        let models = compared(&self.model, HashModel::load, HashModel::bundled)?;
         self.search.run(|params, progress| evaluate::hash_retrieval(params, &models, &self.features, progress))
     }
 }

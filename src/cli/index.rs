@@ -109,7 +109,7 @@ impl Add {
         for (path, error) in &skipped {
             super::skipped(path, error);
         }
-        println!(
+        answer!(
             "{added} added ({:.1} h of sound; {replaced} in place of what they were), {kept} there already, {renamed} renamed, \
              {copies} copies left out, {} skipped; {} entries",
             seconds / 3600.0,
@@ -138,9 +138,9 @@ impl Remove {
     fn run(self) -> Result<ExitCode> {
         let (removed, missing) = index::remove(&self.index, &self.names, &progress(self.quiet))?;
         for name in &missing {
-            eprintln!("antiphon: not in the index: {name:?}");
+            message!("antiphon: not in the index: {name:?}");
         }
-        println!("{removed} removed; {} entries", Index::open(&self.index)?.counts().entries);
+        answer!("{removed} removed; {} entries", Index::open(&self.index)?.counts().entries);
         Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 }
@@ -174,11 +174,11 @@ impl Info {
                 "hash": hash,
                 "embedding": embedding,
             });
-            println!("{document:#}");
+            answer!("{document:#}");
             return Ok(ExitCode::SUCCESS);
         }
         let all = (counts.entries + counts.removed).max(1);
-        println!(
+        answer!(
             "{} entries, {} removed, {} segments, {:.1} MB: {} bytes an entry",
             counts.entries,
             counts.removed,
@@ -186,7 +186,7 @@ impl Info {
             counts.bytes as f64 / 1e6,
             counts.bytes / all
         );
-        println!(
+        answer!(
             "{} embeddings of {} values ({}), {} codes of {} bits, {:.1} h of features",
             counts.embeddings,
             embedding.dimension,
@@ -195,10 +195,10 @@ impl Info {
             hash.bits,
             counts.frames as f64 * antiphon::pair::FRAME_S / 3600.0
         );
-        println!("codes by {}; MIDI files synthesised with {:?}", hash.model.name, index.parameters().soundfont);
+        answer!("codes by {}; MIDI files synthesised with {:?}", hash.model.name, index.parameters().soundfont);
         if self.entries {
             for place in index.places() {
-                println!("{}", json!(index.entry(place)?));
+                answer!("{}", json!(index.entry(place)?));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -220,10 +220,10 @@ impl Verify {
     fn run(self) -> Result<ExitCode> {
         let faults = index::verify(&self.index, &progress(self.quiet))?;
         for fault in &faults {
-            eprintln!("antiphon: {}: {:?}", fault.reason, fault.path);
+            message!("antiphon: {}: {:?}", fault.reason, fault.path);
         }
         if faults.is_empty() {
-            println!("whole: {} entries", Index::open(&self.index)?.counts().entries);
+            answer!("whole: {} entries", Index::open(&self.index)?.counts().entries);
             Ok(ExitCode::SUCCESS)
         } else {
             Ok(ExitCode::FAILURE)
@@ -251,7 +251,7 @@ pub(super) struct Synthesize {
 impl Synthesize {
     fn run(self) -> Result<ExitCode> {
         index::synthesize(&self.output, self.entries, self.seed, &progress(self.quiet))?;
-        println!("{} entries, {:.1} MB", self.entries, Index::open(&self.output)?.counts().bytes as f64 / 1e6);
+        answer!("{} entries, {:.1} MB", self.entries, Index::open(&self.output)?.counts().bytes as f64 / 1e6);
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -81,9 +81,9 @@ fn report(summary: &Summary, unlisted: usize) -> ExitCode {
         super::skipped(path.as_ref(), reason);
     }
     for (track, count) in &summary.decoys {
-        eprintln!("antiphon: matched by {count} files, so perhaps by anything: {track}");
+        message!("antiphon: matched by {count} files, so perhaps by anything: {track}");
     }
-    println!(
+    answer!(
         "{} files searched for, {} skipped; {} with a match, {} pairs with {} entries",
         summary.searched,
         summary.skipped.len() + unlisted,

@@ -1,5 +1,14 @@
 //! The commands. Results go to stdout, progress and messages to stderr; exit code 0 all done, 1 failed, 2 done in part.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+
+/// Prints a line of the result, as `println!` does. Where nobody reads any more (`| head`), the process ends: code 2, done in part.
+macro_rules! answer {
+    ($($text:tt)*) => { $crate::cli::print(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+/// Prints a line for the person at the terminal. That it can't be shown is no reason to stop.
+macro_rules! message {
+    ($($text:tt)*) => { drop(std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($text)*)))) };
+}
 
 mod align;
 mod collect;
@@ -19,7 +28,7 @@ use antiphon::error::{Error, Result};
 use antiphon::job::Progress;
 use antiphon::synth::SoundFont;
 use clap::{Args, Parser, Subcommand};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -111,6 +120,19 @@ fn parse_size(text: &str) -> core::result::Result<(f32, f32), String> {
         .ok_or_else(|| format!("{text:?} is not WIDTHxHEIGHT, each 200 to 16384"))
 }
 
+/// Writes to stdout at once. There is no way back to the command from a closed pipe or a full disk: what it wrote to files
+/// before is whole.
+fn print(text: std::fmt::Arguments<'_>) {
+    let mut stdout = std::io::stdout().lock();
+    if let Err(error) = stdout.write_fmt(text).and_then(|()| stdout.flush()) {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(2);
+        }
+        message!("antiphon: could not write the result: {error}");
+        std::process::exit(1);
+    }
+}
+
 /// Runs the command that the arguments name.
 pub(crate) fn run() -> ExitCode {
     let started = Instant::now();
@@ -141,11 +163,11 @@ pub(crate) fn run() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(Error::Cancelled) => {
-            eprintln!("antiphon: cancelled");
+            message!("antiphon: cancelled");
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("antiphon: {error}");
+            message!("antiphon: {error}");
             ExitCode::FAILURE
         }
     }
@@ -188,16 +210,13 @@ fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
     }
     match antiphon::gui::run(launch) {
         Err(error @ Error::Window(_)) => {
-            eprintln!("antiphon: {error}; `antiphon align MIDI AUDIO` works without a window");
+            message!("antiphon: {error}; `antiphon align MIDI AUDIO` works without a window");
             Ok(ExitCode::FAILURE)
         }
         outcome => {
             if let Some(times) = outcome? {
                 let picture = times.picture_s.map(|s| format!("first picture after {s:.2} s, ")).unwrap_or_default();
-                eprintln!(
-                    "window after {:.2} s, {picture}everything after {:.2} s",
-                    times.window_s, times.everything_s
-                );
+                message!("window after {:.2} s, {picture}everything after {:.2} s", times.window_s, times.everything_s);
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -207,7 +226,7 @@ fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
 #[cfg(not(feature = "gui"))]
 #[expect(clippy::unnecessary_wraps, reason = "as the one that opens a window")]
 fn open_window(_: Window, _: Instant) -> Result<ExitCode> {
-    eprintln!("antiphon: built without a window; `antiphon align MIDI AUDIO` works without one");
+    message!("antiphon: built without a window; `antiphon align MIDI AUDIO` works without one");
     Ok(ExitCode::FAILURE)
 }
 
@@ -215,9 +234,9 @@ fn open_window(_: Window, _: Instant) -> Result<ExitCode> {
 fn skipped(path: &std::path::Path, error: &dyn std::fmt::Display) {
     let text = error.to_string();
     if text.ends_with(&format!("{path:?}")) {
-        eprintln!("antiphon: skipped: {text}");
+        message!("antiphon: skipped: {text}");
     } else {
-        eprintln!("antiphon: skipped: {text}: {path:?}");
+        message!("antiphon: skipped: {text}: {path:?}");
     }
 }
 

@@ -136,9 +136,9 @@ impl Said {
                 "parameters": parameters,
                 "results": found,
             });
-            println!("{document:#}");
+            answer!("{document:#}");
         } else {
-            println!(
+            answer!(
                 "{} queries among {} recordings and {} renderings; left out: {} of the same works, {} too short",
                 found.systems.first().map_or(0, |curve| curve.queries.len()),
                 found.recordings,
@@ -152,10 +152,16 @@ impl Said {
     }
 }
 
-/// Models with the names of their files.
-pub(super) fn named<T>(paths: &[PathBuf], load: impl Fn(&Path) -> Result<T>) -> Result<Vec<(String, T)>> {
+/// Models with the names of their files, and the bundled one.
+pub(super) fn compared<T>(
+    paths: &[PathBuf],
+    load: impl Fn(&Path) -> Result<T>,
+    bundled: impl Fn() -> Result<T>,
+) -> Result<Vec<(String, T)>> {
     let name = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    paths.iter().map(|path| Ok((name(path), load(path)?))).collect()
+    let mut models: Vec<(String, T)> = paths.iter().map(|path| Ok((name(path), load(path)?))).collect::<Result<_>>()?;
+    models.push(("bundled model".into(), bundled()?));
+    Ok(models)
 }
 
 fn title(curve: &RankCurve) -> String {
@@ -167,7 +173,7 @@ fn title(curve: &RankCurve) -> String {
 
 pub(super) fn print(curve: &RankCurve) {
     let percent = |part: f64| format!("{:.1} %", 100.0 * part);
-    println!(
+    answer!(
         "{}: first {}, within 10 {}, within 100 {}; within 1 % {}, 5 % {}, 10 % {} of the database; MRR {:.3}, N95 {}{}",
         title(curve),
         percent(curve.first),
@@ -183,7 +189,7 @@ pub(super) fn print(curve: &RankCurve) {
     // Of a long list only what went wrong, and of that not all.
     let wrong = |q: &&antiphon::evaluate::Ranked| curve.queries.len() <= NAMED || q.rank > 1;
     for q in curve.queries.iter().filter(wrong).take(NAMED) {
-        println!(
+        answer!(
             "  {:>12} rank {:4}, score {:.2} {}, best other {:.2} {}",
             q.query,
             q.rank,

@@ -86,10 +86,10 @@ impl Search {
         let analysed_s = since.elapsed().as_secs_f64() - opened_s;
         let found = search::search(&index, &query, &self.cascade.options(self.top), &progress.part(0.3, 1.0))?;
         if self.json {
-            println!("{:#}", found.document(&self.query));
+            answer!("{:#}", found.document(&self.query));
         } else {
             show(&found);
-            eprintln!(
+            message!(
                 "index opened in {opened_s:.3} s, query analysed in {analysed_s:.3} s, searched in {:.3} s",
                 since.elapsed().as_secs_f64() - opened_s - analysed_s
             );
@@ -112,7 +112,7 @@ fn show(found: &Found) {
         let confidence = hit.confidence.map_or("   –".into(), |c| format!("{c:.2}"));
         let embedding = hit.embedding_distance.map_or("–".into(), |d| format!("{d:.3}"));
         let key = if hit.transpose == 0 { String::new() } else { format!(", {:+} semitones", hit.transpose) };
-        println!(
+        answer!(
             "{:4}  {confidence}  {}  (codes {:.2}, embedding {embedding}{key})  {:?}",
             hit.rank,
             called(&hit.entry),
@@ -122,10 +122,10 @@ fn show(found: &Found) {
     }
     for stage in &found.stages {
         let name = format!("{:?}", stage.name).to_lowercase();
-        eprintln!("{name}: {} of {} in {} keys, {:.3} s", stage.kept, stage.looked_at, stage.keys, stage.seconds);
+        message!("{name}: {} of {} in {} keys, {:.3} s", stage.kept, stage.looked_at, stage.keys, stage.seconds);
     }
     for remark in &found.remarks {
-        eprintln!("antiphon: {remark}");
+        message!("antiphon: {remark}");
     }
 }
 
@@ -177,9 +177,9 @@ impl EvaluateSearch {
                 "parameters": { "soundfont": font.name(), "options": format!("{:?}", self.cascade.options(10)) },
                 "results": found,
             });
-            println!("{document:#}");
+            answer!("{document:#}");
         } else {
-            println!(
+            answer!(
                 "{} entries; {} queries with an answer, of which {} were lost by embeddings and {} by codes, {} accepted; \
                  {} without, of which {} falsely accepted",
                 found.entries,
@@ -192,7 +192,7 @@ impl EvaluateSearch {
             );
             found.systems.iter().for_each(super::retrieval::print);
             for (query, hit, confidence) in found.false_accepts.iter().chain(&found.wrong_accepts) {
-                println!("  accepted: {hit} for {query}, confidence {confidence:.2}");
+                answer!("  accepted: {hit} for {query}, confidence {confidence:.2}");
             }
         }
         Ok(super::evaluate::finish(&report))

@@ -123,11 +123,11 @@ impl One {
                 "epochs": run.epochs(),
                 "published": table::published(task),
             });
-            println!("{document:#}");
+            answer!("{document:#}");
         } else {
             let accuracy = run.epochs().last().map_or(0.0, |epoch| epoch.accuracy);
             let solved = if run.solved() { "solved" } else { "not solved" };
-            println!("{solved} after {} epochs, {:.1} % right", run.epochs().len(), 100.0 * accuracy);
+            answer!("{solved} after {} epochs, {:.1} % right", run.epochs().len(), 100.0 * accuracy);
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -149,7 +149,7 @@ impl Whole {
                 .map(|cell| json!({ "task": cell.task, "best": table.best(cell.task), "published": table::published(cell.task) }))
                 .collect();
             let document = json!({ "antiphon": env!("CARGO_PKG_VERSION"), "format": "toy-table/1", "cells": rows });
-            println!("{document:#}");
+            answer!("{document:#}");
         } else {
             for cell in &cells {
                 let ours = table.best(cell.task).map_or_else(|| "–".into(), outcome);
@@ -158,7 +158,7 @@ impl Whole {
                     Some(Published::Accuracy(share)) => format!("{:.1} %", 100.0 * share),
                     None => "–".into(),
                 };
-                println!("{:44} {ours:32} paper {paper}", name(cell.task));
+                answer!("{:44} {ours:32} paper {paper}", name(cell.task));
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -211,7 +211,7 @@ fn outcome(run: &Finished) -> String {
 }
 
 fn say(task: Task, rate: f32, epochs: usize, epoch: Epoch) {
-    eprintln!(
+    message!(
         "{}, rate {rate}, epoch {epochs}: {:.1} % right, loss {:.6}, {:.1} s",
         name(task),
         100.0 * epoch.accuracy,

@@ -172,7 +172,7 @@ impl TrainHash {
         let quiet = self.quiet;
         let mut report = |m: &Measured| {
             if !quiet {
-                eprintln!(
+                message!(
                     "step {}: loss {:.4}, BC {:.4}, distances {:.1} and {:.1}, {:.1} ms a step, {:.0} frames/s, {:.0} min left",
                     m.step,
                     m.loss,
@@ -194,9 +194,9 @@ impl TrainHash {
                 "model": self.output.to_string_lossy(),
                 "record": record,
             });
-            println!("{document:#}");
+            answer!("{document:#}");
         } else {
-            println!(
+            answer!(
                 "BC {:.4} on {} validation works at step {} of {}, learned from {} pairs of {} works in {:.0} s: {:?}",
                 record.validation_bc,
                 record.valid_works,

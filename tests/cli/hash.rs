@@ -17,6 +17,14 @@ fn codes_are_an_npy_of_u32_and_a_summary() {
     assert!(text(&bytes[..128]).contains(&format!("'<u4', 'fortran_order': False, 'shape': ({steps},)")));
     assert!(steps > 30 && (bytes.len() - 4 * steps).is_multiple_of(64), "{steps} steps, {} bytes", bytes.len());
     fails(&["hash", &path(folder.path(), "missing.mid"), "--tpaa"], "can't read");
+
+    // Without a model, by the bundled one.
+    let learned = path(folder.path(), "learned.npy");
+    let output = antiphon(&["hash", DEMO_MIDI, "-o", &learned]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!((&summary["model"], &summary["bits"]), (&"bundled".into(), &32.into()));
+    assert!(std::fs::read(&learned).expect("written") != bytes, "the baseline's codes");
 }
 
 #[test]
@@ -45,6 +53,7 @@ fn the_demo_recording_is_found_and_a_second_run_uses_what_the_first_kept() {
         assert_eq!(system["queries"][0]["rank"], 1, "{system}");
         assert_eq!(system["queries"][0]["best_wrong"], "b");
     }
+    assert!(text(&output.stdout).contains("\"bundled model\""));
     assert_eq!(std::fs::read_dir(&cache).expect("listed").count(), 3);
     assert_eq!(text(&antiphon(&arguments).stdout), text(&output.stdout));
 

@@ -123,3 +123,31 @@ fn a_name_that_is_no_utf_8_is_aligned() {
         .expect("the program starts");
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
+
+#[test]
+fn a_result_that_nobody_reads_ends_quietly_and_a_full_disk_is_named() {
+    let hash = |file| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_antiphon"));
+        command.args(["hash", file, "--tpaa", "--quiet"]);
+        command
+    };
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = hash(DEMO_MIDI).stdout(writer).output().expect("the program starts");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), String::new()));
+
+    // That a message isn't read changes nothing.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = hash("missing.mid").stderr(writer).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(1));
+
+    #[cfg(target_os = "linux")]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("a disk without room");
+        let output = hash(DEMO_MIDI).stdout(full).output().expect("the program starts");
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+        assert!(said.starts_with("antiphon: could not write the result: No space left"), "{said}");
+    }
+}
