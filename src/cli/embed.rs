@@ -162,6 +162,9 @@ pub(super) struct TrainEmbed {
     /// Networks and settings.
     #[arg(long, value_enum, default_value = "antiphon")]
     preset: PresetName,
+    /// Networks of your own: a JSON file as `architecture` in a model's metadata.
+    #[arg(long, value_name = "JSON")]
+    architecture: Option<PathBuf>,
     /// Steps at most.
     #[arg(long)]
     steps: Option<u64>,
@@ -192,12 +195,15 @@ pub(super) struct TrainEmbed {
 }
 
 impl TrainEmbed {
-    fn options(&self) -> EmbeddingOptions {
+    fn options(&self) -> Result<EmbeddingOptions> {
         let mut options = match self.preset {
             PresetName::Antiphon => EmbeddingOptions::antiphon(),
             PresetName::Gen1 => EmbeddingOptions::gen1(),
             PresetName::Gen2 => EmbeddingOptions::gen2(),
         };
+        if let Some(path) = &self.architecture {
+            options.architecture = super::train::architecture(path)?;
+        }
         options.steps = self.steps.unwrap_or(options.steps);
         options.minutes = self.minutes;
         options.batch = self.batch.unwrap_or(options.batch);
@@ -205,11 +211,11 @@ impl TrainEmbed {
         options.tempo = self.tempo.unwrap_or(options.tempo);
         options.recolour = self.recolour.unwrap_or(options.recolour);
         options.seed = self.seed;
-        options
+        Ok(options)
     }
 
     pub(super) fn run(self) -> Result<ExitCode> {
-        let (options, progress, quiet) = (self.options(), progress(self.quiet), self.quiet);
+        let (options, progress, quiet) = (self.options()?, progress(self.quiet), self.quiet);
         let mut report = |m: &EmbeddingMeasured| {
             if !quiet {
                 message!(

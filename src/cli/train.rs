@@ -5,8 +5,9 @@ use antiphon::error::{Error, Result};
 use antiphon::hashing::{InputScaling, MidiInput};
 use antiphon::training::{self, Measured, Objective, Options, Processor};
 use clap::{Args, Subcommand, ValueEnum};
+use serde::de::DeserializeOwned;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What is learned.
@@ -110,6 +111,12 @@ pub(super) struct TrainHash {
     quiet: bool,
 }
 
+/// Networks that a user wrote down.
+pub(super) fn architecture<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read(path).map_err(|source| Error::Io { action: "read", source, path: path.into() })?;
+    serde_json::from_slice(&text).map_err(|error| Error::Model { reason: error.to_string(), path: path.into() })
+}
+
 impl TrainHash {
     #[cfg_attr(not(feature = "gpu"), expect(clippy::unused_self, reason = "there is no choice"))]
     fn processor(&self) -> Processor {
@@ -127,10 +134,7 @@ impl TrainHash {
             PresetName::Gen2 => Options::gen2(),
         };
         if let Some(path) = &self.architecture {
-            let text =
-                std::fs::read(path).map_err(|source| Error::Io { action: "read", source, path: path.clone() })?;
-            options.architecture = serde_json::from_slice(&text)
-                .map_err(|error| Error::Model { reason: error.to_string(), path: path.clone() })?;
+            options.architecture = architecture(path)?;
         }
         match self.objective {
             Some(ObjectiveName::Hinge) if !matches!(options.objective, Objective::Hinge { .. }) => {

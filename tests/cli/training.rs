@@ -2,6 +2,7 @@
 
 use super::{antiphon, fails, path, text};
 use antiphon::dataset::{BINS, Dataset, Pair, Split, Work};
+use antiphon::embedding::{EmbeddingArchitecture, EmbeddingModel};
 use ndarray::Array2;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -78,9 +79,17 @@ fn an_embedding_is_learned_and_measured() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = data(folder.path(), 12, 700);
     let model = path(folder.path(), "mine.safetensors");
-    let output =
-        antiphon(&["train", "embed", "--data", &data, "-o", &model, "--steps", "2", "--batch", "4", "--quiet"]);
+    let networks = path(folder.path(), "networks.json");
+    std::fs::write(&networks, b"[\"flatten\"]").expect("written");
+    let train = ["train", "embed", "--data", &data, "-o", &model, "--steps", "2", "--batch", "4", "--quiet"];
+    let of_mine = [&train[..], &["--architecture", &networks]].concat();
+    fails(&of_mine, "networks.json");
+    let mut mine = EmbeddingArchitecture::antiphon();
+    mine.name = "mine".into();
+    std::fs::write(&networks, serde_json::to_vec(&mine).expect("JSON")).expect("written");
+    let output = antiphon(&of_mine);
     assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(*EmbeddingModel::load(Path::new(&model)).expect("a model").architecture(), mine);
 
     let png = path(folder.path(), "ranks.png");
     let evaluate = ["evaluate", "embed", "dataset", &data, "--model", &model];
