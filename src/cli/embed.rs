@@ -165,6 +165,9 @@ pub(super) struct TrainEmbed {
     /// Networks of your own: a JSON file as `architecture` in a model's metadata.
     #[arg(long, value_name = "JSON")]
     architecture: Option<PathBuf>,
+    /// Temperature of the contrastive loss.
+    #[arg(long)]
+    temperature: Option<f32>,
     /// Steps at most.
     #[arg(long)]
     steps: Option<u64>,
@@ -204,6 +207,7 @@ impl TrainEmbed {
         if let Some(path) = &self.architecture {
             options.architecture = super::train::architecture(path)?;
         }
+        super::train::set_temperature(self.temperature, &mut options.objective);
         options.steps = self.steps.unwrap_or(options.steps);
         options.minutes = self.minutes;
         options.batch = self.batch.unwrap_or(options.batch);

@@ -117,6 +117,13 @@ pub(super) fn architecture<T: DeserializeOwned>(path: &Path) -> Result<T> {
     serde_json::from_slice(&text).map_err(|error| Error::Model { reason: error.to_string(), path: path.into() })
 }
 
+/// The published losses have none.
+pub(super) fn set_temperature(wanted: Option<f32>, objective: &mut Objective) {
+    if let (Some(wanted), Objective::Contrastive { temperature, .. }) = (wanted, objective) {
+        *temperature = wanted;
+    }
+}
+
 impl TrainHash {
     #[cfg_attr(not(feature = "gpu"), expect(clippy::unused_self, reason = "there is no choice"))]
     fn processor(&self) -> Processor {
@@ -143,9 +150,7 @@ impl TrainHash {
             Some(ObjectiveName::Contrastive) => options.objective = Options::antiphon().objective,
             _ => {}
         }
-        if let (Some(wanted), Objective::Contrastive { temperature, .. }) = (self.temperature, &mut options.objective) {
-            *temperature = wanted;
-        }
+        set_temperature(self.temperature, &mut options.objective);
         if self.roll {
             options.architecture.midi_input = MidiInput::PianoRoll;
         }
