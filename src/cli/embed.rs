@@ -165,6 +165,9 @@ pub(super) struct TrainEmbed {
     /// Networks of your own: a JSON file as `architecture` in a model's metadata.
     #[arg(long, value_name = "JSON")]
     architecture: Option<PathBuf>,
+    /// Go on learning from a model, or from the `bundled` one, with its networks, instead of from random parameters.
+    #[arg(long, value_name = "MODEL", conflicts_with = "architecture")]
+    from: Option<PathBuf>,
     /// Temperature of the contrastive loss.
     #[arg(long)]
     temperature: Option<f32>,
@@ -215,6 +218,7 @@ impl TrainEmbed {
         options.tempo = self.tempo.unwrap_or(options.tempo);
         options.recolour = self.recolour.unwrap_or(options.recolour);
         options.seed = self.seed;
+        options.start = super::train::start(self.from.as_deref());
         Ok(options)
     }
 

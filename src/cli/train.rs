@@ -3,7 +3,7 @@
 use super::progress;
 use antiphon::error::{Error, Result};
 use antiphon::hashing::{InputScaling, MidiInput};
-use antiphon::training::{self, Measured, Objective, Options, Processor};
+use antiphon::training::{self, Measured, Objective, Options, Processor, Start};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -66,6 +66,9 @@ pub(super) struct TrainHash {
     /// A network of your own: a JSON file as `architecture` in a model's metadata.
     #[arg(long, value_name = "JSON")]
     architecture: Option<PathBuf>,
+    /// Go on learning from a model, or from the `bundled` one, with its networks, instead of from random parameters.
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["architecture", "roll", "scaling"])]
+    from: Option<PathBuf>,
     /// The loss.
     #[arg(long, value_enum)]
     objective: Option<ObjectiveName>,
@@ -115,6 +118,15 @@ pub(super) struct TrainHash {
 pub(super) fn architecture<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = std::fs::read(path).map_err(|source| Error::Io { action: "read", source, path: path.into() })?;
     serde_json::from_slice(&text).map_err(|error| Error::Model { reason: error.to_string(), path: path.into() })
+}
+
+/// What `--from` says.
+pub(super) fn start(from: Option<&Path>) -> Start {
+    match from {
+        None => Start::Random,
+        Some(path) if path == Path::new("bundled") => Start::Bundled,
+        Some(path) => Start::Model(path.into()),
+    }
 }
 
 /// The published losses have none.
@@ -171,6 +183,7 @@ impl TrainHash {
         options.rate = self.rate.unwrap_or(options.rate);
         options.recolour = self.recolour.unwrap_or(options.recolour);
         options.seed = self.seed;
+        options.start = start(self.from.as_deref());
         Ok(options)
     }
 

@@ -5,7 +5,7 @@
 
 mod songs;
 
-use super::{Objective, Rule};
+use super::{Objective, Rule, Start};
 use crate::embedding::{
     Distances, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord, EmbeddingTrace, squared_distance, unit_length,
 };
@@ -62,6 +62,9 @@ pub struct EmbeddingOptions {
     pub validate_every: u64,
     /// Of the first parameters and the batches.
     pub seed: u64,
+    /// What the first parameters are. After anything but [`Start::Random`] the networks are that model's.
+    #[serde(default)]
+    pub start: Start,
 }
 
 impl EmbeddingOptions {
@@ -82,6 +85,7 @@ impl EmbeddingOptions {
             minutes: None,
             validate_every: 100,
             seed: 0,
+            start: Start::Random,
         }
     }
 
@@ -234,9 +238,13 @@ pub fn train_embedding(
     report: &mut dyn FnMut(&EmbeddingMeasured),
 ) -> Result<EmbeddingModel> {
     options.check()?;
-    let mut model = EmbeddingModel::new(options.architecture.clone(), options.seed)?;
+    let random = || EmbeddingModel::new(options.architecture.clone(), options.seed);
+    let mut model = options.start.model(random, EmbeddingModel::bundled, EmbeddingModel::load)?;
+    let options = &EmbeddingOptions { architecture: model.architecture().clone(), ..options.clone() };
     let songs = Songs::load(folders, &model, options.clip_frames.0, &progress.part(0.0, 0.02))?;
-    songs.standardise(&mut model);
+    if !options.start.has_learned() {
+        songs.standardise(&mut model);
+    }
     let sizes = SIDES.map(|(_, side)| model.branch(side).sizes()).concat();
     let mut trainer = Trainer {
         optimisers: sizes.iter().map(|&count| Optimiser::new(options.rule, count)).collect(),
@@ -366,17 +374,19 @@ impl Trainer<'_> {
             let time = self.options.minutes.map_or(0.0, |minutes| self.standing.seconds / (60.0 * minutes));
             let fraction = (self.standing.step as f64 / self.options.steps as f64).max(time).min(1.0);
             let ended = fraction >= 1.0;
+            let first = self.options.start.has_learned() && self.standing.best.is_none();
             let due = self.standing.step > since.0 && self.standing.step.is_multiple_of(self.options.validate_every);
-            if due || (ended && self.standing.loss.1 > 0) {
-                let steps = (self.standing.step - since.0).max(1);
+            if first || due || (ended && self.standing.loss.1 > 0) {
+                let steps = self.standing.step - since.0;
+                let ms = 1000.0 * since.1.elapsed().as_secs_f64();
                 let (validation, distances) = self.validate();
                 let measured = EmbeddingMeasured {
                     step: self.standing.step,
                     loss: self.standing.loss.0 / self.standing.loss.1.max(1) as f64,
                     validation,
                     seconds: self.standing.seconds,
-                    ms_per_step: 1000.0 * since.1.elapsed().as_secs_f64() / steps as f64,
-                    seconds_left: self.standing.seconds * (1.0 / fraction.max(1e-9) - 1.0),
+                    ms_per_step: if steps > 0 { ms / steps as f64 } else { 0.0 },
+                    seconds_left: if fraction > 0.0 { self.standing.seconds * (1.0 / fraction - 1.0) } else { 0.0 },
                 };
                 self.keep(&measured, distances)?;
                 report(&measured);

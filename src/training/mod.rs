@@ -23,10 +23,12 @@ mod embedding;
 mod gpu;
 mod learner;
 mod losses;
+mod start;
 
 pub use embedding::{Distinction, EmbeddingMeasured, EmbeddingOptions, train_embedding};
 pub use learner::Processor;
 pub use losses::Objective;
+pub use start::Start;
 
 use crate::error::{Error, Result};
 use crate::export;
@@ -80,6 +82,9 @@ pub struct Options {
     pub patience: u64,
     /// Of the first parameters, the crops and their order.
     pub seed: u64,
+    /// What the first parameters are. After anything but [`Start::Random`] the networks are that model's.
+    #[serde(default)]
+    pub start: Start,
 }
 
 impl Options {
@@ -100,6 +105,7 @@ impl Options {
             validate_every: 100,
             patience: 1000,
             seed: 0,
+            start: Start::Random,
         }
     }
 
@@ -199,7 +205,8 @@ pub struct Measured {
 }
 
 /// Learns a model from the data sets in `folders` on `processor` and writes it to `output`, with `training.jsonl` and a checkpoint
-/// beside it; goes on from a checkpoint where there is one. `report` is called at each validation. Returns the model with
+/// beside it; goes on from a checkpoint where there is one. `report` is called at each validation; a model that it starts
+/// from is validated first, and kept unless it gets better. Returns the model with
 /// the lowest coefficient.
 ///
 /// # Errors
@@ -215,9 +222,13 @@ pub fn train_hash(
     report: &mut dyn FnMut(&Measured),
 ) -> Result<HashModel> {
     options.check()?;
-    let mut model = HashModel::new(options.architecture.clone(), options.seed)?;
+    let random = || HashModel::new(options.architecture.clone(), options.seed);
+    let mut model = options.start.model(random, HashModel::bundled, HashModel::load)?;
+    let options = &Options { architecture: model.architecture().clone(), ..options.clone() };
     let data = Examples::load(folders, &model, options.crop_frames, &progress.part(0.0, 0.02))?;
-    data.standardise(&mut model, options.seed);
+    if !options.start.has_learned() {
+        data.standardise(&mut model, options.seed);
+    }
     let mut trainer = Trainer::new(options, &data, model, output);
     let names = folders.iter().map(|folder| batches::name(folder)).collect();
     trainer.record = TrainingRecord {
@@ -321,14 +332,17 @@ impl<'a> Trainer<'a> {
             self.standing.seconds = before + start.elapsed().as_secs_f64();
             let fraction = self.options.fraction(&self.standing);
             let ended = fraction >= 1.0 || self.standing.step >= self.standing.patience;
+            let first = self.options.start.has_learned() && self.standing.best.is_none();
             let due = self.standing.step > since.0 && self.standing.step.is_multiple_of(self.options.validate_every);
-            if due || (ended && self.standing.loss.1 > 0) {
+            if first || due || (ended && self.standing.loss.1 > 0) {
                 self.settle()?;
                 let mut measured = self.validate()?;
                 let steps = self.standing.step - since.0;
-                measured.ms_per_step = 1000.0 * since.1.elapsed().as_secs_f64() / steps.max(1) as f64;
-                let frames = 2 * self.options.batch.min(self.data.pairs()) * self.options.crop_frames;
-                measured.frames_per_s = 1000.0 * frames as f64 / measured.ms_per_step.max(1e-9);
+                if steps > 0 {
+                    measured.ms_per_step = 1000.0 * since.1.elapsed().as_secs_f64() / steps as f64;
+                    let frames = 2 * self.options.batch.min(self.data.pairs()) * self.options.crop_frames;
+                    measured.frames_per_s = 1000.0 * frames as f64 / measured.ms_per_step.max(1e-9);
+                }
                 measured.seconds_left =
                     if fraction > 0.0 { self.standing.seconds * (1.0 / fraction - 1.0) } else { 0.0 };
                 self.keep(&measured)?;

@@ -207,3 +207,36 @@ proptest! {
         prop_assert!(at(step + 1) < at(step) && at(1000) < 1e-9);
     }
 }
+
+#[test]
+fn it_goes_on_from_a_model_and_keeps_that_unless_it_gets_better() {
+    let data = data(24, 96);
+    let learned = data.path().join("learned.safetensors");
+    let (before, _) =
+        train(&data, &Options { steps: 100, ..options() }, &learned, &Progress::silent()).expect("trained");
+    let from = |rate, steps| {
+        let start = Start::Model(learned.clone());
+        // Another architecture is asked for: it is that of the model.
+        Options { start, rate, steps, validate_every: steps, architecture: Architecture::antiphon(), ..options() }
+    };
+    let output = data.path().join("more.safetensors");
+    let (better, lines) = train(&data, &from(1e-3, 200), &output, &Progress::silent()).expect("trained");
+    assert_eq!(lines.iter().map(|line| line.step).collect::<Vec<_>>(), [0, 200]);
+    assert!((lines[0].bc - before.record().validation_bc).abs() < 1e-9, "{lines:?}");
+    assert!(lines[1].bc < lines[0].bc, "{lines:?}");
+    assert_eq!((better.record().step, better.architecture()), (200, before.architecture()));
+
+    let (kept, lines) = train(&data, &from(1.0, 10), &output, &Progress::silent()).expect("trained");
+    assert!(lines[1].bc > lines[0].bc, "{lines:?}");
+    assert_eq!(kept.record().step, 0);
+    let codes = |model: &HashModel| {
+        model.hash(Side::Midi, Array2::from_shape_fn((96, 48), |(t, b)| -((t * b % 17) as f32)).view())
+    };
+    assert_eq!(codes(&kept), codes(&before));
+
+    let missing = Options { start: Start::Model(data.path().join("none")), ..options() };
+    assert!(
+        train(&data, &missing, &output, &Progress::silent())
+            .is_err_and(|error| error.to_string().contains("can't read"))
+    );
+}

@@ -127,3 +127,31 @@ fn distinction_of_what_is_told_apart_and_what_is_not() {
     assert_eq!((found.first, found.bc), (0.0, 1.0));
     assert!((found.mrr - 0.1).abs() < 1e-9, "ties count against it");
 }
+
+#[test]
+fn it_goes_on_from_a_model_and_keeps_that_unless_it_gets_better() {
+    let folder = data(12, 160);
+    let folders = [folder.path().to_path_buf()];
+    let train = |options: &EmbeddingOptions, name: &str| {
+        let mut lines = Vec::new();
+        let output = folder.path().join(name);
+        let model = train_embedding(&folders, options, &output, &Progress::silent(), &mut |m| lines.push(m.clone()));
+        (model.unwrap(), lines)
+    };
+    let (before, _) = train(&EmbeddingOptions { steps: 1, ..options() }, "learned");
+    let from = |rate, steps| {
+        let start = Start::Model(folder.path().join("learned"));
+        EmbeddingOptions { start, rate, steps, validate_every: steps, ..options() }
+    };
+    let (better, lines) = train(&from(3e-3, 100), "more");
+    assert_eq!(lines.iter().map(|line| line.step).collect::<Vec<_>>(), [0, 100]);
+    assert!((lines[0].validation.mrr - before.record().validation_mrr).abs() < 1e-9, "{lines:?}");
+    assert!(lines[1].validation.mrr > lines[0].validation.mrr && lines[0].seconds_left == 0.0, "{lines:?}");
+    assert_eq!(better.architecture(), before.architecture());
+
+    let (kept, lines) = train(&from(1.0, 5), "worse");
+    assert!(lines[1].validation.mrr < lines[0].validation.mrr, "{lines:?}");
+    assert_eq!(kept.record().step, 0);
+    let steps = Array2::from_shape_fn((96, 48), |(t, b)| -((t * b % 17) as f32));
+    assert_eq!(kept.embed(Side::Audio, steps.view()).vector, before.embed(Side::Audio, steps.view()).vector);
+}
