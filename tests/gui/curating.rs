@@ -116,12 +116,13 @@ fn a_hundred_decisions_by_the_keyboard_alone() {
         bring(model, i + 2);
     }
     waits.sort_by(f64::total_cmp);
-    // Said, not judged: here an unoptimised window is drawn, perhaps on a busy machine (the aim is 0.3 s in a release build).
     eprintln!(
         "from the key to the next pair playing: median {:.1} ms, longest {:.1} ms",
         waits[50] * 1e3,
         waits[99] * 1e3
     );
+    // The aim is 0.3 s in a release build; here the window is drawn by an unoptimised one on a busy machine.
+    assert!(waits[50] < 0.3, "{:.3} s", waits[50]);
     let counts = harness.state().model().curating().unwrap().queue().counts();
     assert_eq!(counts.of(State::Confirmed), 25);
     assert_eq!((counts.decided(), counts.of(State::Skipped)), (75, 25));
