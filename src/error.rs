@@ -123,6 +123,25 @@ pub enum Error {
     /// There is no window to be had: no display, or the system refused.
     #[error("can't open a window: {0}")]
     Window(String),
+    /// The log can't be written.
+    #[error("can't write the log: {0}")]
+    Log(String),
+    /// Work on a thread of its own panicked: a bug in Antiphon, not in the data. The log has the backtrace.
+    #[error("internal error in {job:?}: {message} (a bug in Antiphon: please report it, with the log)")]
+    Panicked {
+        /// The name of the job.
+        job: String,
+        /// What the panic said.
+        message: String,
+    },
+    /// The operating system gave no thread to work on.
+    #[error("can't start {job:?}: {source}")]
+    Thread {
+        /// The name of the job.
+        job: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The work was cancelled. A normal outcome, never shown as a failure.
     #[error("cancelled")]
     Cancelled,

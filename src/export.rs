@@ -13,7 +13,7 @@ use crate::synth::{self, Score, SoundFont};
 use ndarray::Array2;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Frames of sound between two looks at whether to go on.
 const CHECKED_EVERY: usize = 1 << 18;
@@ -100,6 +100,25 @@ pub fn aligned_part(midi: &MidiSide, alignment: &Alignment, span: (AudioTime, Au
 
 fn in_key(midi: &MidiSide, alignment: &Alignment) -> Midi {
     if alignment.transpose == 0 { midi.midi.clone() } else { midi.midi.transposed(alignment.transpose) }
+}
+
+/// The MIDI file and the recording that a document `alignment/1` is about: where it says, meant from here or from its own
+/// folder.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::List`] when it names no files, or files that are not there.
+pub fn pair_of(document: &Path) -> Result<[PathBuf; 2]> {
+    let bad = |reason: String| Error::List { reason, path: document.to_path_buf() };
+    let text = std::fs::read(document).map_err(Error::io("read", document))?;
+    let value: Value = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+    let folder = document.parent().unwrap_or(Path::new(""));
+    let find = |side: &str| {
+        let path = PathBuf::from(value[side].as_str().ok_or_else(|| bad(format!("it names no {side}")))?);
+        let places = [path.clone(), folder.join(&path), folder.join(path.file_name().unwrap_or_default())];
+        let there = places.into_iter().find(|place| place.is_file());
+        there.ok_or_else(|| bad(format!("its {side} is neither there nor beside it: {path:?}")))
+    };
+    Ok([find("midi")?, find("audio")?])
 }
 
 /// The ear test: the MIDI, warped to the recording's time, left; the recording, untouched, right; equally loud. At the

@@ -1,13 +1,16 @@
 //! Long work: how it reports, how it is stopped.
 //!
 //! Every long computation of the library takes a [`Progress`] and calls [`Progress::step`] about every 10 ms of work.
-//! A [`Job`] runs one on a named thread of its own; dropping the job cancels it. Nothing here knows a window: the
-//! window passes a `wake` callback that asks for a repaint.
+//! A [`Job`] runs one on a named thread of its own; dropping the job cancels it. A panic in the work ends the job with
+//! [`Error::Panicked`], never in silence. Nothing here knows a window: the window passes a `wake` callback that asks for
+//! a repaint.
 
 use crate::error::{Error, Result};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 struct Shared {
@@ -98,16 +101,31 @@ impl<T: Send + 'static> Job<T> {
         let name = name.into();
         let progress = Progress::new(wake);
         let (sender, result) = sync_channel(1);
+        let refused = sender.clone();
         let inside = progress.clone();
-        let thread = std::thread::Builder::new()
-            .name(name.clone())
-            .spawn(move || {
-                let outcome = work(&inside);
-                // The receiver is gone when the job was dropped; then nobody wants the answer.
-                drop(sender.send(outcome));
-                (inside.shared.wake)();
-            })
-            .ok();
+        let job = name.clone();
+        let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
+            tracing::debug!(job, "started");
+            // What the work has half-changed is dropped with it: nobody sees it but through the outcome.
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(&inside)))
+                .unwrap_or_else(|panic| Err(Error::Panicked { job: job.clone(), message: message_of(&*panic) }));
+            match &outcome {
+                Ok(_) => tracing::debug!(job, "done"),
+                Err(Error::Cancelled) => tracing::debug!(job, "cancelled"),
+                Err(error) => tracing::warn!(job, %error, "failed"),
+            }
+            // The receiver is gone when the job was dropped; then nobody wants the answer.
+            drop(sender.send(outcome));
+            (inside.shared.wake)();
+        });
+        let thread = match spawned {
+            Ok(thread) => Some(thread),
+            Err(source) => {
+                tracing::error!(job = name, error = %source, "no thread");
+                drop(refused.send(Err(Error::Thread { job: name.clone(), source })));
+                None
+            }
+        };
         Self { name, progress, result, thread }
     }
 
@@ -121,17 +139,13 @@ impl<T: Send + 'static> Job<T> {
         &self.progress
     }
 
-    /// The result once it is there; `None` while the work goes on. Returns the result once only.
+    /// The result once it is there; `None` while the work goes on. Returns the result once only, then `None`.
     pub fn poll(&mut self) -> Option<Result<T>> {
-        match self.result.try_recv() {
-            Ok(outcome) => Some(outcome),
-            Err(TryRecvError::Empty) => None,
-            // The thread ended without an answer: it could not be started, its work panicked, or the answer was taken.
-            Err(TryRecvError::Disconnected) => Some(Err(Error::Cancelled)),
-        }
+        // Every thread sends an answer: without one it goes on, or the answer was taken.
+        self.result.try_recv().ok()
     }
 
-    /// Waits for the end and returns the result.
+    /// Waits for the end and returns the result; [`Error::Cancelled`] when [`poll`](Self::poll) has had it.
     pub fn join(mut self) -> Result<T> {
         let outcome = self.result.recv().unwrap_or(Err(Error::Cancelled));
         if let Some(thread) = self.thread.take() {
@@ -145,6 +159,12 @@ impl<T> Drop for Job<T> {
     fn drop(&mut self) {
         self.progress.cancel();
     }
+}
+
+/// What a panic said, where it said it in words.
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
 }
 
 #[cfg(test)]
@@ -190,8 +210,30 @@ mod tests {
     }
 
     #[test]
-    fn a_panicking_job_is_an_outcome_not_a_hang() {
-        let job = Job::start("broken", || {}, |_| -> Result<()> { panic!("on purpose") });
-        assert!(job.join().is_err());
+    fn a_panicking_job_is_an_error_that_says_so() {
+        for say in [|| panic!("on purpose"), || panic!("{} purpose", "on")] as [fn(); 2] {
+            let job = Job::start(
+                "broken",
+                || {},
+                move |_| -> Result<()> {
+                    say();
+                    Ok(())
+                },
+            );
+            let error = job.join().expect_err("it panicked");
+            assert!(
+                matches!(&error, Error::Panicked { job, message } if job == "broken" && message == "on purpose"),
+                "{error}"
+            );
+        }
+        let mut job = Job::start("broken", || {}, |_| -> Result<()> { panic!("on purpose") });
+        let outcome = loop {
+            if let Some(outcome) = job.poll() {
+                break outcome;
+            }
+            std::thread::yield_now();
+        };
+        assert!(matches!(outcome, Err(Error::Panicked { .. })));
+        assert!(job.poll().is_none(), "the answer comes once");
     }
 }

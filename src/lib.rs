@@ -12,11 +12,13 @@ pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod features;
+pub mod files;
 #[cfg(feature = "gui")]
 pub mod gui;
 pub mod hashing;
 pub mod index;
 pub mod job;
+pub mod log;
 pub mod midi;
 pub mod network;
 pub mod pair;

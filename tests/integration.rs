@@ -3,6 +3,7 @@
 
 mod audio;
 mod cli;
+mod compat;
 mod golden;
 #[cfg(feature = "gui")]
 mod gui;

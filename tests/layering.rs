@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("job", &[]),
+    ("files", &[]),
+    ("log", &[]),
     ("demo", &[]),
     ("network", &["job"]),
     ("audio", &["job"]),
@@ -20,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
     ("hashing", &["job", "network", "export"]),
     ("session", &["job", "export"]),
-    ("curation", &["job", "audio", "midi", "synth", "alignment", "pair", "export", "session"]),
+    ("curation", &["job", "files", "audio", "midi", "synth", "alignment", "pair", "export", "session"]),
     ("toy", &["job", "export"]),
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
     ("embedding", &["job", "network", "hashing"]),
@@ -53,6 +55,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "gui",
         &[
             "job",
+            "files",
+            "log",
             "export",
             "session",
             "audio",

@@ -1,5 +1,6 @@
 //! `antiphon align` and `antiphon features`.
 
+use super::output::or_no_folder;
 use super::{progress, soundfont};
 use antiphon::alignment::Preset;
 use antiphon::audio::{self, Keep};
@@ -65,6 +66,11 @@ pub(super) struct Align {
 
 impl Align {
     pub(super) fn run(self) -> Result<ExitCode> {
+        let folder = self.output.clone();
+        or_no_folder(folder.as_slice(), || self.align())
+    }
+
+    fn align(self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
         if let Some(folder) = &self.output {
             // Known before the work, not after it, when it can't be written.

@@ -1,5 +1,6 @@
 //! `antiphon collect`.
 
+use super::output::or_no_folder;
 use super::{progress, soundfont};
 use antiphon::collect::{self, Collected, Collecting, Side, TEXT_SCORE};
 use antiphon::error::Result;
@@ -7,7 +8,7 @@ use antiphon::export;
 use antiphon::picture::{Funnel, funnel_png};
 use clap::Args;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Arguments of `antiphon collect`.
@@ -50,6 +51,11 @@ pub(super) struct Collect {
 
 impl Collect {
     pub(super) fn run(self) -> Result<ExitCode> {
+        let folder = self.output.parent().map(Path::to_path_buf);
+        or_no_folder(folder.as_slice(), || self.collect())
+    }
+
+    fn collect(self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
         let font = soundfont(self.soundfont.as_ref())?;
         let what = Collecting {

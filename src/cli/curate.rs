@@ -1,5 +1,6 @@
 //! `antiphon curate`.
 
+use super::output::or_no_folder;
 use super::progress;
 use antiphon::curation::evaluate::{Agreement, Judged, Share, agreement, merge};
 use antiphon::curation::{Decision, Journal, Reason, Record, State, Table, export};
@@ -233,6 +234,12 @@ pub(super) struct Export {
 
 impl Export {
     fn run(self) -> Result<ExitCode> {
+        let Outputs { jams, tree, aligned, .. } = &self.outputs;
+        let folders: Vec<PathBuf> = [jams, tree, aligned].into_iter().flatten().cloned().collect();
+        or_no_folder(&folders, || self.write())
+    }
+
+    fn write(&self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
         let (journals, mut code) = read_all(&self.journals)?;
         let home = folder_of(&self.journals[0]);
@@ -240,6 +247,7 @@ impl Export {
         let records = export::judgements(&table);
         let to = |path: &Path| export::moved(&records, &home, &folder_of(path));
         let outputs = &self.outputs;
+        let mut trees = Vec::new();
         if let Some(path) = &outputs.csv {
             antiphon::export::write(path, export::csv(&to(path)).as_bytes())?;
         }
@@ -257,11 +265,14 @@ impl Export {
             let copy = |_: &Record, midi: &Path, _: &Path, _: &Progress| {
                 std::fs::read(midi).map_err(|source| Error::Io { action: "read", source, path: midi.to_path_buf() })
             };
-            name_skipped(&export::write_tree(&records, &home, folder, copy, &progress)?, &mut code);
+            trees.push(export::write_tree(&records, &home, folder, copy, &progress)?);
         }
         if let Some(folder) = &outputs.aligned {
             let font = self.soundfont.as_ref().map_or_else(SoundFont::bundled, |path| SoundFont::open(path))?;
-            name_skipped(&export::write_aligned_tree(&records, &home, folder, &font, &progress)?, &mut code);
+            trees.push(export::write_aligned_tree(&records, &home, folder, &font, &progress)?);
+        }
+        for tree in &trees {
+            name_skipped(tree, &mut code);
         }
         Ok(code)
     }

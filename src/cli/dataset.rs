@@ -1,5 +1,6 @@
 //! `antiphon dataset`.
 
+use super::output::or_no_folder;
 use super::progress;
 use antiphon::dataset::{self, Font, Made, Recordings, Split, Synthesis};
 use antiphon::error::Result;
@@ -84,7 +85,9 @@ impl Synthesize {
             limit: self.limit,
             seed: self.seed,
         };
-        Ok(report(&dataset::synthesize(&what, &self.output, &progress)?))
+        let made =
+            or_no_folder(std::slice::from_ref(&self.output), || dataset::synthesize(&what, &self.output, &progress))?;
+        Ok(report(&made))
     }
 }
 
@@ -134,7 +137,8 @@ impl Align {
         let midi_font = Font::open(self.soundfont.as_deref())?;
         let (sources, hold_out, seed) = (self.sources, self.hold_out, self.seed);
         let what = Recordings { sources, hold_out, midi_font, split, seed };
-        Ok(report(&dataset::align(&what, &self.output, &progress)?))
+        let made = or_no_folder(std::slice::from_ref(&self.output), || dataset::align(&what, &self.output, &progress))?;
+        Ok(report(&made))
     }
 }
 

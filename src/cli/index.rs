@@ -1,8 +1,9 @@
 //! `antiphon index`.
 
+use super::output::or_no_folder;
 use super::{progress, soundfont};
 use antiphon::embedding::EmbeddingModel;
-use antiphon::error::Result;
+use antiphon::error::{Error, Result};
 use antiphon::hashing::HashModel;
 use antiphon::index::{self, Added, Catalogue, Embedder, Index, Sources};
 use clap::{Args, Subcommand};
@@ -55,6 +56,11 @@ pub(super) struct Build {
 
 impl Build {
     fn run(self) -> Result<ExitCode> {
+        let folder = self.add.index.clone();
+        or_no_folder(std::slice::from_ref(&folder), || self.build())
+    }
+
+    fn build(self) -> Result<ExitCode> {
         let hash = self.model.as_deref().map_or_else(HashModel::bundled, HashModel::load)?;
         let embedder = match self.embedding.as_deref() {
             None => Embedder::standard()?,
@@ -63,8 +69,8 @@ impl Build {
         };
         // What is wrong with the sources is said before a folder is made.
         let sources = self.add.sources()?;
-        index::begin(&self.add.index, &hash, &embedder, &soundfont(self.add.soundfont.as_ref())?)?;
-        self.add.run_with(&sources)
+        let begun = index::begin(&self.add.index, &hash, &embedder, &soundfont(self.add.soundfont.as_ref())?)?;
+        self.add.run_with(&sources, begun)
     }
 }
 
@@ -99,15 +105,22 @@ impl Add {
 
     fn run(self) -> Result<ExitCode> {
         let sources = self.sources()?;
-        self.run_with(&sources)
+        self.run_with(&sources, false)
     }
 
-    fn run_with(self, sources: &Sources) -> Result<ExitCode> {
+    /// Adds to the index, which was `begun` for this or was there before.
+    fn run_with(self, sources: &Sources, begun: bool) -> Result<ExitCode> {
         let progress = progress(self.quiet);
-        let Added { added, replaced, kept, renamed, copies, seconds, skipped } =
-            index::add(&self.index, sources, &soundfont(self.soundfont.as_ref())?, &progress)?;
+        let outcome =
+            soundfont(self.soundfont.as_ref()).and_then(|font| index::add(&self.index, sources, &font, &progress));
+        let taken_back = begun && index::take_back(&self.index);
+        let Added { added, replaced, kept, renamed, copies, seconds, skipped } = outcome?;
         for (path, error) in &skipped {
             super::skipped(path, error);
+        }
+        if taken_back {
+            let reason = "no recording or MIDI file could be added".into();
+            return Err(Error::Index { reason, path: self.index });
         }
         answer!(
             "{added} added ({:.1} h of sound; {replaced} in place of what they were), {kept} there already, {renamed} renamed, \
@@ -250,7 +263,9 @@ pub(super) struct Synthesize {
 
 impl Synthesize {
     fn run(self) -> Result<ExitCode> {
-        index::synthesize(&self.output, self.entries, self.seed, &progress(self.quiet))?;
+        or_no_folder(std::slice::from_ref(&self.output), || {
+            index::synthesize(&self.output, self.entries, self.seed, &progress(self.quiet))
+        })?;
         answer!("{} entries, {:.1} MB", self.entries, Index::open(&self.output)?.counts().bytes as f64 / 1e6);
         Ok(ExitCode::SUCCESS)
     }

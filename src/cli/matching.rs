@@ -1,5 +1,6 @@
 //! `antiphon match`.
 
+use super::output::or_no_folder;
 use super::search::Cascade;
 use super::{progress, soundfont};
 use antiphon::error::{Error, Result};
@@ -54,6 +55,11 @@ fn parse_shard(text: &str) -> core::result::Result<Shard, String> {
 
 impl Match {
     pub(super) fn run(self) -> Result<ExitCode> {
+        let folder = self.output.clone();
+        or_no_folder(std::slice::from_ref(&folder), || self.match_all())
+    }
+
+    fn match_all(self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
         if self.merge {
             return Ok(report(&search::merge(&self.sources, &self.output)?, 0));
@@ -64,6 +70,9 @@ impl Match {
         let (files, unlisted) = sound_files(&self.sources);
         for (path, error) in &unlisted {
             super::skipped(path, error);
+        }
+        if files.is_empty() {
+            return Err(Error::Empty(format!("no MIDI file or recording in {:?}", self.sources)));
         }
         let how = Matching {
             index: &index,

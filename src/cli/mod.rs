@@ -7,7 +7,10 @@ macro_rules! answer {
 
 /// Prints a line for the person at the terminal. That it can't be shown is no reason to stop.
 macro_rules! message {
-    ($($text:tt)*) => { drop(std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($text)*)))) };
+    ($($text:tt)*) => {{
+        $crate::cli::ticker::said();
+        drop(std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($text)*))));
+    }};
 }
 
 mod align;
@@ -19,13 +22,16 @@ mod evaluate;
 mod hash;
 mod index;
 mod matching;
+mod output;
 mod retrieval;
 mod search;
+mod ticker;
 mod toy;
 mod train;
 
 use antiphon::error::{Error, Result};
 use antiphon::job::Progress;
+use antiphon::log;
 use antiphon::synth::SoundFont;
 use clap::{Args, Parser, Subcommand};
 use std::io::{IsTerminal, Write};
@@ -35,10 +41,13 @@ use std::time::Instant;
 
 /// Finds the recording a MIDI file belongs to, aligns the two, and lets you judge the match by ear and eye.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = where_the_log_lies())]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Write a log, with what is at this level or above [default: info for the window, none for commands].
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log::LEVELS)]
+    log: Option<String>,
     #[command(flatten)]
     window: Window,
 }
@@ -123,6 +132,7 @@ fn parse_size(text: &str) -> core::result::Result<(f32, f32), String> {
 /// Writes to stdout at once. There is no way back to the command from a closed pipe or a full disk: what it wrote to files
 /// before is whole.
 fn print(text: std::fmt::Arguments<'_>) {
+    ticker::answered();
     let mut stdout = std::io::stdout().lock();
     if let Err(error) = stdout.write_fmt(text).and_then(|()| stdout.flush()) {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
@@ -144,6 +154,7 @@ pub(crate) fn run() -> ExitCode {
             return ExitCode::from(u8::from(error.use_stderr()));
         }
     };
+    start_log(&arguments);
     let outcome = match arguments.command {
         Some(Command::Align(command)) => command.run(),
         Some(Command::Features(command)) => command.run(),
@@ -167,9 +178,29 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
+            tracing::error!(%error, "failed");
             message!("antiphon: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn where_the_log_lies() -> String {
+    let folder =
+        log::folder().map_or_else(|| "nowhere: this system has no place for it".into(), |f| f.display().to_string());
+    format!(
+        "The log of the window, and of commands with --log, lies in {folder}. Antiphon sends nothing over the network."
+    )
+}
+
+/// Begins the log that is asked for, and that of the window in any case; one for a picture of it leaves no trace.
+fn start_log(arguments: &Arguments) {
+    let window = arguments.command.is_none() && arguments.window.screenshot.is_none();
+    let level = arguments.log.as_deref().or(window.then_some("info"));
+    let (Some(level), Some(folder)) = (level, log::folder()) else { return };
+    if let Err(error) = log::start(&folder, level) {
+        // Nobody is kept from their work by that.
+        message!("antiphon: there is no log: {error}");
     }
 }
 
@@ -245,13 +276,11 @@ fn soundfont(path: Option<&PathBuf>) -> Result<SoundFont> {
     path.map_or_else(SoundFont::bundled, |path| SoundFont::open(path))
 }
 
-/// A progress that draws a bar on a terminal, unless `quiet`, and that Ctrl-C cancels.
+/// A progress that draws a bar on a terminal, says a line now and then where there is none, unless `quiet`, and that Ctrl-C
+/// cancels.
 fn progress(quiet: bool) -> Progress {
-    let bar = if quiet || !std::io::stderr().is_terminal() {
-        indicatif::ProgressBar::hidden()
-    } else {
-        indicatif::ProgressBar::new(1000)
-    };
+    let on_terminal = std::io::stderr().is_terminal();
+    let bar = if quiet || !on_terminal { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(1000) };
     let seen = std::sync::Arc::new(std::sync::OnceLock::<Progress>::new());
     let inside = std::sync::Arc::clone(&seen);
     let progress = Progress::new(move || {
@@ -266,5 +295,8 @@ fn progress(quiet: bool) -> Progress {
     drop(seen.set(progress.clone()));
     let cancel = progress.clone();
     drop(ctrlc::set_handler(move || cancel.cancel()));
+    if !quiet && !on_terminal {
+        ticker::start(&progress);
+    }
     progress
 }

@@ -1,6 +1,7 @@
 //! What `antiphon evaluate hash pairs`, `evaluate embed pairs` and `evaluate embed dataset` have in common: what is searched,
 //! and how what was found is said.
 
+use super::output::or_no_folder;
 use super::{progress, soundfont};
 use antiphon::dataset::Split;
 use antiphon::error::{Error, Result};
@@ -85,6 +86,13 @@ pub(super) struct Said {
 impl Search {
     /// Searches and says what was found.
     pub(super) fn run(
+        &self,
+        search: impl FnOnce(&RetrievalParams<'_>, &Progress) -> Result<Report<Retrieval>>,
+    ) -> Result<ExitCode> {
+        or_no_folder(self.cache.as_slice(), || self.run_with(search))
+    }
+
+    fn run_with(
         &self,
         search: impl FnOnce(&RetrievalParams<'_>, &Progress) -> Result<Report<Retrieval>>,
     ) -> Result<ExitCode> {

@@ -1,5 +1,6 @@
 //! `antiphon toy`.
 
+use super::output::or_no_folder;
 use super::progress;
 use antiphon::error::Result;
 use antiphon::toy::table::{self, Cell, Finished, LEARNING_RATES, LENGTHS, MOST_EPOCHS, Published, Table};
@@ -135,6 +136,10 @@ impl One {
 
 impl Whole {
     fn run(self) -> Result<ExitCode> {
+        or_no_folder(std::slice::from_ref(&self.output), || self.fill())
+    }
+
+    fn fill(&self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
         let cells = self.cells();
         let mut table = Table::open(&self.output)?;

@@ -102,6 +102,13 @@ impl Alignments {
         list.with_file_name(name)
     }
 
+    /// Removes the journal, unless something is in it.
+    pub(super) fn take_back(self) {
+        if self.known.is_empty() {
+            drop(std::fs::remove_file(&self.path));
+        }
+    }
+
     /// What became of a pair.
     pub(super) fn of(&self, key: &Key) -> Option<&Outcome> {
         self.known.get(key)

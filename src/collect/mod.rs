@@ -176,10 +176,20 @@ pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Resul
     let mut journal = Alignments::open(&list, &parameters)?;
     let mut funnel = Funnel::default();
     (funnel.midi.files, funnel.audio.files) = (midi.files.len(), audio.files.len());
-    let midi = files::midi_files(&midi, &mut skipped, &progress.part(0.0, 0.1))?;
-    let audio = files::recordings(&audio, &catalogue, &mut skipped, &progress.part(0.1, 0.15))?;
-    let candidates = candidates(midi, audio, what, &mut skipped, &progress.part(0.15, 0.2))?;
-    let aligned_now = align(&candidates, what.font, &mut journal, &mut skipped, &progress.part(0.2, 1.0))?;
+    let mut find = || -> Result<(Candidates, usize)> {
+        let midi = files::midi_files(&midi, &mut skipped, &progress.part(0.0, 0.1))?;
+        let audio = files::recordings(&audio, &catalogue, &mut skipped, &progress.part(0.1, 0.15))?;
+        let candidates = candidates(midi, audio, what, &mut skipped, &progress.part(0.15, 0.2))?;
+        let aligned_now = align(&candidates, what.font, &mut journal, &mut skipped, &progress.part(0.2, 1.0))?;
+        Ok((candidates, aligned_now))
+    };
+    let (candidates, aligned_now) = match find() {
+        Ok(found) => found,
+        Err(error) => {
+            journal.take_back();
+            return Err(error);
+        }
+    };
     let pairs = accepted(&candidates, &journal, what.seed, &mut skipped);
     // A recording that can't be used is one, however many MIDI files it was tried with.
     skipped.sort();

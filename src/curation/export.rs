@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 /// Largest document that is read, in bytes.
 const LARGEST: u64 = 2 << 30;
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "item",
     "decision",
     "reason",
@@ -40,6 +40,7 @@ const COLUMNS: [&str; 16] = [
     "blind",
     "seconds",
     "antiphon",
+    "unseen",
 ];
 /// Before the name of a part of the score in the header of a table.
 const PART: &str = "part.";
@@ -56,7 +57,11 @@ pub fn judgements(table: &Table) -> Vec<Record> {
 
 /// The same records with paths that are meant from `to` instead of `from`.
 pub fn moved(records: &[Record], from: &Path, to: &Path) -> Vec<Record> {
-    let absolute = |folder: &Path| std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let absolute = |folder: &Path| {
+        // The folder of a bare name is this one.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf())
+    };
     let (from, to) = (absolute(from), absolute(to));
     let moved = |path: &Option<String>| {
         let path = plain(&from.join(path.as_deref()?));
@@ -94,6 +99,7 @@ pub fn csv(records: &[Record]) -> String {
             record.blind.to_string(),
             record.seconds.to_string(),
             field(&record.antiphon),
+            record.unseen.to_string(),
         ];
         row.extend(parts.iter().map(|part| number(record.parts.get(*part).copied())));
         table += &row.join(",");
@@ -369,6 +375,7 @@ fn record_of(row: &BTreeMap<&str, &str>) -> core::result::Result<Record, String>
         midi: owned("midi"),
         audio: owned("audio"),
         blind: truth("blind")?,
+        unseen: truth("unseen")?,
         seconds: number("seconds")?.unwrap_or(0.0),
         antiphon: owned("antiphon").unwrap_or_default(),
     })

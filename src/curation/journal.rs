@@ -3,14 +3,18 @@
 //! Lines are only ever added, each followed by an `fsync`. A process that is killed leaves at most one line without its
 //! end: that was never acknowledged, and is moved to a file beside (`<journal>.torn`) when the journal is opened again.
 //! One process at a time works with a journal: it holds the lock of the file. What can't be written, because the disk is
-//! full, is kept and written with what comes next.
+//! full or its writer has panicked, is kept and written with what comes next, or [elsewhere](Journal::move_to). A journal
+//! that can't be worked with can be [looked at](Journal::look).
 
+use super::export::moved;
 use super::table::Table;
 use super::{Act, Record, utc};
 use crate::error::{Error, Result};
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// Longest line that is read, in bytes: a note is some hundred.
@@ -30,12 +34,23 @@ pub struct Journal {
     done: Vec<u32>,
     /// What was taken back and can be done again.
     undone: Vec<Record>,
-    tail: Option<Tail>,
+    /// The end of the file; none where it is only looked at. A batch on its way holds it, too.
+    tail: Option<Arc<Mutex<Tail>>>,
     /// Lines that are not on the disk.
     pending: Vec<u8>,
-    pending_lines: usize,
+    /// Lines of the batch that is on its way, until it is settled.
+    sent: Option<Sent>,
+    /// How many lines are not on the disk, on their way or not.
+    unwritten: usize,
     written: usize,
     remarks: Vec<String>,
+}
+
+/// Lines on their way to the disk, and how many.
+#[derive(Debug)]
+struct Sent {
+    lines: Arc<Vec<u8>>,
+    count: usize,
 }
 
 /// The open end of the file.
@@ -43,7 +58,7 @@ pub struct Journal {
 struct Tail {
     file: File,
     path: PathBuf,
-    /// The length up to which the file is known to be whole, after a write that failed.
+    /// The length up to which the file is known to be whole, after a write that failed or never came back.
     whole: Option<u64>,
 }
 
@@ -51,31 +66,71 @@ impl Tail {
     fn append(&mut self, lines: &[u8]) -> std::io::Result<()> {
         if let Some(whole) = self.whole {
             self.file.set_len(whole)?;
-            self.whole = None;
         }
         let before = self.file.metadata()?.len();
-        let outcome = self.file.write_all(lines).and_then(|()| self.file.sync_data());
-        if outcome.is_err() {
-            // What of it was written is not known: it goes before anything else is. If that can't be done now, then later.
-            self.whole = self.file.set_len(before).err().map(|_| before);
+        // What is written of it is not known before it is all there: it goes before anything else is.
+        self.whole = Some(before);
+        self.file.write_all(lines).and_then(|()| self.file.sync_data())?;
+        self.whole = None;
+        Ok(())
+    }
+
+    /// Takes out what a failed write has left.
+    fn mend(&mut self) -> std::io::Result<()> {
+        if let Some(whole) = self.whole {
+            self.file.set_len(whole)?;
+            self.whole = None;
         }
-        outcome
+        Ok(())
     }
 }
 
-/// Lines on their way to the disk, for a thread that may wait for it. See [`Journal::batch`].
+/// Lines on their way to the disk, for a thread that may wait for it. See [`Journal::batch`]. One that is dropped without
+/// being settled, because its thread has panicked, is written again.
 #[derive(Debug)]
 pub struct Batch {
-    tail: Tail,
-    lines: Vec<u8>,
-    count: usize,
+    tail: Arc<Mutex<Tail>>,
+    lines: Arc<Vec<u8>>,
     outcome: std::io::Result<()>,
 }
 
 impl Batch {
     /// Writes them, and waits for the disk.
     pub fn write(&mut self) {
-        self.outcome = self.tail.append(&self.lines);
+        let mut tail = locked(&self.tail);
+        self.outcome = tail.append(&self.lines);
+        if self.outcome.is_err() {
+            // If that can't be done now, then before the next lines.
+            drop(tail.mend());
+        }
+    }
+}
+
+/// A panic while it was held leaves nothing half-changed: what was written is cut off by [`Tail::append`].
+fn locked(tail: &Mutex<Tail>) -> std::sync::MutexGuard<'_, Tail> {
+    tail.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens a journal's file for one process alone.
+fn open_locked(path: &Path, options: &mut OpenOptions) -> Result<File> {
+    let file = options.open(path).map_err(Error::io("open the journal", path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let reason = "another Antiphon works with it; close that first, or use a journal of your own and merge";
+            return Err(Error::Journal { reason: reason.into(), path: path.to_path_buf() });
+        }
+        // Some network drives have no locks. Two at once are then up to the people.
+        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {}
+        Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
+    }
+    Ok(file)
+}
+
+/// The name of a new file is on the disk once its folder is. Not every system can do that to a folder.
+fn sync_folder_of(path: &Path) {
+    if let Some(folder) = path.parent() {
+        drop(File::open(folder).and_then(|folder| folder.sync_all()));
     }
 }
 
@@ -86,21 +141,9 @@ impl Journal {
     /// [`Error::Io`]; [`Error::Journal`] when another process works with it.
     pub fn open(path: &Path, curator: &str) -> Result<Self> {
         let new = !path.exists();
-        let options = OpenOptions::new().read(true).append(true).create(true).open(path);
-        let mut file = options.map_err(Error::io("open the journal", path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let reason = "another Antiphon works with it; close that first, or use a journal of your own and merge";
-                return Err(Error::Journal { reason: reason.into(), path: path.to_path_buf() });
-            }
-            // Some network drives have no locks. Two at once are then up to the people.
-            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {}
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
-        }
-        if new && let Some(folder) = path.parent() {
-            // The name of a new file is on the disk once its folder is. Not every system can do that to a folder.
-            drop(File::open(folder).and_then(|folder| folder.sync_all()));
+        let mut file = open_locked(path, OpenOptions::new().read(true).append(true).create(true))?;
+        if new {
+            sync_folder_of(path);
         }
         let mut remarks = Vec::new();
         let lines = Lines::read(&mut file, path)?;
@@ -118,23 +161,43 @@ impl Journal {
             tail.append(b"\n").map_err(Error::io("write", path))?;
         }
         remarks.extend(lines.remarks);
+        let mut journal = Self::holding(path, curator, remarks, lines.records);
+        journal.tail = Some(Arc::new(Mutex::new(tail)));
+        Ok(journal)
+    }
+
+    /// Reads a journal to look at: one that can't be written, or that another process works with. It takes no decisions
+    /// before it is [moved](Self::move_to). One that can't be read at all is empty, and a remark says why.
+    pub fn look(path: &Path, curator: &str) -> Self {
+        match Self::read(path) {
+            Ok((records, remarks)) => Self::holding(path, curator, remarks, records),
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Self::holding(path, curator, Vec::new(), Vec::new())
+            }
+            Err(error) => {
+                Self::holding(path, curator, vec![format!("no decision of it could be read: {error}")], Vec::new())
+            }
+        }
+    }
+
+    fn holding(path: &Path, curator: &str, remarks: Vec<String>, records: Vec<Record>) -> Self {
         let mut journal = Self {
             path: path.to_path_buf(),
             curator: curator.to_owned(),
             table: Table::default(),
             done: Vec::new(),
             undone: Vec::new(),
-            tail: Some(tail),
+            tail: None,
             pending: Vec::new(),
-            pending_lines: 0,
-            written: 0,
+            sent: None,
+            unwritten: 0,
+            written: records.len(),
             remarks,
         };
-        for record in lines.records {
-            journal.written += 1;
+        for record in records {
             journal.fold(record);
         }
-        Ok(journal)
+        journal
     }
 
     /// Reads the lines of a journal without working with it, and what is to be said of them: damaged lines are left out and
@@ -178,7 +241,12 @@ impl Journal {
 
     /// Lines that are not.
     pub fn unwritten(&self) -> usize {
-        self.pending_lines
+        self.unwritten
+    }
+
+    /// Whether it takes decisions: not one that is only looked at.
+    pub fn is_open(&self) -> bool {
+        self.tail.is_some()
     }
 
     /// Whether there is anything to take back.
@@ -260,12 +328,92 @@ impl Journal {
         record.note.truncate(note);
         // JSON has no others.
         record.seconds = if record.seconds.is_finite() { record.seconds } else { 0.0 };
+        self.add_as_it_is(record);
+    }
+
+    fn add_as_it_is(&mut self, record: Record) {
         if let Ok(line) = serde_json::to_vec(&record) {
             self.pending.extend(line);
             self.pending.push(b'\n');
-            self.pending_lines += 1;
+            self.unwritten += 1;
         }
         self.fold(record);
+    }
+
+    /// Takes in decisions that were exported, as they are: those with an item, curator and moment that the file has not
+    /// had yet. They are written with the next, or by [`flush`](Self::flush). Returns how many.
+    pub fn import(&mut self, records: impl IntoIterator<Item = Record>) -> usize {
+        let key = |record: &Record| (record.item.clone(), record.curator.clone(), record.at.clone());
+        // What was taken back since is known, too, and stays taken back.
+        let lines = Self::read(&self.path).map(|(lines, _)| lines).unwrap_or_default();
+        let mut known: BTreeSet<_> = lines.iter().map(key).collect();
+        let mut taken = 0;
+        for record in records {
+            if known.insert(key(&record)) {
+                self.add_as_it_is(record);
+                taken += 1;
+            }
+        }
+        taken
+    }
+
+    /// Goes on in a new file: all lines so far, with those that are not on the disk yet, and paths that are meant from
+    /// its folder. The old file stays as it is. Lines of it that can't be read now are left there, and a remark says so.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Journal`] when lines are on their way. Nothing has changed then.
+    pub fn move_to(&mut self, path: &Path) -> Result<()> {
+        let refused = |reason: &str| Error::Journal { reason: reason.into(), path: path.to_path_buf() };
+        self.recover();
+        if self.sent.is_some() {
+            return Err(refused("decisions are being written; try again"));
+        }
+        if let Some(tail) = &self.tail {
+            // Half a line of a write that failed is not copied.
+            drop(locked(tail).mend());
+        }
+        let (old, remarks) = match Self::read(&self.path) {
+            Ok((records, mut remarks)) => {
+                if !remarks.is_empty() {
+                    remarks.push(format!("these lines stay in {}", self.path.display()));
+                }
+                (records, remarks)
+            }
+            Err(_) if self.written == 0 => (Vec::new(), Vec::new()),
+            Err(error) => {
+                let lines = self.written;
+                (Vec::new(), vec![format!("{lines} earlier lines stay in {}: {error}", self.path.display())])
+            }
+        };
+        let new = serde_json::Deserializer::from_slice(&self.pending)
+            .into_iter::<Record>()
+            .filter_map(core::result::Result::ok);
+        let records: Vec<Record> = old.into_iter().chain(new).collect();
+        let folder = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let mut lines = Vec::new();
+        for record in moved(&records, &folder(&self.path), &folder(path)) {
+            if let Ok(line) = serde_json::to_vec(&record) {
+                lines.extend(line);
+                lines.push(b'\n');
+            }
+        }
+        if path.exists() {
+            return Err(refused("there is a file already; choose a new name"));
+        }
+        let file = open_locked(path, OpenOptions::new().read(true).append(true).create_new(true))?;
+        let mut tail = Tail { file, path: path.to_path_buf(), whole: None };
+        if let Err(source) = tail.append(&lines) {
+            // Not there is as good as empty.
+            drop(std::fs::remove_file(path));
+            return Err(Error::Io { action: "write the journal", source, path: path.to_path_buf() });
+        }
+        sync_folder_of(path);
+        self.path = path.to_path_buf();
+        self.tail = Some(Arc::new(Mutex::new(tail)));
+        (self.written, self.unwritten) = (records.len(), 0);
+        self.pending.clear();
+        self.remarks = remarks;
+        Ok(())
     }
 
     fn fold(&mut self, record: Record) {
@@ -293,33 +441,61 @@ impl Journal {
     }
 
     /// What is to be written, for a thread that may wait for the disk; give it back to [`settle`](Self::settle). `None`
-    /// when there is nothing, or it is on its way.
+    /// when there is nothing, or it is on its way. Lines whose batch was lost with its thread come again.
     pub fn batch(&mut self) -> Option<Batch> {
-        if self.pending.is_empty() {
+        self.recover();
+        if self.pending.is_empty() || self.sent.is_some() {
             return None;
         }
-        let tail = self.tail.take()?;
-        let lines = std::mem::take(&mut self.pending);
-        Some(Batch { tail, lines, count: self.pending_lines, outcome: Ok(()) })
+        let tail = Arc::clone(self.tail.as_ref()?);
+        let lines = Arc::new(std::mem::take(&mut self.pending));
+        self.sent = Some(Sent { lines: Arc::clone(&lines), count: self.unwritten });
+        Some(Batch { tail, lines, outcome: Ok(()) })
     }
 
-    /// Takes the end of the file back, and keeps what could not be written for the next time.
+    /// Takes the lines of a batch back that nobody holds any more.
+    fn recover(&mut self) {
+        let lost = |sent: &mut Sent| Arc::strong_count(&sent.lines) == 1;
+        if let Some(sent) = self.sent.take_if(lost) {
+            self.keep(&sent.lines);
+        }
+    }
+
+    /// What has come since stands behind it.
+    fn keep(&mut self, lines: &[u8]) {
+        self.pending.splice(0..0, lines.iter().copied());
+    }
+
+    /// Takes a batch back, and keeps what could not be written for the next time.
     ///
     /// # Errors
     /// [`Error::Io`] with what the system said.
     pub fn settle(&mut self, batch: Batch) -> Result<()> {
-        let Batch { tail, mut lines, count, outcome } = batch;
-        let path = tail.path.clone();
-        self.tail = Some(tail);
-        if let Err(source) = outcome {
-            // What has come since stands behind it.
-            lines.append(&mut self.pending);
-            self.pending = lines;
+        // One that was made before the journal was moved is not its own any more.
+        let Some(sent) = self.sent.take_if(|sent| Arc::ptr_eq(&sent.lines, &batch.lines)) else { return Ok(()) };
+        if let Err(source) = batch.outcome {
+            self.keep(&sent.lines);
+            let path = locked(&batch.tail).path.clone();
             return Err(Error::Io { action: "write the journal", source, path });
         }
-        self.written += count;
-        self.pending_lines -= count;
+        self.written += sent.count;
+        self.unwritten -= sent.count;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Journal {
+    /// A handle that can't write stands for a disk that is full. Returns the one that can.
+    pub(crate) fn fill_disk(&self) -> File {
+        let mut tail = locked(self.tail.as_ref().expect("open"));
+        let full = File::open(&tail.path).expect("there");
+        std::mem::replace(&mut tail.file, full)
+    }
+
+    /// There is room again.
+    pub(crate) fn free_disk(&self, good: File) {
+        locked(self.tail.as_ref().expect("open")).file = good;
     }
 }
 

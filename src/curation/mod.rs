@@ -242,6 +242,9 @@ pub struct Record {
     /// Whether score and earlier decisions were hidden.
     #[serde(default)]
     pub blind: bool,
+    /// Whether the pair was neither shown nor heard: it could not be read, or was skipped before it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
     /// How long the item was looked at, in seconds.
     #[serde(default)]
     pub seconds: f64,
@@ -273,6 +276,7 @@ impl Record {
             midi: None,
             audio: None,
             blind: false,
+            unseen: false,
             seconds: 0.0,
             antiphon: env!("CARGO_PKG_VERSION").to_owned(),
         }

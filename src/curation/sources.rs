@@ -3,7 +3,9 @@
 //! Kept small, for there may be millions: the texts of all stand in one buffer, the numbers in columns.
 
 use super::csv::Rows;
+use super::export;
 use crate::error::{Error, Result};
+use crate::files::Kind;
 use crate::job::Progress;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -89,8 +91,11 @@ impl Items {
         let opened = File::open(&file).map_err(Error::io("read", &file))?;
         let length = opened.metadata().map_err(Error::io("read", &file))?.len();
         let mut reader = BufReader::with_capacity(1 << 18, opened);
+        let decided = !tree && matches!(Kind::of(&file)?, Kind::Decisions | Kind::Journal);
         let reading = progress.part(0.0, 0.8);
-        if tree || name == "match_scores.json" {
+        if decided {
+            items.read_decisions(&file)?;
+        } else if tree || name == "match_scores.json" {
             items.read_tree(&document(reader, length, &file)?, &file, &reading)?;
         } else if has_extension(&file, "csv") {
             items.read_table(reader, &file, &reading)?;
@@ -276,7 +281,12 @@ impl Items {
             let text = line.trim_ascii();
             if !text.is_empty() {
                 let row: Map<String, Value> = serde_json::from_slice(text).map_err(|error| bad(error.to_string()))?;
-                self.push_row(&row).map_err(bad)?;
+                // `match` says first what it was done with.
+                let header =
+                    number == 1 && row.get("format").is_some_and(Value::is_string) && !row.contains_key("hits");
+                if !header {
+                    self.push_row(&row).map_err(bad)?;
+                }
             }
             if number % 1024 == 0 {
                 progress.step((at / 1024) as usize, (length / 1024) as usize)?;
@@ -320,6 +330,23 @@ impl Items {
             if rows.number.is_multiple_of(1024) {
                 progress.step(0, 1)?;
             }
+        }
+        Ok(())
+    }
+
+    /// What decisions are about: exported ones, or the lines of a journal. One without its files is still judged, by its id.
+    fn read_decisions(&mut self, file: &Path) -> Result<()> {
+        for record in export::read(file)? {
+            let path = |path: Option<String>| path.map(PathBuf::from).unwrap_or_default();
+            let parts = record.parts.into_iter().chain(record.score.map(|score| ("score".to_owned(), score)));
+            self.push(&Item {
+                id: record.item,
+                midi: path(record.midi),
+                audio: path(record.audio),
+                title: String::new(),
+                confidence: record.confidence,
+                parts: parts.collect(),
+            });
         }
         Ok(())
     }
@@ -370,6 +397,26 @@ impl Items {
             }
             return Ok(());
         }
+        if let Some(Value::Array(matches)) = row.get("matches") {
+            for found in matches.iter().filter_map(Value::as_object) {
+                let mut pair = found.clone();
+                // What was searched for stands outside, what was found inside; either may be the MIDI file.
+                let sides = [row.get("path"), found.get("path")].map(|path| path.cloned().unwrap_or_default());
+                let [outside, inside] = sides.each_ref().map(|path| is_midi_name(path.as_str().unwrap_or_default()));
+                let [midi, audio] =
+                    if inside && !outside { [1, 0] } else { [0, 1] }.map(|side: usize| sides[side].clone());
+                for (name, value) in [
+                    ("midi", Some(&midi)),
+                    ("path", Some(&audio)),
+                    ("midi_md5", row.get("md5")),
+                    ("id", found.get("track")),
+                ] {
+                    pair.insert(name.to_owned(), value.cloned().unwrap_or_default());
+                }
+                self.push_row(&pair)?;
+            }
+            return Ok(());
+        }
         let midi = text(row, &["midi", "midi_path", "query"]).ok_or("missing field `midi`")?;
         let audio = text(row, &["audio", "audio_path", "recording", "path"]).ok_or("missing field `audio`")?;
         let number = |name: &str| match row.get(name)? {
@@ -394,6 +441,10 @@ impl Items {
         });
         Ok(())
     }
+}
+
+fn is_midi_name(path: &str) -> bool {
+    ["mid", "midi", "kar", "rmi"].iter().any(|ending| has_extension(Path::new(path), ending))
 }
 
 /// The folder of a track in a Lakh tree.

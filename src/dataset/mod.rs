@@ -79,6 +79,19 @@ fn continues(folder: &Path, parameters: &Value) -> Result<Option<Dataset>> {
     Ok(Some(there))
 }
 
+/// Makes pairs in `folder`. Where it fails before there is one, in a folder that was no data set, nothing is left to go on
+/// from: neither the document nor the folder of the pairs.
+fn or_nothing(folder: &Path, make: impl FnOnce() -> Result<Made>) -> Result<Made> {
+    let (document, pairs) = (Dataset::document_of(folder), Dataset::pairs_of(folder));
+    let new = !document.exists() && !pairs.exists();
+    let outcome = make();
+    // A folder with pairs in it is not removed.
+    if new && outcome.is_err() && std::fs::remove_dir(pairs).is_ok() {
+        drop(std::fs::remove_file(document));
+    }
+    outcome
+}
+
 /// One number from another, well mixed (the finaliser of Murmur 3, after a step of Weyl's sequence).
 fn mix(x: u64) -> u64 {
     let mut x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);

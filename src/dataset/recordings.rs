@@ -46,6 +46,10 @@ const AUDIO: [&str; 9] = ["ogg", "mp3", "flac", "wav", "opus", "m4a", "aiff", "a
 /// # Errors
 /// As [`synthesize`](super::synthesize()); a pair that is not accepted is no error: it is named with its confidence.
 pub fn align(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made> {
+    super::or_nothing(folder, || aligned(what, folder, progress))
+}
+
+fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made> {
     let parameters = json!({
         "made_by": "align",
         "sources": what.sources,
@@ -137,8 +141,8 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
     }
     let aligned: Midi = export::aligned_midi(midi, &audio, &alignment)?;
     let wave = synth::render(&aligned, &font.font, ANALYSIS_RATE, &progress.part(0.8, 0.9))?;
-    let of_midi = log_constant_q(&wave, progress)?;
-    let of_audio = log_constant_q(&audio.recording.mono, progress)?;
+    let of_midi = log_constant_q(&wave, &progress.part(0.9, 0.95))?;
+    let of_audio = log_constant_q(&audio.recording.mono, &progress.part(0.95, 1.0))?;
     let first = aligned.notes().first().map_or(0.0, |note| note.start.0);
     let from = (first / FRAME_S).ceil() as usize;
     let to = ((aligned.end().0 / FRAME_S) as usize).min(of_midi.nrows()).min(of_audio.nrows());

@@ -85,6 +85,10 @@ const SAVED_EVERY: usize = 100;
 /// [`Error::Empty`] without MIDI files; [`Error::Io`]; [`Error::Cancelled`]. A work that can't be used is no error: it is
 /// named with its reason.
 pub fn synthesize(what: &Synthesis, folder: &Path, progress: &Progress) -> Result<Made> {
+    super::or_nothing(folder, || synthesized(what, folder, progress))
+}
+
+fn synthesized(what: &Synthesis, folder: &Path, progress: &Progress) -> Result<Made> {
     what.check()?;
     let there = super::continues(folder, &what.parameters())?;
     let found = Sources::find(&what.sources, &what.hold_out, what.seed, &progress.part(0.0, 0.05))?;

@@ -55,8 +55,13 @@ pub fn cascade(
     if files.is_empty() {
         return Err(Error::Empty("no files to search for".into()));
     }
-    let known: Vec<(usize, Entry)> =
-        index.places().map(|place| Ok((place, index.entry(place)?))).collect::<Result<_>>()?;
+    let read = |(number, place): (usize, usize)| -> Result<(usize, Entry)> {
+        if number.is_multiple_of(1024) {
+            progress.step(0, 1)?;
+        }
+        Ok((place, index.entry(place)?))
+    };
+    let known: Vec<(usize, Entry)> = index.places().enumerate().map(read).collect::<Result<_>>()?;
     let ended = AtomicUsize::new(0);
     let one = |file: &PathBuf| -> Result<(bool, Ranks)> {
         let before = ended.load(Ordering::Relaxed) as f32 / files.len() as f32;

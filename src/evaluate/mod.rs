@@ -169,7 +169,8 @@ fn each<T: Send>(
         .map(|path| {
             let before = ended.load(Ordering::Relaxed) as f32 / paths.len() as f32;
             // The parts of files that run at the same time can't be told apart: only whole files move it on.
-            let result = progress.step(0, 1).and_then(|()| work(path, &progress.part(before, before)));
+            let here = progress.part(before, before);
+            let result = here.step(0, 1).and_then(|()| work(path, &here));
             progress.step(ended.fetch_add(1, Ordering::Relaxed) + 1, paths.len())?;
             result
         })

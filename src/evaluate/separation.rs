@@ -109,11 +109,11 @@ pub fn separation(
     let mut coders = vec![("tpaa".to_owned(), tpaa(&data, split)?)];
     coders.extend(models.iter().map(|(name, model)| (name.clone(), Coder::Model(model))));
 
-    let done = AtomicUsize::new(0);
+    let (done, coding) = (AtomicUsize::new(0), progress.part(0.0, 0.9));
     let results: Vec<Result<Vec<CodePair>>> = wanted
         .par_iter()
         .map(|&(work, variant)| {
-            progress.step(done.fetch_add(1, Ordering::Relaxed), wanted.len())?;
+            coding.step(done.fetch_add(1, Ordering::Relaxed), wanted.len())?;
             let pair = data.load(work, variant)?;
             coders.iter().map(|(_, coder)| coder.codes(&pair, work.group)).collect()
         })
@@ -146,8 +146,13 @@ pub fn separation(
             histograms,
         }
     };
+    let mut qualities = Vec::new();
+    for system in coders.iter().zip(&codes) {
+        progress.part(0.9, 1.0).step(qualities.len(), coders.len())?;
+        qualities.push(quality(system));
+    }
     progress.step(1, 1)?;
-    Ok(Report { done: coders.iter().zip(&codes).map(quality).collect(), skipped })
+    Ok(Report { done: qualities, skipped })
 }
 
 fn json_name(split: Split) -> &'static str {

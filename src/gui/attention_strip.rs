@@ -10,7 +10,7 @@ use super::strip_marks::{crosshair, head};
 use super::theme::{self, Palette};
 use crate::hashing::Side;
 use crate::pair::FRAME_S;
-use eframe::egui::{Align2, Mesh, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2};
+use egui::{Align2, Mesh, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2};
 
 /// Its name, and that of its widget.
 pub(super) fn name(side: Side) -> &'static str {

@@ -15,7 +15,7 @@ use super::timeline::ruler;
 use crate::features::CqtParams;
 use crate::hashing::Side as HashSide;
 use crate::picture::axis::clock_text;
-use eframe::egui::{
+use egui::{
     Align2, CursorIcon, Label, Mesh, Painter, Rect, Response, RichText, Role, Sense, Shape, Stroke, Ui, UiBuilder,
     WidgetInfo, pos2, vec2,
 };
@@ -118,7 +118,7 @@ impl AuditPanel {
             hover = curves_panel::show(ui, rect, model, &palette, out).or(hover);
         }
         read_out(ui, readout, model, &palette);
-        let focused = ui.memory(eframe::egui::Memory::focused);
+        let focused = ui.memory(egui::Memory::focused);
         let strips = [Side::Recording, Side::Midi];
         let own = ["ruler", "curves"].into_iter().chain(strips.map(Side::name)).chain(strips.map(Side::bits_name));
         let own = own.chain(strips.map(|side| attention_strip::name(side.network())));
@@ -159,9 +159,8 @@ impl AuditPanel {
             (Side::Midi, None, Some(_), Some(_)) => "in its own time, not aligned yet".to_owned(),
             _ => String::new(),
         };
-        let mut ui = ui.new_child(
-            UiBuilder::new().max_rect(rect).layout(eframe::egui::Layout::left_to_right(eframe::egui::Align::Center)),
-        );
+        let mut ui =
+            ui.new_child(UiBuilder::new().max_rect(rect).layout(egui::Layout::left_to_right(egui::Align::Center)));
         ui.label(RichText::new(kind).color(colour).strong());
         if known {
             // The note is short and always fits; the name takes what is left.
@@ -202,11 +201,11 @@ impl AuditPanel {
             let matrix = Matrix::Strip(Arc::clone(strip));
             let map = (model.settings().color_map, model.settings().tone);
             let heatmap = slot.get_or_insert_with(|| Heatmap::new(name, matrix.clone(), map));
-            heatmap.set(&matrix, map);
+            heatmap.set(&matrix, map, model.picture_attempts());
             // Frame i is centred on its moment: its cell begins half a frame before.
             let frame = |time: f64| time / strip.frame_s + 0.5;
             let (start, end) = (model.view().start(), model.view().end());
-            heatmap.paint(painter, rect, frame(start)..frame(end), model.pitch().low()..model.pitch().high());
+            heatmap.paint(painter, rect, frame(start)..frame(end), model.pitch().low()..model.pitch().high(), out);
             gutter(painter, rect, model.pitch(), model.hover().and_then(|h| h.note), palette);
             marks(painter, rect, model);
             let unit = model.unit().filter(|unit| unit.side == side.network());
@@ -233,7 +232,7 @@ impl AuditPanel {
         } else {
             theme::outline(palette)
         };
-        painter.rect_stroke(rect, 0.0, edge, eframe::egui::StrokeKind::Outside);
+        painter.rect_stroke(rect, 0.0, edge, egui::StrokeKind::Outside);
         crosshair(painter, rect, model, theme::CROSSHAIR);
         loop_bar::mark(ui.painter(), rect, model);
         pitch_crosshair(painter, rect, model);
@@ -277,9 +276,9 @@ impl AuditPanel {
             let map = (model.settings().color_map, model.settings().tone);
             let matrix = Matrix::Strip(Arc::clone(strip));
             let heatmap = slot.get_or_insert_with(|| Heatmap::new(name, matrix.clone(), map));
-            heatmap.set(&matrix, map);
+            heatmap.set(&matrix, map, model.picture_attempts());
             let (start, end) = (model.view().start() / strip.frame_s, model.view().end() / strip.frame_s);
-            heatmap.paint(painter, rect, start..end, 0.0..f64::from(hashed.bits()));
+            heatmap.paint(painter, rect, start..end, 0.0..f64::from(hashed.bits()), out);
             let at = pos2(rect.left() - 6.0, rect.center().y);
             let text = format!("{} bits", hashed.bits());
             painter.text(at, Align2::RIGHT_CENTER, text, theme::small(), palette.faint);
@@ -291,7 +290,7 @@ impl AuditPanel {
         } else {
             theme::outline(palette)
         };
-        painter.rect_stroke(rect, 0.0, edge, eframe::egui::StrokeKind::Outside);
+        painter.rect_stroke(rect, 0.0, edge, egui::StrokeKind::Outside);
         crosshair(painter, rect, model, theme::CROSSHAIR);
         loop_bar::mark(painter, rect, model);
         head(ui, rect, model);

@@ -5,7 +5,7 @@ use super::icon::Icon;
 use super::loading::file_name;
 use super::model::{Model, State};
 use super::theme::{self, Palette};
-use eframe::egui::{Align, Button, Label, Layout, RichText, ScrollArea, Ui, vec2};
+use egui::{Align, Button, Label, Layout, RichText, ScrollArea, Ui, vec2};
 
 /// Shows the list.
 pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {

@@ -9,10 +9,11 @@ use super::settings::{Panels, Tab, Theme};
 use crate::curation::{Arrangement, Reason};
 use crate::dataset::Split;
 use crate::evaluate::PairSource;
+use crate::files::Kind;
 use crate::picture::{ColorMap, Tone};
 use crate::playback::Warp;
 use crate::playback::mixer::{Click, Listen};
-use eframe::egui::{Key, Modifiers};
+use egui::{Key, Modifiers};
 use std::path::PathBuf;
 
 /// What is asked. The first group stands in the [`TABLE`]; the second comes from pointers and dialogs and carries data.
@@ -119,8 +120,10 @@ pub enum Command {
     PlainContrast,
     Palette,
     ShortcutSheet,
+    About,
     ChooseQueue,
     CloseQueue,
+    ChooseJournal,
     ExportDecisions,
     Confirm,
     Reject,
@@ -136,8 +139,10 @@ pub enum Command {
 
     /// What is asked of the queue and of corrections, with data.
     Curate(Curate),
-    /// Take these files in: MIDI files replace the MIDI, everything else becomes a candidate.
+    /// Take these files in: MIDI files replace the MIDI, recordings become candidates, everything else opens as what it is.
     Open(Vec<PathBuf>),
+    /// The same, when it is known what they are.
+    Take(Vec<(Kind, PathBuf)>),
     /// Play the MIDI with this soundfont, `None` for the bundled one.
     UseSoundFont(Option<PathBuf>),
     /// Hash with this model, `None` for the one that comes with the program.
@@ -214,6 +219,8 @@ pub enum Command {
     SaveTo(PathBuf),
     /// What to do with what a crash has left.
     Recover(Recover),
+    /// A picture could not be made, or the settings not saved.
+    Failed(Failure, String),
     /// Close what lies over the window.
     Close,
     /// The pointer is at this place, or nowhere.
@@ -231,6 +238,12 @@ pub enum Command {
 pub enum Curate {
     /// Judge what this list, table or tree has; decisions go to the journal, or beside it.
     Open(PathBuf, Option<PathBuf>),
+    /// Go on in this new journal, with all decisions so far.
+    JournalTo(PathBuf),
+    /// Try again to write decisions, and go on with what waits for it.
+    TryJournal,
+    /// Go on with what waits for decisions to be written, without them.
+    Abandon,
     /// Write the decisions into this folder.
     ExportTo(PathBuf),
     /// Reject for this reason.
@@ -251,6 +264,15 @@ pub enum Curate {
     MoveAnchor(usize, f64, f64),
     /// Forget this anchor.
     RemoveAnchor(usize),
+}
+
+/// What a frame could not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Draw a picture.
+    Picture,
+    /// Save the settings.
+    Settings,
 }
 
 /// What the pointer is at.
@@ -466,6 +488,7 @@ pub const TABLE: &[Entry] = entries! {
     PlainContrast Colours "Plain contrast", "Colours as they come", [], always;
     ChooseQueue Curate "Open a queue…", "Judge the pairs of a search, list, table or Lakh tree", [], |m| !m.choosing();
     CloseQueue Curate "Close the queue", "Stop judging; every decision is saved", [], |m| m.curating().is_some();
+    ChooseJournal Curate "Another journal…", "Go on in another journal file, with all decisions so far", [], |m| m.curating().is_some() && !m.choosing();
     ExportDecisions Curate "Export decisions…", "Table, document, JAMS, and the list of confirmed pairs", [], |m| m.curating().is_some() && !m.choosing();
     Confirm Curate "Confirm", "The MIDI is this recording; on to the next pair", [(NONE, Key::A)], Model::curates;
     Reject Curate "Reject", "It is not; on to the next pair", [(NONE, Key::X)], Model::curates;
@@ -480,6 +503,7 @@ pub const TABLE: &[Entry] = entries! {
     Span Curate "Valid in the loop", "The alignment is meant in the loop only; once more, in all of the recording", [(SHIFT, Key::I)], |m| m.aligned().is_some() && m.region().is_some();
     Palette Help "Command palette", "Find a command by its name", [(COMMAND, Key::K)], always;
     ShortcutSheet Help "Shortcuts", "List every key, and change it", [(NONE, Key::F1), (SHIFT, Key::Questionmark)], always;
+    About Help "About Antiphon", "Version, licence, and where settings and log lie", [], always;
 };
 
 impl Command {
@@ -531,8 +555,42 @@ impl Command {
             Self::Invert => settings.tone.inverted,
             Self::BundledSoundFont => settings.soundfont.is_none(),
             Self::ShortcutSheet => model.overlay() == Some(Overlay::Shortcuts),
+            Self::About => model.overlay() == Some(Overlay::About),
             other => other.color_map() == Some(settings.color_map),
         }
+    }
+
+    /// Whether a key that is held down goes on doing it: steps, but no switches, and above all no decisions.
+    pub(super) fn repeats(&self) -> bool {
+        matches!(
+            self,
+            Self::Undo
+                | Self::Redo
+                | Self::Back
+                | Self::Forward
+                | Self::BackSecond
+                | Self::ForwardSecond
+                | Self::BackFrame
+                | Self::ForwardFrame
+                | Self::Slower
+                | Self::Faster
+                | Self::Earlier
+                | Self::Later
+                | Self::LittleEarlier
+                | Self::LittleLater
+                | Self::MuchEarlier
+                | Self::MuchLater
+                | Self::ZoomIn
+                | Self::ZoomOut
+                | Self::ZoomPitchIn
+                | Self::ZoomPitchOut
+                | Self::NextCandidate
+                | Self::PreviousCandidate
+                | Self::LargerText
+                | Self::SmallerText
+                | Self::Brighter
+                | Self::Darker
+        )
     }
 
     /// The colours that it sets.

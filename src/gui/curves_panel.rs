@@ -8,9 +8,7 @@ use super::model::{Aligned, Hashed, Model};
 use super::read_out::{curve_text, describe};
 use super::strip_marks::{crosshair, head, unreliable};
 use super::theme::{self, Palette};
-use eframe::egui::{
-    Align2, Color32, Mesh, Painter, Pos2, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
-};
+use egui::{Align2, Color32, Mesh, Painter, Pos2, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2};
 
 /// What is drawn in a row.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use super::icon::Icon;
 use super::model::{Curating, Model};
 use super::theme;
 use crate::curation::{Reason, State};
-use eframe::egui::{Button, RichText, TextEdit, Ui, vec2};
+use egui::{Button, RichText, TextEdit, Ui, vec2};
 
 /// See the module. Keeps how often somebody has asked for the note.
 #[derive(Default)]
@@ -34,7 +34,7 @@ impl DecisionBar {
                 let button = button.selected(state == Some(of));
                 let response = ui.add_enabled((entry.enabled)(model), button);
                 let side = vec2(12.0, 12.0);
-                let at = eframe::egui::Rect::from_center_size(response.rect.left_center() + vec2(15.0, 0.0), side);
+                let at = egui::Rect::from_center_size(response.rect.left_center() + vec2(15.0, 0.0), side);
                 if let Some(icon) = icon {
                     icon.paint(ui.painter(), at, colour);
                 }

@@ -4,8 +4,8 @@ use super::theme::Palette;
 use crate::embedding::Distances;
 use crate::hashing::Separation;
 use crate::picture::axis::tick_step;
-use eframe::egui::accesskit::Role;
-use eframe::egui::{Color32, Label, Stroke, Ui, WidgetInfo};
+use egui::accesskit::Role;
+use egui::{Color32, Label, Stroke, Ui, WidgetInfo};
 use egui_plot::{Bar, BarChart, Legend, Plot, VLine, uniform_grid_spacer};
 
 /// Two histograms over the same bins.

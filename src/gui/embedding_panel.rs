@@ -9,8 +9,8 @@ use super::model::{Compared, Model};
 use super::theme::{self, Palette};
 use crate::dataset::Split;
 use crate::picture::Tone;
-use eframe::egui::accesskit::Role;
-use eframe::egui::{
+use egui::accesskit::Role;
+use egui::{
     Align2, Button, ComboBox, Label, Rect, Response, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
     pos2, vec2,
 };
@@ -83,7 +83,7 @@ impl EmbeddingPanel {
     ) {
         let (rows, columns) = compared.matrix.distances.dim();
         ui.label(RichText::new(format!("{}: {rows} × {columns}", compared.name)).strong());
-        let line = ui.text_style_height(&eframe::egui::TextStyle::Body);
+        let line = ui.text_style_height(&egui::TextStyle::Body);
         let room = ui.available_size() - vec2(AXIS, AXIS + line + 8.0);
         // Cells are square, as long as there are many: a single row is as high as it may be seen.
         let cell = (room.x / columns.max(1) as f32).min(room.y / rows.max(1) as f32).clamp(1.0, LARGEST);
@@ -95,8 +95,8 @@ impl EmbeddingPanel {
         // What is near is rare: no part of the values is dark from the start.
         let map = (model.settings().color_map, Tone { dark: 0.0, ..model.settings().tone });
         let heatmap = self.heatmap.get_or_insert_with(|| Heatmap::new("Embedding distances", matrix.clone(), map));
-        heatmap.set(&matrix, map);
-        heatmap.paint(ui.painter(), rect, 0.0..columns as f64, 0.0..rows as f64);
+        heatmap.set(&matrix, map, model.picture_attempts());
+        heatmap.paint(ui.painter(), rect, 0.0..columns as f64, 0.0..rows as f64, out);
         let edge = if response.has_focus() {
             Stroke::new(2.0, ui.visuals().selection.stroke.color)
         } else {
@@ -107,7 +107,7 @@ impl EmbeddingPanel {
         ui.painter().text(below, Align2::CENTER_TOP, "recordings", theme::small(), palette.faint);
         let galley = ui.painter().layout_no_wrap("MIDI files".into(), theme::small(), palette.faint);
         let beside = pos2(area.left(), rect.center().y + galley.size().x / 2.0);
-        let turned = eframe::egui::epaint::TextShape::new(beside, galley, palette.faint);
+        let turned = egui::epaint::TextShape::new(beside, galley, palette.faint);
         ui.painter().add(turned.with_angle(-std::f32::consts::FRAC_PI_2));
 
         if cell >= NUMBERED {
@@ -143,7 +143,7 @@ impl EmbeddingPanel {
     /// The cell that the pointer or the arrow keys are at.
     fn point(&mut self, ui: &Ui, response: &Response, rect: Rect, (rows, columns): (usize, usize)) {
         self.cell = self.cell.filter(|(row, column)| *row < rows && *column < columns);
-        let at = |pointer: eframe::egui::Pos2| {
+        let at = |pointer: egui::Pos2| {
             let along = (pointer - rect.min) / rect.size();
             let column = ((along.x * columns as f32) as usize).min(columns.saturating_sub(1));
             let row = (((1.0 - along.y) * rows as f32) as usize).min(rows.saturating_sub(1));
@@ -156,11 +156,8 @@ impl EmbeddingPanel {
         }
         if response.has_focus() {
             // While it has the focus the arrow keys are its own.
-            let filter = eframe::egui::EventFilter {
-                horizontal_arrows: true,
-                vertical_arrows: true,
-                ..eframe::egui::EventFilter::default()
-            };
+            let filter =
+                egui::EventFilter { horizontal_arrows: true, vertical_arrows: true, ..egui::EventFilter::default() };
             ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
         }
         if let Some(keys) = arrows(ui, response).filter(super::gestures::Arrows::moves) {

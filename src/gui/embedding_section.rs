@@ -2,7 +2,7 @@
 
 use super::model::{EmbeddedPair, Model};
 use super::theme::{self, Palette};
-use eframe::egui::{
+use egui::{
     Align2, CollapsingHeader, Color32, Label, Mesh, Rect, RichText, Role, Sense, Shape, StrokeKind, Ui, WidgetInfo,
     pos2, vec2,
 };

@@ -11,8 +11,8 @@ use crate::hashing::{Filter, Side, strongest};
 use crate::midi::MidiTime;
 use crate::picture::axis::{clock_text, note_name};
 use crate::picture::{FilterSheet, filter_sheet};
-use eframe::egui::accesskit::Role;
-use eframe::egui::{
+use egui::accesskit::Role;
+use egui::{
     Align2, Button, ColorImage, ComboBox, Context, DragValue, Label, Rect, RichText, ScrollArea, Sense, Stroke,
     StrokeKind, TextureHandle, TextureOptions, Ui, WidgetInfo, pos2, vec2,
 };

@@ -4,7 +4,7 @@ use super::command::{Command, Hover};
 use super::model::Model;
 use super::timeline::PitchView;
 use crate::features::CqtParams;
-use eframe::egui::{Event, EventFilter, Key, Modifiers, PointerButton, Pos2, Rect, Response, Ui, Vec2};
+use egui::{Event, EventFilter, Key, Modifiers, PointerButton, Pos2, Rect, Response, Ui, Vec2};
 
 /// A press of an arrow key moves the crosshair by this share of what is shown, with Shift by ten of them.
 const STEP: f64 = 0.01;

@@ -5,7 +5,7 @@ use super::model::Model;
 use super::theme::{self, Palette};
 use super::transport_panel::press;
 use crate::playback::{SPEED_STEP, SPEEDS};
-use eframe::egui::{Label, RichText, Slider, Ui};
+use egui::{Label, RichText, Slider, Ui};
 
 /// Shows the row. Returns whether a slider has the focus and so wants the arrow keys.
 pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) -> bool {

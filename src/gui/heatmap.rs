@@ -1,17 +1,17 @@
 //! [`Heatmap`]: a matrix too large for one texture, shown as tiles of a pyramid.
 //!
 //! A tile is 512 × 512 cells of a level; level `k` pools 2^k × 2^k cells of the matrix by the largest. Tiles are made in
-//! a job, those in sight first, and a coarser level stands in until they are there. Frames only upload and draw.
+//! a job, those in sight first, and a coarser level stands in until they are there. Frames only upload and draw. A job
+//! that fails is reported once and not begun again until a person asks for it.
 
+use super::command::{Command, Failure};
 use super::model::LoadedRecording;
 use super::theme;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::features::Features;
 use crate::job::{Job, Progress};
 use crate::picture::{ColorMap, Contrast, Strip, Tone, matrix_image, max_pool, similarity, strip_image};
-use eframe::egui::{
-    ColorImage, Context, Painter, Rect, TextureFilter, TextureHandle, TextureOptions, TextureWrapMode, pos2,
-};
+use egui::{ColorImage, Context, Painter, Rect, TextureFilter, TextureHandle, TextureOptions, TextureWrapMode, pos2};
 use image::RgbaImage;
 use ndarray::Array2;
 use std::collections::BTreeMap;
@@ -114,19 +114,30 @@ pub(super) struct Heatmap {
     frame: u64,
     /// The tiles have colours that are no longer wanted.
     stale: bool,
+    /// A job has failed: nothing more is made.
+    failed: bool,
+    /// How often somebody had asked to try again when the last job was begun.
+    attempt: u64,
 }
 
 impl Heatmap {
     /// A picture of `matrix`; nothing is computed yet.
     pub(super) fn new(name: &'static str, matrix: Matrix, colours: (ColorMap, Tone)) -> Self {
-        Self { name, matrix, colours, contrast: None, tiles: BTreeMap::new(), job: None, frame: 0, stale: false }
+        let (contrast, tiles, job) = (None, BTreeMap::new(), None);
+        Self { name, matrix, colours, contrast, tiles, job, frame: 0, stale: false, failed: false, attempt: 0 }
     }
 
-    /// Shows `matrix` in these colours, keeping what is there when it is the same.
-    pub(super) fn set(&mut self, matrix: &Matrix, colours: (ColorMap, Tone)) {
+    /// Shows `matrix` in these colours, keeping what is there when it is the same. A picture that has failed is made again
+    /// when `attempt` is another.
+    pub(super) fn set(&mut self, matrix: &Matrix, colours: (ColorMap, Tone), attempt: u64) {
         if !self.matrix.is(matrix) {
-            *self = Self::new(self.name, matrix.clone(), colours);
-        } else if self.colours != colours {
+            *self = Self { attempt, ..Self::new(self.name, matrix.clone(), colours) };
+            return;
+        }
+        if self.attempt != attempt {
+            (self.attempt, self.failed) = (attempt, false);
+        }
+        if self.colours != colours {
             // The old colours stay in sight until the new ones are there: no flicker while a slider is dragged.
             self.colours = colours;
             (self.contrast, self.stale) = (None, true);
@@ -140,13 +151,20 @@ impl Heatmap {
 
     /// Whether everything in sight is there at the resolution of the screen.
     pub(super) fn complete(&self) -> bool {
-        self.job.is_none() && !self.stale && !self.tiles.is_empty()
+        self.failed || (self.job.is_none() && !self.stale && !self.tiles.is_empty())
     }
 
     /// Draws the part `across` × `up` (in cells, fractions allowed) into `rect`.
-    pub(super) fn paint(&mut self, painter: &Painter, rect: Rect, across: Range<f64>, up: Range<f64>) {
+    pub(super) fn paint(
+        &mut self,
+        painter: &Painter,
+        rect: Rect,
+        across: Range<f64>,
+        up: Range<f64>,
+        out: &mut Vec<Command>,
+    ) {
         self.frame += 1;
-        self.collect(painter.ctx());
+        out.extend(self.collect(painter.ctx()));
         let (wide, high) = self.matrix.size();
         if wide == 0 || high == 0 || across.end <= across.start || up.end <= up.start {
             return;
@@ -217,14 +235,22 @@ impl Heatmap {
         tiles(across, wide).flat_map(|column| rows.clone().map(move |row| (level, column, row))).collect()
     }
 
-    /// Takes what the job has made, and lets go of what was not seen for long.
-    fn collect(&mut self, ctx: &Context) {
-        let Some(outcome) = self.job.as_mut().and_then(Job::poll) else { return };
+    /// Takes what the job has made, and lets go of what was not seen for long. Returns what to say of a failure.
+    fn collect(&mut self, ctx: &Context) -> Option<Command> {
+        let outcome = self.job.as_mut().and_then(Job::poll)?;
         self.job = None;
-        // Cancelled, or a bug in the job: the tiles in sight are asked for again.
-        let Ok(batch) = outcome else { return };
+        let batch = match outcome {
+            Ok(batch) => batch,
+            // The tiles in sight are asked for again.
+            Err(Error::Cancelled) => return None,
+            Err(error) => {
+                // The same cells would fail in the same way, in every frame.
+                self.failed = true;
+                return Some(Command::Failed(Failure::Picture, format!("{}: {error}", self.name)));
+            }
+        };
         if batch.colours != self.colours {
-            return;
+            return None;
         }
         if std::mem::take(&mut self.stale) {
             self.tiles.clear();
@@ -246,11 +272,12 @@ impl Heatmap {
             self.tiles.remove(&place);
         }
         ctx.request_repaint();
+        None
     }
 
     /// Starts a job for the first of `missing`, unless one runs.
     fn request(&mut self, ctx: &Context, missing: Vec<Place>) {
-        if missing.is_empty() || self.job.is_some() {
+        if missing.is_empty() || self.job.is_some() || self.failed {
             return;
         }
         let wanted: Vec<_> = missing.into_iter().take(BATCH).map(|place| (place, self.cells(place))).collect();
@@ -347,5 +374,39 @@ mod tests {
         let map = Heatmap::new("test", matrix(8000, 5000), (ColorMap::Viridis, Tone::default()));
         assert_eq!(map.in_sight(0, &(600.0..1000.0), &(0.0..500.0)), [(0, 1, 0)]);
         assert!(map.in_sight(0, &(9000.0..9900.0), &(0.0..500.0)).is_empty());
+    }
+
+    #[test]
+    fn a_picture_whose_job_panics_is_reported_once_and_made_again_when_asked() {
+        // A MIDI with other bins than the recording: the product of their frames panics.
+        let Matrix::Similarity { midi, audio } = matrix(600, 600) else { unreachable!() };
+        let fewer = Features { frames: Array2::ones((600, 3)), times: midi.times.clone() };
+        let broken = Matrix::Similarity { midi: Arc::new(fewer), audio };
+        let colours = (ColorMap::Viridis, Tone::default());
+        let mut map = Heatmap::new("Drawing the test", broken.clone(), colours);
+        let ctx = Context::default();
+        let failures = |map: &mut Heatmap, attempt: u64| {
+            let mut out = Vec::new();
+            map.set(&broken, colours, attempt);
+            while !map.failed {
+                map.request(&ctx, vec![(0, 0, 0)]);
+                out.extend(map.collect(&ctx));
+                std::thread::yield_now();
+            }
+            // Frames go on; no job is begun.
+            for _ in 0..3 {
+                map.request(&ctx, vec![(0, 0, 0)]);
+                out.extend(map.collect(&ctx));
+            }
+            assert!(map.job.is_none() && map.complete());
+            out
+        };
+        for attempt in 0..2 {
+            let said = failures(&mut map, attempt);
+            assert!(
+                matches!(&said[..], [Command::Failed(Failure::Picture, text)] if text.starts_with("Drawing the test: internal error")),
+                "{said:?}"
+            );
+        }
     }
 }

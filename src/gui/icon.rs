@@ -1,6 +1,6 @@
 //! Small drawings beside text: no font is sure to have them.
 
-use eframe::egui::{Button, Color32, Painter, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2};
+use egui::{Button, Color32, Painter, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2};
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use super::command::Command;
 use super::icon::Icon;
 use super::model::Model;
 use super::theme;
-use eframe::egui::accesskit::Live;
-use eframe::egui::{Align, Label, Layout, ProgressBar, RichText, Ui, vec2};
+use egui::accesskit::Live;
+use egui::{Align, Label, Layout, ProgressBar, RichText, Ui, vec2};
 
 /// Lines shown at most; more problems scroll out of sight and come back as others are dismissed.
 const LINES: usize = 5;

@@ -4,7 +4,7 @@ use super::command::{Command, Curate, Entry, Shortcut, TABLE};
 use super::model::{Curating, Model};
 use super::settings::Settings;
 use crate::curation::Reason;
-use eframe::egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
+use egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
 
 /// The keys of reasons.
 const FIGURES: [Key; 9] =
@@ -106,8 +106,12 @@ pub fn shortcuts(ctx: &Context, model: &Model, arrows_taken: bool, out: &mut Vec
     let settings = model.settings();
     ctx.input_mut(|input| {
         input.events.retain(|event| {
-            let Event::Key { key, pressed: true, modifiers, .. } = event else { return true };
+            let Event::Key { key, pressed: true, modifiers, repeat, .. } = event else { return true };
             if model.curating().is_some_and(Curating::choosing_reason) && !busy && settings.single_keys {
+                if *repeat {
+                    // The key that asked why is still down.
+                    return false;
+                }
                 // A figure says why; any other key leaves it at that.
                 let reason = FIGURES.iter().position(|figure| figure == key).and_then(|at| Reason::ALL.get(at));
                 out.push(Command::Curate(reason.map_or(Curate::NoReason, |&reason| Curate::Reject(reason))));
@@ -124,7 +128,7 @@ pub fn shortcuts(ctx: &Context, model: &Model, arrows_taken: bool, out: &mut Vec
                 })
             });
             let Some(entry) = found else { return true };
-            if (entry.enabled)(model) {
+            if (entry.enabled)(model) && (!repeat || entry.command.repeats()) {
                 out.push(entry.command.clone());
             }
             false

@@ -1,7 +1,7 @@
 //! How a training goes: one curve beside the other over steps or epochs.
 
-use eframe::egui::accesskit::Role;
-use eframe::egui::{Color32, Ui, WidgetInfo};
+use egui::accesskit::Role;
+use egui::{Color32, Ui, WidgetInfo};
 use egui_plot::{Line, Plot, PlotPoints, Points};
 
 /// What is drawn.

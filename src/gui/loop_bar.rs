@@ -4,8 +4,8 @@ use super::command::Command;
 use super::model::Model;
 use super::theme::{self, Palette};
 use crate::picture::axis::clock_text;
-use eframe::egui::accesskit::Role;
-use eframe::egui::{CursorIcon, Painter, PointerButton, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo};
+use egui::accesskit::Role;
+use egui::{CursorIcon, Painter, PointerButton, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo};
 
 /// An edge is taken hold of from this far, in points.
 const REACH: f32 = 6.0;

@@ -2,7 +2,7 @@
 //! the alignment says of itself.
 
 use super::audit_panel::spoken;
-use super::command::{Command, Curate, Hover};
+use super::command::{Command, Curate, Failure, Hover};
 use super::gestures::{Axis, arrows, pressed_or_moved};
 use super::heatmap::{Heatmap, Matrix};
 use super::model::{Aligned, LoadedRecording, Model};
@@ -14,7 +14,7 @@ use crate::audio::AudioTime;
 use crate::job::Job;
 use crate::picture::accumulated;
 use crate::picture::axis::{clock_text, tick_step};
-use eframe::egui::{
+use egui::{
     Align, Align2, Button, EventFilter, Layout, Painter, PointerButton, Pos2, Rect, RichText, Role, Sense, Shape,
     Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
@@ -44,12 +44,22 @@ struct Accumulated {
     of: Option<Arc<Aligned>>,
     job: Option<Job<Arc<Array2<f32>>>>,
     made: Option<Arc<Array2<f32>>>,
+    /// How often somebody had asked to try again when it was begun.
+    attempt: u64,
 }
 
 impl Accumulated {
-    /// The matrix, once it is there; starts making it otherwise.
-    fn get(&mut self, ui: &Ui, aligned: &Arc<Aligned>, recording: &Arc<LoadedRecording>) -> Option<Arc<Array2<f32>>> {
-        if self.of.as_ref().is_none_or(|of| !Arc::ptr_eq(of, aligned)) {
+    /// The matrix, once it is there; starts making it otherwise. A failure is reported once.
+    fn get(
+        &mut self,
+        ui: &Ui,
+        aligned: &Arc<Aligned>,
+        recording: &Arc<LoadedRecording>,
+        attempt: u64,
+        out: &mut Vec<Command>,
+    ) -> Option<Arc<Array2<f32>>> {
+        let failed = self.job.is_none() && self.made.is_none();
+        if self.of.as_ref().is_none_or(|of| !Arc::ptr_eq(of, aligned)) || (failed && self.attempt != attempt) {
             let (features, audio, wake) = (Arc::clone(&aligned.features), Arc::clone(recording), ui.ctx().clone());
             let job = Job::start(
                 "Accumulating the distance matrix",
@@ -59,9 +69,12 @@ impl Accumulated {
                         .map(Arc::new)
                 },
             );
-            *self = Self { of: Some(Arc::clone(aligned)), job: Some(job), made: None };
+            *self = Self { of: Some(Arc::clone(aligned)), job: Some(job), made: None, attempt };
         }
         if let Some(outcome) = self.job.as_mut().and_then(Job::poll) {
+            if let Err(error) = &outcome {
+                out.push(Command::Failed(Failure::Picture, format!("Accumulating the distance matrix: {error}")));
+            }
             (self.job, self.made) = (None, outcome.ok());
         }
         self.made.clone()
@@ -138,7 +151,7 @@ impl MatrixPanel {
             hover = self.gestures(ui, &response, rect, whole, model, out);
             let (audio, midi) = self.zoomed.clone().unwrap_or((0.0..whole.0, 0.0..whole.1));
             let plot = Plot { rect, audio, midi };
-            self.picture(ui, &plot, aligned, model);
+            self.picture(ui, &plot, aligned, model, out);
             axes(ui.painter(), &plot, &palette);
             overlay(ui.painter(), &plot, aligned, model, ui.input(|i| i.time));
             cursor_by_keys(ui, &response, &plot, model, out);
@@ -180,7 +193,7 @@ impl MatrixPanel {
         self.heatmap.as_ref().is_none_or(Heatmap::complete) && self.accumulated.job.is_none()
     }
 
-    fn picture(&mut self, ui: &Ui, plot: &Plot, aligned: &Arc<Aligned>, model: &Model) {
+    fn picture(&mut self, ui: &Ui, plot: &Plot, aligned: &Arc<Aligned>, model: &Model, out: &mut Vec<Command>) {
         let Some(recording) = model.recording() else { return };
         let step = aligned.features.times.seconds(1.0).max(1e-6);
         // Cells a second of the recording and of the MIDI, and where the first begins: frames are centred on their moments.
@@ -191,7 +204,7 @@ impl MatrixPanel {
             (rates, begins) = ((1.0 / hashed.audio.step_s(), 1.0 / hashed.midi.step_s()), (0.0, 0.0));
         } else if model.settings().accumulated {
             // The plain one stands in until it is there.
-            if let Some(grid) = self.accumulated.get(ui, aligned, recording) {
+            if let Some(grid) = self.accumulated.get(ui, aligned, recording, model.picture_attempts(), out) {
                 let share = |cells: usize, frames: usize| cells as f64 / frames.max(1) as f64;
                 let across = share(grid.ncols(), recording.frames().nrows());
                 let up = share(grid.nrows(), aligned.features.frames.nrows());
@@ -204,18 +217,18 @@ impl MatrixPanel {
         let map = (model.settings().color_map, model.settings().tone);
         let heatmap =
             self.heatmap.get_or_insert_with(|| Heatmap::new("Drawing the distance matrix", matrix.clone(), map));
-        heatmap.set(&matrix, map);
+        heatmap.set(&matrix, map, model.picture_attempts());
         let across = |s: f64| s * rates.0 + begins.0;
         let up = |s: f64| s * rates.1 + begins.1;
         let (a, m) = (&plot.audio, &plot.midi);
-        heatmap.paint(ui.painter(), plot.rect, across(a.start)..across(a.end), up(m.start)..up(m.end));
+        heatmap.paint(ui.painter(), plot.rect, across(a.start)..across(a.end), up(m.start)..up(m.end), out);
     }
 
     /// Zoom by wheel and pinch, move by the middle or right button, everything by a double click, seek by click or drag.
     fn gestures(
         &mut self,
         ui: &Ui,
-        response: &eframe::egui::Response,
+        response: &egui::Response,
         rect: Rect,
         whole: (f64, f64),
         model: &Model,
@@ -261,7 +274,7 @@ impl MatrixPanel {
 /// Returns whether the pointer does any of that.
 fn anchor_gestures(
     ui: &Ui,
-    response: &eframe::egui::Response,
+    response: &egui::Response,
     plot: &Plot,
     anchors: &[[f64; 2]],
     dragged: &mut Option<usize>,
@@ -312,7 +325,7 @@ fn shows_hamming(model: &Model) -> bool {
 }
 
 /// The arrow keys move a crosshair over the matrix; Enter goes there.
-fn cursor_by_keys(ui: &Ui, response: &eframe::egui::Response, plot: &Plot, model: &Model, out: &mut Vec<Command>) {
+fn cursor_by_keys(ui: &Ui, response: &egui::Response, plot: &Plot, model: &Model, out: &mut Vec<Command>) {
     let Some(keys) = arrows(ui, response) else { return };
     if let Some(hover) = model.hover().filter(|_| keys.enter) {
         out.push(Command::Seek(hover.audio_s));

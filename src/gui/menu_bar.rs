@@ -5,8 +5,8 @@ use super::loading::file_name;
 use super::model::Model;
 use super::theme;
 use crate::picture::Tone;
-use eframe::egui::accesskit::Live;
-use eframe::egui::{Align, Button, Label, Layout, MenuBar, RichText, Slider, Ui};
+use egui::accesskit::Live;
+use egui::{Align, Button, Label, Layout, MenuBar, RichText, Slider, Ui};
 
 /// Shows them.
 pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
@@ -99,7 +99,8 @@ fn group(command: &Command) -> u8 {
         | Command::OpenHit => 24,
         Command::ChooseHashModel | Command::ExportFilters | Command::ChooseEmbeddingModel => 18,
         Command::CompareFolder | Command::CompareDataSet | Command::CompareLoaded => 19,
-        Command::ChooseQueue | Command::CloseQueue | Command::ExportDecisions => 23,
+        Command::ChooseQueue | Command::CloseQueue | Command::ChooseJournal | Command::ExportDecisions => 23,
+        Command::About => 25,
         Command::Flag | Command::Note => 20,
         Command::Blind => 21,
         Command::Anchor | Command::ForgetAnchors | Command::Span => 22,

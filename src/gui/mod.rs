@@ -43,15 +43,15 @@ mod train_panel;
 mod transport_panel;
 mod verdict_panel;
 
-pub use command::{Command, Curate, Entry, Hover, Menu, Shortcut, TABLE};
+pub use command::{Command, Curate, Entry, Failure, Hover, Menu, Shortcut, TABLE};
 pub use keys::{plain_text, shortcut_text, shortcuts, taken};
 pub use loading::{
     Arrival, Bookmark, Expanded, ExportOrder, Exported, OpenedQueue, Prepared, ReadyPair, Running, WakeUp,
 };
 pub use model::{
     Aligned, Candidate, Compared, Curating, EmbeddedPair, Hashed, HitOrder, LayerOutput, LoadedEmbeddingModel,
-    LoadedHashModel, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, SearchForm, Searched,
-    State, ToyForm, TrainingForm, TrainingPreset, Unit,
+    LoadedHashModel, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, Rescue, SearchForm,
+    Searched, State, ToyForm, TrainingForm, TrainingPreset, Unit,
 };
 pub use settings::{Panels, Settings, Tab, Theme};
 pub use timeline::{Follow, PitchView, TimeView};
@@ -61,9 +61,7 @@ use crate::job::Job;
 use crate::playback::device::Sound;
 use audit_panel::AuditPanel;
 use decision_bar::DecisionBar;
-use eframe::egui::{
-    self, Align2, CentralPanel, Context, Panel, RichText, ThemePreference, Ui, UiBuilder, ViewportCommand,
-};
+use egui::{self, Align2, CentralPanel, Context, Panel, RichText, ThemePreference, Ui, UiBuilder, ViewportCommand};
 use embedding_panel::EmbeddingPanel;
 use filters_panel::FiltersPanel;
 use matrix_panel::MatrixPanel;
@@ -174,6 +172,10 @@ pub struct App {
     /// A slider or a picture has the focus: the arrow keys are its.
     arrows_taken: bool,
     settings_file: Option<PathBuf>,
+    /// The settings on their way to the disk.
+    saving: Option<Job<()>>,
+    /// They could not be saved, and that was said.
+    unsaved: bool,
     saved: Settings,
     /// The settings at the start: with what the command line said, and as the file has them.
     given: Settings,
@@ -207,6 +209,8 @@ impl App {
             pointed: None,
             arrows_taken: false,
             settings_file: None,
+            saving: None,
+            unsaved: false,
             given: saved.clone(),
             kept: saved.clone(),
             saved,
@@ -218,7 +222,7 @@ impl App {
 
     fn launch(ctx: &Context, launch: Launch, outcome: Sender<Result<Times>>) -> Self {
         let settings_file = Settings::file().filter(|_| launch.screenshot.is_none());
-        let kept = settings_file.as_deref().map(Settings::load).unwrap_or_default();
+        let (kept, remark) = settings_file.as_deref().map(Settings::load).unwrap_or_default();
         let mut settings = kept.clone();
         settings.soundfont = launch.soundfont.or(settings.soundfont.take());
         settings.theme = launch.theme.unwrap_or(settings.theme);
@@ -235,6 +239,7 @@ impl App {
         }
         app.settings_file = settings_file;
         (app.given, app.kept) = (app.saved.clone(), kept);
+        app.commands.extend(remark.map(|remark| Command::Failed(Failure::Settings, remark)));
         app.started = launch.started.unwrap_or(app.started);
         app.screenshot = launch.screenshot.map(|path| (Screenshot::new(path), outcome));
         let files: Vec<PathBuf> = launch.midi.into_iter().chain(launch.recordings).collect();
@@ -296,6 +301,12 @@ impl App {
         }
         if self.model.quit() {
             ctx.send_viewport_cmd(ViewportCommand::Close);
+        } else if ctx.input(|i| i.viewport().close_requested()) {
+            // The button of the window does what the command does: ask, where decisions would be lost.
+            self.model.apply(Command::Quit, now);
+            if !self.model.quit() {
+                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            }
         }
         if self.screenshot.is_some() {
             self.take_screenshot(ctx);
@@ -417,6 +428,8 @@ impl App {
             Some(Overlay::Shortcuts) => self.sheet.show(ui.ctx(), &self.model, commands),
             Some(Overlay::Export) => sheets::export(ui.ctx(), &mut self.export, commands),
             Some(Overlay::Recovery) => sheets::recovery(ui.ctx(), &self.model, commands),
+            Some(Overlay::Journal) => sheets::journal(ui.ctx(), &self.model, commands),
+            Some(Overlay::About) => sheets::about(ui.ctx(), commands),
             None => {}
         }
         curtain(ui.ctx(), &self.model);
@@ -427,7 +440,22 @@ impl App {
     }
 
     /// Writes the settings when they have changed: on a thread, since a frame must not wait for a disk.
-    fn save_settings(&mut self) {
+    fn save_settings(&mut self, wake: &Context) {
+        if let Some(outcome) = self.saving.as_mut().and_then(Job::poll) {
+            self.saving = None;
+            match outcome {
+                Ok(()) => self.unsaved = false,
+                // Once is enough: every change would fail again.
+                Err(error) if !std::mem::replace(&mut self.unsaved, true) => {
+                    self.commands
+                        .push(Command::Failed(Failure::Settings, format!("the settings are not saved: {error}")));
+                }
+                Err(_) => {}
+            }
+        }
+        if self.saving.is_some() {
+            return;
+        }
         let settings = self.model.settings().clone();
         if let Some(file) = self.settings_file.clone()
             && settings != self.saved
@@ -441,7 +469,9 @@ impl App {
             if settings.soundfont == self.given.soundfont {
                 settings.soundfont.clone_from(&self.kept.soundfont);
             }
-            drop(Job::start("Saving the settings", || {}, move |_| settings.save(&file)));
+            let wake = wake.clone();
+            let done = move || wake.request_repaint();
+            self.saving = Some(Job::start("Saving the settings", done, move |_| settings.save(&file)));
         }
     }
 }
@@ -451,7 +481,7 @@ impl eframe::App for App {
         self.logic(ctx);
         // Not while something is dragged: a slider would write the file sixty times a second.
         if !ctx.input(|i| i.pointer.any_down()) {
-            self.save_settings();
+            self.save_settings(ctx);
         }
     }
 
@@ -460,6 +490,8 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
+        // What was changed last may be on its way.
+        drop(self.saving.take().map(Job::join));
         self.model.leave();
     }
 }

@@ -3,7 +3,7 @@
 use super::command::{Command, Entry, TABLE};
 use super::model::Model;
 use super::theme;
-use eframe::egui::{self, Align2, Button, Context, Key, Modifiers, RichText, ScrollArea, TextEdit, Window};
+use egui::{self, Align2, Button, Context, Key, Modifiers, RichText, ScrollArea, TextEdit, Window};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 

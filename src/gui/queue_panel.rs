@@ -7,7 +7,7 @@ use super::model::{Curating, Model};
 use super::theme::{self, Palette};
 use crate::curation::evaluate::Share;
 use crate::curation::{Arrangement, Order, State};
-use eframe::egui::{Align, Button, ComboBox, Label, Layout, RichText, ScrollArea, Slider, TextEdit, Ui, vec2};
+use egui::{Align, Button, ComboBox, Label, Layout, RichText, ScrollArea, Slider, TextEdit, Ui, vec2};
 
 /// See the module. Keeps what is typed before it is searched for.
 #[derive(Default)]
@@ -107,7 +107,7 @@ impl QueuePanel {
 }
 
 /// The sign of a state, and its colour.
-pub(super) fn sign(state: State, palette: &Palette) -> (Option<Icon>, eframe::egui::Color32) {
+pub(super) fn sign(state: State, palette: &Palette) -> (Option<Icon>, egui::Color32) {
     match state {
         State::Unreviewed => (None, palette.faint),
         State::Confirmed => (Some(Icon::Good), palette.good),

@@ -6,7 +6,7 @@ use super::theme::{self, Palette};
 use crate::features::CqtParams;
 use crate::picture::Strip;
 use crate::picture::axis::{clock_text, hertz, note_name};
-use eframe::egui::{Align, Label, Layout, Rect, RichText, Ui, UiBuilder};
+use egui::{Align, Label, Layout, Rect, RichText, Ui, UiBuilder};
 
 /// Decibels that the darkest value of a strip stands for (spec A: 80 below the loudest moment).
 const FLOOR_DB: f32 = 80.0;

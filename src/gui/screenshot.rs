@@ -1,7 +1,7 @@
 //! A picture of the window, made by the window: `antiphon --screenshot OUT.png`. The README's is made this way.
 
 use crate::error::{Error, Result};
-use eframe::egui::{Context, ViewportCommand};
+use egui::{Context, ViewportCommand};
 use image::RgbaImage;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
@@ -36,7 +36,7 @@ impl Screenshot {
             let path = self.path.clone();
             ctx.request_screenshot(move |image| {
                 let [width, height] = image.size;
-                let bytes = image.pixels.iter().flat_map(eframe::egui::Color32::to_array).collect();
+                let bytes = image.pixels.iter().flat_map(egui::Color32::to_array).collect();
                 drop(sender.send(save(width as u32, height as u32, bytes, &path)));
             });
         }

@@ -9,8 +9,8 @@ use super::model::{HitOrder, Model, SearchForm, Searched, hit_name};
 use super::theme::{self, Palette};
 use crate::hashing::Side;
 use crate::search::{CONFIDENT, Hit, Stage, StageName};
-use eframe::egui::accesskit::Role;
-use eframe::egui::{
+use egui::accesskit::Role;
+use egui::{
     Align2, Button, Checkbox, Color32, DragValue, EventFilter, Label, Rect, Response, RichText, ScrollArea, Sense,
     Stroke, StrokeKind, TextEdit, Ui, WidgetInfo, pos2, vec2,
 };

@@ -7,8 +7,9 @@ use crate::error::{Error, Result};
 use crate::picture::{ColorMap, Tone};
 use crate::playback::Rendition;
 use crate::playback::mixer::Mix;
-use eframe::egui::ThemePreference;
+use egui::ThemePreference;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -198,23 +199,67 @@ impl Settings {
         directories::ProjectDirs::from("", "", "antiphon").map(|dirs| dirs.config_dir().join("settings.json"))
     }
 
-    /// Reads the file. One that is missing or unreadable gives the defaults: settings are never worth a failure.
-    pub fn load(file: &Path) -> Self {
-        let text = std::fs::read_to_string(file).unwrap_or_default();
-        let mut settings: Self = serde_json::from_str(&text).unwrap_or_default();
-        if !(0.5..=3.0).contains(&settings.ui_scale) {
-            settings.ui_scale = 1.0;
+    /// Reads the file. One that is missing gives the defaults. Of one that is damaged each field that can be read is kept;
+    /// a copy of the file goes beside it (`settings.json.damaged`) before anything overwrites it, and a remark says so.
+    pub fn load(file: &Path) -> (Self, Option<String>) {
+        let bytes = match std::fs::read(file) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return (Self::default(), None),
+            Err(error) => {
+                let remark = format!("the settings can't be read, the defaults hold: {error}: {file:?}");
+                return (Self::default(), Some(remark));
+            }
+        };
+        let (settings, lost) = Self::parse(&bytes);
+        let remark = lost.map(|lost| {
+            let beside = file.with_extension("json.damaged");
+            match std::fs::copy(file, &beside) {
+                Ok(_) => format!("the settings file was damaged: {lost}; it is kept: {beside:?}"),
+                Err(error) => {
+                    format!("the settings file was damaged: {lost}; no copy could be kept ({error}): {file:?}")
+                }
+            }
+        });
+        (settings.limited(), remark)
+    }
+
+    /// What a file says, and what of it could not be read.
+    fn parse(bytes: &[u8]) -> (Self, Option<String>) {
+        let error = match serde_json::from_slice(bytes) {
+            Ok(settings) => return (settings, None),
+            Err(error) => error,
+        };
+        let Ok(fields) = serde_json::from_slice::<serde_json::Map<String, Value>>(bytes) else {
+            return (Self::default(), Some(format!("{error}, so the defaults hold")));
+        };
+        let reads = |(name, value): &(String, Value)| {
+            let one = serde_json::Map::from_iter([(name.clone(), value.clone())]);
+            serde_json::from_value::<Self>(Value::Object(one)).is_ok()
+        };
+        let (good, bad): (Vec<_>, Vec<_>) = fields.into_iter().partition(reads);
+        let names: Vec<String> = bad.into_iter().map(|(name, _)| name).collect();
+        let good = Value::Object(good.into_iter().collect());
+        let lost = format!("{} could not be read and has its default", names.join(", "));
+        serde_json::from_value(good).map_or_else(
+            |error| (Self::default(), Some(format!("{error}, so the defaults hold"))),
+            |settings| (settings, Some(lost)),
+        )
+    }
+
+    /// Values that a person has edited out of their range are put back into it.
+    fn limited(mut self) -> Self {
+        if !(0.5..=3.0).contains(&self.ui_scale) {
+            self.ui_scale = 1.0;
         }
-        settings.rendition = settings.rendition.at_speed(settings.rendition.speed);
-        settings.tone = settings.tone.limited();
-        settings.threshold = settings.threshold.clamp(0.0, 1.0);
-        let panels = &mut settings.panels;
+        self.rendition = self.rendition.at_speed(self.rendition.speed);
+        self.tone = self.tone.limited();
+        self.threshold = self.threshold.clamp(0.0, 1.0);
         // NaN does not pass through `clamp`, but JSON has none.
-        panels.recording_share = panels.recording_share.clamp(0.15, 0.85);
-        if !(-1.0..=1.0).contains(&settings.mix.balance) {
-            settings.mix.balance = 0.0;
+        self.panels.recording_share = self.panels.recording_share.clamp(0.15, 0.85);
+        if !(-1.0..=1.0).contains(&self.mix.balance) {
+            self.mix.balance = 0.0;
         }
-        settings
+        self
     }
 
     /// Writes the file, beside it first, so that it is never half-written.
@@ -239,17 +284,39 @@ mod tests {
         let file = folder.path().join("deeper/settings.json");
         let settings = Settings { theme: Theme::Light, ui_scale: 1.25, ..Settings::default() };
         settings.save(&file).expect("saved");
-        assert_eq!(Settings::load(&file), settings);
+        assert_eq!(Settings::load(&file), (settings, None));
     }
 
     #[test]
-    fn missing_broken_and_odd_files_give_the_defaults() {
+    fn a_missing_file_and_odd_values_give_the_defaults() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("settings.json");
-        assert_eq!(Settings::load(&file), Settings::default());
-        for text in ["", "{", "[]", r#"{"ui_scale": 99, "mix": {"balance": 7}, "tone": {"gamma": -3}}"#] {
+        assert_eq!(Settings::load(&file), (Settings::default(), None));
+        std::fs::write(&file, r#"{"ui_scale": 99, "mix": {"balance": 7}, "tone": {"gamma": -3}}"#).expect("written");
+        assert_eq!(Settings::load(&file), (Settings::default(), None));
+    }
+
+    #[test]
+    fn a_damaged_file_is_kept_aside_and_said_and_what_can_be_read_of_it_holds() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("settings.json");
+        let beside = folder.path().join("settings.json.damaged");
+        for text in ["", "{", "7", r#"{"theme": "light""#] {
             std::fs::write(&file, text).expect("written");
-            assert_eq!(Settings::load(&file), Settings::default(), "{text}");
+            let (settings, remark) = Settings::load(&file);
+            assert_eq!(settings, Settings::default(), "{text}");
+            assert!(remark.expect("a remark").contains("settings.json.damaged"), "{text}");
+            assert_eq!(std::fs::read_to_string(&beside).expect("kept"), text);
         }
+        // A colour map of a later version, say.
+        std::fs::write(&file, r#"{"theme": "light", "color_map": "turbo", "ui_scale": 1.5}"#).expect("written");
+        let (settings, remark) = Settings::load(&file);
+        assert_eq!(settings, Settings { theme: Theme::Light, ui_scale: 1.5, ..Settings::default() });
+        assert!(remark.expect("a remark").contains("color_map could not be read"));
+        // A folder in its place can't be read, nor copied.
+        std::fs::remove_file(&file).expect("removed");
+        std::fs::create_dir(&file).expect("a folder");
+        let (settings, remark) = Settings::load(&file);
+        assert!(settings == Settings::default() && remark.is_some_and(|remark| remark.contains("can't be read")));
     }
 }

@@ -1,12 +1,14 @@
-//! What lies over the window for a moment: what to export, and what a crash has left.
+//! What lies over the window for a moment: what to export, what a crash has left, decisions that can't be saved, and what
+//! program this is.
 
-use super::command::Command;
+use super::command::{Command, Curate};
 use super::loading::{ExportOrder, file_name};
 use super::model::{Model, Recover};
+use super::settings::Settings;
 use super::theme;
 use crate::picture::Panel;
 use crate::session::now_s;
-use eframe::egui::{Align2, Button, Context, Key, Modifiers, RichText, Window};
+use egui::{Align2, Button, Context, Key, Modifiers, RichText, Window};
 
 /// Asks what to export. Keeps the choice for the next time.
 pub(super) fn export(ctx: &Context, order: &mut ExportOrder, out: &mut Vec<Command>) {
@@ -73,6 +75,81 @@ pub(super) fn recovery(ctx: &Context, model: &Model, out: &mut Vec<Command>) {
             line("Go on without it".into(), "The unsaved work is deleted".into(), Recover::Neither);
         }
     });
+}
+
+/// Decisions can't be saved: another journal, once more, or without them.
+pub(super) fn journal(ctx: &Context, model: &Model, out: &mut Vec<Command>) {
+    let (Some(rescue), Some(curating)) = (model.rescue(), model.curating()) else { return };
+    let count = curating.journal().unwritten();
+    let decisions = if count == 1 { "1 decision".to_owned() } else { format!("{count} decisions") };
+    let window = Window::new("Decisions can’t be saved").collapsible(false).resizable(false);
+    window.anchor(Align2::CENTER_CENTER, [0.0, 0.0]).show(ctx, |ui| {
+        ui.set_max_width(460.0);
+        let faint = theme::palette(ui).faint;
+        ui.label(if curating.obstacle().is_some() {
+            "You can look at the pairs and listen to them. To decide, choose another journal: it begins with the decisions \
+             shown here."
+                .to_owned()
+        } else {
+            format!("Not on the disk: {decisions}. Another journal takes them, with all those before.")
+        });
+        ui.label(RichText::new(&rescue.why).color(faint));
+        ui.add_space(8.0);
+        ui.horizontal(|ui| {
+            if ui.button("Another journal…").clicked() {
+                out.push(Command::ChooseJournal);
+            }
+            if curating.obstacle().is_none() && ui.button("Try again").clicked() {
+                out.push(Command::Curate(Curate::TryJournal));
+            }
+            match &rescue.then {
+                Some(Command::Quit) if ui.button(format!("Quit without {decisions}")).clicked() => {
+                    out.push(Command::Curate(Curate::Abandon));
+                }
+                Some(then) if *then != Command::Quit && ui.button(format!("Go on without {decisions}")).clicked() => {
+                    out.push(Command::Curate(Curate::Abandon));
+                }
+                _ => {}
+            }
+            let stay = if curating.obstacle().is_some() { "Only look" } else { "Stay" };
+            if ui.button(stay).clicked() {
+                out.push(Command::Close);
+            }
+        });
+    });
+    if ctx.input_mut(|i| i.consume_key(Modifiers::NONE, Key::Escape)) {
+        out.push(Command::Close);
+    }
+}
+
+/// What program this is, and where its files lie.
+pub(super) fn about(ctx: &Context, out: &mut Vec<Command>) {
+    let mut open = true;
+    let window = Window::new("About Antiphon").open(&mut open).collapsible(false).resizable(false);
+    window.anchor(Align2::CENTER_CENTER, [0.0, 0.0]).show(ctx, |ui| {
+        ui.set_max_width(460.0);
+        let faint = theme::palette(ui).faint;
+        ui.label(RichText::new(format!("Antiphon {}", env!("CARGO_PKG_VERSION"))).strong());
+        ui.label(env!("CARGO_PKG_DESCRIPTION"));
+        ui.label(
+            RichText::new("© The Antiphon developers. Licensed under MIT or Apache-2.0, as you prefer.").color(faint),
+        );
+        ui.add_space(8.0);
+        for (what, place) in [("Settings", Settings::file()), ("Log", crate::log::folder())] {
+            let Some(place) = place else { continue };
+            let place = place.display().to_string();
+            ui.horizontal(|ui| {
+                if ui.small_button("Copy").on_hover_text(format!("Copy the path: {what}")).clicked() {
+                    ctx.copy_text(place.clone());
+                }
+                ui.label(format!("{what}: {place}"));
+            });
+        }
+        ui.label(RichText::new("Antiphon sends nothing over the network.").color(faint));
+    });
+    if !open || ctx.input_mut(|i| i.consume_key(Modifiers::NONE, Key::Escape)) {
+        out.push(Command::Close);
+    }
 }
 
 /// How long a moment is past, in words.

@@ -4,7 +4,7 @@ use super::command::{Command, Menu, Shortcut, TABLE};
 use super::keys;
 use super::model::Model;
 use super::theme;
-use eframe::egui::{self, Align2, Button, Context, Grid, Key, Modifiers, RichText, ScrollArea, Ui, Window};
+use egui::{self, Align2, Button, Context, Grid, Key, Modifiers, RichText, ScrollArea, Ui, Window};
 
 /// See the module.
 #[derive(Default)]

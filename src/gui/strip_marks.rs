@@ -5,7 +5,7 @@ use super::theme::{self, Palette};
 use super::timeline::{PitchView, TimeView};
 use crate::features::CqtParams;
 use crate::picture::axis::{is_black, note_name};
-use eframe::egui::{Align2, Color32, Painter, Rect, Stroke, Ui, pos2};
+use egui::{Align2, Color32, Painter, Rect, Stroke, Ui, pos2};
 
 /// Piano keys and the names of the Cs.
 pub(super) fn gutter(painter: &Painter, rect: Rect, pitch: &PitchView, lit: Option<u8>, palette: &Palette) {
@@ -35,7 +35,7 @@ pub(super) fn gutter(painter: &Painter, rect: Rect, pitch: &PitchView, lit: Opti
             }
         }
     }
-    painter.rect_stroke(keys, 0.0, theme::outline(palette), eframe::egui::StrokeKind::Outside);
+    painter.rect_stroke(keys, 0.0, theme::outline(palette), egui::StrokeKind::Outside);
 }
 
 /// Where the piano keys of a strip lie.

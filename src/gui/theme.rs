@@ -1,6 +1,6 @@
 //! The only place where colours and sizes of the window are written.
 
-use eframe::egui::{self, Color32, CornerRadius, FontId, Margin, Stroke, Theme, Visuals};
+use egui::{self, Color32, CornerRadius, FontId, Margin, Stroke, Theme, Visuals};
 
 /// Height of the time ruler.
 pub(super) const RULER_HEIGHT: f32 = 22.0;

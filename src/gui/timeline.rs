@@ -2,7 +2,7 @@
 
 use super::theme;
 use crate::picture::axis::{clock_text, tick_step};
-use eframe::egui::{Align2, Painter, Rect, pos2};
+use egui::{Align2, Painter, Rect, pos2};
 use serde::{Deserialize, Serialize};
 
 /// At the closest a second is this many of the view: frames of 46 ms are then wide bars.
@@ -264,7 +264,7 @@ pub(super) fn ruler(painter: &Painter, rect: Rect, view: &TimeView, palette: &th
 #[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
-    use eframe::egui::vec2;
+    use egui::vec2;
 
     const RECT: Rect = Rect { min: pos2(100.0, 0.0), max: pos2(1100.0, 10.0) };
 

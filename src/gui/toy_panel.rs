@@ -6,7 +6,7 @@ use super::model::{Model, ToyForm};
 use super::theme;
 use crate::toy::table::{Published, published};
 use crate::toy::{Epoch, Pooling, Problem, STEPS};
-use eframe::egui::{Button, Checkbox, ComboBox, DragValue, Grid, Label, RichText, Ui};
+use egui::{Button, Checkbox, ComboBox, DragValue, Grid, Label, RichText, Ui};
 
 const PROBLEMS: [(Problem, &str); 2] = [(Problem::Addition, "Addition"), (Problem::Multiplication, "Multiplication")];
 const POOLINGS: [(Pooling, &str); 2] =
@@ -95,7 +95,7 @@ fn fields(ui: &mut Ui, form: &mut ToyForm) {
     });
 }
 
-fn choice<T: Copy + PartialEq>(ui: &mut Ui, id: &str, choices: &[(T, &str)], chosen: &mut T) -> eframe::egui::Response {
+fn choice<T: Copy + PartialEq>(ui: &mut Ui, id: &str, choices: &[(T, &str)], chosen: &mut T) -> egui::Response {
     let shown = choices.iter().find(|choice| choice.0 == *chosen).map_or("", |choice| choice.1);
     let combo = ComboBox::from_id_salt(id).selected_text(shown).width(200.0).show_ui(ui, |ui| {
         for (value, name) in choices {

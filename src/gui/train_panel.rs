@@ -6,7 +6,7 @@ use super::loading::file_name;
 use super::model::{Model, TrainingForm, TrainingPreset};
 use super::theme::{self, Palette};
 use crate::training::Measured;
-use eframe::egui::{Button, ComboBox, DragValue, Grid, Label, RichText, Ui};
+use egui::{Button, ComboBox, DragValue, Grid, Label, RichText, Ui};
 
 const PRESETS: [(TrainingPreset, &str, &str); 3] = [
     (TrainingPreset::Antiphon, "Antiphon", "Small and fast, 32 bits; each step against all of the batch's other works"),

@@ -7,7 +7,7 @@ use super::model::Model;
 use super::theme::{self, Palette};
 use crate::picture::axis::clock_text;
 use crate::playback::mixer::Listen;
-use eframe::egui::{Align, Button, Label, Layout, RichText, Slider, Ui, vec2};
+use egui::{Align, Button, Label, Layout, RichText, Slider, Ui, vec2};
 
 /// Shows the transport. Returns whether a slider has the focus and so wants the arrow keys, and the height of all.
 pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> (bool, f32) {

@@ -7,7 +7,7 @@ use super::loading::file_name;
 use super::model::{Aligned, Model};
 use super::theme::{self, Palette};
 use crate::picture::axis::clock_text;
-use eframe::egui::{Button, Grid, Label, RichText, ScrollArea, Ui};
+use egui::{Button, Grid, Label, RichText, ScrollArea, Ui};
 
 /// Shows it below the matrix.
 pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) {
@@ -57,7 +57,7 @@ fn stretches(ui: &mut Ui, aligned: &Aligned, palette: &Palette, out: &mut Vec<Co
     };
     ui.label(RichText::new(format!("{stretches} ({seconds:.0} s) should not be trusted:")).color(palette.warning));
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = eframe::egui::vec2(4.0, 4.0);
+        ui.spacing_mut().item_spacing = egui::vec2(4.0, 4.0);
         for &(from, to) in unreliable {
             let text = format!("{} – {}", clock_text(from, 0.1), clock_text(to, 0.1));
             let button = ui.add(Button::new(RichText::new(text).font(theme::small())).small());

@@ -76,13 +76,20 @@ pub fn create(folder: &Path, hash: &HashModel, embedder: &Embedder, font: &Sound
     Writer::create(folder, manifest, &models).map(drop)
 }
 
-/// As [`create`]; where there is an index already, it must have been begun with the same.
+/// Removes an index without a segment, with its models and its lock; the folder stays. Whether it was one: what fails before
+/// its first entry need not leave anything.
+pub fn take_back(folder: &Path) -> bool {
+    Writer::open(folder).is_ok_and(Writer::take_back)
+}
+
+/// As [`create`]; where there is an index already, it must have been begun with the same. Whether it begins one.
 ///
 /// # Errors
 /// As for [`create`]; [`Error::Index`] when the index that is there was begun with other models or another soundfont.
-pub fn begin(folder: &Path, hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<()> {
+pub fn begin(folder: &Path, hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<bool> {
     if !folder.join("index.json").exists() {
-        return create(folder, hash, embedder, font);
+        create(folder, hash, embedder, font)?;
+        return Ok(true);
     }
     let (planned, _) = planned(hash, embedder, font)?;
     let there = Manifest::read(folder)?;
@@ -92,7 +99,7 @@ pub fn begin(folder: &Path, hash: &HashModel, embedder: &Embedder, font: &SoundF
         ("soundfont", there.parameters != planned.parameters),
     ];
     match differs.iter().find(|(_, differs)| *differs) {
-        None => Ok(()),
+        None => Ok(false),
         Some((what, _)) => {
             let reason = format!("it was begun with another {what}; give the same, or another folder");
             Err(Error::Index { reason, path: folder.to_path_buf() })

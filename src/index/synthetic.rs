@@ -1,6 +1,6 @@
 //! An index of any size without music in it: how does a search grow?
 
-use super::build::create;
+use super::build::{create, take_back};
 use super::writer::{Record, Writer};
 use super::{About, Embedder, Entry};
 use crate::embedding::{EmbeddingArchitecture, EmbeddingModel, unit_length};
@@ -36,6 +36,14 @@ pub fn synthesize(folder: &Path, entries: usize, seed: u64, progress: &Progress)
     let hash = HashModel::bundled()?;
     let model = EmbeddingModel::new(EmbeddingArchitecture::antiphon(), seed)?;
     create(folder, &hash, &Embedder::Model(Box::new(model)), &SoundFont::bundled()?)?;
+    let outcome = fill(folder, entries, seed, progress);
+    if outcome.is_err() {
+        take_back(folder);
+    }
+    outcome
+}
+
+fn fill(folder: &Path, entries: usize, seed: u64, progress: &Progress) -> Result<()> {
     let mut writer = Writer::open(folder)?;
     let mut random = Pcg64::seed_from_u64(seed);
     let dimension = crate::embedding::EMBEDDED;

@@ -63,14 +63,42 @@ impl Writer {
             let reason = "there is an index already; `index add` adds to it".into();
             return Err(Error::Index { reason, path: folder.to_path_buf() });
         }
-        export::create_folder(&folder.join("models"))?;
-        for (record, bytes) in models {
-            export::write(&folder.join("models").join(&record.name), bytes)?;
-        }
         manifest.next_segment = 1;
         let mut writer = Self { folder: folder.to_path_buf(), manifest, _lock: lock };
-        writer.commit()?;
-        Ok(writer)
+        match writer.begin(models) {
+            Ok(()) => Ok(writer),
+            Err(error) => {
+                writer.take_back();
+                Err(error)
+            }
+        }
+    }
+
+    fn begin(&mut self, models: &[(FileRecord, Vec<u8>)]) -> Result<()> {
+        let folder = self.folder.join("models");
+        export::create_folder(&folder)?;
+        for (record, bytes) in models {
+            export::write(&folder.join(&record.name), bytes)?;
+        }
+        self.commit()
+    }
+
+    /// Removes an index without segments, but for its folder. Whether it was one.
+    pub(crate) fn take_back(self) -> bool {
+        if !self.manifest.segments.is_empty() {
+            return false;
+        }
+        // Something went wrong before; that there is more that can't be done is not what to report. First what makes it an index.
+        drop(std::fs::remove_file(self.folder.join("index.json")));
+        let models = self.folder.join("models");
+        for model in std::iter::once(&self.manifest.hash.model).chain(&self.manifest.embedding.model) {
+            drop(std::fs::remove_file(models.join(&model.name)));
+        }
+        for folder in [models, self.segments()] {
+            drop(std::fs::remove_dir(folder));
+        }
+        drop(std::fs::remove_file(self.folder.join("lock")));
+        true
     }
 
     /// Takes an index for writing and removes what a killed writer left.

@@ -145,7 +145,7 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
     let left: Vec<&PathBuf> = mine.filter(|file| !done.contains(&name(file))).collect();
     let writer = Mutex::new(file);
     let ended = AtomicUsize::new(0);
-    left.par_iter().with_max_len(1).try_for_each(|file| {
+    let outcome = left.par_iter().with_max_len(1).try_for_each(|file| {
         let before = ended.load(Ordering::Relaxed) as f32 / left.len() as f32;
         let here = progress.part(before, before);
         let line = match one(file, how, out, &here) {
@@ -160,7 +160,12 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
         write(&writer, &json!(line))?;
         drop(writer);
         progress.step(ended.fetch_add(1, Ordering::Relaxed) + 1, left.len())
-    })?;
+    });
+    if outcome.is_err() && done.is_empty() && ended.into_inner() == 0 {
+        // There is nothing to go on from.
+        drop(std::fs::remove_file(&path));
+    }
+    outcome?;
     if how.shard == Shard::ALL { merge(&[out.to_path_buf()], out) } else { Ok(summary(&lines_of(&path, None)?).1) }
 }
 

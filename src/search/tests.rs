@@ -160,4 +160,10 @@ fn a_collection_goes_on_after_a_stop_and_shards_add_up() {
     assert_eq!(fs::read(folder.path().join("merged/match_scores.json")).expect("written"), scores);
     let nothing = match_files(&files, &how(Shard { number: 3, of: 2 }), &parts, &silent());
     assert!(matches!(nothing, Err(Error::Limit { .. })));
+
+    // Stopped before its first line it leaves nothing to go on from.
+    let (stopped, new) = (silent(), folder.path().join("new"));
+    stopped.cancel();
+    assert!(matches!(match_files(&files, &how(Shard::ALL), &new, &stopped), Err(Error::Cancelled)));
+    assert_eq!(fs::read_dir(&new).expect("listed").count(), 0);
 }

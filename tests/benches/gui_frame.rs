@@ -10,8 +10,8 @@ use antiphon::gui::{Aligned, App, Arrival, Command, LoadedMidi, LoadedRecording,
 use antiphon::midi::{Midi, MidiTime};
 use antiphon::pair::{AudioSide, MidiSide};
 use antiphon::playback::device::Sound;
-use eframe::egui::accesskit::Role;
-use eframe::egui::{Event, Modifiers, MouseWheelSource, MouseWheelUnit, PointerButton, TouchPhase, Ui, vec2};
+use egui::accesskit::Role;
+use egui::{Event, Modifiers, MouseWheelSource, MouseWheelUnit, PointerButton, TouchPhase, Ui, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use ndarray::Array2;
@@ -30,7 +30,7 @@ struct Timed {
 }
 
 impl eframe::App for Timed {
-    fn logic(&mut self, ctx: &eframe::egui::Context, _: &mut eframe::Frame) {
+    fn logic(&mut self, ctx: &egui::Context, _: &mut eframe::Frame) {
         self.app.logic(ctx);
     }
 

@@ -11,7 +11,7 @@ fn pairs_are_made_once_and_what_can_not_be_used_is_named() {
     std::fs::copy(DEMO_MIDI, folder.path().join("midi/song_0.mid")).expect("copied");
     std::fs::write(folder.path().join("midi/cut.mid"), b"MThd").expect("written");
     let out = path(folder.path(), "out");
-    let arguments = ["dataset", "synthesize", &midis, "-o", &out, "--seconds", "12", "--variants", "2"];
+    let arguments = ["dataset", "synthesize", &midis, "-o", &out, "--seconds", "12", "--variants", "2", "--quiet"];
 
     let output = antiphon(&arguments);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));

@@ -13,7 +13,8 @@ fn built(folder: &Path) -> String {
     std::fs::copy(WRONG, music.join("wrong.ogg")).expect("copied");
     std::fs::write(music.join("broken.mp3"), [0x55; 500]).expect("written");
     let index = path(folder, "index");
-    let output = antiphon(&["index", "build", &path(&music, ""), "--index", &index, "--embedding", "statistics"]);
+    let music = path(&music, "");
+    let output = antiphon(&["index", "build", &music, "--index", &index, "--embedding", "statistics", "--quiet"]);
     let (said, skipped) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(2), "{skipped}");
     assert!(said.starts_with("2 added") && said.contains("1 skipped; 2 entries"), "{said}");

@@ -6,6 +6,7 @@ mod dataset;
 mod hash;
 mod index;
 mod odd_input;
+mod output;
 mod training;
 
 use std::path::Path;
@@ -33,10 +34,18 @@ fn path(folder: &Path, name: &str) -> String {
     folder.join(name).to_str().expect("UTF-8").to_string()
 }
 
+/// Whether a line only says how far a command is, as it does every ten seconds.
+fn is_progress(line: &str) -> bool {
+    let percent = line.strip_prefix("antiphon: ").and_then(|rest| rest.split_once(" %, "));
+    percent.is_some_and(|(percent, _)| percent.parse::<u32>().is_ok())
+}
+
 /// One line on stderr that says `what`, nothing on stdout, exit code 1.
 fn fails(arguments: &[&str], what: &str) {
     let output = antiphon(arguments);
     let message = text(&output.stderr);
+    // A machine that has much else to do takes its time.
+    let message = message.lines().filter(|line| !is_progress(line)).collect::<Vec<_>>().join("\n");
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
     assert_eq!(message.lines().count(), 1, "{arguments:?}: {message}");
     assert!(message.contains(what), "{arguments:?}: {message:?} lacks {what:?}");

@@ -64,6 +64,37 @@ fn whole(folder: &Path, midi: &str, audio: &str, wanted: Option<&str>) {
     }
 }
 
+/// Where the system has its settings below a folder that can be named.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_log_is_written_where_help_says_when_it_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_antiphon"))
+            .args(arguments)
+            .env("XDG_CONFIG_HOME", folder.path())
+            .output()
+            .expect("the program starts")
+    };
+    let missing = path(folder.path(), "missing.wav");
+    let fails = ["hash", missing.as_str()];
+    assert_eq!(run(&fails).status.code(), Some(1));
+    let log = folder.path().join("antiphon/log");
+    assert!(!log.exists(), "a command writes none unless it is asked to");
+    assert_eq!(run(&[fails[0], fails[1], "--log", "debug"]).status.code(), Some(1));
+    let file = std::fs::read_dir(&log).expect("a log").next().expect("a file").expect("an entry").path();
+    let lines = std::fs::read_to_string(file).expect("read");
+    assert!(lines.contains("Antiphon starts") && lines.contains("missing.wav"), "{lines}");
+    let help = text(&run(&["--help"]).stdout);
+    assert!(help.contains(log.to_str().expect("UTF-8")), "{help}");
+    assert_eq!(run(&[fails[0], fails[1], "--log", "loud"]).status.code(), Some(1));
+    // Where there is no place for it, work goes on.
+    std::fs::remove_dir_all(&log).expect("removed");
+    std::fs::write(&log, b"").expect("in the way");
+    let output = run(&[fails[0], fails[1], "--log", "info"]);
+    assert!(text(&output.stderr).contains("there is no log"), "{}", text(&output.stderr));
+}
+
 #[test]
 fn midi_files_at_the_edge() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,10 +1,10 @@
 //! The table of commands: keys, palette, undo, and the manual.
 
 use super::{add, aligned, empty, pair, window};
-use antiphon::gui::{App, Arrival, Command, Follow, Model, Settings, TABLE, Theme, plain_text, taken};
+use antiphon::gui::{App, Arrival, Command, Follow, Menu, Model, Settings, TABLE, Theme, plain_text, taken};
 use antiphon::playback::mixer::Listen;
-use eframe::egui::accesskit::Role;
-use eframe::egui::{Key, Modifiers};
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use std::collections::BTreeSet;
@@ -151,6 +151,110 @@ fn what_changes_state_is_undone_and_done_again() {
     assert!(model.view().is_fit() && model.settings().mix.split);
 }
 
+/// Sets all that a person sets and undo must not touch, differently for each `n`.
+fn set_what_is_no_step(model: &mut Model, n: u16) {
+    let named = |what: &str| std::path::PathBuf::from(format!("/none/{what}-{n}"));
+    let form = antiphon::gui::SearchForm { filter: format!("filter {n}"), ..model.settings().search.clone() };
+    let mut panels = model.settings().panels;
+    (panels.list_width, panels.inspector_width) = (200.0 + f32::from(n), 300.0 + f32::from(n));
+    let training = antiphon::gui::TrainingForm { output: named("model"), ..model.settings().training.clone() };
+    let tabs = [Command::SearchTab, Command::TrainTab, Command::ToyTab, Command::EmbeddingTab];
+    for command in [
+        Command::UseIndex(named("index")),
+        Command::UseHashModel(Some(named("hash"))),
+        Command::UseEmbeddingModel(Some(named("embedding"))),
+        Command::UseSoundFont(Some(named("font"))),
+        Command::SearchHow(form),
+        Command::Training(training),
+        Command::ToyProblem(antiphon::gui::ToyForm { seed: n.into(), ..model.settings().toy.clone() }),
+        Command::CompareSplit(antiphon::dataset::Split::Valid),
+        Command::Curate(antiphon::gui::Curate::Threshold(0.3 + f32::from(n) / 100.0)),
+        Command::Resize(panels),
+        tabs[usize::from(n) % tabs.len()].clone(),
+    ] {
+        model.apply(command, 0.0);
+    }
+}
+
+fn settings_of(model: &Model) -> serde_json::Map<String, serde_json::Value> {
+    let mut settings = serde_json::to_value(model.settings()).unwrap().as_object().unwrap().clone();
+    // Two switches share an object with widths.
+    let panels = settings.remove("panels").unwrap().as_object().unwrap().clone();
+    settings.extend(panels.into_iter().map(|(name, value)| (format!("panels.{name}"), value)));
+    settings
+}
+
+fn differing(a: &Model, before: &serde_json::Map<String, serde_json::Value>) -> BTreeSet<String> {
+    settings_of(a).into_iter().filter(|(name, value)| before.get(name) != Some(value)).map(|(name, _)| name).collect()
+}
+
+/// The window once searched another index than the one that it named, and added to it.
+#[test]
+fn undo_leaves_the_index_that_was_opened_meanwhile() {
+    let mut model = aligned(Theme::Dark);
+    model.apply(Command::UseIndex("/none/a.index".into()), 0.0);
+    model.apply(Command::ZoomIn, 1.0);
+    model.apply(Command::UseIndex("/none/b.index".into()), 2.0);
+    model.apply(Command::SearchTab, 3.0);
+    model.apply(Command::Undo, 4.0);
+    assert!(model.view().is_fit());
+    assert_eq!(model.settings().index.as_deref(), Some(std::path::Path::new("/none/b.index")));
+    assert!(Command::SearchTab.is_on(&model), "a tab is no step");
+    assert!(!model.can_undo());
+}
+
+#[test]
+fn undo_touches_only_what_its_command_has_changed() {
+    for entry in TABLE {
+        let (files, decisions) =
+            (entry.id.starts_with("Choose") || entry.id.starts_with("Save"), entry.menu == Menu::Curate);
+        let work =
+            ["Train", "Toy", "Search", "SearchByRecording", "OpenHit", "Quit", "Undo", "Redo", "Export", "AddToIndex"];
+        let dialogs = ["CompareFolder", "CompareDataSet", "ExportFilters"];
+        if files
+            || decisions
+            || work.contains(&entry.id)
+            || dialogs.contains(&entry.id)
+            || !(entry.enabled)(&aligned(Theme::Dark))
+        {
+            continue;
+        }
+        let mut model = aligned(Theme::Dark);
+        set_what_is_no_step(&mut model, 1);
+        let before = settings_of(&model);
+        model.apply(entry.command.clone(), 10.0);
+        let changed = differing(&model, &before);
+        let steps = model.can_undo();
+        // Meanwhile other things are set, some of them to what they were.
+        set_what_is_no_step(&mut model, 2);
+        let (meanwhile, view) = (settings_of(&model), *model.view());
+        model.apply(Command::Undo, 20.0);
+        let undone = differing(&model, &meanwhile);
+        let expected = if steps { changed.clone() } else { BTreeSet::new() };
+        assert_eq!(undone, expected, "{}", entry.name);
+        for name in &undone {
+            assert_eq!(settings_of(&model)[name], before[name], "{}: {name}", entry.name);
+        }
+        if steps && !undone.is_empty() {
+            assert_eq!(*model.view(), view, "{} has not moved the view", entry.name);
+        }
+        model.apply(Command::Redo, 30.0);
+        assert_eq!(differing(&model, &meanwhile), BTreeSet::new(), "{}", entry.name);
+    }
+}
+
+#[test]
+fn the_first_start_is_not_undone_into_emptiness() {
+    let mut model = empty(Theme::Dark);
+    model.apply(Command::Open(vec!["/music/none.mid".into(), "/music/none.wav".into()]), 0.0);
+    assert!(!model.can_undo());
+    model.apply(Command::Split, 1.0);
+    while model.can_undo() {
+        model.apply(Command::Undo, 2.0);
+    }
+    assert_eq!((model.candidates().len(), model.midi_path().is_some()), (1, true));
+}
+
 #[test]
 fn opened_files_are_taken_out_again_and_brought_back_with_what_was_made_of_them() {
     let mut model = aligned(Theme::Dark);
@@ -176,14 +280,6 @@ fn opened_files_are_taken_out_again_and_brought_back_with_what_was_made_of_them(
     assert!(model.aligned().is_some() && model.midi().is_some());
     model.apply(Command::Redo, 0.0);
     assert!(model.aligned().is_none());
-
-    // From an empty window and back to it.
-    let mut model = empty(Theme::Dark);
-    model.apply(Command::Open(vec!["/music/no such file.wav".into()]), 0.0);
-    model.apply(Command::Undo, 0.0);
-    assert!(model.candidates().is_empty() && model.selected().is_none() && !model.can_undo());
-    model.apply(Command::Redo, 0.0);
-    assert_eq!(model.candidates().len(), 1);
 }
 
 #[test]
@@ -229,7 +325,7 @@ fn every_button_of_the_transport_is_inside_a_narrow_window() {
     for width in [800.0, 1000.0, 1280.0] {
         let model = aligned(Theme::Dark);
         let mut harness = Harness::builder()
-            .with_size(eframe::egui::vec2(width, 600.0))
+            .with_size(egui::vec2(width, 600.0))
             .build_eframe(|creation| App::new(&creation.egui_ctx, model));
         harness.run_steps(4);
         for label in ["Clicks: off", "Mute the recording", "No offset", "Normal speed", "Follow: page"] {
@@ -281,6 +377,7 @@ fn every_command_does_something_when_chosen_by_its_name() {
     let of_a_queue = [
         "ChooseQueue",
         "CloseQueue",
+        "ChooseJournal",
         "ExportDecisions",
         "Confirm",
         "Reject",
@@ -339,7 +436,7 @@ fn every_command_does_something_when_chosen_by_its_name() {
         harness.get_by_label(entry.menu.title()).click();
         harness.run_steps(3);
         let items: Vec<_> = harness
-            .query_all_by_role(eframe::egui::accesskit::Role::Button)
+            .query_all_by_role(egui::accesskit::Role::Button)
             .filter(|node| {
                 node.accesskit_node().label().is_some_and(|label| {
                     // After the name stands its key, not the rest of a longer name.
@@ -355,13 +452,8 @@ fn every_command_does_something_when_chosen_by_its_name() {
         harness.hover_at(item);
         harness.run_steps(1);
         for pressed in [true, false] {
-            let (button, modifiers) = (eframe::egui::PointerButton::Primary, Modifiers::NONE);
-            harness.input_mut().events.push(eframe::egui::Event::PointerButton {
-                pos: item,
-                button,
-                pressed,
-                modifiers,
-            });
+            let (button, modifiers) = (egui::PointerButton::Primary, Modifiers::NONE);
+            harness.input_mut().events.push(egui::Event::PointerButton { pos: item, button, pressed, modifiers });
             harness.run_steps(1);
         }
         harness.run_steps(3);

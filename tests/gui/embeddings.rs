@@ -6,8 +6,8 @@ use antiphon::evaluate::{EmbeddingMatrix, PairSource, Sounding};
 use antiphon::gui::{App, Arrival, Command, Compared, EmbeddedPair, LoadedEmbeddingModel, Model, Tab, Theme, ToyForm};
 use antiphon::hashing::Side;
 use antiphon::toy::{Epoch, Pooling};
-use eframe::egui::accesskit::Role;
-use eframe::egui::{Key, Modifiers};
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use ndarray::Array2;
@@ -104,11 +104,11 @@ fn a_cell_names_its_pair_and_opens_it() {
     assert_eq!(harness.state().model().settings().tab, Tab::Embedding);
     let rect = harness.get_by_label("Embedding distances").rect();
     // MIDI files upwards, recordings to the right.
-    harness.hover_at(rect.left_bottom() + eframe::egui::vec2(2.5 * rect.width() / 8.0, -5.5 * rect.height() / 8.0));
+    harness.hover_at(rect.left_bottom() + egui::vec2(2.5 * rect.width() / 8.0, -5.5 * rect.height() / 8.0));
     harness.run_steps(3);
     let said = value(&harness, "Embedding distances");
     assert!(said.ends_with(": MIDI song 5, recording song 2"), "{said}");
-    harness.hover_at(rect.left_bottom() + eframe::egui::vec2(3.5 * rect.width() / 8.0, -3.5 * rect.height() / 8.0));
+    harness.hover_at(rect.left_bottom() + egui::vec2(3.5 * rect.width() / 8.0, -3.5 * rect.height() / 8.0));
     harness.run_steps(3);
     assert!(value(&harness, "Embedding distances").contains("belong together: MIDI song 3, recording song 3"));
     assert!(value(&harness, "Rank curve").contains("first 100.0 %, within 10 100.0 %, MRR 1.000"));

@@ -4,7 +4,7 @@ use super::{add, aligned, window};
 use antiphon::gui::{App, Command, Model, Settings, Theme};
 use antiphon::playback::mixer::{Click, Mix};
 use antiphon::playback::{Rendition, Warp};
-use eframe::egui::{self, Key, Modifiers};
+use egui::{self, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 
@@ -188,7 +188,7 @@ fn how_it_is_heard_is_remembered() {
         model.apply(command, 0.0);
     }
     model.settings().save(&file).expect("saved");
-    let kept = Settings::load(&file);
+    let (kept, _) = Settings::load(&file);
     assert_eq!(kept.rendition, Rendition { speed: 0.75, varispeed: true, ..Rendition::default() });
     assert_eq!(kept.mix, Mix { midi_muted: true, click: Click::Beats, ..Mix::default() });
 }

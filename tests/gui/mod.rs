@@ -16,7 +16,7 @@ use antiphon::picture::alignment_png;
 use antiphon::playback::device::Sound;
 use antiphon::playback::mixer::Listen;
 use antiphon::{Error, gui};
-use eframe::egui::{self, Key, Modifiers, vec2};
+use egui::{self, Key, Modifiers, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use std::path::PathBuf;

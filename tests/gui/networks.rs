@@ -8,8 +8,8 @@ use antiphon::gui::{
 use antiphon::hashing::{Architecture, HashModel, Side};
 use antiphon::job::Progress;
 use antiphon::training::Measured;
-use eframe::egui::accesskit::Role;
-use eframe::egui::{Key, Modifiers};
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use ndarray::Array2;

@@ -5,7 +5,7 @@ use super::{NAME, aligned, empty, pair, settle};
 use antiphon::Error;
 use antiphon::gui::{App, Arrival, Command, Model, Theme};
 use antiphon::toy::Epoch;
-use eframe::egui::vec2;
+use egui::vec2;
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults};
 
 fn snapshot(model: Model, name: &str, results: &mut SnapshotResults) {

@@ -23,6 +23,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
                 reason: choices.1.map(|reason| Reason::ALL[reason]),
                 flag: choices.2,
                 blind: choices.3,
+                unseen: choices.2 != choices.3,
                 confidence,
                 score,
                 parts: part.flatten().map(|value| ("hash_distance".to_owned(), value)).into_iter().collect(),

@@ -11,6 +11,14 @@ fn decided(item: &str, decision: Decision) -> Record {
     Record::new(item, decision)
 }
 
+fn tail(journal: &Journal) -> std::sync::MutexGuard<'_, Tail> {
+    locked(journal.tail.as_ref().unwrap())
+}
+
+fn items_of(path: &Path) -> Vec<String> {
+    Journal::read(path).unwrap().0.into_iter().map(|record| record.item).collect()
+}
+
 #[test]
 fn what_is_decided_is_there_when_it_is_opened_again() {
     let (_folder, path) = folder();
@@ -120,19 +128,16 @@ fn what_can_not_be_written_is_kept_and_written_with_the_next() {
     let (_folder, path) = folder();
     let mut journal = Journal::open(&path, "ann").unwrap();
     journal.decide(decided("a", Decision::Confirmed)).unwrap();
-    // A handle that can't write stands for a disk that is full.
-    let good = journal.tail.as_mut().unwrap().file.try_clone().unwrap();
-    journal.tail.as_mut().unwrap().file = File::open(&path).unwrap();
+    let good = journal.fill_disk();
     let error = journal.decide(decided("b", Decision::Rejected)).unwrap_err().to_string();
     assert!(error.starts_with("can't write the journal"), "{error}");
     assert!(journal.decide(decided("c", Decision::Unsure)).is_err());
     assert_eq!((journal.written(), journal.unwritten()), (1, 2));
     assert_eq!(journal.table().current("b").unwrap().decision(), Some(Decision::Rejected));
-    journal.tail.as_mut().unwrap().file = good;
+    journal.free_disk(good);
     journal.flush().unwrap();
     assert_eq!((journal.written(), journal.unwritten()), (3, 0));
-    let items: Vec<String> = Journal::read(&path).unwrap().0.into_iter().map(|record| record.item).collect();
-    assert_eq!(items, ["a", "b", "c"]);
+    assert_eq!(items_of(&path), ["a", "b", "c"]);
 }
 
 #[test]
@@ -140,9 +145,111 @@ fn half_of_a_failed_write_is_taken_out_before_the_next() {
     let (_folder, path) = folder();
     let mut journal = Journal::open(&path, "ann").unwrap();
     journal.decide(decided("a", Decision::Confirmed)).unwrap();
-    let tail = journal.tail.as_mut().unwrap();
-    tail.whole = Some(tail.file.metadata().unwrap().len());
-    tail.file.write_all(b"{\"at\": \"20").unwrap();
+    {
+        let mut tail = tail(&journal);
+        tail.whole = Some(tail.file.metadata().unwrap().len());
+        tail.file.write_all(b"{\"at\": \"20").unwrap();
+    }
     journal.decide(decided("b", Decision::Rejected)).unwrap();
     assert_eq!(Journal::read(&path).unwrap().0.len(), 2);
+}
+
+#[test]
+fn a_writer_that_panics_loses_no_line_and_the_next_write_goes_on() {
+    let (_folder, path) = folder();
+    let mut journal = Journal::open(&path, "ann").unwrap();
+    journal.decide(decided("a", Decision::Confirmed)).unwrap();
+    // It panics before it writes, in the middle of a line, and when all is written but nobody knows.
+    for (item, written) in [("b", 0.0), ("c", 0.5), ("d", 1.0)] {
+        journal.push(decided(item, Decision::Rejected));
+        let batch = journal.batch().unwrap();
+        assert!(journal.batch().is_none(), "it is on its way");
+        let writer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let mut tail = locked(&batch.tail);
+            let before = tail.file.metadata().unwrap().len();
+            if written > 0.0 {
+                tail.whole = Some(before);
+                tail.file.write_all(&batch.lines[..(batch.lines.len() as f64 * written) as usize]).unwrap();
+            }
+            panic!("on purpose");
+        }));
+        assert!(writer.is_err());
+        assert_eq!(journal.unwritten(), 1, "{item} is kept");
+        journal.flush().unwrap();
+        assert_eq!(journal.unwritten(), 0);
+    }
+    assert_eq!(items_of(&path), ["a", "b", "c", "d"]);
+    assert_eq!(journal.written(), 4);
+    // Closing reports what is not on the disk.
+    let good = journal.fill_disk();
+    journal.push(decided("e", Decision::Unsure));
+    drop(journal.batch());
+    assert!(journal.flush().is_err());
+    assert_eq!(journal.unwritten(), 1);
+    journal.free_disk(good);
+}
+
+#[test]
+fn a_full_disk_is_left_for_another_file_with_all_lines() {
+    let (folder, path) = folder();
+    let mut journal = Journal::open(&path, "ann").unwrap();
+    let mut first = decided("a", Decision::Confirmed);
+    first.midi = Some("songs/a.mid".into());
+    journal.decide(first).unwrap();
+    // The handle that is put aside has the lock.
+    let good = journal.fill_disk();
+    assert!(journal.decide(decided("b", Decision::Rejected)).is_err());
+    // Neither over another file nor into a folder that is not there.
+    assert!(journal.move_to(&path).is_err());
+    assert!(journal.move_to(&folder.path().join("no folder/x.jsonl")).is_err());
+    assert_eq!(journal.unwritten(), 1);
+    std::fs::create_dir(folder.path().join("stick")).unwrap();
+    let other = folder.path().join("stick/decisions.jsonl");
+    journal.move_to(&other).unwrap();
+    assert_eq!((journal.written(), journal.unwritten(), journal.path()), (2, 0, other.as_path()));
+    journal.decide(decided("c", Decision::Unsure)).unwrap();
+    assert_eq!((items_of(&other), items_of(&path)), (vec!["a".into(), "b".into(), "c".into()], vec!["a".to_owned()]));
+    let read = Journal::read(&other).unwrap().0;
+    assert_eq!(read[0].midi.as_deref(), Some("../songs/a.mid"), "paths are meant from the new folder");
+    assert!(Journal::open(&other, "bob").is_err(), "it holds the lock of the new one");
+    drop(good);
+    drop(Journal::open(&path, "bob").expect("and not that of the old one"));
+}
+
+#[test]
+fn a_journal_that_is_looked_at_takes_nothing_before_it_is_moved() {
+    let (folder, path) = folder();
+    let mut other = Journal::open(&path, "bob").unwrap();
+    other.decide(decided("a", Decision::Confirmed)).unwrap();
+    let mut journal = Journal::look(&path, "ann");
+    assert!(!journal.is_open() && journal.remarks().is_empty());
+    assert_eq!(journal.table().current("a").unwrap().decision(), Some(Decision::Confirmed));
+    assert!(journal.batch().is_none());
+    let mine = folder.path().join("mine.jsonl");
+    journal.move_to(&mine).unwrap();
+    journal.decide(decided("b", Decision::Rejected)).unwrap();
+    assert_eq!((items_of(&mine), items_of(&path)), (vec!["a".into(), "b".into()], vec!["a".to_owned()]));
+    // What is not there, and what can't be read.
+    assert!(Journal::look(&folder.path().join("none.jsonl"), "ann").remarks().is_empty());
+    assert_eq!(Journal::look(folder.path(), "ann").remarks().len(), 1);
+}
+
+#[test]
+fn exported_decisions_are_taken_in_once_and_as_they_are() {
+    let (_folder, path) = folder();
+    let theirs = |item: &str| Record {
+        curator: "bob".into(),
+        at: "2026-01-02T03:04:05Z".into(),
+        ..decided(item, Decision::Confirmed)
+    };
+    let mut journal = Journal::open(&path, "ann").unwrap();
+    assert_eq!(journal.import([theirs("a"), theirs("b"), theirs("a")]), 2);
+    journal.flush().unwrap();
+    assert_eq!(journal.table().current("a").unwrap().curator, "bob");
+    assert!(!journal.can_undo(), "they are not ann's to take back");
+    journal.decide(Record { curator: String::new(), ..decided("c", Decision::Unsure) }).unwrap();
+    journal.undo().unwrap();
+    assert_eq!(journal.import([theirs("a"), theirs("d")]), 1);
+    assert_eq!(journal.import([Record { curator: "ann".into(), ..theirs("e") }]), 1);
+    assert!(journal.can_undo());
 }

@@ -106,6 +106,22 @@ fn the_same_seed_makes_the_same_bytes_whatever_the_threads_and_the_interruptions
 }
 
 #[test]
+fn stopped_before_its_first_pair_it_leaves_nothing() {
+    let (midis, out) = (corpus(), tempfile::tempdir().expect("a folder"));
+    let seen = Arc::new(OnceLock::<Progress>::new());
+    let inside = Arc::clone(&seen);
+    // All files are read and the document is written: from here on pairs are made.
+    let stopped = Progress::new(move || {
+        if let Some(progress) = inside.get().filter(|progress| progress.fraction() > 0.0495) {
+            progress.cancel();
+        }
+    });
+    seen.set(stopped.clone()).expect("set once");
+    assert!(matches!(synthesize(&what(midis.path()), out.path(), &stopped), Err(Error::Cancelled)));
+    assert_eq!(std::fs::read_dir(out.path()).expect("listed").count(), 0);
+}
+
+#[test]
 fn both_sides_sound_and_hold_the_same_frames() {
     let (midis, out) = (corpus(), tempfile::tempdir().expect("a folder"));
     let made = synthesize(&what(midis.path()), out.path(), &Progress::silent()).expect("made");

@@ -78,7 +78,7 @@ pub fn hash_retrieval(
             let entry = coarse(log, factor);
             let score = |query: &Features| {
                 p.step(0, 1)?;
-                Ok(published::gen2(query, &entry, &Progress::silent())?.score as f32)
+                Ok(published::gen2(query, &entry, p)?.score as f32)
             };
             queries.iter().map(score).collect::<Result<Vec<f32>>>()
         });
@@ -89,17 +89,18 @@ pub fn hash_retrieval(
     })?;
     let entries = &database.entries;
     let mut systems = Vec::new();
+    let count = hashers.len() * search.queries.len();
     for (place, hasher) in hashers.iter().enumerate() {
         let codes: Vec<HashSequence> = entries.iter().map(|entry| entry.seen.codes[place].clone()).collect();
         let blocks = HashBlocks::new(&codes)?;
         let dtw = HashDtw::for_bits(blocks.bits());
-        let of_query = |seen: &Array2<f32>| {
-            let of_key =
-                |key| blocks.scores(&hasher.hash(Side::Midi, window(seen, key))?, dtw, &progress.part(0.9, 0.9));
+        let of_query = |(number, seen): (usize, &Array2<f32>)| {
+            let at = 0.9 + 0.1 * (place * search.queries.len() + number) as f32 / count as f32;
+            let of_key = |key| blocks.scores(&hasher.hash(Side::Midi, window(seen, key))?, dtw, &progress.part(at, at));
             KEYS.map(of_key).collect::<Result<Vec<Vec<f32>>>>()
         };
         let queries = if hasher.sees_roll() { &rolls } else { &search.logs };
-        let scores = queries.iter().map(of_query).collect::<Result<Vec<_>>>()?;
+        let scores = queries.iter().enumerate().map(of_query).collect::<Result<Vec<_>>>()?;
         systems.extend(curves(&hasher.name(), &scores, entries, &search.queries, params.handicaps));
     }
     for (place, factor) in pooled.iter().enumerate() {

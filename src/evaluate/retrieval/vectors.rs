@@ -13,6 +13,7 @@ use crate::job::Progress;
 use ndarray::{Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A way to make a vector of a sequence.
 pub(in super::super) enum Embedder<'a> {
@@ -103,11 +104,12 @@ pub fn embedding_retrieval(
     let database = search.database(&progress.part(0.1, 0.9), |log, _| {
         Ok(embedders.iter().map(|embedder| Vectors::of(embedder, Side::Audio, log)).collect::<Vec<_>>())
     })?;
+    let begun = AtomicUsize::new(0);
     let queries: Vec<Vec<Vec<Vectors>>> = search
         .logs
         .par_iter()
         .map(|log| {
-            progress.part(0.9, 0.9).step(0, 1)?;
+            progress.part(0.9, 1.0).step(begun.fetch_add(1, Ordering::Relaxed), search.logs.len())?;
             Ok(embedders.iter().map(|embedder| Vectors::in_keys(embedder, log, !params.handicaps.is_empty())).collect())
         })
         .collect::<Result<_>>()?;

@@ -9,6 +9,7 @@ use crate::curation::{
     Arrangement, Batch, Correction, Items, Journal, Queue, Record, arrange, export, telling_s, user_name,
 };
 use crate::export::{create_folder, write};
+use crate::files::Kind;
 use crate::midi::MidiTime;
 use crate::pair;
 use crate::playback::Material;
@@ -33,6 +34,8 @@ pub struct OpenedQueue {
     pub journal: Journal,
     /// The item to begin with, by its id.
     pub item: Option<String>,
+    /// Why the journal can only be looked at, if that is so.
+    pub obstacle: Option<String>,
 }
 
 /// A pair, ready to be seen and heard.
@@ -66,31 +69,53 @@ pub(in super::super) struct ToRead {
     pub(in super::super) sample_rate: Option<u32>,
 }
 
-/// Whether opening a file opens a queue.
-pub(in super::super) fn is_queue(path: &Path) -> bool {
+/// Whether opening a file opens a queue, by its name.
+pub(super) fn is_queue(path: &Path) -> bool {
     let list = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl") || e.eq_ignore_ascii_case("csv"));
     list || path.file_name().is_some_and(|name| name == "match_scores.json") || path.join("match_scores.json").is_file()
 }
 
-/// Where the decisions about a source are kept, unless it is said otherwise.
-pub(in super::super) fn journal_of(source: &Path) -> PathBuf {
-    if source.is_dir() { source.join("decisions.jsonl") } else { source.with_extension("decisions.jsonl") }
+/// Where the decisions about a source are kept, unless it is said otherwise: beside it, or in it where it is a journal
+/// itself.
+fn journal_of(source: &Path, kind: Kind) -> PathBuf {
+    match kind {
+        Kind::Journal => source.to_path_buf(),
+        _ if source.is_dir() => source.join("decisions.jsonl"),
+        _ => source.with_extension("decisions.jsonl"),
+    }
+}
+
+/// Opens a journal to work with, or one that can only be looked at, with the reason.
+fn open_journal(path: &Path) -> (Journal, Option<String>) {
+    match Journal::open(path, &user_name()) {
+        Ok(journal) => (journal, None),
+        Err(error) => (Journal::look(path, &user_name()), Some(error.to_string())),
+    }
 }
 
 impl Loads {
-    /// Reads what is to be judged and opens the journal.
-    pub(in super::super) fn open_queue(&mut self, source: PathBuf, journal: PathBuf, bookmark: Bookmark) {
+    /// Reads what is to be judged and opens the journal, by default the one beside it. Decisions that the source has are
+    /// taken into the journal.
+    pub(in super::super) fn open_queue(&mut self, source: PathBuf, journal: Option<PathBuf>, bookmark: Bookmark) {
         let name = format!("Reading {}", file_name(&source));
         self.start(Slot::Queue, 0, Arrival::Queue, name, move |progress| {
+            let kind = Kind::of(&source)?;
             let items = Arc::new(Items::read(&source, &progress.part(0.0, 0.8))?);
-            let journal = Journal::open(&journal, &user_name())?;
+            let (mut journal, obstacle) = open_journal(&journal.unwrap_or_else(|| journal_of(&source, kind)));
+            if kind == Kind::Decisions {
+                let folder = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
+                let decided = export::read(&source)?;
+                journal.import(export::moved(&decided, &folder(&source), &folder(journal.path())));
+                // What can't be written now is kept, and said when it can't be written later.
+                drop(journal.flush());
+            }
             let mut queue = Queue::new(items, journal.table(), &progress.part(0.8, 0.9))?;
             let Bookmark { item, arrangement } = bookmark;
             if arrangement != *queue.arrangement() {
                 let shown = arrange(queue.items(), queue.states(), &arrangement, &progress.part(0.9, 1.0))?;
                 queue.show(shown, arrangement);
             }
-            Ok(Box::new(OpenedQueue { queue, journal, item }))
+            Ok(Box::new(OpenedQueue { queue, journal, item, obstacle }))
         });
     }
 
@@ -196,6 +221,17 @@ impl Loads {
         );
     }
 
+    /// Asks for another file to write decisions to.
+    pub(in super::super) fn choose_journal(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new()
+            .set_title("Go on in another journal")
+            .add_filter("Journal", &["jsonl"])
+            .set_file_name("decisions.jsonl")
+            .save_file();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.ask(Slot::ChooseJournalTo, Arrival::JournalTo, dialog);
+    }
+
     /// Asks for a folder to write decisions to.
     pub(in super::super) fn choose_decisions_folder(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Export decisions to a folder").pick_folder();
@@ -229,7 +265,7 @@ impl Loads {
     pub(in super::super) fn choose_queue(&mut self) {
         let dialog = rfd::AsyncFileDialog::new()
             .set_title("Open a list of matches to judge")
-            .add_filter("Lists, tables, trees", &["jsonl", "json", "csv"])
+            .add_filter("Lists, tables, trees, decisions", &["jsonl", "json", "csv", "jams"])
             .pick_file();
         let dialog = async { dialog.await.map(|file| vec![file]) };
         self.ask(Slot::ChooseQueueFile, Arrival::QueueFile, dialog);

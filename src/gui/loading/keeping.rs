@@ -1,10 +1,11 @@
 //! The jobs that look into folders, keep sessions and export.
 
 use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
-use super::{Arrival, Loads, Slot, file_name, is_audio, is_midi};
+use super::{Arrival, Loads, Slot, file_name, is_audio, is_midi, kind_of};
 use crate::audio::Stereo;
 use crate::error::Result;
 use crate::export;
+use crate::files::Kind;
 use crate::job::Progress;
 use crate::picture::{ColorMap, Panel, Tone, alignment_png, panel_png};
 use crate::session::{FileRef, Session};
@@ -14,10 +15,12 @@ use std::sync::Arc;
 
 /// What was found in folders.
 pub struct Expanded {
-    /// MIDI files and recordings, folder by folder, sorted.
-    pub files: Vec<PathBuf>,
-    /// Names of what is neither.
+    /// What was named, as what it is, and the MIDI files and recordings of folders, sorted.
+    pub files: Vec<(Kind, PathBuf)>,
+    /// Names of what in folders is neither.
     pub skipped: Vec<String>,
+    /// What else there is to say.
+    pub remarks: Vec<String>,
 }
 
 /// What is to be exported of the pair that is looked at.
@@ -62,27 +65,33 @@ pub(in super::super) struct ToExport {
 }
 
 impl Loads {
-    /// Looks into folders for MIDI files and recordings.
+    /// Looks into folders for MIDI files and recordings, and into documents for what they are.
     pub(in super::super) fn expand(&mut self, paths: Vec<PathBuf>) {
         self.start(Slot::Expand, 0, Arrival::Expanded, "Looking into folders".into(), move |progress| {
-            let (mut files, mut skipped) = (Vec::new(), Vec::new());
+            let (mut files, mut skipped, mut remarks) = (Vec::new(), Vec::new(), Vec::new());
             for path in paths {
-                if !path.is_dir() {
-                    files.push(path);
+                let kind = kind_of(&path);
+                if kind == Kind::Alignment {
+                    let [midi, audio] = export::pair_of(&path)?;
+                    remarks.push(format!("{}: its pair is aligned again", file_name(&path)));
+                    files.extend([(Kind::Midi, midi), (Kind::Audio, audio)]);
+                }
+                if kind != Kind::Folder {
+                    files.push((kind, path));
                     continue;
                 }
                 for entry in walkdir::WalkDir::new(&path).sort_by_file_name().into_iter().flatten() {
                     progress.step(0, 1)?;
                     if entry.file_type().is_file() {
-                        if is_midi(entry.path()) || is_audio(entry.path()) {
-                            files.push(entry.into_path());
-                        } else {
-                            skipped.push(file_name(entry.path()));
+                        match entry.path() {
+                            path if is_midi(path) => files.push((Kind::Midi, entry.into_path())),
+                            path if is_audio(path) => files.push((Kind::Audio, entry.into_path())),
+                            path => skipped.push(file_name(path)),
                         }
                     }
                 }
             }
-            Ok(Expanded { files, skipped })
+            Ok(Expanded { files, skipped, remarks })
         });
     }
 

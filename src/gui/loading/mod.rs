@@ -8,17 +8,19 @@ mod kinds;
 mod searching;
 mod slots;
 
+pub(super) use curating::ToRead;
 pub use curating::{Bookmark, OpenedQueue, ReadyPair};
-pub(super) use curating::{ToRead, is_queue, journal_of};
 pub(super) use embedding::ToEmbed;
 pub(super) use hashing::ToHash;
 pub(super) use keeping::ToExport;
 pub use keeping::{Expanded, ExportOrder, Exported};
+use kinds::kind_of;
 use kinds::{AUDIO_EXTENSIONS, MIDI_EXTENSIONS, is_audio};
-pub(super) use kinds::{effects, file_name, is_midi};
+pub(super) use kinds::{effects, file_name, is_document, is_midi};
 
 use slots::{OF_CANDIDATE, SLOTS, Slot, Task, answer};
 
+use super::command::Command;
 use super::model::{
     Aligned, Compared, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel, LoadedMidi,
     LoadedRecording, Searched,
@@ -104,6 +106,8 @@ pub enum Arrival {
     Corrected(u64, Result<Aligned>),
     /// The folder to write decisions to.
     DecisionsTo(Result<Vec<PathBuf>>),
+    /// Another journal from the dialog.
+    JournalTo(Result<Vec<PathBuf>>),
     /// A list of matches from the dialog.
     QueueFile(Result<Vec<PathBuf>>),
     /// The stretched sound ended: it is heard, not taken in.
@@ -167,13 +171,15 @@ pub(super) struct Loads {
     wake: WakeUp,
     started: u64,
     tasks: [Option<Task>; SLOTS],
+    /// The command that is obeyed.
+    asked: Option<Command>,
     /// The picture of the recording that is read.
     early: Arc<OnceLock<Arc<Strip>>>,
 }
 
 impl Loads {
     pub(super) fn new(wake: WakeUp) -> Self {
-        Self { wake, started: 0, tasks: std::array::from_fn(|_| None), early: Arc::default() }
+        Self { wake, started: 0, tasks: std::array::from_fn(|_| None), asked: None, early: Arc::default() }
     }
 
     /// Reads a MIDI file, with a soundfont that is loaded already or is to be loaded first.

@@ -1,5 +1,6 @@
 //! What runs at most once at a time: a new job in a slot drops, and so cancels, the old one.
 
+use super::super::command::Command;
 use super::{Arrival, Loads, Running};
 use crate::error::{Error, Result};
 use crate::job::{Job, Progress};
@@ -52,6 +53,7 @@ pub(super) enum Slot {
     Corrected,
     ChooseDecisionsTo,
     ChooseQueueFile,
+    ChooseJournalTo,
     Autosave,
 }
 
@@ -63,7 +65,7 @@ pub(super) const OF_CANDIDATE: [Slot; 6] =
     [Slot::Recording, Slot::Aligned, Slot::Hashed, Slot::Layer, Slot::Embedded, Slot::Corrected];
 
 /// Dialogs: they are their own progress.
-const DIALOGS: [Slot; 15] = [
+const DIALOGS: [Slot; 16] = [
     Slot::ChooseFiles,
     Slot::ChooseSoundFont,
     Slot::ChooseSaveTo,
@@ -79,6 +81,7 @@ const DIALOGS: [Slot; 15] = [
     Slot::ChooseToIndex,
     Slot::ChooseDecisionsTo,
     Slot::ChooseQueueFile,
+    Slot::ChooseJournalTo,
 ];
 
 impl Slot {
@@ -99,8 +102,10 @@ pub(super) struct Task {
     /// The candidate or item that it is about, or 0.
     about: u64,
     job: Job<Arrival>,
-    /// What arrives when it ends without an answer.
-    lost: Box<dyn Fn() -> Arrival + Send>,
+    /// What arrives when it ends without an answer: it panicked, or there was no thread for it.
+    lost: Box<dyn Fn(Error) -> Arrival + Send>,
+    /// The command that asked for it.
+    asked: Option<Command>,
 }
 
 impl Loads {
@@ -117,8 +122,9 @@ impl Loads {
         let wake = Arc::clone(&self.wake);
         let answered = arrival.clone();
         let job = Job::start(name, move || wake(), move |progress| Ok(answered(work(progress))));
-        let lost = Box::new(move || arrival(Err(Error::Cancelled)));
-        self.tasks[slot as usize] = Some(Task { slot, id: self.started, about, job, lost });
+        let lost = Box::new(move |error| arrival(Err(error)));
+        let asked = self.asked.clone();
+        self.tasks[slot as usize] = Some(Task { slot, id: self.started, about, job, lost, asked });
     }
 
     /// Waits for a dialog. Call it on the thread of the window: some systems want their dialogs made there.
@@ -149,7 +155,13 @@ impl Loads {
 
     /// Waits for the end of the job in a slot.
     pub(super) fn finish(&mut self, slot: Slot) -> Option<Arrival> {
-        self.tasks[slot as usize].take()?.job.join().ok()
+        let Task { job, lost, .. } = self.tasks[slot as usize].take()?;
+        Some(job.join().unwrap_or_else(lost))
+    }
+
+    /// Jobs that are started from now on were asked for by this command. Returns the one before.
+    pub(in super::super) fn asked_by(&mut self, command: Option<Command>) -> Option<Command> {
+        std::mem::replace(&mut self.asked, command)
     }
 
     /// Stops jobs; nothing of them comes in.
@@ -190,16 +202,32 @@ impl Loads {
         shown.find(|task| task.id == id).map(|task| (task.slot, task.about))
     }
 
-    /// What has come in since the last call.
-    pub(in super::super) fn poll(&mut self) -> Vec<Arrival> {
+    /// What has come in since the last call, and what asked for it.
+    pub(in super::super) fn poll(&mut self) -> Vec<(Arrival, Option<Command>)> {
         let mut arrivals = Vec::new();
         for slot in &mut self.tasks {
             let Some(task) = slot else { continue };
             let Some(outcome) = task.job.poll() else { continue };
-            arrivals.push(outcome.unwrap_or_else(|_| (task.lost)()));
+            arrivals.push((outcome.unwrap_or_else(|error| (task.lost)(error)), task.asked.take()));
             *slot = None;
         }
         arrivals
+    }
+}
+
+#[cfg(test)]
+impl Loads {
+    /// Writing decisions panics.
+    pub(in super::super) fn break_journal(&mut self, batch: crate::curation::Batch) {
+        self.start(Slot::Journal, 0, Arrival::Journal, "Saving decisions".into(), move |_| {
+            let _held = batch;
+            panic!("on purpose");
+        });
+    }
+
+    /// Looking into folders panics.
+    pub(in super::super) fn break_expanding(&mut self) {
+        self.start(Slot::Expand, 0, Arrival::Expanded, "Looking into folders".into(), |_| panic!("on purpose"));
     }
 }
 

@@ -70,6 +70,12 @@ impl Model {
             Arrival::Arranged(Ok((shown, arrangement))) => self.arranged(shown, arrangement, now),
             Arrival::Pair(index, outcome) => self.take_pair(index, outcome, now),
             Arrival::Journal(Ok(batch)) => self.journal_written(batch, now),
+            Arrival::Journal(Err(error)) => self.journal_not_written(&error, now),
+            Arrival::JournalTo(Ok(paths)) => {
+                for path in paths {
+                    self.apply(Command::Curate(Curate::JournalTo(path)), now);
+                }
+            }
             Arrival::Corrected(id, outcome) => self.take_correction(id, outcome),
             Arrival::QueueFile(Ok(paths)) => {
                 for path in paths {
@@ -88,6 +94,7 @@ impl Model {
                 }
             }
             Arrival::Layer(id, Ok(output)) => self.take_layer_output(id, output),
+            Arrival::Layer(_, Err(error)) => self.refuse_layer(&error),
             Arrival::Trained(Ok(path)) => {
                 self.watch_training();
                 self.say(format!("{} is trained", file_name(&path)));
@@ -104,7 +111,6 @@ impl Model {
                 self.settings.training.output = paths.into_iter().next().unwrap_or_default();
             }
             Arrival::Programme(Ok(prepared)) => self.play_programme(prepared, now),
-            Arrival::Programme(Err(error)) => self.report(&error, Again::Playing),
             Arrival::Files(Ok(paths)) => self.apply(Command::Open(paths), now),
             Arrival::SoundFont(Ok(paths)) => self.apply(Command::UseSoundFont(paths.into_iter().next()), now),
             Arrival::Expanded(Ok(found)) => self.open_found(found, now),
@@ -112,9 +118,10 @@ impl Model {
             Arrival::SaveTo(Ok(paths)) => paths.into_iter().for_each(|path| self.save_to(path, now)),
             Arrival::Saved(Ok((path, session))) => self.saved(path, session),
             Arrival::SavedBeside(Ok(session)) => self.saved_beside(session),
-            // That nothing could be written beside is no news for a person who works: the next one may succeed. The
-            // outcome of stretching was the sound itself; when it was stopped, silence.
-            Arrival::SavedBeside(Err(_)) | Arrival::Stretched(_) => {}
+            Arrival::SavedBeside(Err(error)) => self.not_saved_beside(&error),
+            // The outcome of stretching was the sound itself; when it was stopped, silence.
+            Arrival::Stretched(Ok(())) => {}
+            Arrival::Programme(Err(error)) | Arrival::Stretched(Err(error)) => self.report(&error, Again::Playing),
             Arrival::ExportTo(Ok(paths)) => {
                 if let (Some(order), Some(folder)) = (self.export_order(), paths.into_iter().next()) {
                     self.export(order, Some(folder));
@@ -138,12 +145,11 @@ impl Model {
             | Arrival::ToIndex(Err(error))
             | Arrival::Queue(Err(error))
             | Arrival::Arranged(Err(error))
-            | Arrival::Journal(Err(error))
+            | Arrival::JournalTo(Err(error))
             | Arrival::QueueFile(Err(error))
             | Arrival::DecisionsTo(Err(error))
             | Arrival::Quality(Err(error))
             | Arrival::DataToMeasure(Err(error))
-            | Arrival::Layer(_, Err(error))
             | Arrival::Trained(Err(error))
             | Arrival::ChosenModel(Err(error))
             | Arrival::FiltersTo(Err(error))
@@ -154,7 +160,10 @@ impl Model {
             | Arrival::Expanded(Err(error))
             | Arrival::Session(Err(error))
             | Arrival::SaveTo(Err(error))
-            | Arrival::ExportTo(Err(error)) => self.report(&error, Again::No),
+            | Arrival::ExportTo(Err(error)) => {
+                let retry = self.asked.take().map_or(Again::No, |command| Again::Asked(Box::new(command)));
+                self.report(&error, retry);
+            }
         }
     }
 }

@@ -60,7 +60,7 @@ impl Model {
                     self.say(format!("{} is aligned through {count} anchor{plural}", file_name(&candidate.path)));
                 }
             }
-            Err(error) => self.report(&error, Again::No),
+            Err(error) => self.report(&error, Again::Correction),
         }
     }
 

@@ -5,9 +5,12 @@
 
 mod deciding;
 mod preparing;
+mod rescuing;
+#[cfg(test)]
+mod tests;
 
 use super::super::command::{Command, Curate};
-use super::super::loading::{Bookmark, OpenedQueue, file_name, journal_of};
+use super::super::loading::{Bookmark, OpenedQueue, file_name};
 use super::history::DECISION;
 use super::{Again, Candidate, LoadedMidi, Model};
 use crate::curation::evaluate::{AtThreshold, Judged};
@@ -48,6 +51,19 @@ pub struct Curating {
     decided_at: VecDeque<f64>,
     /// When writing failed, until it is tried again.
     failed_at: Option<f64>,
+    /// Why the journal can only be looked at.
+    obstacle: Option<String>,
+    /// The frame in which the selected item came, once it has.
+    came: Option<u64>,
+}
+
+/// Decisions can't be saved, and somebody is asked what to do.
+#[derive(Debug, Clone)]
+pub struct Rescue {
+    /// What the system said.
+    pub why: String,
+    /// What was asked for and waits.
+    pub then: Option<Command>,
 }
 
 impl Curating {
@@ -64,6 +80,11 @@ impl Curating {
     /// What the threshold of the settings does, by the decisions so far.
     pub fn at_threshold(&self) -> &AtThreshold {
         &self.threshold
+    }
+
+    /// Why the journal can only be looked at; nothing when decisions can be made.
+    pub fn obstacle(&self) -> Option<&str> {
+        self.obstacle.as_deref()
     }
 
     /// The note about the item that is looked at.
@@ -145,6 +166,7 @@ impl Model {
             Command::Blind => self.settings.blind = !self.settings.blind,
             Command::ChooseQueue => self.loads.choose_queue(),
             Command::CloseQueue => self.close_queue(now),
+            Command::ChooseJournal => self.loads.choose_journal(),
             Command::ExportDecisions => self.loads.choose_decisions_folder(),
             Command::Anchor => self.anchor_here(now),
             Command::ForgetAnchors => self.change_correction(|correction| correction.anchors.clear()),
@@ -166,6 +188,10 @@ impl Model {
             }
             Curate::Reject(reason) => self.decide(Decision::Rejected, Some(reason), now),
             Curate::NoReason => self.with_queue(|curating| curating.choosing_reason = false),
+            Curate::JournalTo(file) => self.move_journal(&file, now),
+            Curate::TryJournal => self.try_journal(now),
+            Curate::Abandon => self.abandon_decisions(now),
+            Curate::Write(_) if self.only_looks() => self.ask_for_journal(None),
             Curate::Write(note) => self.with_queue(|curating| (curating.note, curating.dirty) = (note, true)),
             Curate::Arrange(arrangement) => self.arrange(arrangement),
             Curate::GoTo(place) => {
@@ -196,9 +222,9 @@ impl Model {
 
     /// Opens a queue; decisions go to `journal`, or beside the source.
     pub fn open_queue(&mut self, source: PathBuf, journal: Option<PathBuf>, bookmark: Bookmark) {
-        let journal = journal.unwrap_or_else(|| journal_of(&source));
-        let mine = self.curating().is_some_and(|curating| curating.journal.path() == journal);
-        if mine {
+        let same_source = self.curating().is_some_and(|curating| curating.queue.items().source() == source);
+        let same_journal = self.curating().is_some_and(|curating| Some(curating.journal.path()) == journal.as_deref());
+        if same_source || same_journal {
             // It holds the lock itself.
             self.finish_journal();
             self.loads.drop_queue();
@@ -210,7 +236,7 @@ impl Model {
     /// Takes a queue in, in place of everything.
     pub(super) fn take_queue(&mut self, opened: OpenedQueue, now: f64) {
         self.close_queue(now);
-        let OpenedQueue { mut queue, journal, item } = opened;
+        let OpenedQueue { mut queue, journal, item, obstacle } = opened;
         for remark in journal.remarks() {
             self.report_text(format!("{remark}: {}", file_name(journal.path())), Again::No);
         }
@@ -245,9 +271,14 @@ impl Model {
             arriving: false,
             decided_at: VecDeque::new(),
             failed_at: None,
+            obstacle,
+            came: None,
         }));
         self.touch();
         self.look_at_item(now);
+        if self.only_looks() {
+            self.ask_for_journal(None);
+        }
     }
 
     /// Closes the queue; what was decided is written first.
@@ -257,6 +288,7 @@ impl Model {
         }
         self.leave_item(now);
         self.finish_journal();
+        self.rescue_decisions();
         self.loads.drop_queue();
         self.curating = None;
         self.history.forget_but(|_| false);
@@ -286,6 +318,7 @@ impl Model {
         curating.flag = record.as_ref().is_some_and(|record| record.flag);
         (curating.since, curating.dirty, curating.choosing_reason, curating.arriving) = (now, false, false, true);
         self.resume = false;
+        curating.came = None;
         let Some(index) = curating.queue.current() else {
             (self.midi, self.midi_path, self.selected) = (None, None, None);
             self.candidates.clear();
@@ -322,7 +355,7 @@ impl Model {
         let index = curating.queue.current();
         let ready = curating.ready.iter().find(|ready| Some(ready.index) == index).map(|ready| ready.telling_s);
         let Some(telling_s) = ready.filter(|_| curating.arriving) else { return };
-        curating.arriving = false;
+        (curating.arriving, curating.came) = (false, Some(self.frames));
         self.playhead = self.transport.seek(telling_s, now);
         self.view.reveal(self.playhead);
         self.resume = true;

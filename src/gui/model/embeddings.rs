@@ -77,7 +77,7 @@ impl Model {
     /// Does without the model that could not be read, until it is asked for again.
     pub(super) fn refuse_embedding_model(&mut self, error: &Error) {
         self.embeddings.refused = true;
-        self.report(error, self.settings.embedding_model.clone().map_or(Again::No, Again::EmbeddingModel));
+        self.report(error, Again::EmbeddingModel(self.settings.embedding_model.clone()));
     }
 
     /// Embeds what is aligned, the pair that is looked at first.

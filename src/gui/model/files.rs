@@ -1,19 +1,69 @@
 //! The files: what is opened, looked at, taken out, read and aligned, and what went wrong with them.
 
 use super::super::command::Command;
-use super::super::loading::{Bookmark, Expanded, Stopped, is_midi, is_queue};
+use super::super::loading::{Bookmark, Expanded, Stopped, file_name, is_document, is_midi};
+use super::super::settings::Tab;
 use super::{Again, Candidate, Model, Problem};
 use crate::curation::Correction;
 use crate::error::{Error, Result};
+use crate::files::Kind;
 use crate::session::is_session;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 impl Model {
-    pub(super) fn open(&mut self, mut paths: Vec<PathBuf>, now: f64) {
-        if let Some(at) = paths.iter().position(|path| is_queue(path)) {
-            return self.open_queue(paths.swap_remove(at), None, Bookmark::default());
+    /// Opens files whose names say enough at once; folders and documents are looked into first.
+    pub(super) fn open(&mut self, paths: Vec<PathBuf>, now: f64) {
+        if paths.iter().any(|path| path.is_dir() || is_document(path)) {
+            return self.loads.expand(paths);
         }
+        let kind = |path: PathBuf| (if is_midi(&path) { Kind::Midi } else { Kind::Audio }, path);
+        self.take_files(paths.into_iter().map(kind).collect(), now);
+    }
+
+    /// Opens files as what they are.
+    pub(super) fn take_files(&mut self, mut files: Vec<(Kind, PathBuf)>, now: f64) {
+        let judged = |kind: &Kind| matches!(kind, Kind::Pairs | Kind::Decisions | Kind::Journal);
+        if let Some(at) = files.iter().position(|(kind, _)| judged(kind)) {
+            let (_, queue) = files.remove(at);
+            if !files.is_empty() {
+                let count = files.len();
+                self.report_text(format!("left out ({count}): {} is judged alone", file_name(&queue)), Again::No);
+            }
+            return self.open_queue(queue, None, Bookmark::default());
+        }
+        let mut paths = Vec::new();
+        for (kind, path) in files {
+            match kind {
+                Kind::Midi | Kind::Audio | Kind::Session => paths.push(path),
+                Kind::HashModel => self.use_hash_model(Some(path)),
+                Kind::EmbeddingModel => self.use_embedding_model(Some(path)),
+                Kind::SoundFont => self.use_soundfont(Some(path)),
+                Kind::Index => {
+                    self.settings.tab = Tab::Search;
+                    self.use_index(path);
+                }
+                // The pair of an alignment is among the files that were found, and so are the files of a folder.
+                Kind::Alignment | Kind::Folder | Kind::Pairs | Kind::Decisions | Kind::Journal => {}
+                Kind::TimeMap => {
+                    self.left_out(&path, "a time map, which names no files: open its MIDI file and recording");
+                }
+                Kind::Picture => self.left_out(&path, "a picture"),
+                Kind::Array => self.left_out(&path, "an array of numbers"),
+                Kind::Unknown => self.left_out(&path, "no document of Antiphon"),
+            }
+        }
+        if !paths.is_empty() {
+            self.open_music(paths, now);
+        }
+    }
+
+    fn left_out(&mut self, path: &Path, what: &str) {
+        self.report_text(format!("left out: {} is {what}", file_name(path)), Again::No);
+    }
+
+    /// MIDI files, recordings, sessions.
+    fn open_music(&mut self, mut paths: Vec<PathBuf>, now: f64) {
         if self.curating.is_some() {
             // Other files are looked at instead.
             self.close_queue(now);
@@ -22,10 +72,6 @@ impl Model {
             (self.midi, self.midi_path, self.selected) = (None, None, None);
             self.candidates.clear();
             self.update_length(now);
-        }
-        if paths.iter().any(|path| path.is_dir()) {
-            self.loads.expand(paths);
-            return;
         }
         if let Some(at) = paths.iter().position(|path| is_session(path)) {
             self.loads.open_session(paths.remove(at));
@@ -63,7 +109,10 @@ impl Model {
             let more = if count > NAMED { ", …" } else { "" };
             self.report_text(format!("left out, neither MIDI nor audio ({count}): {names}{more}"), Again::No);
         }
-        self.apply(Command::Open(found.files), now);
+        for remark in found.remarks {
+            self.report_text(remark, Again::No);
+        }
+        self.apply(Command::Take(found.files), now);
     }
 
     /// Puts a recording in the list, to be read when its turn comes, and returns its number. One that is there already
@@ -192,6 +241,7 @@ impl Model {
         if matches!(error, Error::Cancelled) {
             return;
         }
+        tracing::warn!(%error);
         self.report_text(error.to_string(), retry);
     }
 
@@ -231,9 +281,13 @@ impl Model {
             Again::Playing => self.heard = None,
             Again::Save => self.save(now),
             Again::Export(order) => self.export(order, None),
-            Again::HashModel(path) => self.use_hash_model(Some(path)),
-            Again::EmbeddingModel(path) => self.use_embedding_model(Some(path)),
+            Again::HashModel(path) => self.use_hash_model(path),
+            Again::EmbeddingModel(path) => self.use_embedding_model(path),
             Again::Index(path) => self.use_index(path),
+            Again::Correction => self.align_again(),
+            Again::Autosave => self.touch(),
+            Again::Pictures => self.picture_attempts += 1,
+            Again::Asked(command) => self.apply(*command, now),
         }
     }
 }

@@ -1,10 +1,15 @@
-//! What can be taken back: each change leaves the little that is needed to undo it.
+//! What can be taken back: each change keeps what its command has altered, as it was, and undo touches nothing else. Tabs,
+//! the index, models and forms are no steps.
 
 use super::super::command::{Command, Curate};
-use super::super::settings::Settings;
-use super::super::timeline::{PitchView, TimeView};
+use super::super::settings::{Settings, Theme};
+use super::super::timeline::{Follow, PitchView, TimeView};
 use super::{Again, Candidate, LoadedMidi, Model};
 use crate::curation::Correction;
+use crate::picture::{ColorMap, Tone};
+use crate::playback::Rendition;
+use crate::playback::mixer::Mix;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,7 +28,86 @@ const OFFSET: &str = "Offset";
 /// A drag of an anchor.
 const ANCHOR: &str = "Anchor";
 
-/// What a change may alter.
+/// Fields of the settings that a person takes back. What is not here, undo can't touch: the index, the tab, models, forms,
+/// files opened last.
+macro_rules! undoable {
+    ($($name:ident: $($field:ident).+ : $of:ty;)*) => {
+        /// The value that a field of the settings had.
+        #[derive(Debug, Clone)]
+        enum Setting {
+            $($name($of),)*
+        }
+
+        impl Setting {
+            /// The fields that differ, as they are in `before`.
+            fn differing(before: &Settings, after: &Settings) -> Vec<Self> {
+                let mut settings = Vec::new();
+                $(if differ(&before.$($field).+, &after.$($field).+) {
+                    settings.push(Self::$name(before.$($field).+.clone()));
+                })*
+                settings
+            }
+
+            /// The same field, as it is now.
+            fn now(&self, settings: &Settings) -> Self {
+                match self {
+                    $(Self::$name(_) => Self::$name(settings.$($field).+.clone()),)*
+                }
+            }
+
+            /// Puts the value back.
+            fn put(self, settings: &mut Settings) {
+                match self {
+                    $(Self::$name(value) => settings.$($field).+ = value,)*
+                }
+            }
+        }
+    };
+}
+
+undoable! {
+    Theme: theme: Theme;
+    ColorMap: color_map: ColorMap;
+    Tone: tone: Tone;
+    Mix: mix: Mix;
+    Rendition: rendition: Rendition;
+    Follow: follow: Follow;
+    UiScale: ui_scale: f32;
+    Keys: keys: BTreeMap<String, String>;
+    SingleKeys: single_keys: bool;
+    ReducedMotion: reduced_motion: bool;
+    Beats: beats: bool;
+    Onsets: onsets: bool;
+    Curves: curves: bool;
+    Accumulated: accumulated: bool;
+    HashBits: hash_bits: bool;
+    HammingMatrix: hamming_matrix: bool;
+    Activations: activations: bool;
+    SharedScale: shared_scale: bool;
+    Attention: attention: bool;
+    Blind: blind: bool;
+    List: panels.list: bool;
+    Inspector: panels.inspector: bool;
+}
+
+fn differ<T: PartialEq>(a: &T, b: &T) -> bool {
+    a != b
+}
+
+/// One thing that a command has altered, as it was before.
+enum Part {
+    Files(Files),
+    /// The selected candidate, by its number.
+    Selected(Option<u64>),
+    Setting(Setting),
+    View(TimeView),
+    Pitch(PitchView),
+    /// Of this candidate.
+    Correction(u64, Correction),
+    Offset(f64),
+}
+
+/// What is compared before and after a command.
 struct State {
     view: TimeView,
     pitch: PitchView,
@@ -45,16 +129,18 @@ impl Files {
         self.midi_path == model.midi_path
             && self.candidates.iter().map(|c| c.id).eq(model.candidates.iter().map(|c| c.id))
     }
+
+    fn is_empty(&self) -> bool {
+        self.midi_path.is_none() && self.candidates.is_empty()
+    }
 }
 
-/// A change, as the state before it.
+/// A change that can be taken back: only what its command has altered.
 struct Change {
     what: &'static str,
     at: f64,
-    /// What holds is in the journal, for a decision.
-    before: Option<State>,
-    /// For changes of the files only.
-    files: Option<Files>,
+    /// In the order in which they are put back. Nothing for a decision: what holds is in the journal.
+    parts: Vec<Part>,
 }
 
 /// Changes done, and changes taken back.
@@ -68,7 +154,7 @@ impl History {
     /// A decision was made.
     pub(super) fn decided(&mut self, now: f64) {
         self.undone.clear();
-        self.done.push(Change { what: DECISION, at: now, before: None, files: None });
+        self.done.push(Change { what: DECISION, at: now, parts: Vec::new() });
     }
 
     /// Forgets what does not hold for another pair.
@@ -89,7 +175,7 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         Command::Speed(_) => Some("Speed"),
         Command::Select(_) | Command::NextCandidate | Command::PreviousCandidate => Some("Selection"),
         Command::Remove(_) | Command::RemoveCandidate => Some(REMOVAL),
-        Command::Open(_) | Command::OpenPair(..) => Some(OPENING),
+        Command::Open(_) | Command::Take(_) | Command::OpenPair(..) => Some(OPENING),
         Command::Bind(..) => Some("Key"),
         Command::Curate(Curate::AddAnchor(..) | Curate::RemoveAnchor(_)) => Some("Change of the anchors"),
         Command::Curate(Curate::MoveAnchor(..)) => Some(ANCHOR),
@@ -112,13 +198,7 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         | Command::HammingMatrix
         | Command::Activations
         | Command::SharedScale
-        | Command::AuditTab
-        | Command::FiltersTab
-        | Command::TrainTab
         | Command::Attention
-        | Command::EmbeddingTab
-        | Command::ToyTab
-        | Command::SearchTab
         | Command::CandidateList
         | Command::Inspector
         | Command::HearMidi
@@ -173,16 +253,15 @@ impl Model {
         let before = self.state_now();
         let files = (what == OPENING || what == REMOVAL).then(|| self.files_now());
         self.obey(command, now);
-        let files = files.filter(|files| !files.same_as(self));
-        let same = before.view == self.view
-            && before.pitch == self.pitch
-            && before.settings == self.settings
-            && before.selected == self.candidate().map(|c| c.id)
-            && self.correction().is_none_or(|correction| *correction == before.correction)
-            && (before.offset_ms - self.offset_ms).abs() <= 0.0;
+        // From an empty window there is nothing to go back to: undo must not end in one.
+        let files = files.filter(|files| !files.is_empty() && !files.same_as(self));
         // The first selection is the files being opened.
         let first = what == "Selection" && before.selected.is_none();
-        if first || (files.is_none() && (same || what == OPENING)) {
+        if first || (what == OPENING && files.is_none()) {
+            return;
+        }
+        let parts = self.parts_since(before, files);
+        if parts.is_empty() {
             return;
         }
         self.touch();
@@ -196,13 +275,40 @@ impl Model {
             && last.what == what
             && now - last.at < ONE_GESTURE_S
         {
+            // What it was before the gesture is known already.
             last.at = now;
             return;
         }
-        self.history.done.push(Change { what, at: now, before: Some(before), files });
+        self.history.done.push(Change { what, at: now, parts });
         if self.history.done.len() > KEPT {
             self.history.done.remove(0);
         }
+    }
+
+    /// What differs from `before`, in the order in which it is to be put back.
+    fn parts_since(&self, before: State, files: Option<Files>) -> Vec<Part> {
+        let mut parts: Vec<Part> = files.into_iter().map(Part::Files).collect();
+        let selected = self.candidate().map(|candidate| candidate.id);
+        let same_candidate = selected == before.selected;
+        if !same_candidate {
+            parts.push(Part::Selected(before.selected));
+        }
+        parts.extend(Setting::differing(&before.settings, &self.settings).into_iter().map(Part::Setting));
+        if before.view != self.view {
+            parts.push(Part::View(before.view));
+        }
+        if before.pitch != self.pitch {
+            parts.push(Part::Pitch(before.pitch));
+        }
+        if let Some(id) = selected.filter(|_| same_candidate)
+            && self.correction().is_some_and(|correction| *correction != before.correction)
+        {
+            parts.push(Part::Correction(id, before.correction));
+        }
+        if (before.offset_ms - self.offset_ms).abs() > 0.0 {
+            parts.push(Part::Offset(before.offset_ms));
+        }
+        parts
     }
 
     pub(super) fn undo(&mut self, now: f64) {
@@ -253,29 +359,53 @@ impl Model {
         Files { midi_path: self.midi_path.clone(), midi: self.midi.clone(), candidates: self.candidates.clone() }
     }
 
-    /// Puts the state before a change back and returns the change that leads here again.
+    /// Puts back what a change has altered, and nothing else. Returns the change that leads here again.
     fn take_back(&mut self, change: Change, now: f64) -> Change {
-        let here = Some(self.state_now());
-        let Some(before) = change.before else { return change };
-        let files = change.files.map(|files| {
-            let here = self.files_now();
-            self.put_back(files, now);
-            here
-        });
-        let wanted = before.selected;
-        if let Some(index) = self.candidates.iter().position(|candidate| Some(candidate.id) == wanted) {
-            self.select(index, now);
+        let inverse = change.parts.iter().map(|part| self.part_now(part)).collect();
+        for part in change.parts {
+            self.put_part(part, now);
         }
-        // Files opened since stay known.
-        let recent = std::mem::take(&mut self.settings.recent);
-        self.settings = Settings { recent, ..before.settings };
+        // The device hears what holds now.
         self.mix(|_| {});
-        (self.view, self.pitch) = (before.view, before.pitch);
-        self.change_correction(|correction| *correction = before.correction);
-        self.put_offset(before.offset_ms);
         self.update_length(now);
         self.touch();
-        Change { what: change.what, at: f64::NEG_INFINITY, before: here, files }
+        Change { what: change.what, at: f64::NEG_INFINITY, parts: inverse }
+    }
+
+    /// What a part is now.
+    fn part_now(&self, part: &Part) -> Part {
+        match part {
+            Part::Files(_) => Part::Files(self.files_now()),
+            Part::Selected(_) => Part::Selected(self.candidate().map(|candidate| candidate.id)),
+            Part::Setting(setting) => Part::Setting(setting.now(&self.settings)),
+            Part::View(_) => Part::View(self.view),
+            Part::Pitch(_) => Part::Pitch(self.pitch),
+            Part::Correction(id, _) => {
+                let candidate = self.candidates.iter().find(|candidate| candidate.id == *id);
+                Part::Correction(*id, candidate.map(|candidate| candidate.correction.clone()).unwrap_or_default())
+            }
+            Part::Offset(_) => Part::Offset(self.offset_ms),
+        }
+    }
+
+    fn put_part(&mut self, part: Part, now: f64) {
+        match part {
+            Part::Files(files) => self.put_back(files, now),
+            Part::Selected(id) => {
+                if let Some(index) = self.candidates.iter().position(|candidate| Some(candidate.id) == id) {
+                    self.select(index, now);
+                }
+            }
+            Part::Setting(setting) => setting.put(&mut self.settings),
+            Part::View(view) => self.view = view,
+            Part::Pitch(pitch) => self.pitch = pitch,
+            // Another candidate keeps its own.
+            Part::Correction(id, correction) if self.candidate().is_some_and(|candidate| candidate.id == id) => {
+                self.change_correction(|corrected| *corrected = correction);
+            }
+            Part::Correction(..) => {}
+            Part::Offset(offset_ms) => self.put_offset(offset_ms),
+        }
     }
 
     /// Opens these files in place of those that are open. What has been made of them since is kept.

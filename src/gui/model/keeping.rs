@@ -2,6 +2,7 @@
 
 use super::super::loading::{Bookmark, ExportOrder, ToExport, file_name};
 use super::{Again, Model, Overlay};
+use crate::error::Error;
 use crate::session::{self, FORMAT, FileRef, Opened, QueueRef, Session, autosave_of};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,7 +90,13 @@ impl Model {
     pub fn leave(&mut self) {
         self.loads.finish_training();
         self.finish_journal();
+        self.rescue_decisions();
         self.forget_autosave();
+    }
+
+    /// Where decisions go that can't be written where they should.
+    pub(super) fn rescue_folder(&self) -> Option<PathBuf> {
+        self.keep.folder.clone()
     }
 
     fn forget_autosave(&mut self) {
@@ -166,6 +173,16 @@ impl Model {
     pub(super) fn saved_beside(&mut self, session: Session) {
         self.keep.beside = Some(session.clone());
         self.keep.hashed = Some(session);
+    }
+
+    /// That nothing could be written beside is no news for somebody who works, for the next one may succeed; that it can't
+    /// be done at all is.
+    pub(super) fn not_saved_beside(&mut self, error: &Error) {
+        tracing::warn!(%error, "autosave");
+        let known = self.problems.iter().any(|problem| matches!(problem.retry, Again::Autosave));
+        if matches!(error, Error::Panicked { .. } | Error::Thread { .. }) && !known {
+            self.report(error, Again::Autosave);
+        }
     }
 
     pub(super) fn save(&mut self, now: f64) {

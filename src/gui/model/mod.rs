@@ -24,7 +24,7 @@ pub use material::{
 pub use searching::{HitOrder, MOST_HITS, SearchForm, Searched, hit_name};
 pub use shown::State;
 
-pub use curating::Curating;
+pub use curating::{Curating, Rescue};
 pub use keeping::{Recover, Recovery};
 
 use embeddings::Embeddings;
@@ -35,7 +35,7 @@ use playing::{Edge, Loaded};
 use searching::Searching;
 use toys::Toys;
 
-use super::command::{Command, Hover, Shortcut, TABLE};
+use super::command::{Command, Failure, Hover, Shortcut, TABLE};
 use super::keys;
 use super::loading::{ExportOrder, Loads, WakeUp};
 use super::settings::{Settings, Tab, Theme};
@@ -110,9 +110,14 @@ enum Again {
     Playing,
     Save,
     Export(ExportOrder),
-    HashModel(PathBuf),
-    EmbeddingModel(PathBuf),
+    HashModel(Option<PathBuf>),
+    EmbeddingModel(Option<PathBuf>),
     Index(PathBuf),
+    Correction,
+    Autosave,
+    Pictures,
+    /// What asked for it.
+    Asked(Box<Command>),
 }
 
 impl Problem {
@@ -133,6 +138,10 @@ pub enum Overlay {
     Export,
     /// What a crash has left.
     Recovery,
+    /// Decisions can't be saved: what now?
+    Journal,
+    /// What program this is, and where its files lie.
+    About,
 }
 
 /// What a programme was made of: a newer one replaces it when one of these differs.
@@ -168,7 +177,15 @@ pub struct Model {
     toys: Toys,
     searching: Searching,
     curating: Option<Box<Curating>>,
+    /// Why decisions can't be saved, while somebody is asked.
+    rescue: Option<Rescue>,
     quit: bool,
+    /// Frames so far.
+    frames: u64,
+    /// How often somebody has asked for pictures again that had failed.
+    picture_attempts: u64,
+    /// What asked for the job whose outcome is taken in.
+    asked: Option<Command>,
     problems: Vec<Problem>,
     loads: Loads,
     sound: Sound,
@@ -211,7 +228,11 @@ impl Model {
             toys: Toys::default(),
             searching: Searching::default(),
             curating: None,
+            rescue: None,
             quit: false,
+            frames: 0,
+            picture_attempts: 0,
+            asked: None,
             problems: Vec::new(),
             loads: Loads::new(wake),
             sound,
@@ -227,6 +248,12 @@ impl Model {
 
     /// Obeys a command. `now` is any steady clock in seconds. Nothing else changes the state but what jobs bring.
     pub fn apply(&mut self, command: Command, now: f64) {
+        if self.asks_before(&command, now) {
+            return;
+        }
+        tracing::debug!(?command);
+        // What fails can be asked for again.
+        let outer = self.loads.asked_by(Some(command.clone()));
         match command {
             Command::Undo => self.undo(now),
             Command::Redo => self.redo(now),
@@ -235,6 +262,7 @@ impl Model {
                 None => self.obey(command, now),
             },
         }
+        self.loads.asked_by(outer);
         self.start_what_is_missing();
     }
 
@@ -376,6 +404,7 @@ impl Model {
             Command::Bind(id, key) => self.bind(id, key),
             Command::Palette => self.toggle(Overlay::Palette),
             Command::ShortcutSheet => self.toggle(Overlay::Shortcuts),
+            Command::About => self.toggle(Overlay::About),
             Command::Export => self.toggle(Overlay::Export),
             Command::ExportTo(order, folder) => {
                 self.overlay = None;
@@ -385,9 +414,12 @@ impl Model {
             Command::SaveSessionAs => self.loads.choose_session_file(),
             Command::SaveTo(file) => self.save_to(file, now),
             Command::Recover(choice) => self.recover(choice, now),
-            Command::Close => self.overlay = None,
+            Command::Failed(Failure::Picture, text) => self.report_text(text, Again::Pictures),
+            Command::Failed(Failure::Settings, text) => self.report_text(text, Again::No),
+            Command::Close => (self.overlay, self.rescue) = (None, None),
             Command::ChooseQueue
             | Command::CloseQueue
+            | Command::ChooseJournal
             | Command::ExportDecisions
             | Command::Confirm
             | Command::Reject
@@ -402,6 +434,7 @@ impl Model {
             | Command::Span
             | Command::Curate(_) => self.obey_curation(command, now),
             Command::Open(paths) => self.open(paths, now),
+            Command::Take(files) => self.take_files(files, now),
             Command::UseSoundFont(path) => self.use_soundfont(path),
             Command::Hover(hover) => self.hover = hover,
             Command::Cancel(id) => self.cancel(id),
@@ -450,12 +483,15 @@ impl Model {
             // Opened: play there. Lost: go on by the clock.
             self.sound_changed();
         }
+        self.frames += 1;
         self.watch_training();
         self.watch_toy();
         self.poll_journal(now);
-        for arrival in self.loads.poll() {
+        for (arrival, asked) in self.loads.poll() {
+            self.asked = asked;
             self.receive(arrival, now);
         }
+        self.asked = None;
         if self.recording().is_none()
             && let Some(seconds) = self.recording_strip().map(|strip| strip.seconds())
         {

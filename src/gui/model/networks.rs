@@ -1,5 +1,6 @@
 //! The hash model, what it makes of the pair, what is looked at inside it, and its training.
 
+use super::super::command::Command;
 use super::super::loading::{ToHash, file_name};
 use super::super::settings::Tab;
 use super::{Again, Hashed, LayerOutput, LoadedHashModel, Model, TrainingForm, Unit};
@@ -132,7 +133,13 @@ impl Model {
     /// Does without the model that could not be read, until it is asked for again.
     pub(super) fn refuse_hash_model(&mut self, error: &Error) {
         self.networks.refused = true;
-        self.report(error, self.settings.hash_model.clone().map_or(Again::No, Again::HashModel));
+        self.report(error, Again::HashModel(self.settings.hash_model.clone()));
+    }
+
+    /// Looks into no layer any more: the next frame would only begin the same again.
+    pub(super) fn refuse_layer(&mut self, error: &Error) {
+        let unit = self.networks.unit.take();
+        self.report(error, Again::Asked(Box::new(Command::LookAtUnit(unit))));
     }
 
     pub(super) fn look_at_layer(&mut self, layer: usize) {

@@ -4,7 +4,7 @@ use super::super::command::Hover;
 use super::super::loading::{Running, file_name};
 use super::super::settings::Settings;
 use super::super::timeline::{PitchView, TimeView};
-use super::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Problem};
+use super::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Rescue};
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
 use crate::midi::MidiTime;
@@ -107,6 +107,16 @@ impl Model {
     /// What was last said: for the status line, and for readers that cannot see it.
     pub fn said(&self) -> &str {
         &self.said
+    }
+
+    /// How often somebody has asked for pictures again that had failed.
+    pub(in super::super) fn picture_attempts(&self) -> u64 {
+        self.picture_attempts
+    }
+
+    /// Why decisions can't be saved, while somebody is asked what to do.
+    pub fn rescue(&self) -> Option<&Rescue> {
+        self.rescue.as_ref()
     }
 
     /// Whether the window is to be closed.

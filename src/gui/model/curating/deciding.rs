@@ -3,6 +3,7 @@
 use super::super::{Again, Model};
 use super::Curating;
 use crate::curation::{Act, Correction, Decision, Item, Reason, Record};
+use crate::error::Error;
 use crate::session::relative;
 use md5::{Digest as _, Md5};
 use std::path::Path;
@@ -22,6 +23,10 @@ impl Model {
         let blind = self.blind();
         let Some(curating) = &mut self.curating else { return };
         let Some(index) = curating.queue.current() else { return };
+        if !curating.journal.is_open() {
+            curating.dirty = false;
+            return;
+        }
         let mut item: Item = curating.queue.items().item(index);
         let before = curating.record().cloned();
         let home = curating.journal.path().parent().map(Path::to_path_buf).unwrap_or_default();
@@ -47,6 +52,7 @@ impl Model {
         record.correction = (!correction.is_none()).then_some(correction);
         (record.midi, record.audio) = (place(&item.midi), place(&item.recording()));
         (record.blind, record.seconds) = (blind, now - curating.since);
+        record.unseen = curating.came.is_none();
         curating.journal.push(record);
         curating.dirty = false;
         curating.failed_at = None;
@@ -59,6 +65,19 @@ impl Model {
         if !self.curates() {
             return;
         }
+        if self.only_looks() {
+            return self.ask_for_journal(None);
+        }
+        let seen = self.seen();
+        // Left for later is no judgement of what nobody has seen.
+        if decision != Decision::Skipped
+            && let Seen::No(why) = seen
+        {
+            return self.say(why.into());
+        }
+        if decision == Decision::Confirmed && seen == Seen::Broken {
+            return self.say("Not confirmed: this pair can't be read. Reject, unsure or skip".into());
+        }
         self.write_down(Act::Decided(decision), reason, now);
         self.leave_item(now);
         let Some(curating) = &mut self.curating else { return };
@@ -70,13 +89,27 @@ impl Model {
         curating.choosing_reason = false;
         let more = curating.queue.advance();
         let reason = reason.map(|reason| format!(" ({})", reason.words())).unwrap_or_default();
-        let said = format!("{}{reason}: {name}", capital(decision.name()));
+        let unseen = if seen == Seen::Yes { "" } else { ", neither shown nor heard" };
+        let said = format!("{}{reason}{unseen}: {name}", capital(decision.name()));
         if more {
             let next = self.place_words();
             self.look_at_item(now);
             self.say(format!("{said}. {next}"));
         } else {
             self.say(format!("{said}. Nothing is left to decide"));
+        }
+    }
+
+    /// Whether anybody has seen the item: it was in a picture before the key was pressed.
+    fn seen(&self) -> Seen {
+        let Some(curating) = self.curating() else { return Seen::No("") };
+        let broken = curating.queue.current().is_some_and(|index| curating.failed.contains(&index));
+        match curating.came {
+            None if broken => Seen::Broken,
+            None => Seen::No("Not decided: this pair is still being read"),
+            // It came in one frame, was drawn at its end, and a key of the next is obeyed in the one after that.
+            Some(came) if self.frames < came + 2 => Seen::No("Not decided: this pair has only just come"),
+            Some(_) => Seen::Yes,
         }
     }
 
@@ -97,6 +130,9 @@ impl Model {
     }
 
     pub(super) fn flag(&mut self, now: f64) {
+        if self.only_looks() {
+            return self.ask_for_journal(None);
+        }
         let Some(curating) = &mut self.curating else { return };
         curating.flag = !curating.flag;
         let (flag, act) = (curating.flag, curating.record().map_or(Act::Noted, |record| record.act));
@@ -108,6 +144,10 @@ impl Model {
     /// Takes back the last line of the journal, or does it again, and goes to its item.
     pub(in super::super) fn undo_decision(&mut self, again: bool, now: f64) -> bool {
         let threshold = f64::from(self.settings.threshold);
+        if self.only_looks() {
+            self.ask_for_journal(None);
+            return false;
+        }
         let Some(curating) = &mut self.curating else { return false };
         let Some(item) = curating.journal.next_item(again) else { return false };
         let before = curating.journal.table().current(item).cloned();
@@ -151,6 +191,14 @@ impl Model {
         }
     }
 
+    /// The writer itself is lost: what it had is written again.
+    pub(in super::super) fn journal_not_written(&mut self, error: &Error, now: f64) {
+        self.with_queue(|curating| curating.failed_at = Some(now));
+        if !self.problems.iter().any(|problem| matches!(problem.retry, Again::Journal)) {
+            self.report(error, Again::Journal);
+        }
+    }
+
     /// Tries again what could not be written.
     pub(in super::super) fn poll_journal(&mut self, now: f64) {
         self.with_queue(|curating| {
@@ -161,6 +209,16 @@ impl Model {
     pub(in super::super) fn retry_journal(&mut self) {
         self.with_queue(|curating| curating.failed_at = None);
     }
+}
+
+/// Whether somebody has seen an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Yes,
+    /// It can't be read: all that is there to be seen.
+    Broken,
+    /// Not yet, and what to say of that.
+    No(&'static str),
 }
 
 fn capital(word: &str) -> String {

@@ -1,0 +1,215 @@
+//! [`Kind`]: what a file is, by what it holds, so that whatever Antiphon has written opens again as what it is.
+
+use crate::error::{Error, Result};
+use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+
+/// Longest header of a safetensors file and longest first line of a table that is read, in bytes.
+const LONGEST_HEADER: u64 = 16 << 20;
+
+/// What a file or folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A MIDI file, by its first bytes.
+    Midi,
+    /// Sound, or what nothing else is known of: a decoder says more.
+    Audio,
+    /// A session of the window.
+    Session,
+    /// Pairs of MIDI files and recordings: a search, a list, a table, a Lakh tree.
+    Pairs,
+    /// Exported decisions: `curation/1`, a table with decisions, JAMS.
+    Decisions,
+    /// A journal of decisions.
+    Journal,
+    /// A document `alignment/1`.
+    Alignment,
+    /// A time map as a table: `audio_s,midi_s,cost`.
+    TimeMap,
+    /// A hash model.
+    HashModel,
+    /// An embedding model.
+    EmbeddingModel,
+    /// An index.
+    Index,
+    /// A soundfont.
+    SoundFont,
+    /// A picture.
+    Picture,
+    /// An array (npy).
+    Array,
+    /// A folder of anything else.
+    Folder,
+    /// A document or table that is none of Antiphon's.
+    Unknown,
+}
+
+impl Kind {
+    /// Looks into a file or folder. Documents are read to the end, for their format may stand anywhere in them.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn of(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Ok(match () {
+                () if path.join("match_scores.json").is_file() => Self::Pairs,
+                () if path.join("index.json").is_file() => Self::Index,
+                () => Self::Folder,
+            });
+        }
+        let io = |source| Error::Io { action: "read", source, path: path.to_path_buf() };
+        let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
+        let mut head = [0; 16];
+        let known = read_up_to(&mut reader, &mut head).map_err(io)?;
+        let head = &head[..known];
+        let riff = |of: &[u8]| head.starts_with(b"RIFF") && head.get(8..12) == Some(of);
+        let ends_in = |what: &str| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(what));
+        if head.starts_with(b"MThd") || riff(b"RMID") {
+            return Ok(Self::Midi);
+        }
+        if riff(b"sfbk") {
+            return Ok(Self::SoundFont);
+        }
+        if head.starts_with(b"\x89PNG") {
+            return Ok(Self::Picture);
+        }
+        if head.starts_with(b"\x93NUMPY") {
+            return Ok(Self::Array);
+        }
+        let all = std::io::Cursor::new(head.to_vec()).chain(reader);
+        if ends_in("safetensors") {
+            return model(all).map_err(io);
+        }
+        // A byte order mark is not part of a document.
+        let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+        if text.starts_with(b"{") || text.starts_with(b"[") {
+            let skip = head.len() - text.len();
+            let mut all = all;
+            std::io::copy(&mut all.by_ref().take(skip as u64), &mut std::io::sink()).map_err(io)?;
+            return Ok(document(path, all));
+        }
+        if ends_in("csv") {
+            return table(all).map_err(io);
+        }
+        Ok(if ends_in("json") || ends_in("jsonl") || ends_in("jams") { Self::Unknown } else { Self::Audio })
+    }
+}
+
+/// Fills `buffer`, as far as there is anything.
+fn read_up_to(reader: &mut impl std::io::Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}
+
+/// The names at the top of a document, and its format.
+#[derive(Default)]
+struct Top {
+    names: BTreeSet<String>,
+    format: Option<Value>,
+    list: bool,
+}
+
+impl<'de> Deserialize<'de> for Top {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> core::result::Result<Self, D::Error> {
+        struct Names;
+        impl<'de> Visitor<'de> for Names {
+            type Value = Top;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object or a list")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> core::result::Result<Top, A::Error> {
+                let mut top = Top::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "format" {
+                        top.format = Some(map.next_value()?);
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                    top.names.insert(name);
+                }
+                Ok(top)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> core::result::Result<Top, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Top { list: true, ..Top::default() })
+            }
+        }
+        from.deserialize_any(Names)
+    }
+}
+
+/// What a JSON document, or the first line of JSON lines, is.
+fn document(path: &Path, reader: impl std::io::Read) -> Kind {
+    let first = serde_json::Deserializer::from_reader(BufReader::new(reader)).into_iter::<Top>().next();
+    // One that breaks off is read, and refused, as what its name says.
+    let Some(Ok(top)) = first else {
+        let lines = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl"));
+        return if lines { Kind::Pairs } else { Kind::Unknown };
+    };
+    let has = |name: &str| top.names.contains(name);
+    match &top.format {
+        Some(Value::Number(_)) if has("recordings") => return Kind::Session,
+        Some(Value::String(format)) => match format.split('/').next() {
+            Some("alignment") => return Kind::Alignment,
+            Some("curation") => return Kind::Decisions,
+            Some("search" | "matches") => return Kind::Pairs,
+            _ => {}
+        },
+        _ => {}
+    }
+    let scores = path.file_name().is_some_and(|name| name == "match_scores.json");
+    let pair = ["midi", "midi_path", "query"].iter().any(|name| has(name))
+        && ["audio", "audio_path", "recording", "path", "hits"].iter().any(|name| has(name));
+    match () {
+        () if has("annotations") && has("file_metadata") => Kind::Decisions,
+        () if has("decision") && has("item") && has("at") => Kind::Journal,
+        () if pair || top.list || scores => Kind::Pairs,
+        () => Kind::Unknown,
+    }
+}
+
+/// What a table is, by its header.
+fn table(reader: impl std::io::Read) -> std::io::Result<Kind> {
+    let mut line = Vec::new();
+    BufReader::new(reader).take(LONGEST_HEADER).read_until(b'\n', &mut line)?;
+    let text = String::from_utf8_lossy(&line).trim_start_matches('\u{feff}').to_lowercase();
+    let names: BTreeSet<&str> = text.split(',').map(|name| name.trim().trim_matches('"')).collect();
+    let has = |name: &str| names.contains(name);
+    Ok(match () {
+        () if has("decision") && has("item") => Kind::Decisions,
+        () if has("audio_s") && has("midi_s") => Kind::TimeMap,
+        () if ["midi", "midi_path", "query"].into_iter().any(has) => Kind::Pairs,
+        () => Kind::Unknown,
+    })
+}
+
+/// What a safetensors file is, by the format in its metadata.
+fn model(mut reader: impl std::io::Read) -> std::io::Result<Kind> {
+    let mut length = [0; 8];
+    reader.read_exact(&mut length)?;
+    let mut header = Vec::new();
+    reader.take(u64::from_le_bytes(length).min(LONGEST_HEADER)).read_to_end(&mut header)?;
+    let header: Value = serde_json::from_slice(&header).unwrap_or_default();
+    let entry = header["__metadata__"]["antiphon"].as_str().unwrap_or_default();
+    let format = serde_json::from_str::<Value>(entry).unwrap_or_default();
+    Ok(match format["format"].as_str().and_then(|format| format.split('/').next()) {
+        Some("hash-model") => Kind::HashModel,
+        Some("embedding-model") => Kind::EmbeddingModel,
+        _ => Kind::Unknown,
+    })
+}
