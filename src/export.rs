@@ -54,6 +54,7 @@ pub fn document(
         "transpose": alignment.transpose,
         "path": knots,
         "span": { "midi": [first[0], last[0]], "audio": [first[1], last[1]] },
+        "segments": alignment.segments,
         "unreliable": alignment.unreliable,
         "remarks": alignment.remarks,
         "warning": audio.recording.warning,

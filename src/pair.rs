@@ -234,10 +234,11 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
             let onsets = onsets.ok_or_else(|| Error::Empty("a side was made from features alone".into()))?;
             let midi_input = MidiInput { notes: midi.midi.notes(), magnitudes: &midi.magnitudes };
             let audio_input = AudioInput { magnitudes: &audio.magnitudes, onsets };
-            let mut alignment =
-                alignment::align(midi_input, audio_input, frame_s(midi, audio), &progress.part(0.0, 0.7))?;
+            let second = published::gen2(&midi.features, &audio.features, &progress.part(0.0, 0.3))?;
+            let knots = alignment::knots_of(&second, &midi.features, &audio.features);
+            let frame_s = frame_s(midi, audio);
+            let mut alignment = alignment::align(midi_input, audio_input, &knots, frame_s, &progress.part(0.3, 1.0))?;
             if alignment.transpose == 0 {
-                let second = published::gen2(&midi.features, &audio.features, &progress.part(0.7, 1.0))?;
                 alignment.supported_by(second.confidence);
             }
             Ok(alignment)

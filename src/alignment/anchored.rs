@@ -166,6 +166,7 @@ mod tests {
             confidence: 0.4,
             transpose: 0,
             unreliable: Vec::new(),
+            segments: Vec::new(),
             remarks: Vec::new(),
         }
     }

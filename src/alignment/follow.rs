@@ -1,12 +1,12 @@
 //! Which rough map is right, and the attacks that say so.
 //!
-//! Both hypotheses, the free path and the [steady](super::steady) one, are followed chord by chord. The free one agrees
-//! with more attacks, right or wrong, because it may go anywhere. So the steady one is taken when it explains as much, or
-//! when it explains a good part and the attacks found along it keep a tempo as even as a machine's: that does not happen
-//! by accident.
+//! The free path and the best map at a [steady](super::steady) tempo are followed chord by chord. The free one agrees with
+//! more attacks, right or wrong, because it may go anywhere. So the steady one is taken when it explains as much, or when it
+//! explains a good part and the attacks found along it keep a tempo as even as a machine's: that does not happen by
+//! accident. Where loud drums and voices hide the attacks, the map that [explains](super::structure) more of the sound is
+//! taken.
 
 use super::refine::{Attack, Chord, RefineParams, refine};
-use super::rough::Rough;
 use super::warp;
 use crate::error::Result;
 use crate::features::onsets::Onsets;
@@ -14,8 +14,21 @@ use crate::job::Progress;
 
 /// Explaining this share of what the free map explains is as much.
 const AS_MUCH: f64 = 0.97;
-/// A steady map at another ratio than the free map's is taken when it explains this much more.
-const CLEARLY_MORE: f64 = 0.2;
+/// A steady map is taken in place of a plainer one when it gains so many times as much.
+const CLEARLY_MORE: f64 = 1.1;
+/// A steady map whose tempo is even is taken when it gains this share of what the free one does, which follows every
+/// accident.
+const GOOD_SHARE: f64 = 0.9;
+/// A map with jumps explains at least this share of the sound that the best other map does, which need not pay for them,
+const JUMPS_GAIN: f64 = 0.93;
+/// and this share of the attacks, where they say anything;
+const JUMPS_EXPLAIN: f64 = 0.97;
+/// where they don't, so much of the sound: in a song of four chords one place is as good as another.
+const JUMPS_SURE: f64 = 1.2;
+/// Attacks that explain less than this say nothing. In ASAP they explain .25 to 1.7, in popular recordings .25 at most.
+const TELLING: f64 = 0.3;
+/// Attacks that explain this much can tell where a recording jumps.
+const CLEARLY_TELLING: f64 = 0.3;
 /// Explaining this share is a good part.
 const GOOD_PART: f64 = 0.3;
 /// Mean change of the log tempo between stretches of [`STRETCH_S`] below which a tempo is even. Human performances of
@@ -32,13 +45,35 @@ pub(crate) struct Followed {
     pub(crate) evidence: f64,
     /// The rough map that was followed.
     pub(crate) knots: Vec<(f64, f64)>,
+    /// Whether it is the one with jumps.
+    pub(crate) jumps: bool,
 }
 
-/// Follows `chords` along the better map of `rough`. `wrong` are the same chords in a key that can't be right.
+/// A map that may be right.
+#[derive(Debug, Clone)]
+pub(crate) struct Hypothesis {
+    /// MIDI seconds, audio seconds; strictly increasing in both.
+    pub(crate) knots: Vec<(f64, f64)>,
+    /// How much of the recording it explains: see [`structure`](super::structure).
+    pub(crate) gain: f64,
+}
+
+/// All that may be right.
+#[derive(Debug, Clone)]
+pub(crate) struct Hypotheses {
+    /// The path that may go at any tempo.
+    pub(crate) free: Hypothesis,
+    /// Those at a tempo that hardly changes, the most plain one first; at least one.
+    pub(crate) steady: Vec<Hypothesis>,
+    /// The one in which the recording jumps, and how much that explains as a share of what the best other one does.
+    pub(crate) jumping: Option<(Hypothesis, f64)>,
+}
+
+/// Follows `chords` along the best of `maps`. `wrong` are the same chords in a key that can't be right.
 pub(crate) fn follow(
     chords: &[Chord],
     wrong: &[Chord],
-    rough: &Rough,
+    maps: &Hypotheses,
     onsets: &Onsets,
     progress: &Progress,
 ) -> Result<Followed> {
@@ -46,29 +81,45 @@ pub(crate) fn follow(
     let along = |chords: &[Chord], knots: &[(f64, f64)], params: &RefineParams, progress: Progress| {
         refine(chords, &interpolated(knots), onsets, params, &progress)
     };
-    let free = along(chords, &rough.knots, &first, progress.part(0.0, 0.2))?;
-    let null_free = mean_agreement(&along(wrong, &rough.knots, &first, progress.part(0.2, 0.3))?);
-    let mut steadies = Vec::with_capacity(rough.steady.len());
-    for knots in &rough.steady {
-        let steady = along(chords, knots, &first, progress.part(0.3, 0.5))?;
-        let null = mean_agreement(&along(wrong, knots, &first, progress.part(0.5, 0.6))?);
-        steadies.push((knots, steady, null));
-    }
-    let null = steadies.iter().fold(null_free, |most, (_, _, null)| most.max(*null));
-    let by_free = explained(&free, &rough.knots, null);
-    let mut best = None;
-    for (knots, steady, of_its_own) in steadies {
-        let by_it = explained(&steady, knots, null);
-        if best.as_ref().is_none_or(|&(by_best, ..): &(f64, _, _, _)| by_it > by_best + CLEARLY_MORE * by_best.abs()) {
-            best = Some((by_it, knots, steady, of_its_own));
+    let (free_map, mut steady_map) = (&maps.free, &maps.steady[0]);
+    for other in &maps.steady[1..] {
+        if other.gain > CLEARLY_MORE * steady_map.gain {
+            steady_map = other;
         }
     }
-    let (by_steady, steady_knots, steady, null_steady) = best.expect("there is a steady map");
-    // The recording of a person who plays evenly is even on both.
-    let even = by_steady > GOOD_PART * by_free && unevenness(&steady) < EVEN.min(0.5 * unevenness(&free));
+    let free = along(chords, &free_map.knots, &first, progress.part(0.0, 0.2))?;
+    let null_free = mean_agreement(&along(wrong, &free_map.knots, &first, progress.part(0.2, 0.3))?);
+    let mut steady = along(chords, &steady_map.knots, &first, progress.part(0.3, 0.4))?;
+    let null_steady = mean_agreement(&along(wrong, &steady_map.knots, &first, progress.part(0.4, 0.5))?);
+    let null = null_free.max(null_steady);
+    let by_free = explained(&free, &free_map.knots, null);
+    let mut by_steady = explained(&steady, &steady_map.knots, null);
     let evidence = (mean_agreement(&free) / null_free).max(mean_agreement(&steady) / null_steady);
-    let (knots, mut attacks) =
-        if even || by_steady > AS_MUCH * by_free { (steady_knots, steady) } else { (&rough.knots, free) };
+    let mut jumps = false;
+    if let Some((jumping, share)) = maps.jumping.as_ref().filter(|(_, share)| *share > JUMPS_GAIN) {
+        let found = along(chords, &jumping.knots, &first, progress.part(0.5, 0.6))?;
+        let by_it = explained(&found, &jumping.knots, null);
+        let others = by_free.max(by_steady);
+        jumps =
+            if others.max(by_it) >= CLEARLY_TELLING { by_it >= JUMPS_EXPLAIN * others } else { *share > JUMPS_SURE };
+        if jumps {
+            (steady_map, steady, by_steady) = (jumping, found, by_it);
+        }
+    }
+    let (telling, uneven) = (by_free.max(by_steady) >= TELLING, unevenness(&steady));
+    let (take_steady, even) = if jumps {
+        // A jump is a change of tempo, too.
+        (true, uneven < 2.0 * EVEN)
+    } else if telling {
+        // The recording of a person who plays evenly is even on both.
+        let even = by_steady > GOOD_PART * by_free && uneven < EVEN.min(0.5 * unevenness(&free));
+        (even || by_steady > AS_MUCH * by_free, even)
+    } else {
+        // Loud drums and voices hide the attacks: then what sounds decides.
+        let sounds = steady_map.gain > GOOD_SHARE * free_map.gain;
+        (sounds, sounds && uneven < EVEN)
+    };
+    let (knots, mut attacks) = if take_steady { (&steady_map.knots, steady) } else { (&free_map.knots, free) };
     let mut second = RefineParams::second_pass();
     if even {
         second = second.even();
@@ -77,7 +128,7 @@ pub(crate) fn follow(
     if let Some(closer) = increasing(&attacks) {
         attacks = along(chords, &closer, &second, progress.part(0.8, 1.0))?;
     }
-    Ok(Followed { attacks, evidence, knots: knots.clone() })
+    Ok(Followed { attacks, evidence, knots: knots.clone(), jumps })
 }
 
 /// By how much the chords agree better than `null` along a map, summed over those within it and divided by all.

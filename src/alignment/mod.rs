@@ -9,6 +9,7 @@ pub(crate) mod refine;
 pub mod retime;
 pub(crate) mod rough;
 mod steady;
+mod structure;
 pub mod warp;
 
 pub(crate) use anchored::{anchored, moved};
@@ -20,7 +21,7 @@ use crate::features::Features;
 use crate::features::onsets::{self, Onsets};
 use crate::job::Progress;
 use crate::midi::{MidiTime, Note};
-use follow::Followed;
+use follow::{Followed, Hypotheses, Hypothesis};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use warp::TimeMap;
@@ -59,6 +60,15 @@ pub(crate) struct AudioInput<'a> {
     pub(crate) onsets: &'a Onsets,
 }
 
+/// A stretch in which both sides go on together. Between one and the next the recording jumps in the MIDI.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its first and last second of the MIDI.
+    pub midi: (f64, f64),
+    /// Of the recording.
+    pub audio: (f64, f64),
+}
+
 /// An aligned pair.
 #[derive(Debug, Clone)]
 pub struct Alignment {
@@ -74,6 +84,10 @@ pub struct Alignment {
     pub transpose: i32,
     /// Stretches of audio time in which the map should not be trusted: repeats skipped or added, other music, silence.
     pub unreliable: Vec<(f64, f64)>,
+    /// Where both sides go on together, in the order of the recording, not overlapping there: one for music that is played
+    /// as it is written; more where the recording leaves out a verse, or plays a chorus once more, which then comes again in
+    /// the MIDI's seconds. [`map`](Self::map) goes through the heaviest chain of them that increases on both sides.
+    pub segments: Vec<Segment>,
     /// What the user should know: `aligned coarse to fine: …`.
     pub remarks: Vec<String>,
 }
@@ -96,10 +110,27 @@ impl Alignment {
 pub(crate) fn align(
     midi: MidiInput<'_>,
     audio: AudioInput<'_>,
+    published: &[(f64, f64)],
     frame_s: f64,
     progress: &Progress,
 ) -> Result<Alignment> {
-    let rough = rough::rough(midi.magnitudes, audio.magnitudes, frame_s, &progress.part(0.0, 0.6))?;
+    let rough = rough::rough(midi.magnitudes, audio.magnitudes, frame_s, &progress.part(0.0, 0.5))?;
+    let structure = structure::structure(rough.midi.view(), rough.audio.view(), frame_s, &progress.part(0.5, 0.6))?;
+    let gain = |knots: &[(f64, f64)]| structure.gain_along(knots, rough.midi.view(), rough.audio.view(), frame_s);
+    let hypothesis = |knots: Vec<(f64, f64)>| Hypothesis { gain: gain(&knots), knots };
+    let chain = Some(structure.chain(frame_s)).filter(|chain| chain.len() >= 2).map(hypothesis);
+    let free = hypothesis(rough.knots.clone());
+    // It was found in the key that is written.
+    let published = Some(published.to_vec()).filter(|knots| rough.transpose == 0 && knots.len() >= 2);
+    let mut steady: Vec<Hypothesis> = rough.steady.iter().cloned().chain(published).map(hypothesis).collect();
+    let jumping = if structure.jumps() {
+        let best = steady.iter().chain([&free]).map(|other| other.gain).fold(1e-9, f64::max);
+        chain.map(|chain| (chain, structure.gain / best))
+    } else {
+        steady.extend(chain);
+        None
+    };
+    let hypotheses = Hypotheses { free, steady, jumping };
     let mut notes = midi.notes.to_vec();
     for note in notes.iter_mut().filter(|note| !note.is_drum()) {
         note.pitch = (i32::from(note.pitch) + rough.transpose).clamp(0, 127) as u8;
@@ -110,8 +141,8 @@ pub(crate) fn align(
         note.pitch = if note.pitch >= 64 { note.pitch - 6 } else { note.pitch + 6 };
     }
     let wrong = refine::chords(&notes);
-    let Followed { mut attacks, evidence, knots } =
-        follow::follow(&chords, &wrong, &rough, audio.onsets, &progress.part(0.6, 1.0))?;
+    let Followed { mut attacks, evidence, knots, jumps } =
+        follow::follow(&chords, &wrong, &hypotheses, audio.onsets, &progress.part(0.6, 1.0))?;
     let score = score(rough.cost / rough.null_cost, evidence, rough.transpose != 0);
     for (attack, chord) in attacks.iter_mut().zip(&chords) {
         let rise = refine::half_rise(chord, audio.onsets, attack.audio_s / audio.onsets.frame_s);
@@ -126,12 +157,19 @@ pub(crate) fn align(
         (1.0 - rough.midi.row(i).dot(&rough.audio.row(j))).clamp(0.0, 1.0)
     };
     let costs: Vec<f32> = map.knots().map(|(m, a)| local(m, a)).collect();
-    let unreliable = unreliable(&map, audio.magnitudes.nrows() as f64 * frame_s, rough.null_cost, local);
+    let segments = if jumps { structure.segments(frame_s) } else { whole(&map).into_iter().collect() };
+    let chosen: Vec<(f64, f64)> = map.knots().map(|(m, a)| (m.0, a.0)).collect();
+    let (gains, step_s) = structure.gains_along(&chosen, rough.midi.view(), rough.audio.view(), frame_s);
+    let unreliable = unreliable(&gains, step_s, audio.magnitudes.nrows() as f64 * frame_s);
     let mut remarks = Vec::new();
     if rough.transpose != 0 {
         remarks.push(format!("the MIDI was moved by {:+} semitones", rough.transpose));
     }
-    if rough.part {
+    for jump in segments.windows(2) {
+        let (at, from, to) = (clock(jump[1].audio.0), clock(jump[0].midi.1), clock(jump[1].midi.0));
+        remarks.push(format!("at {at} the recording goes on at {to} of the MIDI instead of {from}"));
+    }
+    if rough.part && !jumps {
         remarks.push("one side holds a part of the other only".into());
     }
     if rough.levels > 1 {
@@ -144,6 +182,7 @@ pub(crate) fn align(
         confidence: (2.0 * (1.0 - score)).clamp(0.0, 1.0),
         transpose: rough.transpose,
         unreliable,
+        segments,
         remarks,
     })
 }
@@ -178,55 +217,56 @@ fn score(cost_share: f64, agreement_multiple: f64, transposed: bool) -> f64 {
     1.0 - evidence / (4.0 * half)
 }
 
-/// Stretches of audio time, longer than a second, where the two sides are hardly more alike than unrelated music and
-/// less alike than elsewhere in the pair, or
-/// where the map goes on beyond its knots.
-fn unreliable(
-    map: &TimeMap,
-    audio_s: f64,
-    null_cost: f64,
-    local: impl Fn(MidiTime, AudioTime) -> f32,
-) -> Vec<(f64, f64)> {
-    const STEP_S: f64 = 0.05;
-    const RADIUS: usize = 30;
+/// Stretches of audio time, longer than a second, in which the two sides are hardly more alike than music that has nothing to
+/// do with each other, or that the map leaves out: `gains` are those of the map, in deviations, `step_s` apart. Where all of
+/// it gains little, nothing can be relied on.
+fn unreliable(gains: &[f64], step_s: f64, audio_s: f64) -> Vec<(f64, f64)> {
+    /// Half width of the window that is looked at, in seconds.
+    const RADIUS_S: f64 = 2.0;
     const SHORTEST_S: f64 = 1.0;
-    const STANDS_OUT: f64 = 1.3;
-    const HIGHEST_LIMIT: f64 = 0.95;
-    let knots: Vec<f64> = map.knots().map(|(_, AudioTime(a))| a).collect();
-    let (first, last) = (knots[0], knots[knots.len() - 1]);
-    let steps = (audio_s / STEP_S) as usize;
-    let at = |i: usize| i as f64 * STEP_S;
-    let costs: Vec<f64> = (0..steps)
-        .map(|i| {
-            if at(i) < first - SHORTEST_S || at(i) > last + 2.0 * SHORTEST_S {
-                1.0
-            } else {
-                f64::from(local(map.to_midi(AudioTime(at(i))), AudioTime(at(i))))
-            }
-        })
-        .collect();
-    let mut sums = vec![0.0; steps + 1];
-    for (i, cost) in costs.iter().enumerate() {
-        sums[i + 1] = sums[i] + cost;
+    /// A window gains at least this much, and a pair this much: of 49 popular recordings 44 gain more along the map of their
+    /// own MIDI file, and none of 49 along that of another.
+    const WINDOW: f64 = 0.3;
+    const PAIR: f64 = 0.42;
+    let mut sums = vec![0.0; gains.len() + 1];
+    for (i, gain) in gains.iter().enumerate() {
+        sums[i + 1] = sums[i] + gain;
     }
-    // Backwards through repetitive music a path finds likeness everywhere, so its cost alone is too strict a bound: a
-    // stretch must also stand out from the rest of this pair.
-    let mut sorted: Vec<f64> = costs.iter().copied().filter(|cost| *cost < 1.0).collect();
-    sorted.sort_by(f64::total_cmp);
-    let usual = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
-    let limit = null_cost.max(STANDS_OUT * usual).min(HIGHEST_LIMIT);
+    if sums[gains.len()] < PAIR * gains.len() as f64 {
+        return vec![(0.0, audio_s)];
+    }
+    let radius = (RADIUS_S / step_s).round() as usize;
     let mut runs: Vec<(f64, f64)> = Vec::new();
-    for i in 0..steps {
-        let (from, to) = (i.saturating_sub(RADIUS), (i + RADIUS + 1).min(steps));
-        if (sums[to] - sums[from]) / (to - from) as f64 > limit {
+    for i in 0..gains.len() {
+        let (from, to) = (i.saturating_sub(radius), (i + radius + 1).min(gains.len()));
+        if (sums[to] - sums[from]) < WINDOW * (to - from) as f64 {
+            let (start, end) = (i as f64 * step_s, ((i + 1) as f64 * step_s).min(audio_s));
             match runs.last_mut() {
-                Some(run) if at(i) - run.1 < 1.5 * STEP_S => run.1 = at(i) + STEP_S,
-                _ => runs.push((at(i), at(i) + STEP_S)),
+                Some(run) if start - run.1 < 1e-6 => run.1 = end,
+                _ => runs.push((start, end)),
             }
         }
     }
     runs.retain(|run| run.1 - run.0 > SHORTEST_S);
     runs
+}
+
+/// A moment as people read it: `1:07`.
+fn clock(seconds: f64) -> String {
+    let seconds = seconds.max(0.0).round() as u64;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// A map without jumps is one segment.
+fn whole(map: &TimeMap) -> Option<Segment> {
+    let (first, last) = (map.knots().next()?, map.knots().last()?);
+    Some(Segment { midi: (first.0.0, last.0.0), audio: (first.1.0, last.1.0) })
+}
+
+/// The path of a published system, in seconds: the centres of runs on one side.
+pub(crate) fn knots_of(found: &published::PublishedAlignment, midi: &Features, audio: &Features) -> Vec<(f64, f64)> {
+    let knots = rough::knots(&found.path.cells).into_iter();
+    knots.map(|(i, j)| (midi.times.seconds(i), audio.times.seconds(j))).collect()
 }
 
 /// The result of a published system in our form: knots at the middle of every run of steps on one side.
@@ -249,11 +289,12 @@ pub(crate) fn from_published(
     let map = TimeMap::new(knots.into_iter().map(|(m, a)| (MidiTime(m), AudioTime(a))))?;
     Ok(Alignment {
         costs,
-        map,
         score: found.score,
         confidence: found.confidence,
         transpose: 0,
         unreliable: Vec::new(),
+        segments: whole(&map).into_iter().collect(),
+        map,
         remarks: found.remark.iter().cloned().collect(),
     })
 }

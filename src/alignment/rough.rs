@@ -14,6 +14,7 @@
 
 use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw_features_16bit, pool};
 use super::steady::{slopes, steady, usual_slope};
+use super::structure;
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use ndarray::{Array1, Array2, ArrayView2, s};
@@ -32,6 +33,11 @@ const SURVEY_POOL: usize = 4;
 const PART_RATIOS: std::ops::RangeInclusive<i32> = -7..=7;
 /// A transposition is applied when its path costs less than this share of the untransposed one.
 const CLEARLY_CHEAPER: f64 = 0.9;
+/// A transposition is applied when it explains so many times as much of the recording as the key that is written.
+const CLEARLY_MORE: f64 = 1.1;
+/// One that gains this much a second, and so many times as much as the key that is written, needs no other evidence.
+const SURE_GAIN: f64 = 0.6;
+const SURELY_MORE: f64 = 1.25;
 /// Below this share of the cost of a path that can't be right, *part* is not even tried.
 const SURELY_WHOLE: f64 = 0.5;
 /// *Part* is taken when its path costs less than this share of *whole*'s.
@@ -170,19 +176,26 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
         let corridor = Corridor::full(x.nrows(), small_audio.nrows());
         Ok(mean(&corner_path(x.view(), small_audio.view(), &corridor, &survey)?.costs))
     };
-    let untransposed = whole_cost(0, false)?;
-    let mut best = (untransposed, 0);
+    let gain = |semitones: i32| structure::gain_in_key(transposed(midi, bins, semitones), audio, frame_s);
+    let untransposed = gain(0);
+    let mut best = (CLEARLY_MORE * untransposed, 0);
     for semitones in TRANSPOSITIONS {
         survey.step((semitones - TRANSPOSITIONS.start()) as usize, 12)?;
-        if semitones != 0 {
-            let cost = whole_cost(semitones, false)?;
-            if cost < best.0 {
-                best = (cost, semitones);
-            }
+        let found = if semitones == 0 { untransposed } else { gain(semitones) };
+        if found > best.0 {
+            best = (found, semitones);
         }
     }
-    let mut transpose = if best.0 < CLEARLY_CHEAPER * untransposed { best.1 } else { 0 };
-    let whole = if transpose == 0 { untransposed } else { best.0 };
+    let as_written = whole_cost(0, false)?;
+    let (mut transpose, mut whole) = (0, as_written);
+    if best.1 != 0 {
+        // Where the two sides go at tempi that have nothing to do with each other, the gain says little, and the path from
+        // corner to corner must agree.
+        let moved = whole_cost(best.1, false)?;
+        if moved < as_written || (best.0 > SURE_GAIN && best.0 > SURELY_MORE * untransposed) {
+            (transpose, whole) = (best.1, moved);
+        }
+    }
 
     let mut null_cost = whole_cost(transpose, true)?;
     let mut part = None;

@@ -1,5 +1,8 @@
 //! `antiphon evaluate`.
 
+mod clock;
+mod popular;
+
 use super::align::PresetName;
 use super::{progress, soundfont};
 use antiphon::alignment::Preset;
@@ -50,6 +53,10 @@ enum Data {
     Pairs,
     /// The same: the first 60 % of each recording, and 45 s of it, against the alignment of the whole.
     Cut,
+    /// The same, where the MIDI runs on the recording's clock: each with its own, against that clock.
+    Clock,
+    /// MIDI files of popular music, against renderings with other structure, tempo, lead and sound.
+    Popular,
 }
 
 /// Arguments of `antiphon evaluate align`.
@@ -67,14 +74,20 @@ pub(super) struct EvaluateAlign {
     #[arg(long)]
     soundfont: Option<PathBuf>,
     /// Soundfont (SF2) that performances are rendered with: another one than the MIDI side's.
-    #[arg(long, required_if_eq_any([("data", "asap"), ("data", "vienna")]))]
+    #[arg(long, required_if_eq_any([("data", "asap"), ("data", "vienna"), ("data", "popular")]))]
     audio_soundfont: Option<PathBuf>,
     /// How many MIDI files are drawn (easy, hard).
     #[arg(long, default_value_t = 200)]
     pieces: usize,
-    /// Seed of the draw and of the distortions (easy, hard).
+    /// Seed of the draw and of the distortions (easy, hard, popular).
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// How many works are drawn (popular).
+    #[arg(long, default_value_t = 100)]
+    works: usize,
+    /// Only these songs: names of files without what follows the dot (clock).
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -109,6 +122,15 @@ impl EvaluateAlign {
             Data::Pairs => {
                 let report = evaluate::pairs(&self.folder, &font, &presets, &progress)?;
                 Ok(self.pairs(&report, &presets))
+            }
+            Data::Clock => {
+                let report = evaluate::clock(&self.folder, &self.only, &font, &presets, &progress)?;
+                Ok(self.clock(&report, &presets))
+            }
+            Data::Popular => {
+                let draw = (self.works, self.seed);
+                let report = evaluate::popular(&self.folder, draw, &font, &other()?, &presets, &progress)?;
+                Ok(self.popular(&report, &presets))
             }
         }
     }
@@ -188,7 +210,8 @@ impl EvaluateAlign {
             "antiphon": env!("CARGO_PKG_VERSION"),
             "format": "evaluation/1",
             "folder": self.folder.to_string_lossy(),
-            "parameters": { "presets": presets, "pieces": self.pieces, "seed": self.seed },
+            "parameters": { "presets": presets, "pieces": self.pieces, "works": self.works, "seed": self.seed,
+                "only": self.only },
             "results": results,
         });
         answer!("{document:#}");

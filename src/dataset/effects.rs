@@ -11,7 +11,7 @@ use std::f64::consts::TAU;
 
 /// Everything that happens to the sound of a recording; the constants are our choice, from trials.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Effects {
+pub(crate) struct Effects {
     /// Depth and rate (s, Hz) of a chorus.
     chorus: Option<(f64, f64)>,
     /// Seconds until the reverberation is 60 dB down, 0 for none.
@@ -40,7 +40,7 @@ pub(super) struct Effects {
 
 impl Effects {
     /// `sustained`: large rooms and choruses, as strings and choirs have.
-    pub(super) fn draw(sustained: bool, random: &mut Pcg64) -> Self {
+    pub(crate) fn draw(sustained: bool, random: &mut Pcg64) -> Self {
         let often = if sustained { 0.7 } else { 0.1 };
         let chorus =
             random.random_bool(often).then(|| (random.random_range(0.5e-3..3e-3), random.random_range(0.2..1.5)));
@@ -72,7 +72,7 @@ impl Effects {
     }
 
     /// The sound as it would be recorded; `other` is added at its level. `rate` is in Hz.
-    pub(super) fn apply(&self, sound: &mut [f32], other: Option<&[f32]>, rate: f64, random: &mut Pcg64) -> Result<()> {
+    pub(crate) fn apply(&self, sound: &mut [f32], other: Option<&[f32]>, rate: f64, random: &mut Pcg64) -> Result<()> {
         if let Some((depth_s, hz)) = self.chorus {
             chorus(sound, depth_s * rate, hz / rate);
         }

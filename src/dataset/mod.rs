@@ -31,6 +31,7 @@ mod synthesize;
 mod take;
 mod works;
 
+pub(crate) use effects::Effects;
 pub use recordings::{Recordings, align};
 pub use store::{BINS, Dataset, FIRST_NOTE, FORMAT, FRAME_S, Pair, Split, Work};
 pub use synthesize::{Font, Synthesis, synthesize};

@@ -4,6 +4,8 @@
 //! - [`corruption()`]: MIDI files against renderings of themselves, distorted in a known way (spec B, OPT).
 //! - [`pairs()`]: recordings with their MIDI, and every wrong combination: is the confidence worth anything?
 //! - [`cut()`]: recordings that hold a part of the MIDI.
+//! - [`clock()`]: recordings of popular music whose MIDI runs on their own clock.
+//! - [`popular()`]: popular MIDI files against renderings that differ in structure, tempo, lead and sound.
 //! - [`hash_retrieval`], [`embedding_retrieval`], [`embedding_held_out`]: is the right recording found among many?
 //! - [`embedding_matrix()`]: how far are all MIDI files of a set from all its recordings?
 //! - [`cascade()`]: does the search of an index find it, and nothing where there is nothing?
@@ -14,24 +16,30 @@
 mod analysed;
 mod cascade;
 mod clips;
+mod clock;
 mod corruption;
 mod cut;
 mod embedding_matrix;
 mod pairs;
 mod performances;
+mod popular;
 mod retrieval;
 mod separation;
+mod warned;
 
 pub use cascade::{CascadeQuality, cascade};
+pub use clock::{ClockErrors, ClockSummary, clock};
 pub use corruption::{Corruption, Distortion, corruption, kendall_tau};
 pub use cut::cut;
 pub use embedding_matrix::{EmbeddingMatrix, PairSource, Sounding, embedding_matrix};
 pub use pairs::{Combination, auc, pairs};
 pub use performances::{asap, vienna};
+pub use popular::{Drums, Edit, Jumps, Lead, Manner, PopularErrors, PopularSummary, Seconds, popular};
 pub use retrieval::{
     RankCurve, Ranked, Retrieval, RetrievalParams, embedding_held_out, embedding_retrieval, hash_retrieval,
 };
 pub use separation::{CodeQuality, separation};
+pub use warned::Warned;
 
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{ANALYSIS_RATE, Recording, Tags, Waveform};
@@ -188,7 +196,7 @@ fn each<T: Send>(
 
 /// All files below a folder, sorted. What can't be listed is left out: there is nothing in it to evaluate.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let walk = walkdir::WalkDir::new(folder).sort_by_file_name();
+    let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name();
     walk.into_iter()
         .filter_map(|e| e.ok().filter(|e| e.file_type().is_file()).map(walkdir::DirEntry::into_path))
         .collect()
@@ -210,6 +218,7 @@ mod tests {
             confidence: 0.8,
             transpose: 0,
             unreliable: Vec::new(),
+            segments: Vec::new(),
             remarks: Vec::new(),
         };
         Errors::new("x".into(), Preset::Gen2, errors, &found)

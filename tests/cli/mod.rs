@@ -7,6 +7,7 @@ mod hash;
 mod index;
 mod odd_input;
 mod output;
+mod popular;
 mod training;
 
 use std::path::Path;

@@ -115,6 +115,7 @@ pub fn pair(bars: u32, name: &str) -> Pair {
         confidence: 0.92,
         transpose: 0,
         unreliable: vec![(0.0, 1.5)],
+        segments: Vec::new(),
         remarks: Vec::new(),
     };
     Pair { midi: LoadedMidi::new(side, None, None), recording: LoadedRecording::new(audio), alignment }

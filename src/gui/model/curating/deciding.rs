@@ -184,7 +184,9 @@ impl Model {
                 curating.failed_at = Some(now);
                 let kept = curating.journal.unwritten();
                 if !self.problems.iter().any(|problem| matches!(problem.retry, Again::Journal)) {
-                    let text = format!("{error}. {kept} decisions are kept and written as soon as they can be");
+                    let kept =
+                        if kept == 1 { "1 decision is kept".into() } else { format!("{kept} decisions are kept") };
+                    let text = format!("{error}. {kept}, to be written as soon as that can be done");
                     self.report_text(text, Again::Journal);
                 }
             }

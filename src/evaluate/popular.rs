@@ -1,0 +1,284 @@
+//! Popular music whose truth is known because it was made: MIDI files as people share them, against renderings that differ
+//! as recordings of popular music do, half of them in their structure.
+
+mod compressed;
+mod manner;
+mod measure;
+mod structure;
+mod truth;
+
+pub use manner::{Drums, Lead, Manner};
+pub use measure::{Jumps, Seconds};
+pub use structure::Edit;
+
+use super::warned::Warned;
+use super::{Report, each, files, rendering};
+use crate::alignment::warp::TimeMap;
+use crate::alignment::{ACCEPTED, Preset};
+use crate::audio::{ANALYSIS_RATE, AudioTime, Waveform};
+use crate::dataset::{Effects, number};
+use crate::error::{Error, Result};
+use crate::job::Progress;
+use crate::midi::{Midi, MidiTime};
+use crate::pair::{self, AudioSide, MidiSide};
+use crate::synth::{self, SoundFont};
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_pcg::Pcg64;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use structure::Structure;
+use truth::Truth;
+
+/// Lengths of the files that are used, in seconds.
+const SECONDS: std::ops::RangeInclusive<f64> = 90.0..=360.0;
+/// Parts, each a channel of a track, and notes that a file has at least.
+const FEWEST_PARTS: usize = 3;
+const FEWEST_NOTES: usize = 300;
+/// Files read at a time while works are drawn.
+const AT_A_TIME: usize = 64;
+/// Level at the end of a fade-out.
+const FADED_DB: f64 = -40.0;
+
+/// What was measured on one work.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PopularErrors {
+    /// The file, below the folder.
+    pub name: String,
+    /// The aligner.
+    pub preset: Preset,
+    /// What the recording does with the structure.
+    pub edit: Edit,
+    /// Whether a cut is off the bar lines.
+    pub off_bars: bool,
+    /// What the recording does otherwise.
+    pub manner: Manner,
+    /// Whether it went through an MP3 of 32 kbit/s: where that was drawn, and `ffmpeg` is there.
+    pub mp3: bool,
+    /// Right and wrong seconds.
+    pub seconds: Seconds,
+    /// The aligner's confidence.
+    pub confidence: f64,
+    /// Semitones that the aligner moved the MIDI by.
+    pub transpose: i32,
+    /// Jumps of the recording, and reported ones.
+    pub jumps: Jumps,
+}
+
+/// Works of one kind of edit, or of all, summed up.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PopularSummary {
+    /// The aligner.
+    pub preset: Preset,
+    /// `control`, `edited`, or one edit.
+    pub kind: String,
+    /// Number of works.
+    pub works: usize,
+    /// Mean share of the seconds within 50 ms.
+    pub within_50_ms: f64,
+    /// Mean share of the seconds within 100 ms.
+    pub within_100_ms: f64,
+    /// Works of which more than a tenth is more than 2 s off, of what an increasing map can hold.
+    pub lost: usize,
+    /// Works with a confidence above .5.
+    pub accepted: usize,
+    /// Tenths of seconds of all works: wrong ones, and those called unreliable.
+    pub warned: Warned,
+    /// Of the unreliable ones, the share that is wrong.
+    pub precision: Option<f64>,
+    /// Of the wrong ones, the share called unreliable.
+    pub recall: Option<f64>,
+    /// Jumps of all works.
+    pub jumps: Jumps,
+    /// Works for which a jump is reported.
+    pub with_jumps: usize,
+}
+
+impl PopularSummary {
+    /// Sums up the works that were aligned by `preset`: controls, edited ones, and these by edit. Kinds without works are
+    /// left out.
+    pub fn all(works: &[PopularErrors], preset: Preset) -> Vec<Self> {
+        let of = |kind: &str, edits: &[Edit]| {
+            let is_one = |work: &&PopularErrors| work.preset == preset && edits.contains(&work.edit);
+            let works: Vec<&PopularErrors> = works.iter().filter(is_one).collect();
+            (!works.is_empty()).then(|| Self::new(kind, preset, &works))
+        };
+        let kinds = [of("control", &[Edit::Control]), of("edited", &Edit::ALL)];
+        let edits = Edit::ALL.map(|edit| of(&format!("{edit:?}").to_lowercase(), &[edit]));
+        kinds.into_iter().chain(edits).flatten().collect()
+    }
+
+    fn new(kind: &str, preset: Preset, works: &[&PopularErrors]) -> Self {
+        let mean =
+            |value: fn(&Seconds) -> f64| works.iter().map(|w| value(&w.seconds)).sum::<f64>() / works.len() as f64;
+        let count = |is: fn(&PopularErrors) -> bool| works.iter().filter(|work| is(work)).count();
+        let warned = works.iter().fold(Warned::default(), |sum, work| sum.plus(work.seconds.warned));
+        let jumps = works.iter().fold(Jumps::default(), |sum, work| Jumps {
+            true_ones: sum.true_ones + work.jumps.true_ones,
+            found: sum.found + work.jumps.found,
+            reported: sum.reported + work.jumps.reported,
+        });
+        Self {
+            preset,
+            kind: kind.into(),
+            works: works.len(),
+            within_50_ms: mean(|s| s.within_50_ms),
+            within_100_ms: mean(|s| s.within_100_ms),
+            lost: count(|w| w.seconds.lost),
+            accepted: count(|w| w.confidence > ACCEPTED),
+            warned,
+            precision: warned.precision(),
+            recall: warned.recall(),
+            jumps,
+            with_jumps: count(|w| w.jumps.reported > 0),
+        }
+    }
+}
+
+/// Draws `works` MIDI files below `folder` with `seed` and aligns each, synthesised with `midi_font`, with a rendering by
+/// `audio_font` that differs in a known way; every second one also in its structure, the edits in turn.
+///
+/// Files count that can be read, last 1.5 to 6 minutes, and have 3 parts and 300 notes or more. Drawn ones that are too
+/// short to edit are skipped.
+///
+/// # Errors
+/// [`Error::Empty`] when there is no such file; [`Error::Cancelled`].
+pub fn popular(
+    folder: &Path,
+    (works, seed): (usize, u64),
+    midi_font: &SoundFont,
+    audio_font: &SoundFont,
+    presets: &[Preset],
+    progress: &Progress,
+) -> Result<Report<PopularErrors>> {
+    let compress = compressed::is_there();
+    // One more, so that the last has another work to take an intro from.
+    let drawn = draw(folder, works.saturating_add(1), seed, &progress.part(0.0, 0.05))?;
+    let paths: Vec<PathBuf> = drawn.iter().take(works).map(|(path, _)| path.clone()).collect();
+    let report = each(&paths, &progress.part(0.05, 1.0), |path, progress| {
+        let place = paths.iter().position(|other| other == path).unwrap_or(0);
+        let midi = &drawn[place].1;
+        let other = (drawn.len() > 1).then(|| &drawn[(place + 1) % drawn.len()].1);
+        let edit = if place % 2 == 0 { Edit::Control } else { Edit::ALL[place / 2 % Edit::ALL.len()] };
+        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
+        // Each file has random numbers of its own, whatever runs beside it.
+        let mut random = Pcg64::seed_from_u64(number(&name, seed));
+        let made = Made::new(edit, midi, other, &mut random)?;
+        let mp3 = compress && made.manner.compressed;
+        let wave =
+            made.sound(midi, other, audio_font, mp3.then(|| place.to_string()).as_deref(), &mut random, progress)?;
+        let audio = AudioSide::new(path.clone(), rendering(wave), progress)?;
+        let midi = MidiSide::new(path.clone(), midi.clone(), midi_font, progress)?;
+        let errors = |&preset: &Preset| {
+            let found = pair::align(&midi, &audio, preset, progress)?;
+            let midi_at = |audio_s: f64| found.map.to_midi(AudioTime(audio_s)).0;
+            Ok(PopularErrors {
+                name: name.clone(),
+                preset,
+                edit,
+                off_bars: made.structure.off_bars,
+                manner: made.manner.clone(),
+                mp3,
+                seconds: measure::seconds(&made.truth, made.first_s, midi_at, &found.unreliable),
+                confidence: found.confidence,
+                transpose: found.transpose,
+                jumps: measure::jumps(&made.truth, &measure::jumps_of(&found), midi.midi.notes()),
+            })
+        };
+        presets.iter().map(errors).collect::<Result<Vec<_>>>()
+    })?;
+    Ok(Report { done: report.done.into_iter().flatten().collect(), skipped: report.skipped })
+}
+
+/// The first `count` usable files in a random order of all.
+fn draw(folder: &Path, count: usize, seed: u64, progress: &Progress) -> Result<Vec<(PathBuf, Midi)>> {
+    let kinds = ["mid", "midi", "kar"];
+    let is_midi = |path: &PathBuf| path.extension().is_some_and(|e| kinds.iter().any(|k| e.eq_ignore_ascii_case(k)));
+    let mut paths: Vec<PathBuf> = files(folder).into_iter().filter(is_midi).collect();
+    paths.shuffle(&mut Pcg64::seed_from_u64(seed));
+    let mut drawn = Vec::new();
+    for paths in paths.chunks(AT_A_TIME) {
+        progress.step(drawn.len(), count)?;
+        // Damaged files are part of what people share; they are not drawn.
+        let read = |path: &PathBuf| Some((path.clone(), Midi::read(path).ok().filter(is_usable)?));
+        drawn.extend(paths.par_iter().filter_map(read).collect::<Vec<_>>());
+        if drawn.len() >= count {
+            break;
+        }
+    }
+    if drawn.is_empty() {
+        let (from, to) = (SECONDS.start() / 60.0, SECONDS.end() / 60.0);
+        return Err(Error::Empty(format!(
+            "no MIDI file of {from} to {to} minutes with {FEWEST_PARTS} parts and {FEWEST_NOTES} notes below {folder:?}"
+        )));
+    }
+    drawn.truncate(count);
+    Ok(drawn)
+}
+
+fn is_usable(midi: &Midi) -> bool {
+    let parts: BTreeSet<(u16, u8)> = midi.notes().iter().map(|note| (note.track, note.channel)).collect();
+    SECONDS.contains(&midi.end().0) && midi.notes().len() >= FEWEST_NOTES && parts.len() >= FEWEST_PARTS
+}
+
+/// A recording that is to be made, and what is known of it.
+struct Made {
+    structure: Structure,
+    manner: Manner,
+    truth: Truth,
+    clock: TimeMap,
+    /// When its first note sounds.
+    first_s: f64,
+}
+
+impl Made {
+    fn new(edit: Edit, midi: &Midi, other: Option<&Midi>, random: &mut Pcg64) -> Result<Self> {
+        let structure = Structure::draw(edit, midi, other, random)?;
+        let manner = Manner::draw(random);
+        let seconds = structure.pieces.iter().map(structure::Piece::seconds).sum();
+        let clock = manner.clock(seconds, random)?;
+        let truth = Truth::new(&structure.pieces, clock.clone());
+        let mut played = 0.0;
+        let firsts = structure.pieces.iter().filter_map(|piece| {
+            let source = if piece.foreign { other } else { Some(midi) };
+            let notes = source.map_or(&[][..], Midi::notes);
+            let first = notes.iter().find(|note| (piece.from_s..piece.to_s).contains(&note.start.0));
+            played += piece.seconds();
+            first.map(|note| played - piece.to_s + note.start.0)
+        });
+        let first = firsts.reduce(f64::min).unwrap_or(0.0);
+        let first_s = clock.to_audio(MidiTime(first)).0;
+        Ok(Self { structure, manner, truth, clock, first_s })
+    }
+
+    /// Renders it; `mp3` names it while it is compressed, where it is.
+    fn sound(
+        &self,
+        midi: &Midi,
+        other: Option<&Midi>,
+        font: &SoundFont,
+        mp3: Option<&str>,
+        random: &mut Pcg64,
+        progress: &Progress,
+    ) -> Result<Waveform> {
+        let score = self.manner.score(&self.structure.pieces, (midi, other), &self.clock, random);
+        let mut wave = synth::render_mono(&score, font, ANALYSIS_RATE, progress)?;
+        if self.manner.room {
+            Effects::draw(false, random).apply(&mut wave.samples, None, f64::from(ANALYSIS_RATE), random)?;
+        }
+        let fading = (self.structure.fade_s * f64::from(ANALYSIS_RATE)) as usize;
+        let from = wave.samples.len().saturating_sub(fading);
+        for (i, x) in wave.samples[from..].iter_mut().enumerate() {
+            *x *= 10f64.powf(FADED_DB / 20.0 * i as f64 / fading as f64) as f32;
+        }
+        match mp3 {
+            Some(name) => compressed::mp3(&wave, name, progress),
+            None => Ok(wave),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

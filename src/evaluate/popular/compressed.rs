@@ -1,0 +1,92 @@
+//! What a low bit rate leaves of a sound: through `ffmpeg`, where that program is there, and back.
+
+use crate::audio::{self, Keep, Waveform};
+use crate::error::{Error, Result};
+use crate::job::Progress;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Bit rate of the MP3.
+const RATE: &str = "32k";
+/// Peak of what is encoded, in full scale: more would be clipped.
+const PEAK: f32 = 0.9;
+
+/// A file that is removed when it is no longer needed.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // One that was never made can't be removed.
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+/// Whether `ffmpeg` is there.
+pub(super) fn is_there() -> bool {
+    let mut program = Command::new("ffmpeg");
+    program.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    program.status().is_ok_and(|status| status.success())
+}
+
+/// The sound after an MP3 of 32 kbit/s. `name` tells temporary files of one process apart.
+///
+/// # Errors
+/// [`Error::Io`] when `ffmpeg` fails; as [`audio::decode`].
+pub(super) fn mp3(sound: &Waveform, name: &str, progress: &Progress) -> Result<Waveform> {
+    let file = Temporary(std::env::temp_dir().join(format!("antiphon-{}-{name}.mp3", std::process::id())));
+    encode(sound, &file.0).map_err(Error::io("encode with ffmpeg", &file.0))?;
+    let decoded = audio::decode(&file.0, Keep::Analysis, progress)?;
+    Ok(decoded.mono)
+}
+
+fn encode(sound: &Waveform, path: &Path) -> io::Result<()> {
+    let peak = sound.samples.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
+    let factor = PEAK / peak.max(1e-9);
+    let bytes: Vec<u8> = sound.samples.iter().flat_map(|x| (x * factor).to_le_bytes()).collect();
+    let rate = sound.sample_rate.to_string();
+    let mut program = Command::new("ffmpeg")
+        .args(["-v", "error", "-y", "-f", "f32le", "-ar", &rate, "-ac", "1", "-i", "pipe:0"])
+        .args(["-codec:a", "libmp3lame", "-b:a", RATE])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    // Taken, so that it is closed when all is written.
+    let written = program.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&bytes));
+    let status = program.wait()?;
+    written?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("{status}"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::ANALYSIS_RATE;
+
+    #[test]
+    fn an_mp3_keeps_every_moment_where_it_was() {
+        if !is_there() {
+            return;
+        }
+        // Three short tones, in 3 s.
+        let mut samples = vec![0.0_f32; 3 * ANALYSIS_RATE as usize];
+        let starts = [0.5, 1.25, 2.0];
+        for start in starts {
+            let from = (start * f64::from(ANALYSIS_RATE)) as usize;
+            for i in 0..2205 {
+                samples[from + i] = 0.5 * (i as f32 * 0.2).sin();
+            }
+        }
+        let sound = Waveform { samples, sample_rate: ANALYSIS_RATE };
+        let through = mp3(&sound, "test", &Progress::silent()).unwrap();
+        for start in starts {
+            let near = ((start - 0.1) * f64::from(ANALYSIS_RATE)) as usize;
+            let first = through.samples[near..].iter().position(|x| x.abs() > 0.2).unwrap() + near;
+            let error = first as f64 / f64::from(ANALYSIS_RATE) - start;
+            assert!(error.abs() < 0.004, "{start} s is {error} s off");
+        }
+        assert!(!std::env::temp_dir().join(format!("antiphon-{}-test.mp3", std::process::id())).exists());
+    }
+}
