@@ -31,7 +31,7 @@ const CORRIDOR_FRAMES: usize = 24;
 const SURVEY_POOL: usize = 4;
 /// Tempo ratios of the *part* hypothesis, a whole tone of a scale of speeds apart: 0.45 … 2.2.
 const PART_RATIOS: std::ops::RangeInclusive<i32> = -7..=7;
-/// A transposition is applied when its path costs less than this share of the untransposed one.
+/// A part is looked for in the key found, and not in the one written, when its path costs less than this share.
 const CLEARLY_CHEAPER: f64 = 0.9;
 /// A transposition is applied when it explains so many times as much of the recording as the key that is written.
 const CLEARLY_MORE: f64 = 1.1;
