@@ -23,18 +23,23 @@
 //! # antiphon::Result::Ok(())
 //! ```
 
+pub(crate) mod compressed;
 mod effects;
 mod fingerprint;
+mod mastering;
 mod recordings;
 mod store;
 mod synthesize;
 mod take;
+mod transcription;
+mod voice;
 mod works;
 
 pub(crate) use effects::Effects;
 pub use recordings::{Recordings, align};
 pub use store::{BINS, Dataset, FIRST_NOTE, FORMAT, FRAME_S, Pair, Split, Work};
 pub use synthesize::{Font, Synthesis, synthesize};
+pub(crate) use voice::{melody, sing};
 pub(crate) use works::{number, other_works, read as read_midi};
 
 use crate::error::{Error, Result};

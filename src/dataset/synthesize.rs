@@ -1,6 +1,7 @@
 //! Training pairs without recordings: MIDI files rendered twice, once as they are and once as a recording would differ.
 
 use super::take::{Arrangement, Cut};
+use super::transcription::{Sounding, Transcription};
 use super::works::{self, Source, Sources};
 use super::{BINS, Dataset, FIRST_NOTE, FRAME_S, Made, Pair, Split, Work, effects};
 use crate::audio::{ANALYSIS_RATE, Waveform};
@@ -221,6 +222,7 @@ impl Synthesis {
         let font = self.audio_font(source.split, &mut random);
         let cut = draw_cut(midi, self.seconds, &mut random)?;
         let arrangement = Arrangement::draw(&mut random);
+        let mut transcription = Transcription::draw(midi, &mut random);
         let score = arrangement.score(midi, &cut, &mut random);
         let play = |score: &synth::Score, font: &Font| {
             let wave = synth::render_mono(score, &font.font, ANALYSIS_RATE, progress)
@@ -233,7 +235,12 @@ impl Synthesis {
                 Err(Error::Empty(format!("no sound with the soundfont {:?}", font.name)))
             }
         };
-        let midi_wave = play(&cut.score(midi), &self.midi_font)?;
+        let (mut written, mut notes) = transcription.score(midi, &cut, &mut random);
+        if notes.len() < FEWEST_NOTES {
+            transcription = Transcription::AsWritten;
+            (written, notes) = transcription.score(midi, &cut, &mut random);
+        }
+        let midi_wave = play(&written, &self.midi_font)?;
         let mut audio_wave = play(&score, font)?;
         let other = match arrangement.effects.added_db {
             Some(_) => other_work(source, all, &cut, &mut random)
@@ -242,6 +249,8 @@ impl Synthesis {
         };
         let other = other.transpose()?.map(|wave| wave.samples);
         arrangement.effects.apply(&mut audio_wave.samples, other.as_deref(), f64::from(ANALYSIS_RATE), &mut random)?;
+        let name = format!("{}-{variant}", source.id);
+        let audio_wave = arrangement.mastering.apply(audio_wave, &name, progress)?;
         let mut audio = log_constant_q(&audio_wave, progress)?;
         for (bin, mut column) in audio.columns_mut().into_iter().enumerate() {
             let gain = arrangement.effects.log_gain(bin, BINS);
@@ -252,9 +261,10 @@ impl Synthesis {
             "soundfont": font.name,
             "seconds": cut.seconds,
             "rate": cut.rate,
+            "midi": transcription,
             "recording": arrangement,
         });
-        Ok((pair(midi, &cut, log_constant_q(&midi_wave, progress)?, audio), made_by))
+        Ok((pair(notes, &cut, log_constant_q(&midi_wave, progress)?, audio), made_by))
     }
 }
 
@@ -289,13 +299,16 @@ pub(super) fn log_constant_q(wave: &Waveform, progress: &Progress) -> Result<nda
     Ok(Pair::log_magnitudes(features::constant_q(wave, &params, progress)?))
 }
 
-/// Both sides of a part, of the frames that both have.
-fn pair(midi: &Midi, cut: &Cut, mut of_midi: ndarray::Array2<f32>, mut of_audio: ndarray::Array2<f32>) -> Pair {
+/// Both sides of a part, of the frames that both have; `notes` are those of the side of the MIDI.
+fn pair(
+    notes: Vec<Sounding>,
+    cut: &Cut,
+    mut of_midi: ndarray::Array2<f32>,
+    mut of_audio: ndarray::Array2<f32>,
+) -> Pair {
     let frames = of_midi.nrows().min(of_audio.nrows());
     of_midi.slice_collapse(ndarray::s![..frames, ..]);
     of_audio.slice_collapse(ndarray::s![..frames, ..]);
-    let notes = cut.notes(midi).filter(|(_, _, note)| !note.is_drum());
-    let notes = notes.map(|(start, end, note)| (start, end, note.pitch, note.velocity));
     let roll = features::summed_velocity(notes, frames, FRAME_S, FIRST_NOTE, BINS);
     let times = (0..frames).map(|i| cut.clock.to_midi(crate::audio::AudioTime(i as f64 * FRAME_S)).0 as f32);
     Pair { midi: of_midi, audio: of_audio, roll, midi_time: times.collect() }

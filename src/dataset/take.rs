@@ -4,6 +4,8 @@
 //! as it is; that of the recording differs as real recordings do (the constants are our choice, from trials).
 
 use super::effects::Effects;
+use super::mastering::Mastering;
+use super::voice::{melody, sing};
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
 use crate::error::Result;
@@ -25,7 +27,12 @@ const SUSTAINED: [u8; 12] = [16, 19, 48, 49, 50, 51, 52, 53, 54, 89, 91, 94];
 /// Programs that anything is arranged for.
 const USUAL: [u8; 15] = [0, 4, 6, 11, 19, 24, 26, 32, 40, 42, 48, 52, 56, 68, 73];
 /// The drum channel.
-const DRUMS: u8 = 9;
+pub(super) const DRUMS: u8 = 9;
+
+/// Programs that sing: choirs and voices, and instruments that slide and sound on like one.
+const VOICES: [u8; 10] = [52, 53, 53, 54, 85, 85, 40, 65, 66, 81];
+/// How much louder a voice is than it would be as an instrument.
+const SUNG_DB: std::ops::Range<f64> = 0.0..8.0;
 
 /// A part of a file and the clock it is played by.
 #[derive(Debug, Clone)]
@@ -92,28 +99,48 @@ impl Cut {
 
     /// The file as it is, by this clock.
     pub(super) fn score(&self, midi: &Midi) -> Score {
-        let messages = midi.messages().iter().map(|m| (self.place(m.time), m.channel, m.command, m.data1, m.data2));
+        self.score_of(midi, |_| true)
+    }
+
+    /// The channels of it that `plays` names.
+    pub(super) fn score_of(&self, midi: &Midi, plays: impl Fn(u8) -> bool) -> Score {
+        let messages = midi.messages().iter().filter(|m| plays(m.channel));
+        let messages = messages.map(|m| (self.place(m.time), m.channel, m.command, m.data1, m.data2));
         self.ended(messages.filter(|m| m.0 < self.seconds).collect())
     }
 
     /// A score of exactly this length: it ends with its last note message.
-    fn ended(&self, mut messages: Vec<Event>) -> Score {
+    pub(super) fn ended(&self, mut messages: Vec<Event>) -> Score {
         messages.push((self.seconds, 0, 0x80, 0, 0));
         Score::from_messages(messages)
     }
 }
 
 /// Seconds, channel, command, data.
-type Event = (f64, u8, u8, u8, u8);
+pub(super) type Event = (f64, u8, u8, u8, u8);
 
 /// Drums of a recording, against the file's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Drums {
     AsWritten,
+    /// Than everything else, by so many dB.
+    Louder(f64),
     LeftOut,
     /// On the file's beats, where it has none.
     PutIn,
+}
+
+/// Who sings the melody, where the file has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Singer {
+    /// Nobody.
+    Nobody,
+    /// A voice, and the file's instrument is silent.
+    Instead,
+    /// A voice beside the file's instrument, so many octaves higher.
+    Over(i8),
 }
 
 /// What the recording does otherwise.
@@ -133,35 +160,63 @@ pub(super) struct Arrangement {
     pub(super) drums: Drums,
     /// Whether an instrument is doubled by another.
     pub(super) doubled: bool,
+    /// Whether the melody is sung.
+    pub(super) singer: Singer,
     /// What happens to the sound.
     pub(super) effects: Effects,
+    /// What happens to it last.
+    pub(super) mastering: Mastering,
+}
+
+/// What becomes of the part of a channel.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    from: u8,
+    to: u8,
+    transpose: i16,
+    sung: bool,
 }
 
 impl Arrangement {
     pub(super) fn draw(random: &mut Pcg64) -> Self {
         let sustained = random.random_bool(0.15);
         Self {
-            cents: random.random_range(-30.0..=30.0),
+            // Half of the recordings are a little off, the others may be by anything up to a quarter tone.
+            cents: if random.random_bool(0.5) { 15.0 } else { 50.0 } * random.random_range(-1.0..=1.0),
             jitter_s: random.random_range(0.0..=0.03),
             velocity: random.random_range(0.1..=0.5),
             dropped: [0.0, 0.1, 0.3][random.random_range(0..3)],
             sustained,
             drums: match random.random_range(0..10) {
-                0..6 => Drums::AsWritten,
-                6..9 => Drums::LeftOut,
+                0..4 => Drums::AsWritten,
+                4..7 => Drums::Louder(random.random_range(3.0..12.0)),
+                7..9 => Drums::LeftOut,
                 _ => Drums::PutIn,
             },
             doubled: random.random_bool(0.2),
+            singer: match random.random_range(0..20) {
+                0..7 => Singer::Instead,
+                7..10 => Singer::Over(random.random_range(-1..=1)),
+                _ => Singer::Nobody,
+            },
             effects: Effects::draw(sustained, random),
+            mastering: Mastering::draw(random),
         }
     }
 
     /// The file as the recording plays it, by the clock of `cut`.
     pub(super) fn score(&self, midi: &Midi, cut: &Cut, random: &mut Pcg64) -> Score {
+        cut.ended(self.events(midi, cut, random))
+    }
+
+    pub(super) fn events(&self, midi: &Midi, cut: &Cut, random: &mut Pcg64) -> Vec<Event> {
         let has_drums = midi.notes().iter().any(Note::is_drum);
         let used: BTreeSet<u8> = midi.notes().iter().filter(|n| !n.is_drum()).map(|n| n.channel).collect();
         let used: Vec<u8> = used.into_iter().collect();
         let mut left: Vec<u8> = used.iter().copied().filter(|_| !random.random_bool(self.dropped)).collect();
+        let melody = melody(midi).filter(|_| self.singer != Singer::Nobody);
+        // Who has a singer lets him be heard.
+        left.extend(melody.filter(|channel| !left.contains(channel)));
         if left.is_empty() {
             left.extend(used.choose(random));
         }
@@ -169,43 +224,62 @@ impl Arrangement {
         if has_drums && (self.drums != Drums::LeftOut || left.is_empty()) {
             drums.push(DRUMS);
         }
-        // Each instrument's part: from which channel to which, octaves up, and its programs.
-        let mut parts: Vec<(u8, u8, i16)> = left.iter().chain(&drums).map(|&channel| (channel, channel, 0)).collect();
-        let free = (0..16).find(|c| *c != DRUMS && !used.contains(c));
-        if let (true, Some(&double), Some(free)) = (self.doubled, left.choose(random), free) {
-            parts.push((double, free, [0, 0, 12, -12][random.random_range(0..4)]));
+        let instead = melody.filter(|_| self.singer == Singer::Instead);
+        let part = |&channel: &u8| Part { from: channel, to: channel, transpose: 0, sung: instead == Some(channel) };
+        let mut parts: Vec<Part> = left.iter().chain(&drums).map(part).collect();
+        let mut free = (0..16).filter(|c| *c != DRUMS && !used.contains(c));
+        if self.doubled
+            && let (Some(&from), Some(to)) = (left.choose(random), free.next())
+        {
+            let transpose = [0, 0, 12, -12][random.random_range(0..4)];
+            parts.push(Part { from, to, transpose, sung: false });
+        }
+        if let Singer::Over(octaves) = self.singer
+            && let (Some(from), Some(to)) = (melody, free.next())
+        {
+            parts.push(Part { from, to, transpose: 12 * i16::from(octaves), sung: true });
         }
         let mut events: Vec<Event> = Vec::new();
         let mut programs: BTreeMap<(u8, u8), u8> = BTreeMap::new();
-        for &(from, to, transpose) in &parts {
-            self.add_part(midi, cut, (from, to), transpose, &mut programs, &mut events, random);
+        for part in parts {
+            self.add_part(midi, cut, part, &mut programs, &mut events, random);
         }
         if !has_drums && self.drums == Drums::PutIn {
             add_beat(midi, cut, &mut events, random);
         }
-        cut.ended(events)
+        events
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one loop body, named")]
     fn add_part(
         &self,
         midi: &Midi,
         cut: &Cut,
-        (from, to): (u8, u8),
-        transpose: i16,
+        Part { from, to, transpose, sung }: Part,
         programs: &mut BTreeMap<(u8, u8), u8>,
         events: &mut Vec<Event>,
         random: &mut Pcg64,
     ) {
         let is_drums = from == DRUMS;
+        let voice = VOICES[random.random_range(0..VOICES.len())];
         let mut program = |old: u8, random: &mut Pcg64| {
             if is_drums {
                 return old;
             }
+            if sung {
+                return voice;
+            }
             *programs.entry((to, old)).or_insert_with(|| self.program(old, random))
         };
         // 40 log10 of a volume controller is its level in dB (General MIDI level 2).
-        let gain = 10f64.powf(4.0 * normal(random) / 40.0);
+        let mut level_db = 4.0 * normal(random);
+        // Louder drums are everything else softer: that can't be more than full scale.
+        if let (Drums::Louder(db), false) = (self.drums, is_drums) {
+            level_db -= db;
+        }
+        if sung {
+            level_db += random.random_range(SUNG_DB);
+        }
+        let gain = 10f64.powf(level_db / 40.0);
         let volume = |value: u8| (f64::from(value) * gain).round().clamp(1.0, 127.0) as u8;
         events.push((BEFORE_S, to, 0xB0, 7, volume(100)));
         events.push((BEFORE_S, to, 0xC0, program(0, random), 0));
@@ -220,6 +294,8 @@ impl Arrangement {
             let (data1, data2) = match (command, data1) {
                 // Notes are placed below; banks are another font's business.
                 (0x80 | 0x90, _) | (0xB0, 0 | 32) => continue,
+                // A voice has its own bends, in the usual range.
+                (0xE0, _) | (0xB0, 6 | 38 | 98..=101) if sung => continue,
                 (0xC0, old) => (program(old, random), 0),
                 (0xB0, 7) => (7, volume(data2)),
                 _ => (data1, data2),
@@ -249,6 +325,9 @@ impl Arrangement {
             if end > start && start < cut.seconds {
                 events.push((end.min(cut.seconds), to, 0x80, pitch, 0));
                 events.push((start, to, 0x90, pitch, velocity));
+                if sung {
+                    sing(to, start, end.min(cut.seconds), events, random);
+                }
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Popular music whose truth is known because it was made: MIDI files as people share them, against renderings that differ
 //! as recordings of popular music do, half of them in their structure.
 
-mod compressed;
 mod manner;
 mod measure;
 mod structure;
@@ -16,7 +15,7 @@ use super::{Report, each, files, rendering};
 use crate::alignment::warp::TimeMap;
 use crate::alignment::{ACCEPTED, Preset};
 use crate::audio::{ANALYSIS_RATE, AudioTime, Waveform};
-use crate::dataset::{Effects, number};
+use crate::dataset::{Effects, compressed, number};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
@@ -39,6 +38,8 @@ const FEWEST_PARTS: usize = 3;
 const FEWEST_NOTES: usize = 300;
 /// Files read at a time while works are drawn.
 const AT_A_TIME: usize = 64;
+/// Bit rate of the MP3, in kbit/s.
+const KBIT: u32 = 32;
 /// Level at the end of a fade-out.
 const FADED_DB: f64 = -40.0;
 
@@ -274,7 +275,7 @@ impl Made {
             *x *= 10f64.powf(FADED_DB / 20.0 * i as f64 / fading as f64) as f32;
         }
         match mp3 {
-            Some(name) => compressed::mp3(&wave, name, progress),
+            Some(name) => compressed::mp3(&wave, KBIT, name, progress),
             None => Ok(wave),
         }
     }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::dataset::effects::Effects;
-use crate::dataset::take::Drums;
+use crate::dataset::mastering::Mastering;
+use crate::dataset::take::{Drums, Singer};
 use proptest::prelude::*;
 use std::sync::{Arc, OnceLock};
 
@@ -171,6 +172,38 @@ fn a_test_font_that_training_uses_is_refused() {
     assert!(error.contains("test soundfont \"bundled\""), "{error}");
 }
 
+#[test]
+fn a_melody_is_sung_instead_of_played_or_over_it() {
+    let notes: Vec<(u8, u8, u8)> = (0..40).map(|i| (2 * i, 1, 60 + i % 12)).collect();
+    let midi = Midi::parse(&midi(&notes)).expect("parsed");
+    let mut random = Pcg64::seed_from_u64(5);
+    let cut = Cut::draw(&midi, 30.0, true, &mut random).expect("a part");
+    let mut of = |singer: Singer| {
+        let events = Arrangement { singer, ..plain(&mut random) }.events(&midi, &cut, &mut random);
+        let channels = |command: u8| {
+            let used = events.iter().filter(|event| event.2 == command).map(|event| event.1);
+            used.collect::<std::collections::BTreeSet<u8>>().into_iter().collect::<Vec<_>>()
+        };
+        (channels(0x90), channels(0xE0))
+    };
+    assert_eq!(of(Singer::Nobody), (vec![0], vec![]));
+    assert_eq!(of(Singer::Instead), (vec![0], vec![0]));
+    assert_eq!(of(Singer::Over(1)), (vec![0, 1], vec![1]));
+}
+
+#[test]
+fn louder_drums_are_everything_else_softer() {
+    let mut random = Pcg64::seed_from_u64(6);
+    let midi = Midi::parse(&melody(3)).expect("parsed");
+    let cut = Cut::draw(&midi, 10.0, true, &mut random).expect("a part");
+    let mut volumes = |drums: Drums| -> f64 {
+        let arrangement = Arrangement { drums, ..plain(&mut random) };
+        let all = (0..40).flat_map(|_| arrangement.events(&midi, &cut, &mut random));
+        all.filter(|event| (event.2, event.3) == (0xB0, 7)).map(|event| f64::from(event.4)).sum()
+    };
+    assert!(volumes(Drums::Louder(12.0)) < 0.7 * volumes(Drums::AsWritten));
+}
+
 fn plain(random: &mut Pcg64) -> Arrangement {
     Arrangement {
         cents: 0.0,
@@ -180,7 +213,9 @@ fn plain(random: &mut Pcg64) -> Arrangement {
         sustained: false,
         drums: Drums::AsWritten,
         doubled: false,
+        singer: Singer::Nobody,
         effects: Effects::draw(false, random),
+        mastering: Mastering::draw(random),
     }
 }
 
@@ -206,7 +241,8 @@ proptest! {
         };
         // Another instrument, nothing else.
         let other = plain(&mut random).score(&midi, &cut, &mut random);
-        let pair = pair(&midi, &cut, play(&cut.score(&midi)), play(&other));
+        let (written, sounding) = Transcription::AsWritten.score(&midi, &cut, &mut random);
+        let pair = pair(sounding, &cut, play(&written), play(&other));
         let onset = |side: &ndarray::Array2<f32>, bin: usize, near: f64| {
             // The steepest rise within 0.3 s.
             let from = (near / FRAME_S) as usize;

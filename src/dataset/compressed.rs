@@ -7,8 +7,6 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Bit rate of the MP3.
-const RATE: &str = "32k";
 /// Peak of what is encoded, in full scale: more would be clipped.
 const PEAK: f32 = 0.9;
 
@@ -23,31 +21,31 @@ impl Drop for Temporary {
 }
 
 /// Whether `ffmpeg` is there.
-pub(super) fn is_there() -> bool {
+pub(crate) fn is_there() -> bool {
     let mut program = Command::new("ffmpeg");
     program.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     program.status().is_ok_and(|status| status.success())
 }
 
-/// The sound after an MP3 of 32 kbit/s. `name` tells temporary files of one process apart.
+/// The sound after an MP3 of `kbit` a second. `name` tells temporary files of one process apart.
 ///
 /// # Errors
 /// [`Error::Io`] when `ffmpeg` fails; as [`audio::decode`].
-pub(super) fn mp3(sound: &Waveform, name: &str, progress: &Progress) -> Result<Waveform> {
+pub(crate) fn mp3(sound: &Waveform, kbit: u32, name: &str, progress: &Progress) -> Result<Waveform> {
     let file = Temporary(std::env::temp_dir().join(format!("antiphon-{}-{name}.mp3", std::process::id())));
-    encode(sound, &file.0).map_err(Error::io("encode with ffmpeg", &file.0))?;
+    encode(sound, kbit, &file.0).map_err(Error::io("encode with ffmpeg", &file.0))?;
     let decoded = audio::decode(&file.0, Keep::Analysis, progress)?;
     Ok(decoded.mono)
 }
 
-fn encode(sound: &Waveform, path: &Path) -> io::Result<()> {
+fn encode(sound: &Waveform, kbit: u32, path: &Path) -> io::Result<()> {
     let peak = sound.samples.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
     let factor = PEAK / peak.max(1e-9);
     let bytes: Vec<u8> = sound.samples.iter().flat_map(|x| (x * factor).to_le_bytes()).collect();
     let rate = sound.sample_rate.to_string();
     let mut program = Command::new("ffmpeg")
         .args(["-v", "error", "-y", "-f", "f32le", "-ar", &rate, "-ac", "1", "-i", "pipe:0"])
-        .args(["-codec:a", "libmp3lame", "-b:a", RATE])
+        .args(["-codec:a", "libmp3lame", "-b:a", &format!("{kbit}k")])
         .arg(path)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -80,7 +78,7 @@ mod tests {
             }
         }
         let sound = Waveform { samples, sample_rate: ANALYSIS_RATE };
-        let through = mp3(&sound, "test", &Progress::silent()).unwrap();
+        let through = mp3(&sound, 32, "test", &Progress::silent()).unwrap();
         for start in starts {
             let near = ((start - 0.1) * f64::from(ANALYSIS_RATE)) as usize;
             let first = through.samples[near..].iter().position(|x| x.abs() > 0.2).unwrap() + near;
