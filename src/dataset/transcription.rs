@@ -125,7 +125,8 @@ mod tests {
     use rand::SeedableRng as _;
 
     fn note(start: f64, channel: u8, pitch: u8) -> Note {
-        Note { start: MidiTime(start), end: MidiTime(start + 1.0), pitch, velocity: 90, channel, track: 0 }
+        let (start, end) = (MidiTime(start), MidiTime(start + 1.0));
+        Note { start, end, start_tick: 0, end_tick: 1, pitch, velocity: 90, channel, program: 0, track: 0 }
     }
 
     #[test]

@@ -49,6 +49,10 @@ pub struct EmbeddingOptions {
     pub clip_frames: (usize, usize),
     /// Semitones that both sides are moved by at most, either way; 6 at most.
     pub transpose: usize,
+    /// Semitones that the recording is moved by against the MIDI at most, either way, in half of the clips: vectors of a
+    /// song in another key become alike.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub key_shift: usize,
     /// How strongly the timbre of the audio side is changed at random, anew for each clip: 0 (not at all) to 1.
     #[serde(default)]
     pub recolour: f32,
@@ -79,6 +83,7 @@ impl EmbeddingOptions {
             batch: 96,
             clip_frames: (646, 1292),
             transpose: 6,
+            key_shift: 0,
             recolour: 0.0,
             tempo: 1.6,
             steps: 20_000,
@@ -126,6 +131,9 @@ impl EmbeddingOptions {
         if self.transpose > songs::MOST_TRANSPOSED {
             return refuse("transposition", self.transpose.to_string(), "0 ..= 6 semitones");
         }
+        if self.key_shift > songs::MOST_TRANSPOSED {
+            return refuse("key shift", self.key_shift.to_string(), "0 ..= 6 semitones");
+        }
         if !(0.0..=1.0).contains(&self.recolour) {
             return refuse("recolouring", self.recolour.to_string(), "0 ..= 1");
         }
@@ -143,6 +151,11 @@ impl EmbeddingOptions {
         }
         Ok(())
     }
+}
+
+/// An option that is not used is not written: records and checkpoints stay as they were.
+fn is_none(option: &usize) -> bool {
+    *option == 0
 }
 
 /// How well a set of pairs is told apart.
@@ -416,10 +429,10 @@ impl Trainer<'_> {
 
     /// One batch.
     fn step(&mut self, rate: f32) -> Result<()> {
-        let &EmbeddingOptions { batch, clip_frames, transpose, recolour, tempo, seed, .. } = self.options;
+        let &EmbeddingOptions { batch, clip_frames, transpose, key_shift, recolour, tempo, seed, .. } = self.options;
         // A generator of its own for each step: an interrupted training needs to know no more than the step's number.
         let mut rng = Pcg64::seed_from_u64(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (self.standing.step + 1));
-        let draw = Draw { songs: batch, clip_frames, transposed: transpose, recolour, tempo };
+        let draw = Draw { songs: batch, clip_frames, transposed: transpose, key_shift, recolour, tempo };
         let Batch { midi, audio, groups } = self.songs.batch(&self.model, draw, &mut rng);
         let traces = [self.traces(Side::Midi, &midi), self.traces(Side::Audio, &audio)];
         let [f, g] = traces.each_ref().map(|traces| traces.iter().map(EmbeddingTrace::output).collect::<Vec<_>>());

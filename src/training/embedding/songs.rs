@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Semitones that both sides are moved by at most, either way: what the pairs have beside the 48 bins.
 pub(super) const MOST_TRANSPOSED: usize = 6;
+/// The first bin of the highest window.
+const HIGHEST: usize = 2 * MOST_TRANSPOSED;
 /// How often the MIDI side shows all there is of the work; else a stretch around the recording's.
 const WHOLE: f64 = 0.5;
 
@@ -63,6 +65,8 @@ pub(super) struct Draw {
     /// Shortest and longest clip of the recording, in frames.
     pub clip_frames: (usize, usize),
     pub transposed: usize,
+    /// Semitones that the recording is moved by against the MIDI at most, in half of the clips.
+    pub key_shift: usize,
     /// Strength of the audio side's [`Colour`].
     pub recolour: f32,
     /// The MIDI is played up to this many times as fast or as slow.
@@ -180,9 +184,14 @@ impl Songs {
                     let frame_s = FRAME_S as f32 * self.pooled_frames as f32;
                     Colour::draw(draw.recolour, audio.ncols(), frame_s, &mut rng).apply(audio.view_mut());
                 }
-                let mut audio = window(audio.view(), from).to_owned();
+                let heard = if draw.key_shift > 0 && rng.random_bool(0.5) {
+                    rng.random_range(from.saturating_sub(draw.key_shift)..=(from + draw.key_shift).min(HIGHEST))
+                } else {
+                    from
+                };
+                let mut audio = window(audio.view(), heard).to_owned();
                 model.scale(Side::Midi, &song.midi.levels, from, midi.view_mut());
-                model.scale(Side::Audio, &song.audio.levels, from, audio.view_mut());
+                model.scale(Side::Audio, &song.audio.levels, heard, audio.view_mut());
                 (song.group, midi, audio)
             })
             .collect();
@@ -244,6 +253,33 @@ pub(super) fn name(folder: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_the_recordings_are_moved_against_their_midi() {
+        let model = EmbeddingModel::new(crate::embedding::EmbeddingArchitecture::antiphon(), 1).unwrap();
+        // Each bin of a side has a level of its own.
+        let side = || {
+            let frames = Array2::from_shape_fn((64, 2 * MOST_TRANSPOSED + INPUT_BINS), |(_, bin)| bin as f32);
+            Recorded::new(&frames, model.architecture().scaling, 1)
+        };
+        let song = |group| Song { group, midi: side(), audio: side() };
+        let songs = Songs { train: (0..40).map(song).collect(), valid: Vec::new(), pooled_frames: 1, works: (40, 0) };
+        let draw = |key_shift, transposed| Draw {
+            songs: 40,
+            clip_frames: (32, 32),
+            transposed,
+            key_shift,
+            recolour: 0.0,
+            tempo: 1.0,
+        };
+        let shifted = |draw: Draw| {
+            let batch = songs.batch(&model, draw, &mut Pcg64::seed_from_u64(2));
+            let other = |(a, b): (&Array2<f32>, &Array2<f32>)| (a[[0, 0]] - b[[0, 0]]).abs() > 1e-4;
+            batch.midi.iter().zip(&batch.audio).filter(|pair| other(*pair)).count()
+        };
+        assert_eq!(shifted(draw(0, 6)), 0);
+        assert!((8..32).contains(&shifted(draw(3, 6))), "{}", shifted(draw(3, 6)));
+    }
 
     #[test]
     fn another_tempo_keeps_both_ends() {
