@@ -8,19 +8,23 @@ pub mod published;
 pub(crate) mod refine;
 pub mod retime;
 pub(crate) mod rough;
+mod segments;
 mod steady;
 mod structure;
+mod unfold;
 pub mod warp;
 
 pub(crate) use anchored::{anchored, moved};
 pub(crate) use rough::KEY_MARGIN;
+pub use segments::{Segment, Segments};
+pub use unfold::Played;
 
 use crate::audio::AudioTime;
 use crate::error::Result;
 use crate::features::Features;
-use crate::features::onsets::{self, Onsets};
+use crate::features::onsets::Onsets;
 use crate::job::Progress;
-use crate::midi::{MidiTime, Note};
+use crate::midi::{Midi, MidiTime, Note};
 use follow::{Followed, Hypotheses, Hypothesis};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -60,21 +64,12 @@ pub(crate) struct AudioInput<'a> {
     pub(crate) onsets: &'a Onsets,
 }
 
-/// A stretch in which both sides go on together. Between one and the next the recording jumps in the MIDI.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Segment {
-    /// Its first and last second of the MIDI.
-    pub midi: (f64, f64),
-    /// Of the recording.
-    pub audio: (f64, f64),
-}
-
 /// An aligned pair.
 #[derive(Debug, Clone)]
 pub struct Alignment {
     /// MIDI time ↔ audio time.
     pub map: TimeMap,
-    /// Local cosine cost at each knot of [`map`](Self::map), in 0..=1.
+    /// Local cosine cost at each knot of all [`segments`](Self::segments), in 0..=1.
     pub costs: Vec<f32>,
     /// Normalised cost of the path; lower is better.
     pub score: f64,
@@ -84,10 +79,9 @@ pub struct Alignment {
     pub transpose: i32,
     /// Stretches of audio time in which the map should not be trusted: repeats skipped or added, other music, silence.
     pub unreliable: Vec<(f64, f64)>,
-    /// Where both sides go on together, in the order of the recording, not overlapping there: one for music that is played
-    /// as it is written; more where the recording leaves out a verse, or plays a chorus once more, which then comes again in
-    /// the MIDI's seconds. [`map`](Self::map) goes through the heaviest chain of them that increases on both sides.
-    pub segments: Vec<Segment>,
+    /// Where both sides go on together. [`map`](Self::map) goes through the heaviest chain of them that increases on both
+    /// sides; [`played`](Self::played) goes through them all.
+    pub segments: Segments,
     /// What the user should know: `aligned coarse to fine: …`.
     pub remarks: Vec<String>,
 }
@@ -96,6 +90,20 @@ impl Alignment {
     /// Whether the pair counts as a match: confidence above [`ACCEPTED`].
     pub fn accepted(&self) -> bool {
         self.confidence > ACCEPTED
+    }
+
+    /// The MIDI as the recording plays it: in its key, with what comes again and without what is left out, and where that lies
+    /// in the recording.
+    ///
+    /// # Errors
+    /// [`Error::Midi`] where it would last longer than a MIDI file may.
+    pub fn played(&self, midi: &Midi) -> Result<Played> {
+        let in_key = if self.transpose == 0 { midi.clone() } else { midi.transposed(self.transpose) };
+        if self.segments.jump() {
+            unfold::unfold(&in_key, &self.segments)
+        } else {
+            Ok(Played { midi: in_key, map: self.map.clone() })
+        }
     }
 
     /// Adds the confidence of an independent aligner: two that half believe in a pair are believed together. The published
@@ -144,28 +152,34 @@ pub(crate) fn align(
     let Followed { mut attacks, evidence, knots, jumps } =
         follow::follow(&chords, &wrong, &hypotheses, audio.onsets, &progress.part(0.6, 1.0))?;
     let score = score(rough.cost / rough.null_cost, evidence, rough.transpose != 0);
-    for (attack, chord) in attacks.iter_mut().zip(&chords) {
-        let rise = refine::half_rise(chord, audio.onsets, attack.audio_s / audio.onsets.frame_s);
-        attack.audio_s = rise.map_or(attack.audio_s + onsets::LEAD_S, |frame| frame * audio.onsets.frame_s);
-    }
-    let knots = follow::increasing(&attacks).unwrap_or(knots);
-    let map = TimeMap::new(knots.into_iter().map(|(m, a)| (MidiTime(m), AudioTime(a))))?;
+    refine::to_rises(&mut attacks, &chords, audio.onsets);
+    let segments = if jumps {
+        let runs = structure.runs(frame_s).into_iter();
+        let maps: Result<Vec<TimeMap>> = runs.map(|run| within(&run, &chords, audio.onsets, progress)).collect();
+        Segments::new(maps?)
+    } else {
+        None
+    };
+    let map = match &segments {
+        Some(segments) => segments.increasing()?,
+        None => time_map(&follow::increasing(&attacks).unwrap_or(knots))?,
+    };
+    let segments = segments.unwrap_or_else(|| map.clone().into());
     let local = |MidiTime(m): MidiTime, AudioTime(a): AudioTime| {
         let row =
             |rows: &Array2<f32>, seconds: f64| ((seconds / frame_s).round().max(0.0) as usize).min(rows.nrows() - 1);
         let (i, j) = (row(&rough.midi, m), row(&rough.audio, a));
         (1.0 - rough.midi.row(i).dot(&rough.audio.row(j))).clamp(0.0, 1.0)
     };
-    let costs: Vec<f32> = map.knots().map(|(m, a)| local(m, a)).collect();
-    let segments = if jumps { structure.segments(frame_s) } else { whole(&map).into_iter().collect() };
-    let chosen: Vec<(f64, f64)> = map.knots().map(|(m, a)| (m.0, a.0)).collect();
+    let costs: Vec<f32> = segments.maps().iter().flat_map(TimeMap::knots).map(|(m, a)| local(m, a)).collect();
+    let chosen: Vec<(f64, f64)> = segments.maps().iter().flat_map(seconds).collect();
     let (gains, step_s) = structure.gains_along(&chosen, rough.midi.view(), rough.audio.view(), frame_s);
     let unreliable = unreliable(&gains, step_s, audio.magnitudes.nrows() as f64 * frame_s);
     let mut remarks = Vec::new();
     if rough.transpose != 0 {
         remarks.push(format!("the MIDI was moved by {:+} semitones", rough.transpose));
     }
-    for jump in segments.windows(2) {
+    for jump in segments.spans().windows(2) {
         let (at, from, to) = (clock(jump[1].audio.0), clock(jump[0].midi.1), clock(jump[1].midi.0));
         remarks.push(format!("at {at} the recording goes on at {to} of the MIDI instead of {from}"));
     }
@@ -257,10 +271,35 @@ fn clock(seconds: f64) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// A map without jumps is one segment.
-fn whole(map: &TimeMap) -> Option<Segment> {
-    let (first, last) = (map.knots().next()?, map.knots().last()?);
-    Some(Segment { midi: (first.0.0, last.0.0), audio: (first.1.0, last.1.0) })
+/// The map of one segment: the attacks of its chords, between the ends of its `run` (seconds of the MIDI and the recording).
+fn within(run: &[(f64, f64)], chords: &[refine::Chord], onsets: &Onsets, progress: &Progress) -> Result<TimeMap> {
+    let (first, last) = (run[0], run[run.len() - 1]);
+    let from = chords.partition_point(|chord| chord.midi_s < first.0);
+    let to = chords.partition_point(|chord| chord.midi_s <= last.0).max(from);
+    let chords = &chords[from..to];
+    // Part of what the caller shows as one step; it can be cancelled all the same.
+    let progress = progress.part(1.0, 1.0);
+    let along = |knots: &[(f64, f64)], params| {
+        refine::refine(chords, &|m| warp::interpolate(knots, m, |k| k), onsets, &params, &progress)
+    };
+    let closer = follow::increasing(&along(run, refine::RefineParams::first_pass())?);
+    let mut attacks = along(closer.as_deref().unwrap_or(run), refine::RefineParams::second_pass())?;
+    refine::to_rises(&mut attacks, chords, onsets);
+    let inside = |attack: &&refine::Attack| {
+        (first.0..last.0).contains(&attack.midi_s) && (first.1..last.1).contains(&attack.audio_s)
+    };
+    let struck = attacks.iter().filter(inside).map(|attack| (attack.midi_s, attack.audio_s));
+    time_map(&[first].into_iter().chain(struck).chain([last]).collect::<Vec<_>>())
+}
+
+/// A map through `knots` in seconds of the MIDI and the recording.
+fn time_map(knots: &[(f64, f64)]) -> Result<TimeMap> {
+    TimeMap::new(knots.iter().map(|&(m, a)| (MidiTime(m), AudioTime(a))))
+}
+
+/// The knots of a map, in seconds of the MIDI and the recording.
+fn seconds(map: &TimeMap) -> impl Iterator<Item = (f64, f64)> + '_ {
+    map.knots().map(|(m, a)| (m.0, a.0))
 }
 
 /// The path of a published system, in seconds: the centres of runs on one side.
@@ -293,7 +332,7 @@ pub(crate) fn from_published(
         confidence: found.confidence,
         transpose: 0,
         unreliable: Vec::new(),
-        segments: whole(&map).into_iter().collect(),
+        segments: map.clone().into(),
         map,
         remarks: found.remark.iter().cloned().collect(),
     })

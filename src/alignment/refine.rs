@@ -251,11 +251,19 @@ pub(crate) fn refine(
     Ok(attacks)
 }
 
+/// Moves attacks from where the flux has them to where the sound rises.
+pub(crate) fn to_rises(attacks: &mut [Attack], chords: &[Chord], onsets: &Onsets) {
+    for (attack, chord) in attacks.iter_mut().zip(chords) {
+        let rise = half_rise(chord, onsets, attack.audio_s / onsets.frame_s);
+        attack.audio_s = rise.map_or(attack.audio_s + onsets::LEAD_S, |frame| frame * onsets.frame_s);
+    }
+}
+
 /// When the bands of a chord have risen half way, near `frame`, in frames; `None` where nothing rises clearly.
 ///
 /// A window centred on a sudden attack sees half of it, whatever sounded before: this is free of the lead that the
 /// compressed flux has, which grows as the attack gets softer.
-pub(crate) fn half_rise(chord: &Chord, onsets: &Onsets, frame: f64) -> Option<f64> {
+fn half_rise(chord: &Chord, onsets: &Onsets, frame: f64) -> Option<f64> {
     const BEFORE: isize = 5;
     const AFTER: isize = 6;
     // The rise must make up this share of the level after it.

@@ -8,7 +8,7 @@
 //! (Jumps in a dynamic program over both time axes: Fremerey, Müller and Clausen, "Handling repeats and jumps in
 //! score-performance synchronization", ISMIR 2010. Gains, states and costs are our choice.)
 
-use super::Segment;
+use super::segments;
 use super::dtw::pool;
 use super::rough::stretch;
 use crate::error::Result;
@@ -68,13 +68,10 @@ impl Structure {
         self.runs.len() > 1
     }
 
-    /// The runs in seconds.
-    pub(crate) fn segments(&self, frame_s: f64) -> Vec<Segment> {
-        let of = |run: &Run| {
-            let ((m0, a0), (m1, a1)) = (run.knots[0], run.knots[run.knots.len() - 1]);
-            Segment { midi: (m0 * frame_s, m1 * frame_s), audio: (a0 * frame_s, a1 * frame_s) }
-        };
-        self.runs.iter().map(of).collect()
+    /// The runs, in seconds of the MIDI and the recording.
+    pub(crate) fn runs(&self, frame_s: f64) -> Vec<Vec<(f64, f64)>> {
+        let seconds = |run: &Run| run.knots.iter().map(|&(m, a)| (m * frame_s, a * frame_s)).collect();
+        self.runs.iter().map(seconds).collect()
     }
 
     /// What a map gains, a second of the recording: `knots` in seconds of the MIDI and the recording.
@@ -136,40 +133,10 @@ impl Structure {
         (gains, step_s)
     }
 
-    /// The heaviest chain of runs that increases on both sides, in seconds: where runs overlap in the MIDI the later one is
-    /// cut.
+    /// The heaviest [chain](segments::chain) of runs that increases on both sides, in seconds.
     pub(crate) fn chain(&self, frame_s: f64) -> Vec<(f64, f64)> {
-        let ends = |run: &Run| (run.knots[0].0, run.knots[run.knots.len() - 1].0);
-        let mut best: Vec<(f64, Option<usize>)> = Vec::with_capacity(self.runs.len());
-        for (at, run) in self.runs.iter().enumerate() {
-            let (start, end) = ends(run);
-            let mut chosen = (run.gain, None);
-            for (before, other) in self.runs[..at].iter().enumerate() {
-                let overlap = (ends(other).1 - start).max(0.0);
-                let share = 1.0 - overlap / (end - start).max(1e-9);
-                let value = best[before].0 + run.gain * share;
-                if share > 0.0 && value > chosen.0 {
-                    chosen = (value, Some(before));
-                }
-            }
-            best.push(chosen);
-        }
-        let mut at = (0..best.len()).max_by(|&a, &b| best[a].0.total_cmp(&best[b].0));
-        let mut chain = Vec::new();
-        while let Some(run) = at {
-            chain.push(run);
-            at = best[run].1;
-        }
-        chain.reverse();
-        let mut knots: Vec<(f64, f64)> = Vec::new();
-        for run in chain {
-            for &(midi, audio) in &self.runs[run].knots {
-                if knots.last().is_none_or(|&(m, a)| midi * frame_s > m + 1e-6 && audio * frame_s > a + 1e-6) {
-                    knots.push((midi * frame_s, audio * frame_s));
-                }
-            }
-        }
-        knots
+        let runs: Vec<_> = self.runs(frame_s).into_iter().zip(self.runs.iter().map(|run| run.gain)).collect();
+        segments::chain(&runs)
     }
 }
 
@@ -356,6 +323,7 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alignment::Segment;
     use ndarray::{Axis, concatenate, s};
 
     const FRAME_S: f64 = 0.05;
@@ -377,7 +345,10 @@ mod tests {
 
     /// The segments, in seconds of the MIDI and of the recording.
     fn segments(midi: &Array2<f32>, audio: &Array2<f32>) -> Vec<Segment> {
-        structure(midi.view(), audio.view(), FRAME_S, &Progress::silent()).unwrap().segments(FRAME_S)
+        let found = structure(midi.view(), audio.view(), FRAME_S, &Progress::silent()).unwrap();
+        let ends = |run: Vec<(f64, f64)>| (run[0], run[run.len() - 1]);
+        let runs = found.runs(FRAME_S).into_iter().map(ends);
+        runs.map(|((m0, a0), (m1, a1))| Segment { midi: (m0, m1), audio: (a0, a1) }).collect()
     }
 
     fn near(segment: &Segment, midi: (f64, f64), audio: (f64, f64)) -> bool {
@@ -429,7 +400,7 @@ mod tests {
         // The end comes first, for a while, and then everything.
         let audio = concatenate![Axis(0), part(1800, 2400), part(0, 2400)];
         let found = structure(midi.view(), audio.view(), FRAME_S, &Progress::silent()).unwrap();
-        assert_eq!(found.runs.len(), 2, "{:?}", found.segments(FRAME_S));
+        assert_eq!(found.runs.len(), 2, "{:?}", found.runs(FRAME_S));
         let chain = found.chain(FRAME_S);
         assert!(chain.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1));
         assert!(chain[0].0 < 1.0 && (chain[0].1 - 30.0).abs() < 1.0, "{:?}", chain[0]);

@@ -293,13 +293,13 @@ mod tests {
     fn errors(late: f64, knots: &[(f64, f64)], unreliable: Vec<(f64, f64)>) -> ClockErrors {
         let map = TimeMap::new(knots.iter().map(|&(m, a)| (MidiTime(m), AudioTime(a)))).unwrap();
         let found = Alignment {
+            segments: map.clone().into(),
             map,
             costs: Vec::new(),
             score: 0.6,
             confidence: 0.8,
             transpose: 0,
             unreliable,
-            segments: Vec::new(),
             remarks: Vec::new(),
         };
         let diagonal = Diagonal { offset_s: late + 0.02, margin: 0.5 };

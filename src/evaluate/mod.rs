@@ -211,14 +211,15 @@ mod tests {
     use super::*;
 
     fn of(errors: &[f64]) -> Errors {
+        let map = crate::alignment::warp::TimeMap::identity();
         let found = Alignment {
-            map: crate::alignment::warp::TimeMap::identity(),
+            segments: map.clone().into(),
+            map,
             costs: Vec::new(),
             score: 0.6,
             confidence: 0.8,
             transpose: 0,
             unreliable: Vec::new(),
-            segments: Vec::new(),
             remarks: Vec::new(),
         };
         Errors::new("x".into(), Preset::Gen2, errors, &found)

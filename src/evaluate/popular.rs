@@ -173,7 +173,7 @@ pub fn popular(
         let midi = MidiSide::new(path.clone(), midi.clone(), midi_font, progress)?;
         let errors = |&preset: &Preset| {
             let found = pair::align(&midi, &audio, preset, progress)?;
-            let midi_at = |audio_s: f64| found.map.to_midi(AudioTime(audio_s)).0;
+            let midi_at = |audio_s: f64| found.segments.to_midi(AudioTime(audio_s)).0;
             Ok(PopularErrors {
                 name: name.clone(),
                 preset,

@@ -19,6 +19,7 @@ pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<
     }
     ScrollArea::vertical().auto_shrink([false, true]).show(ui, |ui| {
         if let Some(aligned) = model.aligned() {
+            segments(ui, aligned, out);
             stretches(ui, aligned, palette, out);
         }
         embedding_section::show(ui, model, palette);
@@ -41,6 +42,22 @@ fn verdict(ui: &mut Ui, aligned: &Aligned, palette: &Palette) {
     });
     for remark in &alignment.remarks {
         ui.label(RichText::new(remark).color(palette.faint).font(theme::small()));
+    }
+}
+
+/// The segments, where the recording jumps: press one to go there.
+fn segments(ui: &mut Ui, aligned: &Aligned, out: &mut Vec<Command>) {
+    if !aligned.alignment.segments.jump() {
+        return;
+    }
+    let spans = aligned.alignment.segments.spans();
+    ui.label(format!("The recording plays {} segments of the MIDI:", spans.len()));
+    for span in spans {
+        let [(a0, a1), (m0, m1)] = [span.audio, span.midi].map(|(from, to)| (clock_text(from, 1.0), clock_text(to, 1.0)));
+        let text = RichText::new(format!("{a0} – {a1}: {m0} – {m1} of the MIDI")).font(theme::small());
+        if ui.add(Button::new(text).small()).on_hover_text("Go there").clicked() {
+            out.push(Command::Seek(span.audio.0));
+        }
     }
 }
 

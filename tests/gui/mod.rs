@@ -172,7 +172,7 @@ fn a_click_in_the_matrix_moves_both_clocks() {
     let at = model.transport().position(0.0);
     assert!((at - model.transport().seconds() / 2.0).abs() < 1.0);
     let midi = model.midi_time(at).unwrap();
-    assert!((model.map().unwrap().to_audio(midi).0 - at).abs() < 1e-6);
+    assert!((model.aligned().unwrap().alignment.map.to_audio(midi).0 - at).abs() < 1e-6);
 }
 
 #[test]

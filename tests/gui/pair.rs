@@ -109,13 +109,13 @@ pub fn pair(bars: u32, name: &str) -> Pair {
     let audio = AudioSide::from_features(PathBuf::from(name), recording, audio);
     let knots = map.knots().len();
     let alignment = Alignment {
+        segments: map.clone().into(),
         map,
         costs: vec![0.1; knots],
         score: 0.54,
         confidence: 0.92,
         transpose: 0,
         unreliable: vec![(0.0, 1.5)],
-        segments: Vec::new(),
         remarks: Vec::new(),
     };
     Pair { midi: LoadedMidi::new(side, None, None), recording: LoadedRecording::new(audio), alignment }

@@ -153,11 +153,10 @@ impl Loads {
                 let aligned = Aligned::new(alignment, &midi, &recording);
                 let material = match (what.sample_rate, &midi.font) {
                     (Some(rate), Some(font)) => {
-                        let transposed = Arc::new(midi.side.midi.transposed(aligned.alignment.transpose));
-                        let map = Some(Arc::new(aligned.alignment.map.clone()));
-                        let played = Some((transposed, font.clone()));
+                        let played = aligned.alignment.played(&midi.side.midi)?;
+                        let (heard, map) = (Some((Arc::new(played.midi), font.clone())), Some(Arc::new(played.map)));
                         let part = progress.part(0.85, 1.0);
-                        Some(Arc::new(Material::new(played, recording.sound.as_deref(), map, rate, &part)?))
+                        Some(Arc::new(Material::new(heard, recording.sound.as_deref(), map, rate, &part)?))
                     }
                     _ => None,
                 };
