@@ -7,8 +7,8 @@
 
 use super::refine::{self, Chord, RefineParams};
 use super::rough::{coarse_to_fine, knots, stretch};
-use super::warp::TimeMap;
 use super::segments::Segments;
+use super::warp::TimeMap;
 use super::{Alignment, follow, warp};
 use crate::audio::AudioTime;
 use crate::error::{Error, Result};
@@ -180,8 +180,7 @@ fn through(knots: &[(f64, f64)], anchors: &[(f64, f64)]) -> Result<TimeMap> {
 
 /// The alignment with the MIDI `offset_s` seconds later.
 pub(crate) fn moved(alignment: &Alignment, offset_s: f64) -> Result<Alignment> {
-    let later =
-        |map: &TimeMap| TimeMap::new(map.knots().map(|(m, AudioTime(a))| (m, AudioTime(a + offset_s))));
+    let later = |map: &TimeMap| TimeMap::new(map.knots().map(|(m, AudioTime(a))| (m, AudioTime(a + offset_s))));
     of_maps(alignment, alignment.segments.maps().iter().map(later).collect::<Result<_>>()?)
 }
 

@@ -154,9 +154,10 @@ pub(crate) fn align(
     let score = score(rough.cost / rough.null_cost, evidence, rough.transpose != 0);
     refine::to_rises(&mut attacks, &chords, audio.onsets);
     let segments = if jumps {
-        let runs = structure.runs(frame_s).into_iter();
-        let maps: Result<Vec<TimeMap>> = runs.map(|run| within(&run, &chords, audio.onsets, progress)).collect();
-        Segments::new(maps?)
+        let runs = structure.runs(frame_s);
+        let outer = |number: usize| (number == 0, number + 1 == runs.len());
+        let map = |(number, run): (usize, &Vec<_>)| within(run, outer(number), &chords, audio.onsets, progress);
+        Segments::new(runs.iter().enumerate().map(map).collect::<Result<_>>()?)
     } else {
         None
     };
@@ -271,11 +272,20 @@ fn clock(seconds: f64) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// The map of one segment: the attacks of its chords, between the ends of its `run` (seconds of the MIDI and the recording).
-fn within(run: &[(f64, f64)], chords: &[refine::Chord], onsets: &Onsets, progress: &Progress) -> Result<TimeMap> {
+/// The map of one segment, by the attacks of its chords: from where its `run` (seconds of the MIDI and the recording) begins
+/// to where it ends, but for the `outer` ends, which are the first and the last attack.
+fn within(
+    run: &[(f64, f64)],
+    outer: (bool, bool),
+    chords: &[refine::Chord],
+    onsets: &Onsets,
+    progress: &Progress,
+) -> Result<TimeMap> {
+    /// A run begins and ends about so many seconds late or early.
+    const ABOUT_S: f64 = 0.5;
     let (first, last) = (run[0], run[run.len() - 1]);
-    let from = chords.partition_point(|chord| chord.midi_s < first.0);
-    let to = chords.partition_point(|chord| chord.midi_s <= last.0).max(from);
+    let from = chords.partition_point(|chord| chord.midi_s < first.0 - ABOUT_S);
+    let to = chords.partition_point(|chord| chord.midi_s <= last.0 + ABOUT_S).max(from);
     let chords = &chords[from..to];
     // Part of what the caller shows as one step; it can be cancelled all the same.
     let progress = progress.part(1.0, 1.0);
@@ -285,11 +295,19 @@ fn within(run: &[(f64, f64)], chords: &[refine::Chord], onsets: &Onsets, progres
     let closer = follow::increasing(&along(run, refine::RefineParams::first_pass())?);
     let mut attacks = along(closer.as_deref().unwrap_or(run), refine::RefineParams::second_pass())?;
     refine::to_rises(&mut attacks, chords, onsets);
-    let inside = |attack: &&refine::Attack| {
-        (first.0..last.0).contains(&attack.midi_s) && (first.1..last.1).contains(&attack.audio_s)
-    };
-    let struck = attacks.iter().filter(inside).map(|attack| (attack.midi_s, attack.audio_s));
-    time_map(&[first].into_iter().chain(struck).chain([last]).collect::<Vec<_>>())
+    attacks.retain(|attack| {
+        (outer.0 || attack.audio_s > first.1) && (outer.1 || attack.audio_s < last.1) && attack.audio_s >= 0.0
+    });
+    let Some(mut knots) = follow::increasing(&attacks) else { return time_map(run) };
+    let struck = time_map(&knots)?;
+    let end = |at: f64| (struck.to_midi(AudioTime(at)).0, at);
+    if !outer.0 {
+        knots.insert(0, end(first.1));
+    }
+    if !outer.1 {
+        knots.push(end(last.1));
+    }
+    time_map(&knots)
 }
 
 /// A map through `knots` in seconds of the MIDI and the recording.

@@ -138,13 +138,17 @@ pub(crate) mod tests {
     #[test]
     fn a_chorus_that_comes_again_is_heard_twice_and_a_verse_that_is_cut_never() {
         // The recording plays 0–20, 10–20 once more, and 40–50 after other music of five seconds.
-        let segments = straight(&[((0.0, 20.0), (1.0, 21.0)), ((10.0, 20.0), (21.0, 31.0)), ((40.0, 50.0), (36.0, 46.0))]);
+        let segments =
+            straight(&[((0.0, 20.0), (1.0, 21.0)), ((10.0, 20.0), (21.0, 31.0)), ((40.0, 50.0), (36.0, 46.0))]);
         let heard = |m: f64| segments.to_audio(MidiTime(m)).into_iter().map(|a| a.0).collect::<Vec<_>>();
         assert_eq!(heard(15.0), [16.0, 26.0]);
         assert_eq!(heard(5.0), [6.0]);
         assert_eq!(heard(30.0), [0.0; 0]);
         let written = |a: f64| segments.to_midi(AudioTime(a)).0;
-        assert_eq!([written(0.0), written(20.0), written(22.0), written(33.0), written(40.0)], [-1.0, 19.0, 11.0, 22.0, 44.0]);
+        assert_eq!(
+            [written(0.0), written(20.0), written(22.0), written(33.0), written(40.0)],
+            [-1.0, 19.0, 11.0, 22.0, 44.0]
+        );
         assert_eq!(segments.spans()[2], Segment { midi: (40.0, 50.0), audio: (36.0, 46.0) });
     }
 

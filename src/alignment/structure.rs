@@ -8,9 +8,9 @@
 //! (Jumps in a dynamic program over both time axes: Fremerey, Müller and Clausen, "Handling repeats and jumps in
 //! score-performance synchronization", ISMIR 2010. Gains, states and costs are our choice.)
 
-use super::segments;
 use super::dtw::pool;
 use super::rough::stretch;
+use super::segments;
 use crate::error::Result;
 use crate::job::Progress;
 use ndarray::{Array2, ArrayView2};

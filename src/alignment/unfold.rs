@@ -155,7 +155,8 @@ fn memory(tracks: &[Track], before: u64) -> BTreeMap<(usize, Memory), (usize, &E
     let mut found = BTreeMap::new();
     for (_, number, kind) in events {
         let what = match kind {
-            EventKind::Channel { message: MidiMessage::Controller { controller, .. }, .. } => match controller.as_int() {
+            EventKind::Channel { message: MidiMessage::Controller { controller, .. }, .. } => match controller.as_int()
+            {
                 // Numbered parameters and resets act by their order; nobody sends them anew in the middle of a song.
                 6 | 38 | 96..=101 | 120..=127 => continue,
                 number => Memory::Controller(number),
@@ -260,7 +261,8 @@ mod tests {
     /// Eight bars of 4/4 at 120: a note of a bar each, C2 and up, on program 10 + bar; the fifth bar bends.
     fn song() -> Midi {
         let channel = |message| EventKind::Channel { channel: 0, message };
-        let mut events = vec![Event { tick: 0, kind: EventKind::Meta { kind: meta::TRACK_NAME, data: (*b"lead").into() } }];
+        let mut events =
+            vec![Event { tick: 0, kind: EventKind::Meta { kind: meta::TRACK_NAME, data: (*b"lead").into() } }];
         for bar in 0..8_u8 {
             let tick = u64::from(bar) * 1920;
             let key = (36 + bar).into();
@@ -292,7 +294,10 @@ mod tests {
             assert!((played.map.to_audio(MidiTime(time)).0 - time - 1.0).abs() < 1e-6, "{time}");
         }
         let markers: Vec<_> = played.midi.markers();
-        assert_eq!(markers, [(MidiTime(8.0), "jump from 0:08 to 0:02".into()), (MidiTime(14.0), "jump from 0:08 to 0:12".into())]);
+        assert_eq!(
+            markers,
+            [(MidiTime(8.0), "jump from 0:08 to 0:02".into()), (MidiTime(14.0), "jump from 0:08 to 0:12".into())]
+        );
         assert_eq!(played.midi.track_names(), ["lead"]);
         // It is a file that is read again as it was written.
         let again = Midi::parse(&played.midi.to_bytes()).unwrap();
@@ -305,7 +310,8 @@ mod tests {
         // To the end of bar 5, and from the middle of bar 1 on, off the bar lines.
         let segments = straight(&[((0.0, 12.0), (0.0, 12.0)), ((3.0, 16.0), (12.0, 25.0))]);
         let played = unfold(&song(), &segments).unwrap().midi;
-        let bends: Vec<_> = played.messages().iter().filter(|m| m.command == 0xE0).map(|m| (m.time.0, m.data2)).collect();
+        let bends: Vec<_> =
+            played.messages().iter().filter(|m| m.command == 0xE0).map(|m| (m.time.0, m.data2)).collect();
         assert_eq!(bends, [(8.0, 79), (12.0, 64), (17.0, 79)]);
         let notes = bars(&played);
         // The note of bar 1 began before the jump: the first one after it is that of bar 2.

@@ -16,8 +16,8 @@ use crate::job::Job;
 use crate::picture::accumulated;
 use crate::picture::axis::{clock_text, tick_step};
 use egui::{
-    Align, Align2, Color32, Button, EventFilter, Layout, Painter, PointerButton, Pos2, Rect, RichText, Role, Sense, Shape,
-    Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align, Align2, Button, Color32, EventFilter, Layout, Painter, PointerButton, Pos2, Rect, RichText, Role, Sense,
+    Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 use ndarray::Array2;
 use std::ops::Range;

@@ -53,7 +53,8 @@ fn segments(ui: &mut Ui, aligned: &Aligned, out: &mut Vec<Command>) {
     let spans = aligned.alignment.segments.spans();
     ui.label(format!("The recording plays {} segments of the MIDI:", spans.len()));
     for span in spans {
-        let [(a0, a1), (m0, m1)] = [span.audio, span.midi].map(|(from, to)| (clock_text(from, 1.0), clock_text(to, 1.0)));
+        let [(a0, a1), (m0, m1)] =
+            [span.audio, span.midi].map(|(from, to)| (clock_text(from, 1.0), clock_text(to, 1.0)));
         let text = RichText::new(format!("{a0} – {a1}: {m0} – {m1} of the MIDI")).font(theme::small());
         if ui.add(Button::new(text).small()).on_hover_text("Go there").clicked() {
             out.push(Command::Seek(span.audio.0));

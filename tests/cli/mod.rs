@@ -8,6 +8,7 @@ mod index;
 mod odd_input;
 mod output;
 mod popular;
+mod segments;
 mod training;
 
 use std::path::Path;
