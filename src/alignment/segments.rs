@@ -29,7 +29,7 @@ impl From<TimeMap> for Segments {
 
 impl Segments {
     /// `maps` in the order of the recording, each beginning no earlier than the one before ends; `None` where there is none.
-    pub(crate) fn new(maps: Vec<TimeMap>) -> Option<Self> {
+    pub fn new(maps: Vec<TimeMap>) -> Option<Self> {
         (!maps.is_empty()).then_some(Self(maps))
     }
 

@@ -113,7 +113,7 @@ pub(super) fn jumps(painter: &Painter, rect: Rect, model: &Model) {
         for (width, colour) in [(3.0, theme::DARK), (1.0, theme::LIGHT)] {
             painter.add(Shape::dashed_line(&ends, Stroke::new(width, colour), 5.0, 4.0));
         }
-        let words = format!("{} → {}", clock_text(pair[0].midi.1, 1.0), clock_text(pair[1].midi.0, 1.0));
+        let words = format!("{} to {}", clock_text(pair[0].midi.1, 1.0), clock_text(pair[1].midi.0, 1.0));
         let text = painter.layout_no_wrap(words, theme::small(), theme::LIGHT);
         let place = Rect::from_min_size(pos2(x + 3.0, rect.top() + 4.0), text.size()).expand(1.0);
         painter.rect_filled(place, 2.0, theme::DARK);
