@@ -53,6 +53,7 @@ pub fn document(
         "accepted": alignment.accepted(),
         "frame_s": audio.features.times.seconds(1.0),
         "transpose": alignment.transpose,
+        "tuning": audio.tuning,
         "path": knots,
         "span": { "midi": [first[0], last[0]], "audio": [first[1], last[1]] },
         "segments": segments(alignment),

@@ -352,7 +352,7 @@ mod tests {
         let played = |m: f64| 1.5 * m + 0.05 * (m / 2.0).sin();
         let heard: Vec<(f64, u8)> = melody.iter().map(|&(m, pitch)| (played(m), pitch)).collect();
         let wave = plucked(&heard, 25.0);
-        let onsets = Onsets::new(&wave, &Progress::silent()).unwrap();
+        let onsets = Onsets::new(&wave, 0.0, &Progress::silent()).unwrap();
         let notes: Vec<Note> = melody.iter().map(|&(m, pitch)| note(m, pitch, 0)).collect();
         let chords = chords(&notes);
         let found =
@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn chords_in_the_right_key_agree_more_than_in_a_wrong_one() {
         let melody = melody(20);
-        let onsets = Onsets::new(&plucked(&melody, 12.0), &Progress::silent()).unwrap();
+        let onsets = Onsets::new(&plucked(&melody, 12.0), 0.0, &Progress::silent()).unwrap();
         let agreement = |shift: u8| {
             let notes: Vec<Note> = melody.iter().map(|&(m, pitch)| note(m, pitch + shift, 0)).collect();
             let found = refine(&chords(&notes), &|m| m, &onsets, &RefineParams::first_pass(), &Progress::silent());

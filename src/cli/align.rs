@@ -169,7 +169,9 @@ impl Features {
             MidiSide::at_hop(self.file, midi, &soundfont(self.soundfont.as_ref())?, hop, &progress)?.features
         } else {
             let recording = audio::decode(&self.file, Keep::Analysis, &progress.part(0.0, 0.6))?;
-            AudioSide::at_hop(self.file, recording, hop, &progress.part(0.6, 1.0))?.features
+            AudioSide::at_hop(self.file, recording, hop, &progress.part(0.6, 0.9))?
+                .features_at_440(&progress.part(0.9, 1.0))?
+                .into_owned()
         };
         export::write(&self.output, &export::npy(&features.frames))?;
         Ok(ExitCode::SUCCESS)

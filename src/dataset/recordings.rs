@@ -141,8 +141,8 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
     }
     let aligned: Midi = export::aligned_midi(midi, &audio, &alignment)?;
     let wave = synth::render(&aligned, &font.font, ANALYSIS_RATE, &progress.part(0.8, 0.9))?;
-    let of_midi = log_constant_q(&wave, &progress.part(0.9, 0.95))?;
-    let of_audio = log_constant_q(&audio.recording.mono, &progress.part(0.95, 1.0))?;
+    let of_midi = log_constant_q(&wave, 0.0, &progress.part(0.9, 0.95))?;
+    let of_audio = log_constant_q(&audio.recording.mono, audio.tuning, &progress.part(0.95, 1.0))?;
     let first = aligned.notes().first().map_or(0.0, |note| note.start.0);
     let from = (first / FRAME_S).ceil() as usize;
     let to = ((aligned.end().0 / FRAME_S) as usize).min(of_midi.nrows()).min(of_audio.nrows());
@@ -158,6 +158,7 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
         "audio": path,
         "confidence": alignment.confidence,
         "transpose": alignment.transpose,
+        "tuning": audio.tuning,
         "first_frame": from,
         "soundfont": font.name,
     });

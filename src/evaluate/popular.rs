@@ -57,6 +57,8 @@ pub struct PopularErrors {
     pub manner: Manner,
     /// Whether it went through an MP3 of 32 kbit/s: where that was drawn, and `ffmpeg` is there.
     pub mp3: bool,
+    /// Cents that the recording was found to be tuned high by.
+    pub tuning: f64,
     /// Right and wrong seconds.
     pub seconds: Seconds,
     /// The aligner's confidence.
@@ -97,17 +99,23 @@ pub struct PopularSummary {
 }
 
 impl PopularSummary {
-    /// Sums up the works that were aligned by `preset`: controls, edited ones, and these by edit. Kinds without works are
-    /// left out.
+    /// Sums up the works that were aligned by `preset`: controls, edited ones, these by edit, and all by how far they are
+    /// detuned. Kinds without works are left out.
     pub fn all(works: &[PopularErrors], preset: Preset) -> Vec<Self> {
-        let of = |kind: &str, edits: &[Edit]| {
-            let is_one = |work: &&PopularErrors| work.preset == preset && edits.contains(&work.edit);
-            let works: Vec<&PopularErrors> = works.iter().filter(is_one).collect();
+        let of = |kind: &str, is_one: &dyn Fn(&PopularErrors) -> bool| {
+            let works: Vec<&PopularErrors> =
+                works.iter().filter(|work| work.preset == preset && is_one(work)).collect();
             (!works.is_empty()).then(|| Self::new(kind, preset, &works))
         };
-        let kinds = [of("control", &[Edit::Control]), of("edited", &Edit::ALL)];
-        let edits = Edit::ALL.map(|edit| of(&format!("{edit:?}").to_lowercase(), &[edit]));
-        kinds.into_iter().chain(edits).flatten().collect()
+        let edited = |work: &PopularErrors| work.edit != Edit::Control;
+        let kinds = [of("control", &|work| !edited(work)), of("edited", &edited)];
+        let edits = Edit::ALL.map(|edit| of(&format!("{edit:?}").to_lowercase(), &|work| work.edit == edit));
+        let cents = [(0.0, 10.0), (10.0, 30.0), (30.0, 51.0)];
+        let detuned = cents.map(|(from, to): (f64, f64)| {
+            let kind = format!("{from:.0} to {:.0} cents", to.min(50.0));
+            of(&kind, &|work| (from..to).contains(&work.manner.cents.abs()))
+        });
+        kinds.into_iter().chain(edits).chain(detuned).flatten().collect()
     }
 
     fn new(kind: &str, preset: Preset, works: &[&PopularErrors]) -> Self {
@@ -181,6 +189,7 @@ pub fn popular(
                 off_bars: made.structure.off_bars,
                 manner: made.manner.clone(),
                 mp3,
+                tuning: audio.tuning,
                 seconds: measure::seconds(&made.truth, made.first_s, midi_at, &found.unreliable),
                 confidence: found.confidence,
                 transpose: found.transpose,

@@ -38,8 +38,8 @@ const POSITIONS: u64 = 16;
 /// ends. There are `1 + samples / hop` frames, none for an empty waveform. Samples that are not finite count as 0.
 ///
 /// # Errors
-/// [`Error::Limit`] for a hop, a number of bins or a sample rate of 0, more than 96 bins an octave, or a top bin whose
-/// band reaches beyond half the sample rate; [`Error::Cancelled`].
+/// [`Error::Limit`] for a hop, a number of bins or a sample rate of 0, more than 96 bins an octave, more than 100 cents, or a
+/// top bin whose band reaches beyond half the sample rate; [`Error::Cancelled`].
 ///
 /// # Example
 /// ```
@@ -111,7 +111,7 @@ struct Room {
 impl Plan {
     fn new(sample_rate: u32, params: &CqtParams) -> Result<Self> {
         let limit = |what, value: String, limit: &str| Err(Error::Limit { what, value, limit: limit.into() });
-        let &CqtParams { hop_samples, first_note, bins, bins_per_octave } = params;
+        let &CqtParams { hop_samples, first_note, bins, bins_per_octave, cents } = params;
         if hop_samples == 0 {
             return limit("constant-Q hop", "0 samples".into(), "1 sample or more");
         }
@@ -121,12 +121,15 @@ impl Plan {
         if !(1..=96).contains(&bins_per_octave) {
             return limit("constant-Q bins per octave", bins_per_octave.to_string(), "1..=96");
         }
+        if !(-100.0..=100.0).contains(&cents) {
+            return limit("constant-Q tuning", format!("{cents} cents"), "-100..=100");
+        }
         if sample_rate == 0 {
             return limit("sample rate", "0 Hz".into(), "1 Hz or more");
         }
         let rate = f64::from(sample_rate);
         let q = 1.0 / (2.0_f64.powf(1.0 / bins_per_octave as f64) - 1.0);
-        let lowest = 440.0 * 2.0_f64.powf((f64::from(first_note) - 69.0) / 12.0);
+        let lowest = 440.0 * 2.0_f64.powf((f64::from(first_note) - 69.0 + cents / 100.0) / 12.0);
         let frequency = |bin: usize| lowest * 2.0_f64.powf(bin as f64 / bins_per_octave as f64);
         // The main lobe of a Hann window of Q periods ends two Q-ths above the centre.
         let upper_edge = |bin: usize| frequency(bin) * (1.0 + 2.0 / q);

@@ -25,6 +25,7 @@ pub(super) fn found(model: &Model, count: usize) -> Searched {
             bytes: 1000,
             modified_ns: None,
             seconds: 100.0 + ((at * 7) % 31) as f64,
+            tuning: None,
             warning: None,
             about: About {
                 artist: at.is_multiple_of(2).then(|| format!("Artist {}", count - at)),
