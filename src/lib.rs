@@ -24,6 +24,7 @@ pub mod network;
 pub mod pair;
 pub mod picture;
 pub mod playback;
+mod resumable;
 pub mod search;
 pub mod session;
 pub mod synth;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("job", &[]),
+    ("resumable", &[]),
     ("files", &[]),
     ("log", &[]),
     ("demo", &[]),
@@ -22,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
     ("hashing", &["job", "network", "export"]),
     ("session", &["job", "export"]),
-    ("curation", &["job", "files", "audio", "midi", "synth", "alignment", "pair", "export", "session"]),
+    ("curation", &["job", "files", "resumable", "audio", "midi", "synth", "alignment", "pair", "export", "session"]),
     ("toy", &["job", "export"]),
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export"]),
     ("embedding", &["job", "network", "hashing"]),
@@ -30,7 +31,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("search", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export", "hashing", "index"]),
     (
         "collect",
-        &["job", "audio", "midi", "synth", "alignment", "pair", "export", "session", "curation", "dataset", "index"],
+        &[
+            "job",
+            "resumable",
+            "audio",
+            "midi",
+            "synth",
+            "alignment",
+            "pair",
+            "export",
+            "session",
+            "curation",
+            "dataset",
+            "index",
+        ],
     ),
     ("training", &["job", "network", "export", "dataset", "hashing", "embedding"]),
     (

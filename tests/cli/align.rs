@@ -1,7 +1,7 @@
-//! `antiphon align` where the recording jumps in the MIDI.
+//! `antiphon align` where the recording jumps in the MIDI, and of a whole list.
 
 use super::popular::song;
-use super::{antiphon, path, text, wav};
+use super::{DEMO_MIDI, RIGHT, WRONG, antiphon, path, text, wav};
 use antiphon::job::Progress;
 use antiphon::midi::{Midi, MidiTime};
 use antiphon::synth::{self, SoundFont};
@@ -50,4 +50,42 @@ fn a_part_that_is_played_twice_is_twice_in_the_aligned_file() {
     assert_eq!(table.lines().next(), Some("audio_s,midi_s,cost,segment"));
     assert!(table.lines().nth(1).is_some_and(|line| line.ends_with(",1")));
     assert!(table.lines().last().is_some_and(|line| line.ends_with(",2")));
+}
+
+#[test]
+fn a_list_of_pairs_is_aligned_and_goes_on_where_it_was_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [list, out] = ["pairs.csv", "alignments.jsonl"].map(|name| path(folder.path(), name));
+    let table = format!("midi,audio\n{DEMO_MIDI},{RIGHT}\n{DEMO_MIDI},{WRONG}\n{DEMO_MIDI},nowhere.ogg\n");
+    std::fs::write(&list, table).expect("written");
+    let output = antiphon(&["align", &list, "-o", &out, "--quiet"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "2 pairs aligned, 1 of them matches; 1 skipped\n");
+    assert!(text(&output.stderr).contains("nowhere.ogg"), "{}", text(&output.stderr));
+    let read = || std::fs::read_to_string(&out).expect("the lines");
+    let lines = |text: &str| {
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<serde_json::Value>>()
+    };
+    let whole = read();
+    let found = lines(&whole);
+    assert_eq!((found.len(), &found[0]["format"]), (4, &"alignment-list/1".into()));
+    let right = found.iter().find(|line| line["audio"] == RIGHT).expect("the right one");
+    assert_eq!((&right["format"], &right["accepted"]), (&"alignment/1".into(), &true.into()));
+    assert!(right["path"].is_null() && right["segments"][0]["midi"].is_array());
+    assert!(found.iter().any(|line| line["skipped"].is_string()));
+
+    // Killed in the middle of a line: the other lines stay as they are.
+    let cut = whole.trim_end().rfind('\n').expect("lines") + 20;
+    std::fs::write(&out, &whole[..cut]).expect("written");
+    let output = antiphon(&["align", &list, "-o", &out, "--quiet"]);
+    assert_eq!(text(&output.stdout), "2 pairs aligned, 1 of them matches; 1 skipped\n");
+    let again = read();
+    let kept: Vec<&str> = whole.lines().take(3).collect();
+    assert_eq!(again.lines().take(3).collect::<Vec<_>>(), kept);
+    assert_eq!(lines(&again).len(), 4);
+
+    let output = antiphon(&["align", &list, "-o", &out, "--preset", "gen2"]);
+    assert!(output.status.code() == Some(1) && text(&output.stderr).contains("it was begun with"));
+    let output = antiphon(&["align", DEMO_MIDI, "-o", &out]);
+    assert!(output.status.code() == Some(1) && text(&output.stderr).contains("no recording was named"));
 }
