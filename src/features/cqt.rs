@@ -307,7 +307,7 @@ mod tests {
         let (rate, per_octave) = (f64::from(sample_rate), params.bins_per_octave as f64);
         let q = 1.0 / (2.0_f64.powf(1.0 / per_octave) - 1.0);
         Array2::from_shape_fn((1 + samples.len() / params.hop_samples, params.bins), |(frame, bin)| {
-            let note = f64::from(params.first_note) + 12.0 * bin as f64 / per_octave;
+            let note = f64::from(params.first_note) + 12.0 * bin as f64 / per_octave + params.cents / 100.0;
             let frequency = 440.0 * 2.0_f64.powf((note - 69.0) / 12.0);
             let length = q * rate / frequency;
             let reach = (length / 2.0) as i64;
@@ -374,10 +374,10 @@ mod tests {
     #[test]
     fn equals_its_definition_for_other_ranges() {
         let samples = music(8000, 22_050);
-        for (first_note, bins, bins_per_octave) in
-            [(24, 84, 12), (60, 7, 12), (36, 144, 36), (40, 100, 24), (100, 20, 12)]
+        for (first_note, bins, bins_per_octave, cents) in
+            [(24, 84, 12, 0.0), (60, 7, 12, 37.5), (36, 144, 36, 0.0), (40, 100, 24, -50.0), (100, 20, 12, -8.0)]
         {
-            let params = CqtParams { hop_samples: 512, first_note, bins, bins_per_octave };
+            let params = CqtParams { hop_samples: 512, first_note, bins, bins_per_octave, cents };
             assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 8e-4);
         }
     }
@@ -445,6 +445,7 @@ mod tests {
         assert_eq!(with(CqtParams { bins: 0, ..base }), "constant-Q bins 0 is outside 1 or more");
         assert!(with(CqtParams { bins: usize::MAX, ..base }).contains("inf Hz"));
         assert!(with(CqtParams { bins_per_octave: 0, ..base }).contains("1..=96"));
+        assert!(with(CqtParams { cents: f64::NAN, ..base }).contains("NaN cents is outside -100..=100"));
     }
 
     #[test]

@@ -144,8 +144,8 @@ mod tests {
 
     /// Chords and a melody of decaying tones with six partials, `cents` high.
     fn music(cents: f64) -> Vec<f32> {
-        let mut samples = vec![0.0_f32; (12.0 * RATE) as usize];
-        for beat in 0..24 {
+        let mut samples = vec![0.0_f32; (6.0 * RATE) as usize];
+        for beat in 0..12 {
             let root = [48, 53, 55, 45][beat / 2 % 4];
             let melody = 72 + [0, 4, 7, 2, 5, 9][beat % 6];
             for note in [root, root + 7, root + 16, melody] {
@@ -165,9 +165,10 @@ mod tests {
     fn drums() -> Vec<f32> {
         let mut random = Pcg64::seed_from_u64(7);
         let mut samples = vec![0.0_f32; (12.0 * RATE) as usize];
-        for hit in 0..48 {
+        for hit in 0..48_u8 {
             let start = (f64::from(hit) * 0.25 * RATE) as usize;
-            let tones: [f64; 3] = [[61.0, 143.0, 177.0], [187.0, 331.0, 427.0], [97.0, 211.0, 263.0]][hit as usize % 3];
+            let tones: [f64; 3] =
+                [[61.0, 143.0, 177.0], [187.0, 331.0, 427.0], [97.0, 211.0, 263.0]][usize::from(hit % 3)];
             for (i, sample) in samples[start..].iter_mut().take((0.2 * RATE) as usize).enumerate() {
                 let t = i as f64 / RATE;
                 let tone: f64 = tones.iter().map(|hz| (TAU * hz * t).sin()).sum();
