@@ -72,7 +72,7 @@ pub struct PopularErrors {
 pub struct PopularSummary {
     /// The aligner.
     pub preset: Preset,
-    /// `control`, `edited`, or one edit.
+    /// `control`, `drifting` (controls at a drifting tempo), `edited`, or one edit.
     pub kind: String,
     /// Number of works.
     pub works: usize,
@@ -97,16 +97,20 @@ pub struct PopularSummary {
 }
 
 impl PopularSummary {
-    /// Sums up the works that were aligned by `preset`: controls, edited ones, and these by edit. Kinds without works are
-    /// left out.
+    /// Sums up the works that were aligned by `preset`: controls, those of them whose tempo drifts, edited ones, and these by
+    /// edit. Kinds without works are left out.
     pub fn all(works: &[PopularErrors], preset: Preset) -> Vec<Self> {
-        let of = |kind: &str, edits: &[Edit]| {
-            let is_one = |work: &&PopularErrors| work.preset == preset && edits.contains(&work.edit);
-            let works: Vec<&PopularErrors> = works.iter().filter(is_one).collect();
+        let summary = |kind: &str, is_one: &dyn Fn(&PopularErrors) -> bool| {
+            let works: Vec<&PopularErrors> =
+                works.iter().filter(|work| work.preset == preset && is_one(work)).collect();
             (!works.is_empty()).then(|| Self::new(kind, preset, &works))
         };
-        let kinds = [of("control", &[Edit::Control]), of("edited", &Edit::ALL)];
-        let edits = Edit::ALL.map(|edit| of(&format!("{edit:?}").to_lowercase(), &[edit]));
+        let kinds = [
+            summary("control", &|work| work.edit == Edit::Control),
+            summary("drifting", &|work| work.edit == Edit::Control && work.manner.tempo.is_some()),
+            summary("edited", &|work| work.edit != Edit::Control),
+        ];
+        let edits = Edit::ALL.map(|edit| summary(&format!("{edit:?}").to_lowercase(), &|work| work.edit == edit));
         kinds.into_iter().chain(edits).flatten().collect()
     }
 
