@@ -4,6 +4,7 @@ mod anchored;
 pub mod distance;
 pub mod dtw;
 pub(crate) mod follow;
+mod lines;
 pub mod published;
 pub(crate) mod refine;
 pub mod retime;
@@ -123,7 +124,14 @@ pub(crate) fn align(
     progress: &Progress,
 ) -> Result<Alignment> {
     let rough = rough::rough(midi.magnitudes, audio.magnitudes, frame_s, &progress.part(0.0, 0.5))?;
-    let structure = structure::structure(rough.midi.view(), rough.audio.view(), frame_s, &progress.part(0.5, 0.6))?;
+    let mut notes = midi.notes.to_vec();
+    for note in notes.iter_mut().filter(|note| !note.is_drum()) {
+        note.pitch = (i32::from(note.pitch) + rough.transpose).clamp(0, 127) as u8;
+    }
+    let chords = refine::chords(&notes);
+    let heard = |knots: &[(f64, f64)]| refine::heard(&chords, knots, audio.onsets);
+    let structure =
+        structure::structure(rough.midi.view(), rough.audio.view(), frame_s, &heard, &progress.part(0.5, 0.6))?;
     let gain = |knots: &[(f64, f64)]| structure.gain_along(knots, rough.midi.view(), rough.audio.view(), frame_s);
     let hypothesis = |knots: Vec<(f64, f64)>| Hypothesis { gain: gain(&knots), knots };
     let chain = Some(structure.chain(frame_s)).filter(|chain| chain.len() >= 2).map(hypothesis);
@@ -139,11 +147,6 @@ pub(crate) fn align(
         None
     };
     let hypotheses = Hypotheses { free, steady, jumping };
-    let mut notes = midi.notes.to_vec();
-    for note in notes.iter_mut().filter(|note| !note.is_drum()) {
-        note.pitch = (i32::from(note.pitch) + rough.transpose).clamp(0, 127) as u8;
-    }
-    let chords = refine::chords(&notes);
     // The same in a key that can't be right.
     for note in notes.iter_mut().filter(|note| !note.is_drum()) {
         note.pitch = if note.pitch >= 64 { note.pitch - 6 } else { note.pitch + 6 };
@@ -175,7 +178,7 @@ pub(crate) fn align(
     let costs: Vec<f32> = segments.maps().iter().flat_map(TimeMap::knots).map(|(m, a)| local(m, a)).collect();
     let chosen: Vec<(f64, f64)> = segments.maps().iter().flat_map(seconds).collect();
     let (gains, step_s) = structure.gains_along(&chosen, rough.midi.view(), rough.audio.view(), frame_s);
-    let unreliable = unreliable(&gains, step_s, audio.magnitudes.nrows() as f64 * frame_s);
+    let unreliable = unreliable(&gains, step_s, &structure.around, audio.magnitudes.nrows() as f64 * frame_s);
     let mut remarks = Vec::new();
     if rough.transpose != 0 {
         remarks.push(format!("the MIDI was moved by {:+} semitones", rough.transpose));
@@ -233,9 +236,10 @@ fn score(cost_share: f64, agreement_multiple: f64, transposed: bool) -> f64 {
 }
 
 /// Stretches of audio time, longer than a second, in which the two sides are hardly more alike than music that has nothing to
-/// do with each other, or that the map leaves out: `gains` are those of the map, in deviations, `step_s` apart. Where all of
-/// it gains little, nothing can be relied on.
-fn unreliable(gains: &[f64], step_s: f64, audio_s: f64) -> Vec<(f64, f64)> {
+/// do with each other, or that the map leaves out, or in which another way through both sides explains clearly more:
+/// `gains` are those of the map, in deviations, `step_s` apart, `around` the best ones. Where all of it gains little, nothing
+/// can be relied on.
+fn unreliable(gains: &[f64], step_s: f64, around: &(Vec<f32>, f64), audio_s: f64) -> Vec<(f64, f64)> {
     /// Half width of the window that is looked at, in seconds.
     const RADIUS_S: f64 = 2.0;
     const SHORTEST_S: f64 = 1.0;
@@ -243,6 +247,8 @@ fn unreliable(gains: &[f64], step_s: f64, audio_s: f64) -> Vec<(f64, f64)> {
     /// own MIDI file, and none of 49 along that of another.
     const WINDOW: f64 = 0.3;
     const PAIR: f64 = 0.42;
+    /// Another way that gains so much more is the right one.
+    const MORE: f64 = 0.5;
     let mut sums = vec![0.0; gains.len() + 1];
     for (i, gain) in gains.iter().enumerate() {
         sums[i + 1] = sums[i] + gain;
@@ -250,11 +256,17 @@ fn unreliable(gains: &[f64], step_s: f64, audio_s: f64) -> Vec<(f64, f64)> {
     if sums[gains.len()] < PAIR * gains.len() as f64 {
         return vec![(0.0, audio_s)];
     }
-    let radius = (RADIUS_S / step_s).round() as usize;
+    let mean = |i: usize, radius_s: f64| {
+        let radius = (radius_s / step_s).round() as usize;
+        let (from, to) = (i.saturating_sub(radius), (i + radius + 1).min(gains.len()));
+        (sums[to] - sums[from]) / (to - from) as f64
+    };
+    let (best, best_step_s) = around;
     let mut runs: Vec<(f64, f64)> = Vec::new();
     for i in 0..gains.len() {
-        let (from, to) = (i.saturating_sub(radius), (i + radius + 1).min(gains.len()));
-        if (sums[to] - sums[from]) < WINDOW * (to - from) as f64 {
+        let at = (i as f64 * step_s / best_step_s) as usize;
+        let best = best.get(at).map_or(f64::NEG_INFINITY, |&best| f64::from(best));
+        if mean(i, RADIUS_S) < WINDOW || best - mean(i, structure::AROUND_S) > MORE {
             let (start, end) = (i as f64 * step_s, ((i + 1) as f64 * step_s).min(audio_s));
             match runs.last_mut() {
                 Some(run) if start - run.1 < 1e-6 => run.1 = end,

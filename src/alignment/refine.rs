@@ -6,6 +6,7 @@
 //! neighbours stays near the rough map's. (Our choice; a note-level relative of the two-stage methods of Ewert, Müller
 //! and Grosche, ICASSP 2009.)
 
+use super::warp;
 use crate::error::Result;
 use crate::features::onsets::{self, BANDS, Onsets};
 use crate::job::Progress;
@@ -296,6 +297,26 @@ fn half_rise(chord: &Chord, onsets: &Onsets, frame: f64) -> Option<f64> {
     Some((first + k as isize) as f64 + f64::from(share))
 }
 
+/// How clearly each chord is heard where a map puts it: seconds of the recording, and by how much the chord agrees better there
+/// than in the seconds around, louder ones more. `knots` are in seconds of the MIDI and the recording.
+pub(crate) fn heard(chords: &[Chord], knots: &[(f64, f64)], onsets: &Onsets) -> Vec<(f64, f32)> {
+    /// Half widths of what is there and of what is around, in frames, and frames between those looked at around.
+    const THERE: isize = 9;
+    const AROUND: isize = 42;
+    const EVERY: usize = 3;
+    let (Some(first), Some(last)) = (knots.first(), knots.last()) else { return Vec::new() };
+    let inside = chords.iter().filter(|chord| (first.0..=last.0).contains(&chord.midi_s));
+    let heard = inside.map(|chord| {
+        let audio_s = warp::interpolate(knots, chord.midi_s, |k| k);
+        let frame = (audio_s / onsets.frame_s).round() as isize;
+        let at = |offset: isize| agreement_at(chord, onsets, frame + offset);
+        let there = (-THERE..=THERE).map(at).fold(0.0_f32, f32::max);
+        let around = (-AROUND..=AROUND).step_by(EVERY).map(at).sum::<f32>();
+        (audio_s, chord.weight * (there - around / (2 * AROUND / EVERY as isize + 1) as f32))
+    });
+    heard.collect()
+}
+
 /// Agreement of a chord's template with the flux at `frame`; 0 outside the recording.
 fn agreement_at(chord: &Chord, onsets: &Onsets, frame: isize) -> f32 {
     if frame < 0 || frame as usize >= onsets.frames() {
@@ -343,6 +364,21 @@ mod tests {
     /// Pitches that don't repeat soon, half a second apart in MIDI time.
     fn melody(count: usize) -> Vec<(f64, u8)> {
         (0..count).map(|i| (0.5 + 0.5 * i as f64, 55 + (i * 7 % 23) as u8)).collect()
+    }
+
+    #[test]
+    fn chords_are_heard_where_they_are() {
+        let melody = melody(30);
+        let onsets = Onsets::new(&plucked(&melody, 16.0), &Progress::silent()).unwrap();
+        let notes: Vec<Note> = melody.iter().map(|&(m, pitch)| note(m, pitch, 0)).collect();
+        let chords = chords(&notes);
+        let mean = |ahead: f64| {
+            let heard = heard(&chords, &[(0.0, ahead), (16.0, 16.0 + ahead)], &onsets);
+            heard.iter().map(|(_, gain)| f64::from(*gain)).sum::<f64>() / heard.len() as f64
+        };
+        let (right, wrong) = (mean(0.0), mean(1.5).max(mean(-2.0)));
+        assert!(right > 3.0 * wrong.max(0.1), "{right} {wrong}");
+        assert!(heard(&chords, &[], &onsets).is_empty());
     }
 
     #[test]

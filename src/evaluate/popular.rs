@@ -74,7 +74,7 @@ pub struct PopularErrors {
 pub struct PopularSummary {
     /// The aligner.
     pub preset: Preset,
-    /// `control`, `edited`, or one edit.
+    /// `control`, `drifting` (controls at a drifting tempo), `edited`, or one edit.
     pub kind: String,
     /// Number of works.
     pub works: usize,
@@ -99,8 +99,8 @@ pub struct PopularSummary {
 }
 
 impl PopularSummary {
-    /// Sums up the works that were aligned by `preset`: controls, edited ones, these by edit, and all by how far they are
-    /// detuned. Kinds without works are left out.
+    /// Sums up the works that were aligned by `preset`: controls, those of them whose tempo drifts, edited ones, these by
+    /// edit, and all by how far they are detuned. Kinds without works are left out.
     pub fn all(works: &[PopularErrors], preset: Preset) -> Vec<Self> {
         let of = |kind: &str, is_one: &dyn Fn(&PopularErrors) -> bool| {
             let works: Vec<&PopularErrors> =
@@ -108,7 +108,11 @@ impl PopularSummary {
             (!works.is_empty()).then(|| Self::new(kind, preset, &works))
         };
         let edited = |work: &PopularErrors| work.edit != Edit::Control;
-        let kinds = [of("control", &|work| !edited(work)), of("edited", &edited)];
+        let kinds = [
+            of("control", &|work| !edited(work)),
+            of("drifting", &|work| !edited(work) && work.manner.tempo.is_some()),
+            of("edited", &edited),
+        ];
         let edits = Edit::ALL.map(|edit| of(&format!("{edit:?}").to_lowercase(), &|work| work.edit == edit));
         let cents = [(0.0, 10.0), (10.0, 30.0), (30.0, 51.0)];
         let detuned = cents.map(|(from, to): (f64, f64)| {

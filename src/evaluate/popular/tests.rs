@@ -124,7 +124,7 @@ fn a_summary_tells_controls_and_edits_apart() {
         preset: Preset::Gen2,
         edit,
         off_bars: false,
-        manner: Manner { cents: -12.0, ..Manner::draw(&mut random(0)) },
+        manner: Manner { cents: -12.0, tempo: (!lost).then_some(1.02), ..Manner::draw(&mut random(0)) },
         mp3: false,
         tuning: 0.0,
         seconds: Seconds {
@@ -139,11 +139,17 @@ fn a_summary_tells_controls_and_edits_apart() {
         transpose: 0,
         jumps: Jumps { true_ones: 1, found: 0, reported: 0 },
     };
-    let works = [work(Edit::Control, false), work(Edit::Cut, true), work(Edit::Part, false)];
+    let works = [work(Edit::Control, false), work(Edit::Control, true), work(Edit::Cut, true), work(Edit::Part, false)];
     let summaries = PopularSummary::all(&works, Preset::Gen2);
     let counts: BTreeMap<&str, (usize, usize)> = summaries.iter().map(|s| (&s.kind[..], (s.works, s.lost))).collect();
-    let wanted =
-        [("control", (1, 0)), ("edited", (2, 1)), ("cut", (1, 1)), ("part", (1, 0)), ("10 to 30 cents", (3, 1))];
+    let wanted = [
+        ("control", (2, 1)),
+        ("drifting", (1, 0)),
+        ("edited", (2, 1)),
+        ("cut", (1, 1)),
+        ("part", (1, 0)),
+        ("10 to 30 cents", (4, 2)),
+    ];
     assert_eq!(counts, wanted.into_iter().collect());
     assert!(PopularSummary::all(&works, Preset::Gen1).is_empty());
 }
