@@ -3,7 +3,7 @@
 //! The formats are those of the README's manual, which scripts rely on. Every file is written beside its place and then
 //! renamed, so that nothing half-written is ever found under its name.
 
-use crate::alignment::{Alignment, Preset, retime};
+use crate::alignment::{ACCEPTED, Alignment, Preset, retime};
 use crate::audio::{AudioTime, Stereo};
 use crate::error::{Error, Result};
 use crate::job::Progress;
@@ -50,6 +50,11 @@ pub fn document(
         "confidence": alignment.confidence,
         "score": alignment.score,
         "accepted": alignment.accepted(),
+        "verdict": alignment.verdict(),
+        "threshold": alignment.judgement.as_ref().map_or(ACCEPTED, |judgement| judgement.threshold),
+        "prior": alignment.judgement.as_ref().map(|judgement| judgement.prior),
+        "judge": alignment.judgement.as_ref().map(|judgement| &judgement.judge),
+        "evidence": alignment.judgement.as_ref().map(|judgement| &judgement.evidence),
         "frame_s": audio.features.times.seconds(1.0),
         "transpose": alignment.transpose,
         "path": knots,

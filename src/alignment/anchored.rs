@@ -168,6 +168,8 @@ mod tests {
             unreliable: Vec::new(),
             segments: Vec::new(),
             remarks: Vec::new(),
+            findings: None,
+            judgement: None,
         }
     }
 

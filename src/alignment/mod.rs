@@ -3,7 +3,9 @@
 mod anchored;
 pub mod distance;
 pub mod dtw;
+mod findings;
 pub(crate) mod follow;
+mod judgement;
 pub mod published;
 pub(crate) mod refine;
 pub mod retime;
@@ -13,7 +15,10 @@ mod structure;
 pub mod warp;
 
 pub(crate) use anchored::{anchored, moved};
-pub(crate) use rough::KEY_MARGIN;
+pub use findings::Findings;
+pub(crate) use findings::{Explained, explained};
+pub use judgement::{Judgement, Term, Verdict};
+pub(crate) use rough::{KEY_MARGIN, contrast};
 
 use crate::audio::AudioTime;
 use crate::error::Result;
@@ -78,7 +83,7 @@ pub struct Alignment {
     pub costs: Vec<f32>,
     /// Normalised cost of the path; lower is better.
     pub score: f64,
-    /// `clip(2(1 − score), 0, 1)`.
+    /// `clip(2(1 − score), 0, 1)`; where there is a [`judgement`](Self::judgement), the probability that it gives.
     pub confidence: f64,
     /// Semitones that the MIDI was moved by before it was aligned.
     pub transpose: i32,
@@ -90,17 +95,34 @@ pub struct Alignment {
     pub segments: Vec<Segment>,
     /// What the user should know: `aligned coarse to fine: …`.
     pub remarks: Vec<String>,
+    /// What our aligner measured that speaks for the pair or against it; none from a published one.
+    pub findings: Option<Findings>,
+    /// Whether the two belong together, by all that is known; none before [`verdict`](crate::verdict) was asked, and for the
+    /// published aligners.
+    pub judgement: Option<Judgement>,
 }
 
 impl Alignment {
     /// Whether the pair counts as a match: confidence above [`ACCEPTED`].
     pub fn accepted(&self) -> bool {
-        self.confidence > ACCEPTED
+        self.verdict() == Verdict::Match
+    }
+
+    /// Match or not, or too little to tell; a published aligner always tells.
+    pub fn verdict(&self) -> Verdict {
+        match &self.judgement {
+            Some(judgement) => judgement.verdict,
+            None if self.confidence > ACCEPTED => Verdict::Match,
+            None => Verdict::NoMatch,
+        }
     }
 
     /// Adds the confidence of an independent aligner: two that half believe in a pair are believed together. The published
     /// one sees what ours misses, and the other way round: it needs equal tempo but no attacks.
     pub(crate) fn supported_by(&mut self, confidence: f64) {
+        if let Some(findings) = &mut self.findings {
+            findings.published = confidence;
+        }
         self.score -= confidence / 2.0;
         self.confidence = (2.0 * (1.0 - self.score)).clamp(0.0, 1.0);
     }
@@ -160,7 +182,21 @@ pub(crate) fn align(
     let segments = if jumps { structure.segments(frame_s) } else { whole(&map).into_iter().collect() };
     let chosen: Vec<(f64, f64)> = map.knots().map(|(m, a)| (m.0, a.0)).collect();
     let (gains, step_s) = structure.gains_along(&chosen, rough.midi.view(), rough.audio.view(), frame_s);
-    let unreliable = unreliable(&gains, step_s, audio.magnitudes.nrows() as f64 * frame_s);
+    let audio_s = audio.magnitudes.nrows() as f64 * frame_s;
+    let unreliable = unreliable(&gains, step_s, audio_s);
+    let found = Findings {
+        cost_share: rough.cost / rough.null_cost,
+        attacks: evidence,
+        published: 0.0,
+        gain: gains.iter().sum::<f64>() / gains.len().max(1) as f64,
+        explained: findings::explained_share(&gains, step_s),
+        structure: structure.gain,
+        structure_backwards: structure.gain_backwards(rough.midi.view(), rough.audio.view(), frame_s),
+        unevenness: findings::unevenness(&chosen),
+        tempo: findings::tempo(&chosen),
+        jumps: segments.len().saturating_sub(1),
+        part: rough.part,
+    };
     let mut remarks = Vec::new();
     if rough.transpose != 0 {
         remarks.push(format!("the MIDI was moved by {:+} semitones", rough.transpose));
@@ -184,6 +220,8 @@ pub(crate) fn align(
         unreliable,
         segments,
         remarks,
+        findings: Some(found),
+        judgement: None,
     })
 }
 
@@ -296,5 +334,7 @@ pub(crate) fn from_published(
         segments: whole(&map).into_iter().collect(),
         map,
         remarks: found.remark.iter().cloned().collect(),
+        findings: None,
+        judgement: None,
     })
 }

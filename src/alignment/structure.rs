@@ -13,7 +13,7 @@ use super::dtw::pool;
 use super::rough::stretch;
 use crate::error::Result;
 use crate::job::Progress;
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, s};
 
 /// Cells of the matrix at most: longer pairs are looked at more coarsely.
 const MAX_CELLS: usize = 4_000_000;
@@ -49,6 +49,8 @@ pub(crate) struct Structure {
     pub(crate) runs: Vec<Run>,
     /// Gain of all, jumps paid, a second of the recording.
     pub(crate) gain: f64,
+    /// The tempo at which it was found: recording frames a MIDI frame.
+    ratio: f64,
     spread: Spread,
 }
 
@@ -75,6 +77,16 @@ impl Structure {
             Segment { midi: (m0 * frame_s, m1 * frame_s), audio: (a0 * frame_s, a1 * frame_s) }
         };
         self.runs.iter().map(of).collect()
+    }
+
+    /// What the MIDI backwards explains at the same tempo, a second of the recording: what music of the same sound explains
+    /// that has nothing to do with it.
+    pub(crate) fn gain_backwards(&self, midi: ArrayView2<'_, f32>, audio: ArrayView2<'_, f32>, frame_s: f64) -> f64 {
+        let mut pool_by = SURVEY_POOL;
+        while (midi.nrows() / pool_by).max(1) * (audio.nrows() / pool_by).max(1) > MAX_CELLS {
+            pool_by *= 2;
+        }
+        explain(midi.slice(s![..;-1, ..]), audio, self.ratio, pool_by, frame_s).1 / (audio.nrows() as f64 * frame_s)
     }
 
     /// What a map gains, a second of the recording: `knots` in seconds of the MIDI and the recording.
@@ -202,7 +214,7 @@ pub(crate) fn structure(
     let (mut runs, gain, spread) = explain(midi, audio, best.1, coarser(PATH_POOL), frame_s);
     runs.retain(|run| (run.knots[run.knots.len() - 1].1 - run.knots[0].1) * frame_s >= SHORTEST_S);
     progress.step(1, 1)?;
-    Ok(Structure { runs, gain: gain / (audio.nrows() as f64 * frame_s), spread })
+    Ok(Structure { runs, gain: gain / (audio.nrows() as f64 * frame_s), ratio: best.1, spread })
 }
 
 /// The runs at a tempo of `ratio` recording frames a MIDI frame, in frames of both sides, and their gain in deviations ×
@@ -356,7 +368,7 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::{Axis, concatenate, s};
+    use ndarray::{Axis, concatenate};
 
     const FRAME_S: f64 = 0.05;
 

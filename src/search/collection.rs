@@ -13,6 +13,7 @@ use crate::index::{Index, md5_of};
 use crate::job::Progress;
 use crate::pair;
 use crate::synth::SoundFont;
+use crate::verdict;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -224,7 +225,7 @@ fn write_aligned(file: &Path, hit: &Hit, how: &Matching<'_>, to: &Path, progress
         if pair::is_midi(file) { (file, hit.entry.path.as_path()) } else { (hit.entry.path.as_path(), file) };
     let midi = pair::load_midi(midi, how.font, progress)?;
     let audio = pair::load_audio(audio, Keep::Analysis, progress)?;
-    let alignment = pair::align(&midi, &audio, Preset::Antiphon, progress)?;
+    let alignment = verdict::align(&midi, &audio, Preset::Antiphon, progress)?;
     let aligned = export::aligned_midi(&midi, &audio, &alignment)?;
     if let Some(folder) = to.parent() {
         export::create_folder(folder)?;

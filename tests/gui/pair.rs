@@ -117,6 +117,8 @@ pub fn pair(bars: u32, name: &str) -> Pair {
         unreliable: vec![(0.0, 1.5)],
         segments: Vec::new(),
         remarks: Vec::new(),
+        findings: None,
+        judgement: None,
     };
     Pair { midi: LoadedMidi::new(side, None, None), recording: LoadedRecording::new(audio), alignment }
 }
