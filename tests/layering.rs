@@ -27,7 +27,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("curation", &["job", "files", "audio", "midi", "synth", "alignment", "pair", "export", "session", "verdict"]),
     ("toy", &["job", "export"]),
     ("dataset", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export", "verdict"]),
-    ("index", &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export", "hashing", "embedding"]),
+    (
+        "index",
+        &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export", "hashing", "embedding", "verdict"],
+    ),
     (
         "search",
         &["job", "audio", "midi", "synth", "features", "alignment", "pair", "export", "hashing", "embedding", "verdict", "index"],

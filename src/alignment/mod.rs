@@ -225,18 +225,6 @@ pub(crate) fn align(
     })
 }
 
-/// Score and transposition of a pair of which only constant-Q magnitudes are there: `midi` has [`KEY_MARGIN`] bins more at
-/// each end than `audio`. As [`align`] without the evidence of attacks; see [`Alignment::supported_by`].
-pub(crate) fn align_features(
-    midi: &Array2<f32>,
-    audio: &Array2<f32>,
-    frame_s: f64,
-    progress: &Progress,
-) -> Result<(f64, i32)> {
-    let rough = rough::rough(midi, audio, frame_s, progress)?;
-    Ok((score(rough.cost / rough.null_cost, 1.0, rough.transpose != 0), rough.transpose))
-}
-
 /// The score from two comparisons with what can't be right: the cost of the path as a share of that of the MIDI
 /// backwards, and the agreement of the attacks as a multiple of that of the same chords half an octave off.
 ///

@@ -73,7 +73,7 @@ impl TrainVerdict {
 /// Pairs, models and entries of a document.
 fn read(path: &Path) -> Result<(Vec<LabelledPair>, Fingerprints, usize)> {
     let refused = |reason: String| Error::List { reason, path: path.to_path_buf() };
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let bytes = std::fs::read(path).map_err(|source| Error::Io { action: "read", source, path: path.into() })?;
     let mut document: Value = serde_json::from_slice(&bytes).map_err(|error| refused(error.to_string()))?;
     let pairs = serde_json::from_value(document["results"]["pairs"].take());
     let pairs = pairs.map_err(|error| refused(format!("no document of `evaluate verdict --json`: {error}")))?;

@@ -72,7 +72,7 @@ pub struct Summary {
     pub searched: usize,
     /// Of these, files with a match.
     pub matched: usize,
-    /// Pairs of a file and an entry, of a confidence above .5.
+    /// Pairs of a file and an entry that are a match.
     pub pairs: usize,
     /// Entries with a match.
     pub entries: usize,
@@ -104,6 +104,9 @@ struct Match {
     midi: String,
     path: String,
     confidence: f64,
+    /// Whether it is a match; lines of earlier versions don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted: Option<bool>,
     score: f64,
     hash_distance: f32,
     transpose: i32,
@@ -198,7 +201,7 @@ fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Resu
             Side::Audio => (md5.clone(), hit.entry.md5.clone()),
         };
         let mut unwritten = None;
-        if how.write_aligned && confidence > CONFIDENT {
+        if how.write_aligned && hit.accepted() {
             let to = out.join("aligned").join(place(&track)).join(format!("{midi}.mid"));
             match write_aligned(file, hit, how, &to, progress) {
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
@@ -210,6 +213,7 @@ fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Resu
             midi,
             path: hit.entry.path.to_string_lossy().into_owned(),
             confidence,
+            accepted: Some(hit.accepted()),
             score,
             hash_distance: hit.hash_distance,
             transpose: hit.transpose,
@@ -298,7 +302,7 @@ fn summary(lines: &[Line]) -> (Scores, Summary) {
             continue;
         }
         seen.insert(&line.md5);
-        for found in line.matches.iter().filter(|found| found.confidence > CONFIDENT) {
+        for found in line.matches.iter().filter(|found| found.accepted.unwrap_or(found.confidence > CONFIDENT)) {
             with_match.insert(&line.md5);
             if let Some(reason) = &found.unwritten {
                 summary.unwritten.insert(format!("{} and {}", line.path, found.path), reason.clone());

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::hashing::{HashDtw, HashSequence, scores_of};
 use crate::job::Progress;
 use ndarray::Array2;
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// A kind of evidence.
@@ -28,7 +29,7 @@ const fn kind(name: &'static str, sign: i8, meaning: &'static str) -> Kind {
 /// All kinds of evidence. What is measured against something that can't be right says the same of all kinds of music.
 pub(crate) const TERMS: [Kind; 14] = [
     kind("codes", -1, "distance of the hash codes in the best of twelve keys, in bits a step"),
-    kind("codes against chance", 1, "how much less that is than in the other keys and backwards, in deviations of these"),
+    kind("codes against chance", 1, "how much less that is than of the MIDI backwards, in bits a step"),
     kind("codes along the map", 1, "how much nearer codes are at moments that are put together than at any, in deviations"),
     kind("embedding", -1, "distance of the vectors of the whole and of the nearest windows"),
     kind("cost against null", 1, "1 less the cost of the path as a share of that of the MIDI backwards"),
@@ -141,29 +142,22 @@ const HANDICAP: f32 = 0.1;
 /// # Errors
 /// [`Error::Cancelled`](crate::Error::Cancelled).
 pub(crate) fn code_matches(moved: &[InKey], others: &[&[u32]], progress: &Progress) -> Result<Vec<CodeMatch>> {
-    let mut scores: Vec<Vec<f32>> = Vec::with_capacity(2 * moved.len());
-    for in_key in moved {
+    let of_key = |in_key: &InKey| -> Result<[Vec<f32>; 2]> {
         let of = &in_key.codes;
         let backwards = HashSequence::new(of.codes().iter().rev().copied().collect(), of.bits(), of.step_s())?;
         let params = HashDtw::for_bits(of.bits());
-        scores.push(scores_of(of, others, params, progress)?);
-        scores.push(scores_of(&backwards, others, params, progress)?);
-    }
+        Ok([scores_of(of, others, params, progress)?, scores_of(&backwards, others, params, progress)?])
+    };
+    let scores = moved.par_iter().map(of_key).collect::<Result<Vec<[Vec<f32>; 2]>>>()?;
     let one = |at: usize| {
-        let of = |n: usize| scores[2 * n][at] * if moved[n].key == 0 { 1.0 } else { 1.0 + HANDICAP };
+        let of = |n: usize| scores[n][0][at] * if moved[n].key == 0 { 1.0 } else { 1.0 + HANDICAP };
         let best = (0..moved.len()).min_by(|&a, &b| of(a).total_cmp(&of(b))).unwrap_or(0);
-        let nulls = scores.iter().enumerate().filter(|(n, _)| *n != 2 * best).map(|(_, scores)| f64::from(scores[at]));
-        let nulls: Vec<f64> = nulls.filter(|score| score.is_finite()).collect();
-        let mean = nulls.iter().sum::<f64>() / nulls.len().max(1) as f64;
-        let deviation = (nulls.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / nulls.len().max(1) as f64).sqrt();
+        let backwards = scores.iter().map(|of_key| f64::from(of_key[1][at])).sum::<f64>() / moved.len().max(1) as f64;
         let distance = f64::from(of(best));
-        CodeMatch { key: moved[best].key, distance, against_chance: (mean - distance) / deviation.max(LEAST_DEVIATION) }
+        CodeMatch { key: moved[best].key, distance, against_chance: backwards - distance }
     };
     Ok((0..others.len()).map(one).collect())
 }
-
-/// Deviation of distances, in bits, that is ordinary at least: where codes hardly differ, nothing is far out.
-const LEAST_DEVIATION: f64 = 0.3;
 
 /// How much nearer codes are at moments that `to_moved` puts together (seconds of `still` to seconds of `moved`) than at any
 /// two, in standard deviations. No number where no moments are put together.

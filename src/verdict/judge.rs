@@ -222,9 +222,14 @@ impl Judge {
         self.search.threshold(entries, self.prior).max(self.threshold)
     }
 
-    /// Whether it learned from codes and vectors of these networks.
-    pub fn knows(&self, models: &Fingerprints) -> bool {
-        self.models == *models
+    /// Whether it learned from codes of the networks with this fingerprint.
+    pub(crate) fn knows_codes(&self, hash: &str) -> bool {
+        self.models.hash == hash
+    }
+
+    /// Whether it learned from vectors of the networks with this fingerprint.
+    pub(crate) fn knows_vectors(&self, embedding: &str) -> bool {
+        self.models.embedding == embedding
     }
 
     /// Log odds of a pair, at a prior of one half, and what each term adds.

@@ -35,7 +35,7 @@ pub(crate) use evidence::{CodeMatch, along, by_runs, code_matches, vector_distan
 pub use judge::{Fingerprints, Judge, Sight};
 pub use quality::{Bin, Judged, Quality};
 pub use train::{LabelledPair, TrainParams, train};
-pub(crate) use traits::{InKey, KEYS, Models, Traits, amount};
+pub(crate) use traits::{Amount, InKey, KEYS, Models, Traits, amount};
 
 use crate::alignment::{Alignment, Preset, Verdict};
 use crate::error::Result;

@@ -106,6 +106,7 @@ pub fn train(pairs: &[LabelledPair], params: &TrainParams) -> Result<Judge> {
         "parts": PARTS,
         "false_accepts": FALSE_ACCEPTS,
         "false_searches": FALSE_SEARCHES,
+        "terms": TERMS.iter().map(|kind| (kind.name, kind.meaning)).collect::<BTreeMap<_, _>>(),
     });
     let mut judge = Judge {
         antiphon: env!("CARGO_PKG_VERSION").into(),
@@ -198,7 +199,8 @@ fn judged(odds: &[(&LabelledPair, f64)]) -> Vec<Judged> {
 /// The log odds that the best wrong answer to a query stays below, of all but [`FALSE_SEARCHES`] of the queries.
 fn best_wrong(odds: &[(&LabelledPair, f64)]) -> f64 {
     let mut best: BTreeMap<&String, f64> = BTreeMap::new();
-    for (pair, odds) in odds.iter().filter(|(pair, _)| !pair.same) {
+    // What is searched are whole recordings.
+    for (pair, odds) in odds.iter().filter(|(pair, _)| !pair.same && !pair.part()) {
         let known = best.entry(&pair.midi).or_insert(f64::NEG_INFINITY);
         *known = known.max(*odds);
     }
@@ -215,6 +217,11 @@ fn round(probability: f64) -> f64 {
 }
 
 impl LabelledPair {
+    /// Whether only a part of the recording was heard.
+    fn part(&self) -> bool {
+        self.audio.ends_with(" part")
+    }
+
     /// Adds what can be seen of it.
     pub(crate) fn see(&mut self, sight: Sight, evidence: &Evidence) {
         let known = evidence.known().map(|(name, value)| (name.to_owned(), value));
