@@ -30,7 +30,8 @@ impl TrainVerdict {
         for path in &self.data {
             let (of_file, models, entries) = read(path)?;
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let params = params.get_or_insert_with(|| TrainParams { models: models.clone(), data: Vec::new(), entries });
+            let params =
+                params.get_or_insert_with(|| TrainParams { models: models.clone(), data: Vec::new(), entries });
             if params.models != models {
                 let reason = format!("its codes and vectors are of other models than those of {:?}", self.data[0]);
                 return Err(Error::List { reason, path: path.clone() });

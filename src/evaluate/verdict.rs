@@ -306,10 +306,8 @@ fn see(
         times: FrameTimes::Regular(POOL as f64 * FRAME_S),
     };
     let moved = midi.side.log_magnitudes_moved(codes.key).unwrap_or_else(|| midi.side.log_magnitudes());
-    let moved = Features {
-        frames: features::log_normalize(&moved.mapv(f32::exp)),
-        times: FrameTimes::Regular(FRAME_S),
-    };
+    let moved =
+        Features { frames: features::log_normalize(&moved.mapv(f32::exp)), times: FrameTimes::Regular(FRAME_S) };
     let published = published::gen2(&coarse(&moved), &coarse(&side.features), progress)?;
     let mut found = Evidence::new([midi.traits.amount, audio.traits.amount], None);
     found.add_codes(codes);

@@ -13,7 +13,7 @@ use crate::hashing::{HashSequence, Side};
 use crate::index::{Analysis, Index};
 use crate::job::Progress;
 use crate::pair::FRAME_S;
-use crate::verdict::{self, CodeMatch, Evidence, InKey, Judge, Sight};
+use crate::verdict::{self, Amount, CodeMatch, Evidence, InKey, Judge, Sight};
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -104,17 +104,16 @@ pub(super) fn align(
     let matches = verdict::code_matches(&in_keys, &codes, &progress.part(0.0, 0.2))?;
     let knows_codes = judge.knows_codes(&index.hash_record().model.md5);
     let amount = query.analysis.amount();
+    let step_s = in_keys.first().map_or(0.0, |in_key| in_key.codes.step_s());
     let by_codes = |(candidate, codes): (Candidate, &CodeMatch)| {
-        let mut found = Evidence::new([amount; 2], None);
+        let seconds = index.codes(candidate.place).len() as f64 * step_s;
+        let mut found = Evidence::new([amount, Amount { seconds, ..amount }], None);
         found.add_codes(codes);
         let judgement = knows_codes.then(|| judge.judge(Sight::Codes, &found));
         Aligned { candidate, thoroughness: None, score: None, judgement, key: candidate.key }
     };
-    let mut all: Vec<(Aligned, CodeMatch)> = candidates
-        .into_iter()
-        .zip(&matches)
-        .map(|(candidate, codes)| (by_codes((candidate, codes)), *codes))
-        .collect();
+    let mut all: Vec<(Aligned, CodeMatch)> =
+        candidates.into_iter().zip(&matches).map(|(candidate, codes)| (by_codes((candidate, codes)), *codes)).collect();
     let rank = |hit: &Aligned| hit.probability().unwrap_or(0.0);
     all.sort_by(|(a, _), (b, _)| rank(b).total_cmp(&rank(a)).then(a.candidate.hash.total_cmp(&b.candidate.hash)));
 
@@ -131,7 +130,8 @@ pub(super) fn align(
             return Ok(());
         }
         let Some(entry) = index.analysis(hit.candidate.place, Side::Audio) else { return Ok(()) };
-        let found = evidence(index, query, &in_keys, (hit.candidate, *codes), &entry, &progress.part(1.0, 1.0));
+        let found =
+            evidence(index, query, &in_keys, (hit.candidate, *codes), (&entry, amount), &progress.part(1.0, 1.0));
         let (found, score) = match found {
             Ok(found) => found,
             // A side that is silent is no match.
@@ -154,14 +154,14 @@ fn evidence(
     query: &Query,
     in_keys: &[InKey],
     (candidate, codes): (Candidate, CodeMatch),
-    entry: &Analysis,
+    (entry, amount): (&Analysis, Amount),
     progress: &Progress,
 ) -> Result<(Evidence, f64)> {
     let judge = Judge::bundled()?;
     let moved = query.analysis.log.mapv(f32::exp);
     let explained = explained(&moved, &entry.window(0).mapv(f32::exp), codes.key, FRAME_S, progress)?;
     let published = published::gen2(&coarse(&query.analysis, codes.key), &coarse(entry, 0), progress)?;
-    let mut found = Evidence::new([query.analysis.amount(), entry.amount()], None);
+    let mut found = Evidence::new([amount, entry.amount()], None);
     found.add_codes(&codes);
     found.add_explained(&explained, published.confidence, codes.key);
     let known = index.embedding_record().model.as_ref();
@@ -177,11 +177,8 @@ fn evidence(
         found.set("embedding", distance);
     }
     if let Some(in_key) = in_keys.iter().find(|in_key| in_key.key == codes.key) {
-        let of_entry = HashSequence::new(
-            index.codes(candidate.place).to_vec(),
-            in_key.codes.bits(),
-            in_key.codes.step_s(),
-        )?;
+        let of_entry =
+            HashSequence::new(index.codes(candidate.place).to_vec(), in_key.codes.bits(), in_key.codes.step_s())?;
         found.set("codes along the map", verdict::along(&in_key.codes, &of_entry, verdict::by_runs(&explained)));
     }
     Ok((found, published.score))

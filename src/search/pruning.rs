@@ -97,7 +97,8 @@ pub(super) fn by_codes(
     let mut scored = Vec::with_capacity(candidates.len());
     progress.step(0, 1)?;
     let in_keys = query.in_keys(index)?;
-    let of_keys = keys.iter().filter_map(|key| in_keys.iter().find(|in_key| in_key.key == *key).map(|found| &found.codes));
+    let of_keys =
+        keys.iter().filter_map(|key| in_keys.iter().find(|in_key| in_key.key == *key).map(|found| &found.codes));
     let of_keys: Vec<&HashSequence> = of_keys.collect();
     for (at, (&key, codes)) in keys.iter().zip(of_keys).enumerate() {
         let part = progress.part(at as f32 / keys.len() as f32, (at + 1) as f32 / keys.len() as f32);

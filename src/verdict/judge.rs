@@ -237,7 +237,7 @@ impl Judge {
         let Some(weights) = self.sights.get(&sight) else { return (f64::NEG_INFINITY, Vec::new()) };
         let term = |weight: &Weight| {
             let value = evidence.value(&weight.name);
-            let inside = value.clamp(weight.least, weight.most);
+            let inside = evidence.weighed(&weight.name).clamp(weight.least, weight.most);
             let contribution =
                 if value.is_finite() { weight.weight * (inside - weight.mean) / weight.deviation } else { 0.0 };
             Term { name: weight.name.clone(), value, contribution }

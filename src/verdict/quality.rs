@@ -58,7 +58,8 @@ impl Quality {
         let mut calibration_error = 0.0;
         for tenth in 0..10 {
             let is_in = |p: &&Judged| ((p.probability * 10.0) as usize).min(9) == tenth;
-            let sum = |value: &dyn Fn(&Judged) -> f64| pairs.iter().filter(is_in).map(|p| share(p) * value(p)).sum::<f64>();
+            let sum =
+                |value: &dyn Fn(&Judged) -> f64| pairs.iter().filter(is_in).map(|p| share(p) * value(p)).sum::<f64>();
             let weight = sum(&|_| 1.0);
             if weight > 0.0 {
                 let bin = Bin { share: weight, said: sum(&|p| p.probability) / weight, was: sum(&truth) / weight };

@@ -60,9 +60,11 @@ fn notes(notes: &[(u8, u8, u8)]) -> Midi {
 #[test]
 fn the_demo_belongs_to_its_recording_and_to_no_other() {
     let midi = side(song());
-    for (name, verdict) in
-        [("recording-1.ogg", Verdict::NoMatch), ("recording-2.ogg", Verdict::Match), ("recording-3.ogg", Verdict::NoMatch)]
-    {
+    for (name, verdict) in [
+        ("recording-1.ogg", Verdict::NoMatch),
+        ("recording-2.ogg", Verdict::Match),
+        ("recording-3.ogg", Verdict::NoMatch),
+    ] {
         let audio = pair::load_audio(&Path::new(DEMO).join(name), Keep::Analysis, &silent()).expect("the demo");
         let found = align(&midi, &audio, Preset::Antiphon, &silent()).expect("aligned");
         let judgement = found.judgement.clone().expect("judged");

@@ -17,8 +17,10 @@ pub(crate) const FEWEST: usize = 20;
 const FALSE_ACCEPTS: f64 = 0.001;
 /// Of the searches for what is not there.
 const FALSE_SEARCHES: f64 = 0.01;
-/// A probability below it is no match.
-const DOUBTFUL: f64 = 0.1;
+/// A probability below one of these is no match: the first that leaves no more than
+const DOUBTFUL: [f64; 7] = [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4];
+/// this share of the true pairs in doubt.
+const IN_DOUBT: f64 = 0.04;
 /// Of all pairs that are tried, more than this are not taken to belong together, and not fewer than that.
 const PRIORS: std::ops::RangeInclusive<f64> = 0.005..=0.5;
 
@@ -70,7 +72,7 @@ fn terms(sight: Sight) -> Vec<&'static str> {
 /// Evidence of a pair as numbers in the order of `terms`; none where it was not seen so.
 fn values(pair: &LabelledPair, sight: Sight, terms: &[&str]) -> Option<Vec<f64>> {
     let seen = pair.seen(sight)?;
-    terms.iter().map(|term| Some(seen.value(term)).filter(|value| value.is_finite())).collect()
+    terms.iter().map(|term| Some(seen.weighed(term)).filter(|value| value.is_finite())).collect()
 }
 
 /// Learns a judge from pairs.
@@ -96,6 +98,13 @@ pub fn train(pairs: &[LabelledPair], params: &TrainParams) -> Result<Judge> {
     let at = |odds: &[(&LabelledPair, f64)]| log_odds(threshold(&judged(odds), FALSE_ACCEPTS).clamp(1e-9, 1.0 - 1e-9));
     // The prior at which one half accepts as many wrong pairs as may be.
     let prior = round(probability(-pair_odds.map_or(0.0, |odds| at(odds))).clamp(*PRIORS.start(), *PRIORS.end()));
+    let odds: Vec<f64> = pair_odds.into_iter().flatten().filter(|(pair, _)| pair.same).map(|(_, odds)| *odds).collect();
+    let doubtful = |doubtful: &f64| {
+        let between =
+            |odds: &&f64| (*doubtful..=crate::alignment::ACCEPTED).contains(&probability(**odds + log_odds(prior)));
+        odds.iter().filter(between).count() as f64 <= IN_DOUBT * odds.len() as f64
+    };
+    let doubtful = DOUBTFUL.into_iter().find(|one| doubtful(one)).unwrap_or(DOUBTFUL[DOUBTFUL.len() - 1]);
     let search = crossed_odds.get(&Sight::Index).or(pair_odds).map_or(10.0, |odds| best_wrong(odds));
     let songs: BTreeSet<&String> = pairs.iter().filter(|pair| pair.same).map(|pair| &pair.songs.0).collect();
     let count = |same: bool| pairs.iter().filter(|pair| pair.same == same).count();
@@ -115,9 +124,9 @@ pub fn train(pairs: &[LabelledPair], params: &TrainParams) -> Result<Judge> {
         models: params.models.clone(),
         prior,
         threshold: crate::alignment::ACCEPTED,
-        doubtful: DOUBTFUL,
+        doubtful,
         search: SearchRule { odds: search, entries: params.entries as f64, slope: 1.0 },
-        least: Least { seconds: 5.0, variety: 0.1, notes: 10 },
+        least: Least { seconds: 5.0, variety: 0.25, notes: 10 },
         sights,
         training,
     };
@@ -128,10 +137,8 @@ pub fn train(pairs: &[LabelledPair], params: &TrainParams) -> Result<Judge> {
 /// Weights, and the log odds of each pair by what was learned from other songs.
 fn of_sight(pairs: &[LabelledPair], sight: Sight) -> Option<(Weights, Vec<(&LabelledPair, f64)>)> {
     let terms = terms(sight);
-    let signs: Vec<i8> = terms
-        .iter()
-        .map(|name| TERMS.iter().find(|kind| kind.name == *name).map_or(0, |kind| kind.sign))
-        .collect();
+    let signs: Vec<i8> =
+        terms.iter().map(|name| TERMS.iter().find(|kind| kind.name == *name).map_or(0, |kind| kind.sign)).collect();
     let seen: Vec<(&LabelledPair, Example)> = pairs
         .iter()
         .filter(|pair| pair.weight > 0.0)
@@ -147,7 +154,8 @@ fn of_sight(pairs: &[LabelledPair], sight: Sight) -> Option<(Weights, Vec<(&Labe
         values: example.values.iter().zip(&bounds).map(|(v, (least, most))| v.clamp(*least, *most)).collect(),
         ..*example
     };
-    let examples: Vec<(&LabelledPair, Example)> = seen.iter().map(|(pair, example)| (*pair, clamped(example))).collect();
+    let examples: Vec<(&LabelledPair, Example)> =
+        seen.iter().map(|(pair, example)| (*pair, clamped(example))).collect();
     let all: Vec<Example> = examples.iter().map(|(_, example)| example.clone()).collect();
     let fitted = Logistic::fit(&all, &signs)?;
     let songs: BTreeSet<&String> = examples.iter().flat_map(|(pair, _)| [&pair.songs.0, &pair.songs.1]).collect();
@@ -293,7 +301,8 @@ mod tests {
 
     #[test]
     fn the_same_pairs_make_the_same_judge() {
-        let (one, other) = (train(&pairs(40), &params()).expect("a judge"), train(&pairs(40), &params()).expect("a judge"));
+        let (one, other) =
+            (train(&pairs(40), &params()).expect("a judge"), train(&pairs(40), &params()).expect("a judge"));
         assert_eq!(one.to_json(), other.to_json());
         assert!((round(0.0234) - 0.02).abs() < 1e-12 && (round(0.5) - 0.5).abs() < 1e-12);
     }

@@ -5,8 +5,8 @@ use crate::alignment::{KEY_MARGIN, contrast};
 use crate::embedding::{self, EmbeddingModel};
 use crate::error::Result;
 use crate::hashing::{HashModel, HashSequence, Side};
-use crate::pair::{AudioSide, FRAME_S, MidiSide};
 use crate::job::Progress;
+use crate::pair::{AudioSide, FRAME_S, MidiSide};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 

@@ -49,7 +49,10 @@ pub(super) fn found(model: &Model, count: usize) -> Searched {
         stage(StageName::Alignment, 250, 25),
     ];
     let query = model.midi_path().expect("a MIDI file").to_path_buf();
-    Searched { query, found: Found { hits: (0..count).map(hit).collect(), stages, remarks: Vec::new(), threshold: 0.5 } }
+    Searched {
+        query,
+        found: Found { hits: (0..count).map(hit).collect(), stages, remarks: Vec::new(), threshold: 0.5 },
+    }
 }
 
 pub(super) fn searched(theme: Theme, count: usize) -> Model {

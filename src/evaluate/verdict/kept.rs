@@ -50,9 +50,8 @@ pub(super) fn recording(path: &Path, cache: Option<&Path>, progress: &Progress) 
 pub(super) fn keep(side: &AudioSide, path: &Path) -> Result<()> {
     let log = side.log_magnitudes();
     let Some((_, onsets)) = side.analysis() else { return Ok(()) };
-    let halves = |rows: &Array2<f32>| -> Vec<u8> {
-        rows.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect()
-    };
+    let halves =
+        |rows: &Array2<f32>| -> Vec<u8> { rows.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect() };
     let (magnitudes, levels) = (halves(&log), halves(&onsets.levels));
     let view = |rows: &Array2<f32>, bytes| TensorView::new(Dtype::F16, vec![rows.nrows(), rows.ncols()], bytes);
     let refused = |error: safetensors::SafeTensorError| Error::Limit {

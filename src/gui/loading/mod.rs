@@ -242,7 +242,8 @@ impl Loads {
             move |found| Arrival::Aligned(candidate, found),
             name,
             move |progress| {
-                let alignment = verdict::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.0, 0.95))?;
+                let alignment =
+                    verdict::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.0, 0.95))?;
                 Ok(Aligned::new(alignment, &midi, &recording))
             },
         );
