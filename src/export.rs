@@ -4,7 +4,7 @@
 //! renamed, so that nothing half-written is ever found under its name.
 
 use crate::alignment::warp::TimeMap;
-use crate::alignment::{Alignment, Played, Preset, Segment, retime};
+use crate::alignment::{ACCEPTED, Alignment, Played, Preset, Segment, retime};
 use crate::audio::{AudioTime, Stereo};
 use crate::error::{Error, Result};
 use crate::job::Progress;
@@ -51,6 +51,11 @@ pub fn document(
         "confidence": alignment.confidence,
         "score": alignment.score,
         "accepted": alignment.accepted(),
+        "verdict": alignment.verdict(),
+        "threshold": alignment.judgement.as_ref().map_or(ACCEPTED, |judgement| judgement.threshold),
+        "prior": alignment.judgement.as_ref().map(|judgement| judgement.prior),
+        "judge": alignment.judgement.as_ref().map(|judgement| &judgement.judge),
+        "evidence": alignment.judgement.as_ref().map(|judgement| &judgement.evidence),
         "frame_s": audio.features.times.seconds(1.0),
         "transpose": alignment.transpose,
         "tuning": audio.tuning,

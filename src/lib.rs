@@ -30,6 +30,7 @@ pub mod session;
 pub mod synth;
 pub mod toy;
 pub mod training;
+pub mod verdict;
 
 pub use error::{Error, Result};
 

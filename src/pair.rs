@@ -100,6 +100,17 @@ impl MidiSide {
         self.magnitudes.nrows() > 0
     }
 
+    /// Its constant-Q magnitudes, with [`KEY_MARGIN`] bins more at each end.
+    pub(crate) fn wide_magnitudes(&self) -> &Array2<f32> {
+        &self.magnitudes
+    }
+
+    /// Forgets its sound, which takes most of the memory and which only gen1 needs.
+    pub(crate) fn without_sound(mut self) -> Self {
+        self.wave.samples = Vec::new();
+        self
+    }
+
     /// As [`log_magnitudes`](Self::log_magnitudes), of the music moved by `semitones`; `None` when made from features, or for
     /// more semitones than were kept.
     pub fn log_magnitudes_moved(&self, semitones: i32) -> Option<Array2<f32>> {
@@ -180,6 +191,18 @@ impl AudioSide {
     /// Whether it was analysed, and not made from features.
     pub fn analysed(&self) -> bool {
         self.magnitudes.nrows() > 0
+    }
+
+    /// Its constant-Q magnitudes and its onsets; none of these when made from features.
+    pub(crate) fn analysis(&self) -> Option<(&Array2<f32>, &Onsets)> {
+        Some((&self.magnitudes, self.onsets.as_ref()?))
+    }
+
+    /// From an analysis with frames [`HOP`] apart that was made before. It has no samples, so gen1 can't align it.
+    pub(crate) fn from_analysis(path: PathBuf, recording: Recording, magnitudes: Array2<f32>, onsets: Onsets) -> Self {
+        let features = Features { frames: features::log_normalize(&magnitudes), times: times(HOP) };
+        // Nothing can be analysed anew, at 440 Hz or otherwise.
+        Self { path, recording, tuning: 0.0, features, magnitudes, onsets: Some(onsets) }
     }
 
     /// As [`MidiSide::log_magnitudes`], of the recording.

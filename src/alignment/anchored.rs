@@ -208,6 +208,8 @@ mod tests {
             transpose: 0,
             unreliable: Vec::new(),
             remarks: Vec::new(),
+            findings: None,
+            judgement: None,
         }
     }
 

@@ -3,7 +3,9 @@
 mod anchored;
 pub mod distance;
 pub mod dtw;
+mod findings;
 pub(crate) mod follow;
+mod judgement;
 mod lines;
 pub mod published;
 pub(crate) mod refine;
@@ -16,7 +18,10 @@ mod unfold;
 pub mod warp;
 
 pub(crate) use anchored::{anchored, moved};
-pub(crate) use rough::KEY_MARGIN;
+pub use findings::Findings;
+pub(crate) use findings::{Explained, explained};
+pub use judgement::{Judgement, Term, Verdict};
+pub(crate) use rough::{KEY_MARGIN, contrast};
 pub use segments::{Segment, Segments};
 pub use unfold::Played;
 
@@ -74,7 +79,7 @@ pub struct Alignment {
     pub costs: Vec<f32>,
     /// Normalised cost of the path; lower is better.
     pub score: f64,
-    /// `clip(2(1 − score), 0, 1)`.
+    /// `clip(2(1 − score), 0, 1)`; where there is a [`judgement`](Self::judgement), the probability that it gives.
     pub confidence: f64,
     /// Semitones that the MIDI was moved by before it was aligned.
     pub transpose: i32,
@@ -85,12 +90,26 @@ pub struct Alignment {
     pub segments: Segments,
     /// What the user should know: `aligned coarse to fine: …`.
     pub remarks: Vec<String>,
+    /// What our aligner measured that speaks for the pair or against it; none from a published one.
+    pub findings: Option<Findings>,
+    /// Whether the two belong together, by all that is known; none before [`verdict`](crate::verdict) was asked, and for the
+    /// published aligners.
+    pub judgement: Option<Judgement>,
 }
 
 impl Alignment {
     /// Whether the pair counts as a match: confidence above [`ACCEPTED`].
     pub fn accepted(&self) -> bool {
-        self.confidence > ACCEPTED
+        self.verdict() == Verdict::Match
+    }
+
+    /// Match or not, or too little to tell; a published aligner always tells.
+    pub fn verdict(&self) -> Verdict {
+        match &self.judgement {
+            Some(judgement) => judgement.verdict,
+            None if self.confidence > ACCEPTED => Verdict::Match,
+            None => Verdict::NoMatch,
+        }
     }
 
     /// The MIDI as the recording plays it: in its key, with what comes again and without what is left out, and where that lies
@@ -110,6 +129,9 @@ impl Alignment {
     /// Adds the confidence of an independent aligner: two that half believe in a pair are believed together. The published
     /// one sees what ours misses, and the other way round: it needs equal tempo but no attacks.
     pub(crate) fn supported_by(&mut self, confidence: f64) {
+        if let Some(findings) = &mut self.findings {
+            findings.published = confidence;
+        }
         self.score -= confidence / 2.0;
         self.confidence = (2.0 * (1.0 - self.score)).clamp(0.0, 1.0);
     }
@@ -178,7 +200,23 @@ pub(crate) fn align(
     let costs: Vec<f32> = segments.maps().iter().flat_map(TimeMap::knots).map(|(m, a)| local(m, a)).collect();
     let chosen: Vec<(f64, f64)> = segments.maps().iter().flat_map(seconds).collect();
     let (gains, step_s) = structure.gains_along(&chosen, rough.midi.view(), rough.audio.view(), frame_s);
-    let unreliable = unreliable(&gains, step_s, &structure.around, audio.magnitudes.nrows() as f64 * frame_s);
+    let audio_s = audio.magnitudes.nrows() as f64 * frame_s;
+    let unreliable = unreliable(&gains, step_s, &structure.around, audio_s);
+    // Only one map increases on both sides all the way.
+    let chain: Vec<(f64, f64)> = seconds(&map).collect();
+    let found = Findings {
+        cost_share: rough.cost / rough.null_cost,
+        attacks: evidence,
+        published: 0.0,
+        gain: gains.iter().sum::<f64>() / gains.len().max(1) as f64,
+        explained: findings::explained_share(&gains, step_s),
+        structure: structure.gain,
+        structure_backwards: structure.gain_backwards(rough.midi.view(), rough.audio.view(), frame_s),
+        unevenness: findings::unevenness(&chain),
+        tempo: findings::tempo(&chain),
+        jumps: segments.maps().len() - 1,
+        part: rough.part,
+    };
     let mut remarks = Vec::new();
     if rough.transpose != 0 {
         remarks.push(format!("the MIDI was moved by {:+} semitones", rough.transpose));
@@ -202,19 +240,9 @@ pub(crate) fn align(
         unreliable,
         segments,
         remarks,
+        findings: Some(found),
+        judgement: None,
     })
-}
-
-/// Score and transposition of a pair of which only constant-Q magnitudes are there: `midi` has [`KEY_MARGIN`] bins more at
-/// each end than `audio`. As [`align`] without the evidence of attacks; see [`Alignment::supported_by`].
-pub(crate) fn align_features(
-    midi: &Array2<f32>,
-    audio: &Array2<f32>,
-    frame_s: f64,
-    progress: &Progress,
-) -> Result<(f64, i32)> {
-    let rough = rough::rough(midi, audio, frame_s, progress)?;
-    Ok((score(rough.cost / rough.null_cost, 1.0, rough.transpose != 0), rough.transpose))
 }
 
 /// The score from two comparisons with what can't be right: the cost of the path as a share of that of the MIDI
@@ -365,5 +393,7 @@ pub(crate) fn from_published(
         segments: map.clone().into(),
         map,
         remarks: found.remark.iter().cloned().collect(),
+        findings: None,
+        judgement: None,
     })
 }

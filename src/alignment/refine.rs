@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn chords_are_heard_where_they_are() {
         let melody = melody(30);
-        let onsets = Onsets::new(&plucked(&melody, 16.0), &Progress::silent()).unwrap();
+        let onsets = Onsets::new(&plucked(&melody, 16.0), 0.0, &Progress::silent()).unwrap();
         let notes: Vec<Note> = melody.iter().map(|&(m, pitch)| note(m, pitch, 0)).collect();
         let chords = chords(&notes);
         let mean = |ahead: f64| {

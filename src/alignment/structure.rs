@@ -16,7 +16,7 @@ use super::rough::stretch;
 use super::segments;
 use crate::error::Result;
 use crate::job::Progress;
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
 /// Cells of the matrix at most: longer pairs are looked at more coarsely.
 const MAX_CELLS: usize = 4_000_000;
@@ -70,6 +70,8 @@ pub(crate) struct Structure {
     pub(crate) runs: Vec<Run>,
     /// Gain of all, jumps paid, a second of the recording.
     pub(crate) gain: f64,
+    /// The tempo at which it was found: recording frames a MIDI frame.
+    ratio: f64,
     spread: Spread,
     /// What the best way through both sides gains around each moment of the recording, in deviations, whether the map takes it
     /// or not, and the seconds between moments.
@@ -96,6 +98,18 @@ impl Structure {
     pub(crate) fn runs(&self, frame_s: f64) -> Vec<Vec<(f64, f64)>> {
         let seconds = |run: &Run| run.knots.iter().map(|&(m, a)| (m * frame_s, a * frame_s)).collect();
         self.runs.iter().map(seconds).collect()
+    }
+
+    /// What the MIDI backwards explains at the same tempo, a second of the recording: what music of the same sound explains
+    /// that has nothing to do with it.
+    pub(crate) fn gain_backwards(&self, midi: ArrayView2<'_, f32>, audio: ArrayView2<'_, f32>, frame_s: f64) -> f64 {
+        let mut pool_by = SURVEY_POOL;
+        while (midi.nrows() / pool_by).max(1) * (audio.nrows() / pool_by).max(1) > MAX_CELLS {
+            pool_by *= 2;
+        }
+        let backwards = midi.slice(s![..;-1, ..]);
+        let (_, gain) = Compared::new(backwards, audio, self.ratio, pool_by, frame_s).explained();
+        gain / (audio.nrows() as f64 * frame_s)
     }
 
     /// What a map gains, a second of the recording: `knots` in seconds of the MIDI and the recording.
@@ -200,6 +214,7 @@ pub(crate) fn structure(
     Ok(Structure {
         runs,
         gain: gain / (audio.nrows() as f64 * frame_s),
+        ratio: best.1,
         spread: compared.spread,
         around: (around, compared.step_s()),
     })

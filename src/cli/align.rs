@@ -10,6 +10,7 @@ use antiphon::export::{self, Seconds};
 use antiphon::midi::Midi;
 use antiphon::pair::{self, AudioSide, MidiSide};
 use antiphon::picture;
+use antiphon::verdict;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -123,7 +124,7 @@ impl Align {
         let audio = AudioSide::at_hop(audio, recording, hop, &progress.part(0.6, 0.7))?;
         seconds.features = split();
         let preset = self.preset.into();
-        let alignment = pair::align(&midi, &audio, preset, &progress.part(0.7, 0.9))?;
+        let alignment = verdict::align(&midi, &audio, preset, &progress.part(0.7, 0.9))?;
         seconds.align = split();
 
         let document = export::document(&midi, &audio, &alignment, preset, font.name(), seconds);
@@ -156,8 +157,7 @@ impl Align {
         if self.json {
             super::print(format_args!("{document}"));
         } else {
-            let verdict = if alignment.accepted() { "match" } else { "no match" };
-            answer!("{verdict}, confidence {:.2}, score {:.3}", alignment.confidence, alignment.score);
+            answer!("{}, confidence {:.2}, score {:.3}", alignment.verdict(), alignment.confidence, alignment.score);
             for remark in &alignment.remarks {
                 answer!("{remark}");
             }

@@ -9,6 +9,7 @@ use crate::job::Progress;
 use crate::pair;
 use crate::resumable::Resumable;
 use crate::synth::SoundFont;
+use crate::verdict;
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -114,7 +115,7 @@ pub fn align_list(items: &Items, how: &Aligning<'_>, out: &Path, progress: &Prog
 fn one(item: &Item, how: &Aligning<'_>, progress: &Progress) -> Result<Value> {
     let midi = pair::load_midi(&item.midi, how.font, &progress.part(0.0, 0.3))?;
     let audio = pair::load_audio(&item.recording(), Keep::Analysis, &progress.part(0.3, 0.6))?;
-    let alignment = pair::align(&midi, &audio, how.preset, &progress.part(0.6, 1.0))?;
+    let alignment = verdict::align(&midi, &audio, how.preset, &progress.part(0.6, 1.0))?;
     let mut line = export::document(&midi, &audio, &alignment, how.preset, how.font.name(), Seconds::default());
     line["item"] = json!(item.id);
     if let Some(fields) = line.as_object_mut() {

@@ -13,6 +13,7 @@ use crate::job::Progress;
 use crate::midi::Midi;
 use crate::pair::{self, MidiSide};
 use crate::synth;
+use crate::verdict;
 use ndarray::s;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -134,7 +135,7 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
 /// Both sides of an accepted alignment, and how they were made.
 fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> Result<(Pair, Value)> {
     let audio = pair::load_audio(path, Keep::Analysis, &progress.part(0.0, 0.4))?;
-    let alignment = pair::align(midi, &audio, Preset::Antiphon, &progress.part(0.4, 0.8))?;
+    let alignment = verdict::align(midi, &audio, Preset::Antiphon, &progress.part(0.4, 0.8))?;
     if !alignment.accepted() {
         let value = format!("{:.2} with {:?}", alignment.confidence, midi.path);
         return Err(Error::Limit { what: "confidence", value, limit: format!("what is accepted, above {ACCEPTED}") });

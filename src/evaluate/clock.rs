@@ -10,6 +10,7 @@ use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::pair::{self, FRAME_S};
 use crate::synth::SoundFont;
+use crate::verdict;
 use ndarray::{Array2, Axis, Zip, s};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -203,7 +204,7 @@ pub fn clock(
         let diagonal = Diagonal::new(&midi.features.frames, &audio.features.frames);
         let audio_s = audio.recording.mono.seconds();
         let errors = |&preset: &Preset| {
-            let found = pair::align(&midi, &audio, preset, p)?;
+            let found = verdict::align(&midi, &audio, preset, p)?;
             Ok(ClockErrors::new((stem(path), preset), &midi.midi, audio_s, &diagonal, &found))
         };
         presets.iter().map(errors).collect::<Result<Vec<_>>>()
@@ -301,6 +302,8 @@ mod tests {
             transpose: 0,
             unreliable,
             remarks: Vec::new(),
+            findings: None,
+            judgement: None,
         };
         let diagonal = Diagonal { offset_s: late + 0.02, margin: 0.5 };
         ClockErrors::new(("x".into(), Preset::Gen2), &song(100), 120.0, &diagonal, &found)

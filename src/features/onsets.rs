@@ -46,9 +46,14 @@ impl Onsets {
     /// Analyses a recording that is tuned `cents` above 440 Hz.
     pub(crate) fn new(wave: &Waveform, cents: f64, progress: &Progress) -> Result<Self> {
         let levels = band_levels(wave, cents, progress)?;
+        Ok(Self::from_levels(levels, HOP_SAMPLES as f64 / f64::from(wave.sample_rate)))
+    }
+
+    /// From the [`levels`](Self::levels) of a recording that was analysed before.
+    pub(crate) fn from_levels(levels: Array2<f32>, frame_s: f64) -> Self {
         let flux = local_contrast(&flux(&levels));
         let timbre = centred_rows(levels.clone());
-        Ok(Self { flux, timbre, levels, frame_s: HOP_SAMPLES as f64 / f64::from(wave.sample_rate) })
+        Self { flux, timbre, levels, frame_s }
     }
 
     /// Number of frames.

@@ -6,6 +6,7 @@ use super::icon::Icon;
 use super::loading::file_name;
 use super::model::{Aligned, Model};
 use super::theme::{self, Palette};
+use crate::alignment::Verdict;
 use crate::picture::axis::clock_text;
 use egui::{Button, Grid, Label, RichText, ScrollArea, Ui};
 
@@ -30,10 +31,10 @@ pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<
 fn verdict(ui: &mut Ui, aligned: &Aligned, palette: &Palette) {
     let alignment = &aligned.alignment;
     ui.add_space(2.0);
-    let (icon, word, colour) = if alignment.accepted() {
-        (Icon::Good, "a match", palette.good)
-    } else {
-        (Icon::Bad, "not a match", palette.bad)
+    let (icon, word, colour) = match alignment.verdict() {
+        Verdict::Match => (Icon::Good, "a match", palette.good),
+        Verdict::NoMatch => (Icon::Bad, "not a match", palette.bad),
+        Verdict::CantTell => (Icon::Warning, "can't tell", palette.warning),
     };
     ui.horizontal(|ui| {
         icon.show(ui, 16.0, colour);

@@ -11,6 +11,7 @@ use crate::job::Progress;
 use crate::midi::Midi;
 use crate::pair::{self, FRAME_S, HOP};
 use crate::synth::{self, SoundFont};
+use crate::verdict::{self, Amount};
 use ndarray::{Array2, ArrayView2, s};
 use std::path::Path;
 
@@ -86,6 +87,11 @@ impl Analysis {
     pub(crate) fn window(&self, key: i32) -> ArrayView2<'_, f32> {
         let from = KEY_MARGIN.saturating_add_signed(-key as isize).min(BINS - SEEN);
         self.log.slice(s![.., from..from + SEEN])
+    }
+
+    /// How much music there is in it.
+    pub(crate) fn amount(&self) -> Amount {
+        verdict::amount(self.window(0))
     }
 
     /// Its codes, moved up by `key` semitones.

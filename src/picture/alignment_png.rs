@@ -6,7 +6,7 @@ use super::raster::{matrix_image, max_pool, similarity, strip_image};
 use super::strip::{Strip, transposed};
 use super::text::{CELL, draw, elide, fill, width};
 use crate::alignment::warp::TimeMap;
-use crate::alignment::{Alignment, Segments};
+use crate::alignment::{Alignment, Segments, Verdict};
 use crate::audio::AudioTime;
 use crate::error::Result;
 use crate::features::CqtParams;
@@ -106,7 +106,11 @@ impl Page {
         let room = ((PAGE.0 - 2 * MARGIN) / CELL) as usize;
         self.text(MARGIN, 16, &elide(&format!("MIDI       {}", name(midi)), room), INK);
         self.text(MARGIN, 30, &elide(&format!("recording  {}", name(audio)), room), INK);
-        let verdict = if alignment.accepted() { "a match" } else { "not a match" };
+        let verdict = match alignment.verdict() {
+            Verdict::Match => "a match",
+            Verdict::NoMatch => "not a match",
+            Verdict::CantTell => "can't tell",
+        };
         let key = match alignment.transpose {
             0 => String::new(),
             moved => format!(", MIDI moved by {moved:+} semitones"),

@@ -117,6 +117,8 @@ pub fn pair(bars: u32, name: &str) -> Pair {
         transpose: 0,
         unreliable: vec![(0.0, 1.5)],
         remarks: Vec::new(),
+        findings: None,
+        judgement: None,
     };
     Pair { midi: LoadedMidi::new(side, None, None), recording: LoadedRecording::new(audio), alignment }
 }

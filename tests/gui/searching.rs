@@ -1,6 +1,7 @@
 //! The Search tab: an index, the hits, and listening to one after the other.
 
 use super::{aligned, empty, settle, window};
+use antiphon::alignment::Verdict;
 use antiphon::gui::{App, Arrival, Command, HitOrder, Model, SearchForm, Searched, Tab, Theme};
 use antiphon::hashing::Side;
 use antiphon::index::{About, Entry, Index, synthesize};
@@ -34,6 +35,8 @@ pub(super) fn found(model: &Model, count: usize) -> Searched {
             },
         },
         confidence: Some(if at == 0 { 0.91 } else { 0.4 / at as f64 }),
+        verdict: Some(if at == 0 { Verdict::Match } else { Verdict::NoMatch }),
+        judge: None,
         score: Some(0.5),
         aligned: None,
         hash_distance: 6.0 + ((at * 5) % 17) as f32 / 2.0,
@@ -47,7 +50,10 @@ pub(super) fn found(model: &Model, count: usize) -> Searched {
         stage(StageName::Alignment, 250, 25),
     ];
     let query = model.midi_path().expect("a MIDI file").to_path_buf();
-    Searched { query, found: Found { hits: (0..count).map(hit).collect(), stages, remarks: Vec::new() } }
+    Searched {
+        query,
+        found: Found { hits: (0..count).map(hit).collect(), stages, remarks: Vec::new(), threshold: 0.5 },
+    }
 }
 
 pub(super) fn searched(theme: Theme, count: usize) -> Model {

@@ -14,6 +14,7 @@ use crate::midi::MidiTime;
 use crate::pair;
 use crate::playback::Material;
 use crate::synth::SoundFont;
+use crate::verdict;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -149,7 +150,8 @@ impl Loads {
                 };
                 let side = pair::load_audio(&what.recording, Keep::Listening, &progress.part(0.3, 0.6))?;
                 let recording = LoadedRecording::new(side);
-                let alignment = pair::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.6, 0.85))?;
+                let alignment =
+                    verdict::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.6, 0.85))?;
                 let aligned = Aligned::new(alignment, &midi, &recording);
                 let material = match (what.sample_rate, &midi.font) {
                     (Some(rate), Some(font)) => {

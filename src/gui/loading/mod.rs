@@ -38,6 +38,7 @@ use crate::picture::{Curves, Strip, transposed};
 use crate::playback::{Material, Programme, Rendition, Stretch, from_audio};
 use crate::session::{Opened, Session};
 use crate::synth::SoundFont;
+use crate::verdict;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -241,7 +242,8 @@ impl Loads {
             move |found| Arrival::Aligned(candidate, found),
             name,
             move |progress| {
-                let alignment = pair::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.0, 0.95))?;
+                let alignment =
+                    verdict::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.0, 0.95))?;
                 Ok(Aligned::new(alignment, &midi, &recording))
             },
         );
