@@ -74,13 +74,16 @@ impl Aligned {
             Verdict::Match if !accepted => Verdict::CantTell,
             verdict => verdict,
         });
+        let confidence = self.probability();
+        let (judge, evidence) = self.judgement.map(|judgement| (judgement.judge, judgement.evidence)).unzip();
         Ok(Hit {
             rank,
             place: self.candidate.place,
             entry,
-            confidence: self.probability(),
+            confidence,
             verdict,
-            judge: self.judgement.map(|judgement| judgement.judge),
+            judge,
+            evidence: evidence.unwrap_or_default(),
             score: self.score,
             aligned: self.thoroughness,
             hash_distance: self.candidate.hash,

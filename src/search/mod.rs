@@ -31,7 +31,7 @@ mod ranks;
 pub use collection::{Matching, Shard, Summary, match_files, merge};
 pub use ranks::{Ranks, ranks};
 
-use crate::alignment::Verdict;
+use crate::alignment::{Term, Verdict};
 use crate::error::{Error, Result};
 use crate::hashing::Side;
 use crate::index::{Analysis, Entry, Index};
@@ -186,6 +186,8 @@ pub struct Hit {
     pub verdict: Option<Verdict>,
     /// Which judge gave the confidence, and what it saw.
     pub judge: Option<String>,
+    /// What it went by.
+    pub evidence: Vec<Term>,
     /// Normalised cost of the alignment, lower is better.
     pub score: Option<f64>,
     /// How it was aligned.
@@ -244,6 +246,8 @@ pub struct Found {
     pub remarks: Vec<String>,
     /// Confidence above which a hit is a match, among so many entries.
     pub threshold: f64,
+    /// Share of the pairs that are tried that the confidence takes to belong together.
+    pub prior: f64,
 }
 
 /// Looks for a file in an index. The same query finds the same in the same index on any number of cores.
@@ -256,8 +260,9 @@ pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &
         return Err(Error::Empty(format!("the index has no entries: {:?}", index.folder())));
     }
     let kept = options.kept(entries);
-    let threshold = Judge::bundled()?.search_threshold(entries);
-    let mut found = Found { hits: Vec::new(), stages: Vec::new(), remarks: Vec::new(), threshold };
+    let judge = Judge::bundled()?;
+    let (threshold, prior) = (judge.search_threshold(entries), judge.prior());
+    let mut found = Found { hits: Vec::new(), stages: Vec::new(), remarks: Vec::new(), threshold, prior };
     let others: Vec<i32> = (-5..=6).filter(|&key| key != 0).collect();
     let how = (options, kept);
     let mut aligned = pass(index, query, &[0], how, &[], &mut found, &progress.part(0.0, 0.5))?;
@@ -335,6 +340,7 @@ impl Found {
                 "verdict": hit.verdict,
                 "accepted": hit.accepted(),
                 "judge": hit.judge,
+                "evidence": hit.evidence,
                 "score": hit.score,
                 "aligned": hit.aligned,
                 // What is infinite has no number in JSON.
@@ -349,6 +355,7 @@ impl Found {
             "query": query.to_string_lossy(),
             "hits": hits.collect::<Vec<Value>>(),
             "threshold": self.threshold,
+            "prior": self.prior,
             "stages": self.stages,
             "remarks": self.remarks,
         })

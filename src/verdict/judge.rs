@@ -212,6 +212,11 @@ impl Judge {
         &self.version
     }
 
+    /// Share of the pairs that are tried that its probabilities take to belong together.
+    pub fn prior(&self) -> f64 {
+        self.prior
+    }
+
     /// A match above it.
     pub fn threshold(&self) -> f64 {
         self.threshold

@@ -37,6 +37,7 @@ pub(super) fn found(model: &Model, count: usize) -> Searched {
         confidence: Some(if at == 0 { 0.91 } else { 0.4 / at as f64 }),
         verdict: Some(if at == 0 { Verdict::Match } else { Verdict::NoMatch }),
         judge: None,
+        evidence: Vec::new(),
         score: Some(0.5),
         aligned: None,
         hash_distance: 6.0 + ((at * 5) % 17) as f32 / 2.0,
@@ -52,7 +53,7 @@ pub(super) fn found(model: &Model, count: usize) -> Searched {
     let query = model.midi_path().expect("a MIDI file").to_path_buf();
     Searched {
         query,
-        found: Found { hits: (0..count).map(hit).collect(), stages, remarks: Vec::new(), threshold: 0.5 },
+        found: Found { hits: (0..count).map(hit).collect(), stages, remarks: Vec::new(), threshold: 0.5, prior: 0.2 },
     }
 }
 
