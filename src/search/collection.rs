@@ -382,6 +382,7 @@ mod tests {
                 track: "t".into(),
                 midi: format!("{n:032x}"),
                 path: "t.mp3".into(),
+                accepted: None,
                 confidence,
                 score: 0.5,
                 hash_distance: 4.0,
