@@ -260,7 +260,7 @@ pub fn load_audio(path: &Path, keep: Keep, progress: &Progress) -> Result<AudioS
     AudioSide::new(path.to_path_buf(), recording, &progress.part(0.6, 1.0))
 }
 
-/// Aligns the two.
+/// Aligns the two. The confidence is the aligner's own; [`verdict::align`](crate::verdict::align) also judges the pair by the networks.
 ///
 /// # Errors
 /// [`Error::Empty`] when a side makes no sound; [`Error::Cancelled`].

@@ -382,6 +382,7 @@ mod tests {
                 track: "t".into(),
                 midi: format!("{n:032x}"),
                 path: "t.mp3".into(),
+                accepted: None,
                 confidence,
                 accepted: None,
                 score: 0.5,

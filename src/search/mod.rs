@@ -164,7 +164,7 @@ impl SearchOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Thoroughness {
-    /// With 4 frames in one: its confidence is that of the published aligner.
+    /// With 4 frames in one: in documents of earlier versions.
     Coarse,
     /// Frame by frame.
     Full,
