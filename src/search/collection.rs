@@ -384,7 +384,6 @@ mod tests {
                 path: "t.mp3".into(),
                 accepted: None,
                 confidence,
-                accepted: None,
                 score: 0.5,
                 hash_distance: 4.0,
                 transpose: 0,
