@@ -78,7 +78,7 @@ pub(crate) struct Explained {
     /// As [`Findings::gain`], along the best chain of stretches.
     pub(crate) gain: f64,
     /// As [`Findings::explained`].
-    pub(crate) explained: f64,
+    pub(crate) share: f64,
     /// As [`Findings::structure`].
     pub(crate) structure: f64,
     /// As [`Findings::structure_backwards`].
@@ -124,7 +124,7 @@ pub(crate) fn explained(
     }
     Ok(Explained {
         gain: gains.iter().sum::<f64>() / gains.len().max(1) as f64,
-        explained: explained_share(&gains, step_s),
+        share: explained_share(&gains, step_s),
         structure: found.gain,
         structure_backwards: found.gain_backwards(midi.view(), audio.view(), frame_s),
         jumps: runs.len().saturating_sub(1),

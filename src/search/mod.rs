@@ -89,16 +89,14 @@ impl Query {
         let model = &index.hash_record().model.md5;
         // A thread that panicked has put all of it there or nothing.
         let mut known = self.in_keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match known.as_ref().filter(|known| known.0 == *model) {
-            Some((_, codes)) => Ok(Arc::clone(codes)),
-            None => {
-                let keys: Vec<i32> = verdict::KEYS.collect();
-                let of = |key: i32| Ok(InKey { key, codes: self.analysis.codes(index.hash_model(), key)? });
-                let codes = Arc::new(keys.into_par_iter().map(of).collect::<Result<Vec<_>>>()?);
-                *known = Some((model.clone(), Arc::clone(&codes)));
-                Ok(codes)
-            }
+        if let Some((_, codes)) = known.as_ref().filter(|known| known.0 == *model) {
+            return Ok(Arc::clone(codes));
         }
+        let keys: Vec<i32> = verdict::KEYS.collect();
+        let of = |key: i32| Ok(InKey { key, codes: self.analysis.codes(index.hash_model(), key)? });
+        let codes = Arc::new(keys.into_par_iter().map(of).collect::<Result<Vec<_>>>()?);
+        *known = Some((model.clone(), Arc::clone(&codes)));
+        Ok(codes)
     }
 
     /// Where it was read.

@@ -97,7 +97,9 @@ impl Evidence {
     pub(crate) fn of_terms(terms: &BTreeMap<String, f64>) -> Self {
         let plenty = Amount { seconds: f64::INFINITY, variety: f64::INFINITY };
         let mut evidence = Self::new([plenty; 2], None);
-        terms.iter().for_each(|(name, value)| evidence.set(name, *value));
+        for (name, value) in terms {
+            evidence.set(name, *value);
+        }
         evidence
     }
 
@@ -157,7 +159,7 @@ impl Evidence {
     pub(crate) fn add_explained(&mut self, found: &Explained, published: f64, key: i32) {
         self.set("published", published);
         self.set("gain", found.gain);
-        self.set("explained", found.explained);
+        self.set("explained", found.share);
         self.set("structure against null", found.structure - found.structure_backwards);
         self.set("jumps", (1.0 + found.jumps as f64).ln());
         self.set("other key", f64::from(u8::from(key != 0)));
@@ -255,7 +257,7 @@ pub(crate) fn vector_distance(a: &Array2<f32>, b: &Array2<f32>) -> f64 {
     let whole = squared_distance(a.row(n), b.row(m));
     let nearest = (0..n.max(1)).flat_map(|i| (0..m.max(1)).map(move |j| (i, j)));
     let nearest = nearest.map(|(i, j)| squared_distance(a.row(i), b.row(j))).fold(f32::INFINITY, f32::min);
-    f64::from((whole + nearest) / 2.0).max(0.0).sqrt()
+    f64::from(f32::midpoint(whole, nearest)).max(0.0).sqrt()
 }
 
 /// Codes of a MIDI file in the key that an alignment chose, with the recording's: see [`along`].

@@ -47,7 +47,7 @@ impl Sight {
 
 /// What a term is worth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Weight {
+pub(super) struct Worth {
     pub(super) name: String,
     /// Over true and wrong pairs that were learned from, which weigh the same together.
     pub(super) mean: f64,
@@ -64,7 +64,7 @@ pub(super) struct Weight {
 pub(super) struct Weights {
     /// Log odds, at a prior of one half, of a pair whose terms are all at their means.
     pub(super) bias: f64,
-    pub(super) terms: Vec<Weight>,
+    pub(super) terms: Vec<Worth>,
     /// On songs that were not learned from.
     pub(super) crossed: Quality,
 }
@@ -142,7 +142,12 @@ impl Fingerprints {
 
 fn md5(bytes: &[u8]) -> String {
     use md5::{Digest as _, Md5};
-    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    Md5::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string can't fail.
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl SearchRule {
@@ -240,7 +245,7 @@ impl Judge {
     /// Log odds of a pair, at a prior of one half, and what each term adds.
     fn odds(&self, sight: Sight, evidence: &Evidence) -> (f64, Vec<Term>) {
         let Some(weights) = self.sights.get(&sight) else { return (f64::NEG_INFINITY, Vec::new()) };
-        let term = |weight: &Weight| {
+        let term = |weight: &Worth| {
             let value = evidence.value(&weight.name);
             let inside = evidence.weighed(&weight.name).clamp(weight.least, weight.most);
             let contribution =

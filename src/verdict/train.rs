@@ -1,7 +1,7 @@
 //! How a judge is made from labelled pairs.
 
 use super::evidence::{Evidence, TERMS};
-use super::judge::{FORMAT, Fingerprints, Judge, Least, SearchRule, Sight, Weight, Weights};
+use super::judge::{FORMAT, Fingerprints, Judge, Least, SearchRule, Sight, Weights, Worth};
 use super::logistic::{Example, Logistic, log_odds, probability};
 use super::quality::{Judged, Quality, threshold};
 use crate::error::{Error, Result};
@@ -170,7 +170,7 @@ fn of_sight(pairs: &[LabelledPair], sight: Sight) -> Option<(Weights, Vec<(&Labe
         let here = examples.iter().filter(|(pair, _)| is_in(&pair.songs.0));
         crossed.extend(here.map(|(pair, example)| (*pair, learned.odds(&example.values))));
     }
-    let weight = |at: usize| Weight {
+    let weight = |at: usize| Worth {
         name: terms[at].into(),
         mean: fitted.mean[at],
         deviation: fitted.deviation[at],
