@@ -3,7 +3,8 @@
 //! The formats are those of the README's manual, which scripts rely on. Every file is written beside its place and then
 //! renamed, so that nothing half-written is ever found under its name.
 
-use crate::alignment::{Alignment, Preset, retime};
+use crate::alignment::warp::TimeMap;
+use crate::alignment::{ACCEPTED, Alignment, Played, Preset, Segment, retime};
 use crate::audio::{AudioTime, Stereo};
 use crate::error::{Error, Result};
 use crate::job::Progress;
@@ -50,11 +51,17 @@ pub fn document(
         "confidence": alignment.confidence,
         "score": alignment.score,
         "accepted": alignment.accepted(),
+        "verdict": alignment.verdict(),
+        "threshold": alignment.judgement.as_ref().map_or(ACCEPTED, |judgement| judgement.threshold),
+        "prior": alignment.judgement.as_ref().map(|judgement| judgement.prior),
+        "judge": alignment.judgement.as_ref().map(|judgement| &judgement.judge),
+        "evidence": alignment.judgement.as_ref().map(|judgement| &judgement.evidence),
         "frame_s": audio.features.times.seconds(1.0),
         "transpose": alignment.transpose,
+        "tuning": audio.tuning,
         "path": knots,
         "span": { "midi": [first[0], last[0]], "audio": [first[1], last[1]] },
-        "segments": alignment.segments,
+        "segments": segments(alignment),
         "unreliable": alignment.unreliable,
         "remarks": alignment.remarks,
         "warning": audio.recording.warning,
@@ -68,25 +75,45 @@ pub fn document(
     })
 }
 
-/// The table `audio_s,midi_s,cost`, a line for each knot of the map.
+/// The table `audio_s,midi_s,cost`, a line for each knot of the map. Where the recording jumps there is a fourth column,
+/// `segment`, from 1, and the knots are those of all segments: `midi_s` goes back or on from one to the next.
 pub fn csv(alignment: &Alignment) -> String {
-    let mut table = String::from("audio_s,midi_s,cost\n");
-    for ((MidiTime(m), AudioTime(a)), cost) in alignment.map.knots().zip(&alignment.costs) {
+    let jump = alignment.segments.jump();
+    let mut table = String::from(if jump { "audio_s,midi_s,cost,segment\n" } else { "audio_s,midi_s,cost\n" });
+    let knots = alignment.segments.maps().iter().enumerate();
+    let knots = knots.flat_map(|(number, map)| map.knots().map(move |knot| (number + 1, knot)));
+    for ((segment, (MidiTime(m), AudioTime(a))), cost) in knots.zip(&alignment.costs) {
         // Writing to a string can't fail.
-        let _infallible = writeln!(table, "{a:.6},{m:.6},{cost:.4}");
+        let _infallible = write!(table, "{a:.6},{m:.6},{cost:.4}");
+        if jump {
+            let _infallible = write!(table, ",{segment}");
+        }
+        table.push('\n');
     }
     table
 }
 
-/// The MIDI on the recording's clock and in its key, with the notes that the recording reaches.
+/// The segments, each with the path that it takes where the recording jumps; where it doesn't, that is the `path` of all.
+fn segments(alignment: &Alignment) -> Vec<Value> {
+    let path = |map: &TimeMap| map.knots().map(|(m, a)| [m.0, a.0]).collect::<Vec<_>>();
+    let spans = alignment.segments.spans().into_iter().zip(alignment.segments.maps());
+    let value = |(span, map): (Segment, &TimeMap)| {
+        let mut value = json!({ "midi": span.midi, "audio": span.audio });
+        if alignment.segments.jump() {
+            value["path"] = json!(path(map));
+        }
+        value
+    };
+    spans.map(value).collect()
+}
+
+/// The MIDI on the recording's clock and in its key, with the notes that the recording reaches: where it jumps, as it is
+/// [played](Alignment::played), with a marker at each jump.
 ///
 /// # Errors
 /// As [`retime::retime`].
 pub fn aligned_midi(midi: &MidiSide, audio: &AudioSide, alignment: &Alignment) -> Result<Midi> {
-    let last = alignment.map.to_midi(AudioTime(audio.recording.mono.seconds()));
-    let first = alignment.map.to_midi(AudioTime(0.0));
-    let span = (MidiTime(first.0.max(0.0)), MidiTime(last.0.min(midi.midi.end().0 + 1e-6)));
-    retime::retime(&in_key(midi, alignment), &alignment.map, span)
+    aligned_part(midi, alignment, (AudioTime(0.0), AudioTime(audio.recording.mono.seconds())))
 }
 
 /// As [`aligned_midi`], with what lies between two moments of the recording only.
@@ -94,13 +121,10 @@ pub fn aligned_midi(midi: &MidiSide, audio: &AudioSide, alignment: &Alignment) -
 /// # Errors
 /// As [`retime::retime`].
 pub fn aligned_part(midi: &MidiSide, alignment: &Alignment, span: (AudioTime, AudioTime)) -> Result<Midi> {
-    let (first, last) = (alignment.map.to_midi(span.0), alignment.map.to_midi(span.1));
-    let span = (MidiTime(first.0.max(0.0)), MidiTime(last.0.min(midi.midi.end().0 + 1e-6)));
-    retime::retime(&in_key(midi, alignment), &alignment.map, span)
-}
-
-fn in_key(midi: &MidiSide, alignment: &Alignment) -> Midi {
-    if alignment.transpose == 0 { midi.midi.clone() } else { midi.midi.transposed(alignment.transpose) }
+    let Played { midi, map } = alignment.played(&midi.midi)?;
+    let (first, last) = (map.to_midi(span.0), map.to_midi(span.1));
+    let span = (MidiTime(first.0.max(0.0)), MidiTime(last.0.min(midi.end().0 + 1e-6)));
+    retime::retime(&midi, &map, span)
 }
 
 /// The MIDI file and the recording that a document `alignment/1` is about: where it says, meant from here or from its own
@@ -136,7 +160,8 @@ pub fn listen(
 ) -> Result<Stereo> {
     let missing = || Error::Empty("the recording was loaded without its listening samples".into());
     let original = original.ok_or_else(missing)?;
-    let score = Score::new(&in_key(midi, alignment), |time| alignment.map.to_audio(time).0);
+    let Played { midi, map } = alignment.played(&midi.midi)?;
+    let score = Score::new(&midi, |time| map.to_audio(time).0);
     let rate = original.sample_rate.clamp(16_000, 192_000);
     let rendered = synth::render_stereo(&score, font, rate, &progress.part(0.0, 0.9))?;
     let fold = |s: &Stereo| -> Vec<f32> { s.left.iter().zip(&s.right).map(|(l, r)| 0.5 * (l + r)).collect() };

@@ -24,11 +24,13 @@ pub mod network;
 pub mod pair;
 pub mod picture;
 pub mod playback;
+mod resumable;
 pub mod search;
 pub mod session;
 pub mod synth;
 pub mod toy;
 pub mod training;
+pub mod verdict;
 
 pub use error::{Error, Result};
 

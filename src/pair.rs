@@ -20,6 +20,7 @@ use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::synth::{self, SoundFont};
 use ndarray::{Array2, ArrayView2, s};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Samples between frames of the features of both sides, at the analysis rate, unless told otherwise (spec A, generation 2).
@@ -50,6 +51,8 @@ pub struct AudioSide {
     pub path: PathBuf,
     /// The decoded file.
     pub recording: Recording,
+    /// Cents that it is tuned above A4 = 440 Hz, and analysed at; see [`features::tuning()`].
+    pub tuning: f64,
     /// Constant-Q features, hop 1024 at 22 050 Hz.
     pub features: Features,
     magnitudes: Array2<f32>,
@@ -95,6 +98,17 @@ impl MidiSide {
     /// Whether it was synthesised and analysed, and not made from features.
     pub fn analysed(&self) -> bool {
         self.magnitudes.nrows() > 0
+    }
+
+    /// Its constant-Q magnitudes, with [`KEY_MARGIN`] bins more at each end.
+    pub(crate) fn wide_magnitudes(&self) -> &Array2<f32> {
+        &self.magnitudes
+    }
+
+    /// Forgets its sound, which takes most of the memory and which only gen1 needs.
+    pub(crate) fn without_sound(mut self) -> Self {
+        self.wave.samples = Vec::new();
+        self
     }
 
     /// As [`log_magnitudes`](Self::log_magnitudes), of the music moved by `semitones`; `None` when made from features, or for
@@ -162,15 +176,16 @@ impl AudioSide {
         seen: impl FnOnce(&Features),
         progress: &Progress,
     ) -> Result<Self> {
-        let params = CqtParams { hop_samples, ..CqtParams::default() };
+        let tuning = features::tuning(&recording.mono);
+        let params = CqtParams { hop_samples, cents: tuning, ..CqtParams::default() };
         let magnitudes = features::constant_q(&recording.mono, &params, &progress.part(0.0, 0.3))?;
         if magnitudes.nrows() == 0 {
             return Err(Error::Empty(format!("the recording has no samples: {path:?}")));
         }
         let features = Features { frames: features::log_normalize(&magnitudes), times: times(hop_samples) };
         seen(&features);
-        let onsets = Onsets::new(&recording.mono, &progress.part(0.3, 1.0))?;
-        Ok(Self { path, recording, features, magnitudes, onsets: Some(onsets) })
+        let onsets = Onsets::new(&recording.mono, tuning, &progress.part(0.3, 1.0))?;
+        Ok(Self { path, recording, tuning, features, magnitudes, onsets: Some(onsets) })
     }
 
     /// Whether it was analysed, and not made from features.
@@ -178,14 +193,39 @@ impl AudioSide {
         self.magnitudes.nrows() > 0
     }
 
+    /// Its constant-Q magnitudes and its onsets; none of these when made from features.
+    pub(crate) fn analysis(&self) -> Option<(&Array2<f32>, &Onsets)> {
+        Some((&self.magnitudes, self.onsets.as_ref()?))
+    }
+
+    /// From an analysis with frames [`HOP`] apart that was made before. It has no samples, so gen1 can't align it.
+    pub(crate) fn from_analysis(path: PathBuf, recording: Recording, magnitudes: Array2<f32>, onsets: Onsets) -> Self {
+        let features = Features { frames: features::log_normalize(&magnitudes), times: times(HOP) };
+        // Nothing can be analysed anew, at 440 Hz or otherwise.
+        Self { path, recording, tuning: 0.0, features, magnitudes, onsets: Some(onsets) }
+    }
+
     /// As [`MidiSide::log_magnitudes`], of the recording.
     pub fn log_magnitudes(&self) -> Array2<f32> {
         logarithm(self.magnitudes.view())
     }
 
+    /// As [`features`](Self::features), at 440 Hz whatever its tuning, as the published systems have them.
+    ///
+    /// # Errors
+    /// As [`features::constant_q`].
+    pub fn features_at_440(&self, progress: &Progress) -> Result<Cow<'_, Features>> {
+        if self.tuning == 0.0 {
+            return Ok(Cow::Borrowed(&self.features));
+        }
+        let hop_samples = (self.features.times.seconds(1.0) * f64::from(ANALYSIS_RATE)).round() as usize;
+        let params = CqtParams { hop_samples, ..CqtParams::default() };
+        Ok(Cow::Owned(features::features(&self.recording.mono, &params, progress)?))
+    }
+
     /// A side that can be shown but not aligned: its features are known and nothing is analysed.
     pub fn from_features(path: PathBuf, recording: Recording, features: Features) -> Self {
-        Self { path, recording, features, magnitudes: Array2::zeros((0, 0)), onsets: None }
+        Self { path, recording, tuning: 0.0, features, magnitudes: Array2::zeros((0, 0)), onsets: None }
     }
 }
 
@@ -220,7 +260,7 @@ pub fn load_audio(path: &Path, keep: Keep, progress: &Progress) -> Result<AudioS
     AudioSide::new(path.to_path_buf(), recording, &progress.part(0.6, 1.0))
 }
 
-/// Aligns the two.
+/// Aligns the two. The confidence is the aligner's own; [`verdict::align`](crate::verdict::align) also judges the pair by the networks.
 ///
 /// # Errors
 /// [`Error::Empty`] when a side makes no sound; [`Error::Cancelled`].
@@ -241,13 +281,17 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
             if alignment.transpose == 0 {
                 alignment.supported_by(second.confidence);
             }
+            if audio.tuning != 0.0 {
+                let how = if audio.tuning > 0.0 { "high" } else { "low" };
+                alignment.remarks.push(format!("the recording is tuned {:.0} cents {how}", audio.tuning.abs()));
+            }
             Ok(alignment)
         }
-        Preset::Gen2 => alignment::from_published(
-            &published::gen2(&midi.features, &audio.features, progress)?,
-            &midi.features,
-            &audio.features,
-        ),
+        Preset::Gen2 => {
+            let features = audio.features_at_440(progress)?;
+            let found = published::gen2(&midi.features, &features, progress)?;
+            alignment::from_published(&found, &midi.features, &features)
+        }
         Preset::Gen1 => {
             let (midi_beats, audio_beats) = beat_features(midi, audio, progress)?;
             let found = published::gen1(&midi_beats, &audio_beats, progress)?;

@@ -5,14 +5,15 @@
 //! [`rough`](super::rough) map; then every chord looks for its own attack ([`refine`](super::refine::refine)). The ends of the old
 //! map stay where they are, unless an anchor says otherwise.
 
-use super::refine::{self, RefineParams};
+use super::refine::{self, Chord, RefineParams};
 use super::rough::{coarse_to_fine, knots, stretch};
+use super::segments::Segments;
 use super::warp::TimeMap;
 use super::{Alignment, follow, warp};
 use crate::audio::AudioTime;
 use crate::error::{Error, Result};
 use crate::features::Features;
-use crate::features::onsets::{self, Onsets};
+use crate::features::onsets::Onsets;
 use crate::job::Progress;
 use crate::midi::{MidiTime, Note};
 use ndarray::{ArrayView2, s};
@@ -22,8 +23,9 @@ const STEEPEST: f64 = 6.0;
 /// Attacks nearer to an anchor than this, in seconds, give way to it.
 const NEAR_S: f64 = 0.04;
 
-/// Aligns again between `anchors`, which must increase in both. `midi` and `audio` have rows of unit length at regular
-/// times, the MIDI in the recording's key; with `attacks` (notes in that key, onsets) chords are refined.
+/// Aligns again between `anchors`: they come in the order of the recording, and in each segment they must increase in the
+/// MIDI, too. Segments without an anchor stay as they are. `midi` and `audio` have rows of unit length at regular times, the
+/// MIDI in the recording's key; with `attacks` (notes in that key, onsets) chords are refined.
 pub(crate) fn anchored(
     old: &Alignment,
     anchors: &[(MidiTime, AudioTime)],
@@ -32,25 +34,76 @@ pub(crate) fn anchored(
     attacks: Option<(&[Note], &Onsets)>,
     progress: &Progress,
 ) -> Result<Alignment> {
-    let fixed: Vec<(f64, f64)> = anchors.iter().map(|&(MidiTime(m), AudioTime(a))| (m, a)).collect();
     let refused =
         |value: String| Error::Limit { what: "anchor", value, limit: "increasing moments of both files".into() };
-    if let Some(pair) = fixed.windows(2).find(|pair| !(pair[1].0 > pair[0].0 && pair[1].1 > pair[0].1)) {
-        return Err(refused(format!("at {:.3} s of the MIDI and {:.3} s of the recording", pair[1].0, pair[1].1)));
-    }
-    if fixed.iter().any(|(m, a)| !m.is_finite() || !a.is_finite() || *m < 0.0 || *a < 0.0) {
+    if anchors.iter().any(|(m, a)| !m.0.is_finite() || !a.0.is_finite() || m.0 < 0.0 || a.0 < 0.0) {
         return Err(refused("that is no moment".into()));
     }
+    let segment = |anchor: &(MidiTime, AudioTime)| old.segments.at(anchor.1);
+    let crosses = |pair: &&[(MidiTime, AudioTime)]| {
+        pair[1].1 <= pair[0].1 || (segment(&pair[0]) == segment(&pair[1]) && pair[1].0 <= pair[0].0)
+    };
+    if let Some(pair) = anchors.windows(2).find(crosses) {
+        return Err(refused(format!("at {:.3} s of the MIDI and {:.3} s of the recording", pair[1].0.0, pair[1].1.0)));
+    }
+    if anchors.is_empty() {
+        return Ok(old.clone());
+    }
+    let chords = attacks.map(|(notes, onsets)| (refine::chords(notes), onsets));
+    let count = old.segments.maps().len();
+    let mut maps = Vec::with_capacity(count);
+    for (number, map) in old.segments.maps().iter().enumerate() {
+        let of_segment = anchors.iter().filter(|anchor| segment(anchor) == number);
+        let fixed: Vec<(f64, f64)> = of_segment.map(|(m, a)| (m.0, a.0)).collect();
+        let progress = progress.part(number as f32 / count as f32, (number + 1) as f32 / count as f32);
+        let chords = chords.as_ref().map(|(chords, onsets)| (chords.as_slice(), *onsets));
+        maps.push(anchored_map(map, &fixed, midi, audio, (chords, count > 1), &progress)?);
+    }
+    let frame_s = midi.times.seconds(1.0);
+    let cost = |(MidiTime(m), AudioTime(a)): (MidiTime, AudioTime)| {
+        let row = |features: &Features, seconds: f64| {
+            ((seconds / frame_s).round().max(0.0) as usize).min(features.frames.nrows().saturating_sub(1))
+        };
+        let (i, j) = (row(midi, m), row(audio, a));
+        (1.0 - midi.frames.row(i).dot(&audio.frames.row(j))).clamp(0.0, 1.0)
+    };
+    let costs = maps.iter().flat_map(TimeMap::knots).map(cost).collect();
+    let mut remarks: Vec<String> =
+        old.remarks.iter().filter(|remark| !remark.starts_with(CORRECTED)).cloned().collect();
+    remarks.push(format!("{CORRECTED} at {} moments by a person", anchors.len()));
+    Ok(Alignment { costs, remarks, ..of_maps(old, maps)? })
+}
+
+/// The alignment with other maps for its segments.
+fn of_maps(old: &Alignment, mut maps: Vec<TimeMap>) -> Result<Alignment> {
+    if maps.len() == 1 {
+        let map = maps.remove(0);
+        return Ok(Alignment { segments: map.clone().into(), map, ..old.clone() });
+    }
+    let segments = Segments::new(maps).unwrap_or_else(|| old.segments.clone());
+    Ok(Alignment { map: segments.increasing()?, segments, ..old.clone() })
+}
+
+/// A map through `fixed` moments (MIDI, recording), aligned again between them and the ends of the `old` one. `part`: the map
+/// holds a part of the MIDI only, and so do its chords.
+fn anchored_map(
+    old: &TimeMap,
+    fixed: &[(f64, f64)],
+    midi: &Features,
+    audio: &Features,
+    (chords, part): (Option<(&[Chord], &Onsets)>, bool),
+    progress: &Progress,
+) -> Result<TimeMap> {
     let Some((&first, &last)) = fixed.first().zip(fixed.last()) else { return Ok(old.clone()) };
     let frame_s = midi.times.seconds(1.0);
-    let old_knots: Vec<(f64, f64)> = old.map.knots().map(|(MidiTime(m), AudioTime(a))| (m, a)).collect();
+    let old_knots: Vec<(f64, f64)> = old.knots().map(|(MidiTime(m), AudioTime(a))| (m, a)).collect();
     let plausible = |from: (f64, f64), to: (f64, f64)| {
         let (of_midi, of_audio) = (to.0 - from.0, to.1 - from.1);
         of_midi > 2.0 * frame_s
             && of_audio > 2.0 * frame_s
             && (1.0 / STEEPEST..STEEPEST).contains(&(of_audio / of_midi))
     };
-    let mut corners = fixed.clone();
+    let mut corners = fixed.to_vec();
     let ends = (old_knots[0], old_knots[old_knots.len() - 1]);
     if plausible(ends.0, first) {
         corners.insert(0, ends.0);
@@ -67,34 +120,20 @@ pub(crate) fn anchored(
     found.extend(corners.last());
     if found.len() < 2 {
         // One anchor and no end that fits: the old map, moved there.
-        let by = first.1 - old.map.to_audio(MidiTime(first.0)).0;
+        let by = first.1 - old.to_audio(MidiTime(first.0)).0;
         found = old_knots.iter().map(|&(m, a)| (m, a + by)).collect();
     }
-    if let Some((notes, onsets)) = attacks {
-        let rough = found.clone();
-        let chords = refine::chords(notes);
-        let along = |m: f64| warp::interpolate(&rough, m, |k| k);
+    if let Some((chords, onsets)) = chords {
+        let (begins, ends) = (found[0].0, found[found.len() - 1].0);
+        let inside = |chord: &&Chord| !part || (begins..=ends).contains(&chord.midi_s);
+        let chords: Vec<Chord> = chords.iter().filter(inside).cloned().collect();
+        let along = |m: f64| warp::interpolate(&found, m, |k| k);
         let mut struck =
             refine::refine(&chords, &along, onsets, &RefineParams::second_pass(), &progress.part(0.7, 1.0))?;
-        for (attack, chord) in struck.iter_mut().zip(&chords) {
-            let rise = refine::half_rise(chord, onsets, attack.audio_s / onsets.frame_s);
-            attack.audio_s = rise.map_or(attack.audio_s + onsets::LEAD_S, |frame| frame * onsets.frame_s);
-        }
+        refine::to_rises(&mut struck, &chords, onsets);
         found = follow::increasing(&struck).unwrap_or(found);
     }
-    let map = through(&found, &fixed)?;
-    let cost = |(MidiTime(m), AudioTime(a)): (MidiTime, AudioTime)| {
-        let row = |features: &Features, seconds: f64| {
-            ((seconds / frame_s).round().max(0.0) as usize).min(features.frames.nrows().saturating_sub(1))
-        };
-        let (i, j) = (row(midi, m), row(audio, a));
-        (1.0 - midi.frames.row(i).dot(&audio.frames.row(j))).clamp(0.0, 1.0)
-    };
-    let costs = map.knots().map(cost).collect();
-    let mut remarks: Vec<String> =
-        old.remarks.iter().filter(|remark| !remark.starts_with(CORRECTED)).cloned().collect();
-    remarks.push(format!("{CORRECTED} at {} moments by a person", fixed.len()));
-    Ok(Alignment { map, costs, remarks, ..old.clone() })
+    through(&found, fixed)
 }
 
 const CORRECTED: &str = "corrected";
@@ -141,8 +180,8 @@ fn through(knots: &[(f64, f64)], anchors: &[(f64, f64)]) -> Result<TimeMap> {
 
 /// The alignment with the MIDI `offset_s` seconds later.
 pub(crate) fn moved(alignment: &Alignment, offset_s: f64) -> Result<Alignment> {
-    let knots = alignment.map.knots().map(|(m, AudioTime(a))| (m, AudioTime(a + offset_s)));
-    Ok(Alignment { map: TimeMap::new(knots)?, ..alignment.clone() })
+    let later = |map: &TimeMap| TimeMap::new(map.knots().map(|(m, AudioTime(a))| (m, AudioTime(a + offset_s))));
+    of_maps(alignment, alignment.segments.maps().iter().map(later).collect::<Result<_>>()?)
 }
 
 #[cfg(test)]
@@ -159,15 +198,18 @@ mod tests {
     }
 
     fn alignment(knots: &[(f64, f64)]) -> Alignment {
+        let map = TimeMap::new(knots.iter().map(|&(m, a)| (MidiTime(m), AudioTime(a)))).unwrap();
         Alignment {
-            map: TimeMap::new(knots.iter().map(|&(m, a)| (MidiTime(m), AudioTime(a)))).unwrap(),
+            segments: map.clone().into(),
+            map,
             costs: vec![0.5; knots.len()],
             score: 0.8,
             confidence: 0.4,
             transpose: 0,
             unreliable: Vec::new(),
-            segments: Vec::new(),
             remarks: Vec::new(),
+            findings: None,
+            judgement: None,
         }
     }
 

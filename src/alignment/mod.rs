@@ -3,24 +3,34 @@
 mod anchored;
 pub mod distance;
 pub mod dtw;
+mod findings;
 pub(crate) mod follow;
+mod judgement;
+mod lines;
 pub mod published;
 pub(crate) mod refine;
 pub mod retime;
 pub(crate) mod rough;
+mod segments;
 mod steady;
 mod structure;
+mod unfold;
 pub mod warp;
 
 pub(crate) use anchored::{anchored, moved};
-pub(crate) use rough::KEY_MARGIN;
+pub use findings::Findings;
+pub(crate) use findings::{Explained, explained};
+pub use judgement::{Judgement, Term, Verdict};
+pub(crate) use rough::{KEY_MARGIN, contrast};
+pub use segments::{Segment, Segments};
+pub use unfold::Played;
 
 use crate::audio::AudioTime;
 use crate::error::Result;
 use crate::features::Features;
-use crate::features::onsets::{self, Onsets};
+use crate::features::onsets::Onsets;
 use crate::job::Progress;
-use crate::midi::{MidiTime, Note};
+use crate::midi::{Midi, MidiTime, Note};
 use follow::{Followed, Hypotheses, Hypothesis};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -60,47 +70,68 @@ pub(crate) struct AudioInput<'a> {
     pub(crate) onsets: &'a Onsets,
 }
 
-/// A stretch in which both sides go on together. Between one and the next the recording jumps in the MIDI.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Segment {
-    /// Its first and last second of the MIDI.
-    pub midi: (f64, f64),
-    /// Of the recording.
-    pub audio: (f64, f64),
-}
-
 /// An aligned pair.
 #[derive(Debug, Clone)]
 pub struct Alignment {
     /// MIDI time ↔ audio time.
     pub map: TimeMap,
-    /// Local cosine cost at each knot of [`map`](Self::map), in 0..=1.
+    /// Local cosine cost at each knot of all [`segments`](Self::segments), in 0..=1.
     pub costs: Vec<f32>,
     /// Normalised cost of the path; lower is better.
     pub score: f64,
-    /// `clip(2(1 − score), 0, 1)`.
+    /// `clip(2(1 − score), 0, 1)`; where there is a [`judgement`](Self::judgement), the probability that it gives.
     pub confidence: f64,
     /// Semitones that the MIDI was moved by before it was aligned.
     pub transpose: i32,
     /// Stretches of audio time in which the map should not be trusted: repeats skipped or added, other music, silence.
     pub unreliable: Vec<(f64, f64)>,
-    /// Where both sides go on together, in the order of the recording, not overlapping there: one for music that is played
-    /// as it is written; more where the recording leaves out a verse, or plays a chorus once more, which then comes again in
-    /// the MIDI's seconds. [`map`](Self::map) goes through the heaviest chain of them that increases on both sides.
-    pub segments: Vec<Segment>,
+    /// Where both sides go on together. [`map`](Self::map) goes through the heaviest chain of them that increases on both
+    /// sides; [`played`](Self::played) goes through them all.
+    pub segments: Segments,
     /// What the user should know: `aligned coarse to fine: …`.
     pub remarks: Vec<String>,
+    /// What our aligner measured that speaks for the pair or against it; none from a published one.
+    pub findings: Option<Findings>,
+    /// Whether the two belong together, by all that is known; none before [`verdict`](crate::verdict) was asked, and for the
+    /// published aligners.
+    pub judgement: Option<Judgement>,
 }
 
 impl Alignment {
     /// Whether the pair counts as a match: confidence above [`ACCEPTED`].
     pub fn accepted(&self) -> bool {
-        self.confidence > ACCEPTED
+        self.verdict() == Verdict::Match
+    }
+
+    /// Match or not, or too little to tell; a published aligner always tells.
+    pub fn verdict(&self) -> Verdict {
+        match &self.judgement {
+            Some(judgement) => judgement.verdict,
+            None if self.confidence > ACCEPTED => Verdict::Match,
+            None => Verdict::NoMatch,
+        }
+    }
+
+    /// The MIDI as the recording plays it: in its key, with what comes again and without what is left out, and where that lies
+    /// in the recording.
+    ///
+    /// # Errors
+    /// [`Error::Midi`] where it would last longer than a MIDI file may.
+    pub fn played(&self, midi: &Midi) -> Result<Played> {
+        let in_key = if self.transpose == 0 { midi.clone() } else { midi.transposed(self.transpose) };
+        if self.segments.jump() {
+            unfold::unfold(&in_key, &self.segments)
+        } else {
+            Ok(Played { midi: in_key, map: self.map.clone() })
+        }
     }
 
     /// Adds the confidence of an independent aligner: two that half believe in a pair are believed together. The published
     /// one sees what ours misses, and the other way round: it needs equal tempo but no attacks.
     pub(crate) fn supported_by(&mut self, confidence: f64) {
+        if let Some(findings) = &mut self.findings {
+            findings.published = confidence;
+        }
         self.score -= confidence / 2.0;
         self.confidence = (2.0 * (1.0 - self.score)).clamp(0.0, 1.0);
     }
@@ -115,7 +146,14 @@ pub(crate) fn align(
     progress: &Progress,
 ) -> Result<Alignment> {
     let rough = rough::rough(midi.magnitudes, audio.magnitudes, frame_s, &progress.part(0.0, 0.5))?;
-    let structure = structure::structure(rough.midi.view(), rough.audio.view(), frame_s, &progress.part(0.5, 0.6))?;
+    let mut notes = midi.notes.to_vec();
+    for note in notes.iter_mut().filter(|note| !note.is_drum()) {
+        note.pitch = (i32::from(note.pitch) + rough.transpose).clamp(0, 127) as u8;
+    }
+    let chords = refine::chords(&notes);
+    let heard = |knots: &[(f64, f64)]| refine::heard(&chords, knots, audio.onsets);
+    let structure =
+        structure::structure(rough.midi.view(), rough.audio.view(), frame_s, &heard, &progress.part(0.5, 0.6))?;
     let gain = |knots: &[(f64, f64)]| structure.gain_along(knots, rough.midi.view(), rough.audio.view(), frame_s);
     let hypothesis = |knots: Vec<(f64, f64)>| Hypothesis { gain: gain(&knots), knots };
     let chain = Some(structure.chain(frame_s)).filter(|chain| chain.len() >= 2).map(hypothesis);
@@ -131,11 +169,6 @@ pub(crate) fn align(
         None
     };
     let hypotheses = Hypotheses { free, steady, jumping };
-    let mut notes = midi.notes.to_vec();
-    for note in notes.iter_mut().filter(|note| !note.is_drum()) {
-        note.pitch = (i32::from(note.pitch) + rough.transpose).clamp(0, 127) as u8;
-    }
-    let chords = refine::chords(&notes);
     // The same in a key that can't be right.
     for note in notes.iter_mut().filter(|note| !note.is_drum()) {
         note.pitch = if note.pitch >= 64 { note.pitch - 6 } else { note.pitch + 6 };
@@ -144,28 +177,51 @@ pub(crate) fn align(
     let Followed { mut attacks, evidence, knots, jumps } =
         follow::follow(&chords, &wrong, &hypotheses, audio.onsets, &progress.part(0.6, 1.0))?;
     let score = score(rough.cost / rough.null_cost, evidence, rough.transpose != 0);
-    for (attack, chord) in attacks.iter_mut().zip(&chords) {
-        let rise = refine::half_rise(chord, audio.onsets, attack.audio_s / audio.onsets.frame_s);
-        attack.audio_s = rise.map_or(attack.audio_s + onsets::LEAD_S, |frame| frame * audio.onsets.frame_s);
-    }
-    let knots = follow::increasing(&attacks).unwrap_or(knots);
-    let map = TimeMap::new(knots.into_iter().map(|(m, a)| (MidiTime(m), AudioTime(a))))?;
+    refine::to_rises(&mut attacks, &chords, audio.onsets);
+    let segments = if jumps {
+        let runs = structure.runs(frame_s);
+        let outer = |number: usize| (number == 0, number + 1 == runs.len());
+        let map = |(number, run): (usize, &Vec<_>)| within(run, outer(number), &chords, audio.onsets, progress);
+        Segments::new(runs.iter().enumerate().map(map).collect::<Result<_>>()?)
+    } else {
+        None
+    };
+    let map = match &segments {
+        Some(segments) => segments.increasing()?,
+        None => time_map(&follow::increasing(&attacks).unwrap_or(knots))?,
+    };
+    let segments = segments.unwrap_or_else(|| map.clone().into());
     let local = |MidiTime(m): MidiTime, AudioTime(a): AudioTime| {
         let row =
             |rows: &Array2<f32>, seconds: f64| ((seconds / frame_s).round().max(0.0) as usize).min(rows.nrows() - 1);
         let (i, j) = (row(&rough.midi, m), row(&rough.audio, a));
         (1.0 - rough.midi.row(i).dot(&rough.audio.row(j))).clamp(0.0, 1.0)
     };
-    let costs: Vec<f32> = map.knots().map(|(m, a)| local(m, a)).collect();
-    let segments = if jumps { structure.segments(frame_s) } else { whole(&map).into_iter().collect() };
-    let chosen: Vec<(f64, f64)> = map.knots().map(|(m, a)| (m.0, a.0)).collect();
+    let costs: Vec<f32> = segments.maps().iter().flat_map(TimeMap::knots).map(|(m, a)| local(m, a)).collect();
+    let chosen: Vec<(f64, f64)> = segments.maps().iter().flat_map(seconds).collect();
     let (gains, step_s) = structure.gains_along(&chosen, rough.midi.view(), rough.audio.view(), frame_s);
-    let unreliable = unreliable(&gains, step_s, audio.magnitudes.nrows() as f64 * frame_s);
+    let audio_s = audio.magnitudes.nrows() as f64 * frame_s;
+    let unreliable = unreliable(&gains, step_s, &structure.around, audio_s);
+    // Only one map increases on both sides all the way.
+    let chain: Vec<(f64, f64)> = seconds(&map).collect();
+    let found = Findings {
+        cost_share: rough.cost / rough.null_cost,
+        attacks: evidence,
+        published: 0.0,
+        gain: gains.iter().sum::<f64>() / gains.len().max(1) as f64,
+        explained: findings::explained_share(&gains, step_s),
+        structure: structure.gain,
+        structure_backwards: structure.gain_backwards(rough.midi.view(), rough.audio.view(), frame_s),
+        unevenness: findings::unevenness(&chain),
+        tempo: findings::tempo(&chain),
+        jumps: segments.maps().len() - 1,
+        part: rough.part,
+    };
     let mut remarks = Vec::new();
     if rough.transpose != 0 {
         remarks.push(format!("the MIDI was moved by {:+} semitones", rough.transpose));
     }
-    for jump in segments.windows(2) {
+    for jump in segments.spans().windows(2) {
         let (at, from, to) = (clock(jump[1].audio.0), clock(jump[0].midi.1), clock(jump[1].midi.0));
         remarks.push(format!("at {at} the recording goes on at {to} of the MIDI instead of {from}"));
     }
@@ -184,19 +240,9 @@ pub(crate) fn align(
         unreliable,
         segments,
         remarks,
+        findings: Some(found),
+        judgement: None,
     })
-}
-
-/// Score and transposition of a pair of which only constant-Q magnitudes are there: `midi` has [`KEY_MARGIN`] bins more at
-/// each end than `audio`. As [`align`] without the evidence of attacks; see [`Alignment::supported_by`].
-pub(crate) fn align_features(
-    midi: &Array2<f32>,
-    audio: &Array2<f32>,
-    frame_s: f64,
-    progress: &Progress,
-) -> Result<(f64, i32)> {
-    let rough = rough::rough(midi, audio, frame_s, progress)?;
-    Ok((score(rough.cost / rough.null_cost, 1.0, rough.transpose != 0), rough.transpose))
 }
 
 /// The score from two comparisons with what can't be right: the cost of the path as a share of that of the MIDI
@@ -218,9 +264,10 @@ fn score(cost_share: f64, agreement_multiple: f64, transposed: bool) -> f64 {
 }
 
 /// Stretches of audio time, longer than a second, in which the two sides are hardly more alike than music that has nothing to
-/// do with each other, or that the map leaves out: `gains` are those of the map, in deviations, `step_s` apart. Where all of
-/// it gains little, nothing can be relied on.
-fn unreliable(gains: &[f64], step_s: f64, audio_s: f64) -> Vec<(f64, f64)> {
+/// do with each other, or that the map leaves out, or in which another way through both sides explains clearly more:
+/// `gains` are those of the map, in deviations, `step_s` apart, `around` the best ones. Where all of it gains little, nothing
+/// can be relied on.
+fn unreliable(gains: &[f64], step_s: f64, around: &(Vec<f32>, f64), audio_s: f64) -> Vec<(f64, f64)> {
     /// Half width of the window that is looked at, in seconds.
     const RADIUS_S: f64 = 2.0;
     const SHORTEST_S: f64 = 1.0;
@@ -228,6 +275,8 @@ fn unreliable(gains: &[f64], step_s: f64, audio_s: f64) -> Vec<(f64, f64)> {
     /// own MIDI file, and none of 49 along that of another.
     const WINDOW: f64 = 0.3;
     const PAIR: f64 = 0.42;
+    /// Another way that gains so much more is the right one.
+    const MORE: f64 = 0.5;
     let mut sums = vec![0.0; gains.len() + 1];
     for (i, gain) in gains.iter().enumerate() {
         sums[i + 1] = sums[i] + gain;
@@ -235,11 +284,17 @@ fn unreliable(gains: &[f64], step_s: f64, audio_s: f64) -> Vec<(f64, f64)> {
     if sums[gains.len()] < PAIR * gains.len() as f64 {
         return vec![(0.0, audio_s)];
     }
-    let radius = (RADIUS_S / step_s).round() as usize;
+    let mean = |i: usize, radius_s: f64| {
+        let radius = (radius_s / step_s).round() as usize;
+        let (from, to) = (i.saturating_sub(radius), (i + radius + 1).min(gains.len()));
+        (sums[to] - sums[from]) / (to - from) as f64
+    };
+    let (best, best_step_s) = around;
     let mut runs: Vec<(f64, f64)> = Vec::new();
     for i in 0..gains.len() {
-        let (from, to) = (i.saturating_sub(radius), (i + radius + 1).min(gains.len()));
-        if (sums[to] - sums[from]) < WINDOW * (to - from) as f64 {
+        let at = (i as f64 * step_s / best_step_s) as usize;
+        let best = best.get(at).map_or(f64::NEG_INFINITY, |&best| f64::from(best));
+        if mean(i, RADIUS_S) < WINDOW || best - mean(i, structure::AROUND_S) > MORE {
             let (start, end) = (i as f64 * step_s, ((i + 1) as f64 * step_s).min(audio_s));
             match runs.last_mut() {
                 Some(run) if start - run.1 < 1e-6 => run.1 = end,
@@ -257,10 +312,52 @@ fn clock(seconds: f64) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// A map without jumps is one segment.
-fn whole(map: &TimeMap) -> Option<Segment> {
-    let (first, last) = (map.knots().next()?, map.knots().last()?);
-    Some(Segment { midi: (first.0.0, last.0.0), audio: (first.1.0, last.1.0) })
+/// The map of one segment, by the attacks of its chords: from where its `run` (seconds of the MIDI and the recording) begins
+/// to where it ends, but for the `outer` ends, which are the first and the last attack.
+fn within(
+    run: &[(f64, f64)],
+    outer: (bool, bool),
+    chords: &[refine::Chord],
+    onsets: &Onsets,
+    progress: &Progress,
+) -> Result<TimeMap> {
+    /// A run begins and ends about so many seconds late or early.
+    const ABOUT_S: f64 = 0.5;
+    let (first, last) = (run[0], run[run.len() - 1]);
+    let from = chords.partition_point(|chord| chord.midi_s < first.0 - ABOUT_S);
+    let to = chords.partition_point(|chord| chord.midi_s <= last.0 + ABOUT_S).max(from);
+    let chords = &chords[from..to];
+    // Part of what the caller shows as one step; it can be cancelled all the same.
+    let progress = progress.part(1.0, 1.0);
+    let along = |knots: &[(f64, f64)], params| {
+        refine::refine(chords, &|m| warp::interpolate(knots, m, |k| k), onsets, &params, &progress)
+    };
+    let closer = follow::increasing(&along(run, refine::RefineParams::first_pass())?);
+    let mut attacks = along(closer.as_deref().unwrap_or(run), refine::RefineParams::second_pass())?;
+    refine::to_rises(&mut attacks, chords, onsets);
+    attacks.retain(|attack| {
+        (outer.0 || attack.audio_s > first.1) && (outer.1 || attack.audio_s < last.1) && attack.audio_s >= 0.0
+    });
+    let Some(mut knots) = follow::increasing(&attacks) else { return time_map(run) };
+    let struck = time_map(&knots)?;
+    let end = |at: f64| (struck.to_midi(AudioTime(at)).0, at);
+    if !outer.0 {
+        knots.insert(0, end(first.1));
+    }
+    if !outer.1 {
+        knots.push(end(last.1));
+    }
+    time_map(&knots)
+}
+
+/// A map through `knots` in seconds of the MIDI and the recording.
+fn time_map(knots: &[(f64, f64)]) -> Result<TimeMap> {
+    TimeMap::new(knots.iter().map(|&(m, a)| (MidiTime(m), AudioTime(a))))
+}
+
+/// The knots of a map, in seconds of the MIDI and the recording.
+fn seconds(map: &TimeMap) -> impl Iterator<Item = (f64, f64)> + '_ {
+    map.knots().map(|(m, a)| (m.0, a.0))
 }
 
 /// The path of a published system, in seconds: the centres of runs on one side.
@@ -293,8 +390,10 @@ pub(crate) fn from_published(
         confidence: found.confidence,
         transpose: 0,
         unreliable: Vec::new(),
-        segments: whole(&map).into_iter().collect(),
+        segments: map.clone().into(),
         map,
         remarks: found.remark.iter().cloned().collect(),
+        findings: None,
+        judgement: None,
     })
 }

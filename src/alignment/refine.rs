@@ -6,6 +6,7 @@
 //! neighbours stays near the rough map's. (Our choice; a note-level relative of the two-stage methods of Ewert, Müller
 //! and Grosche, ICASSP 2009.)
 
+use super::warp;
 use crate::error::Result;
 use crate::features::onsets::{self, BANDS, Onsets};
 use crate::job::Progress;
@@ -251,11 +252,19 @@ pub(crate) fn refine(
     Ok(attacks)
 }
 
+/// Moves attacks from where the flux has them to where the sound rises.
+pub(crate) fn to_rises(attacks: &mut [Attack], chords: &[Chord], onsets: &Onsets) {
+    for (attack, chord) in attacks.iter_mut().zip(chords) {
+        let rise = half_rise(chord, onsets, attack.audio_s / onsets.frame_s);
+        attack.audio_s = rise.map_or(attack.audio_s + onsets::LEAD_S, |frame| frame * onsets.frame_s);
+    }
+}
+
 /// When the bands of a chord have risen half way, near `frame`, in frames; `None` where nothing rises clearly.
 ///
 /// A window centred on a sudden attack sees half of it, whatever sounded before: this is free of the lead that the
 /// compressed flux has, which grows as the attack gets softer.
-pub(crate) fn half_rise(chord: &Chord, onsets: &Onsets, frame: f64) -> Option<f64> {
+fn half_rise(chord: &Chord, onsets: &Onsets, frame: f64) -> Option<f64> {
     const BEFORE: isize = 5;
     const AFTER: isize = 6;
     // The rise must make up this share of the level after it.
@@ -286,6 +295,26 @@ pub(crate) fn half_rise(chord: &Chord, onsets: &Onsets, frame: f64) -> Option<f6
     let k = (low..high).find(|&k| curve[k] < half && curve[k + 1] >= half)?;
     let share = (half - curve[k]) / (curve[k + 1] - curve[k]);
     Some((first + k as isize) as f64 + f64::from(share))
+}
+
+/// How clearly each chord is heard where a map puts it: seconds of the recording, and by how much the chord agrees better there
+/// than in the seconds around, louder ones more. `knots` are in seconds of the MIDI and the recording.
+pub(crate) fn heard(chords: &[Chord], knots: &[(f64, f64)], onsets: &Onsets) -> Vec<(f64, f32)> {
+    /// Half widths of what is there and of what is around, in frames, and frames between those looked at around.
+    const THERE: isize = 9;
+    const AROUND: isize = 42;
+    const EVERY: usize = 3;
+    let (Some(first), Some(last)) = (knots.first(), knots.last()) else { return Vec::new() };
+    let inside = chords.iter().filter(|chord| (first.0..=last.0).contains(&chord.midi_s));
+    let heard = inside.map(|chord| {
+        let audio_s = warp::interpolate(knots, chord.midi_s, |k| k);
+        let frame = (audio_s / onsets.frame_s).round() as isize;
+        let at = |offset: isize| agreement_at(chord, onsets, frame + offset);
+        let there = (-THERE..=THERE).map(at).fold(0.0_f32, f32::max);
+        let around = (-AROUND..=AROUND).step_by(EVERY).map(at).sum::<f32>();
+        (audio_s, chord.weight * (there - around / (2 * AROUND / EVERY as isize + 1) as f32))
+    });
+    heard.collect()
 }
 
 /// Agreement of a chord's template with the flux at `frame`; 0 outside the recording.
@@ -338,13 +367,29 @@ mod tests {
     }
 
     #[test]
+    fn chords_are_heard_where_they_are() {
+        let melody = melody(30);
+        let onsets = Onsets::new(&plucked(&melody, 16.0), 0.0, &Progress::silent()).unwrap();
+        let notes: Vec<Note> = melody.iter().map(|&(m, pitch)| note(m, pitch, 0)).collect();
+        let chords = chords(&notes);
+        let mean = |ahead: f64| {
+            let heard = heard(&chords, &[(0.0, ahead), (16.0, 16.0 + ahead)], &onsets);
+            heard.iter().map(|(_, gain)| f64::from(*gain)).sum::<f64>() / heard.len() as f64
+        };
+        // Between the attacks, and on those of other notes.
+        let (right, between, others) = (mean(0.0), mean(0.25), mean(1.5).max(mean(-2.0)));
+        assert!(right > 3.0 * between.max(0.1) && right > 1.2 * others, "{right} {between} {others}");
+        assert!(heard(&chords, &[], &onsets).is_empty());
+    }
+
+    #[test]
     fn attacks_are_found_though_the_rough_map_is_off() {
         let melody = melody(30);
         // Played half as fast again, with a swing the rough map knows nothing of, and 80 ms off throughout.
         let played = |m: f64| 1.5 * m + 0.05 * (m / 2.0).sin();
         let heard: Vec<(f64, u8)> = melody.iter().map(|&(m, pitch)| (played(m), pitch)).collect();
         let wave = plucked(&heard, 25.0);
-        let onsets = Onsets::new(&wave, &Progress::silent()).unwrap();
+        let onsets = Onsets::new(&wave, 0.0, &Progress::silent()).unwrap();
         let notes: Vec<Note> = melody.iter().map(|&(m, pitch)| note(m, pitch, 0)).collect();
         let chords = chords(&notes);
         let found =
@@ -371,7 +416,7 @@ mod tests {
     #[test]
     fn chords_in_the_right_key_agree_more_than_in_a_wrong_one() {
         let melody = melody(20);
-        let onsets = Onsets::new(&plucked(&melody, 12.0), &Progress::silent()).unwrap();
+        let onsets = Onsets::new(&plucked(&melody, 12.0), 0.0, &Progress::silent()).unwrap();
         let agreement = |shift: u8| {
             let notes: Vec<Note> = melody.iter().map(|&(m, pitch)| note(m, pitch + shift, 0)).collect();
             let found = refine(&chords(&notes), &|m| m, &onsets, &RefineParams::first_pass(), &Progress::silent());

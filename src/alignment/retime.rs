@@ -274,9 +274,7 @@ fn chased(tracks: &[Track], first: u64) -> Vec<Vec<usize>> {
 fn belongs_to_start(kind: &EventKind) -> bool {
     match kind {
         EventKind::Channel { .. } => false,
-        EventKind::Meta { kind, .. } => {
-            matches!(*kind, 0x00 | 0x02..=0x04 | 0x08 | 0x09 | 0x20 | 0x21 | meta::KEY_SIGNATURE | 0x7F)
-        }
+        EventKind::Meta { kind, .. } => meta::OF_TRACK.contains(kind) || *kind == meta::KEY_SIGNATURE,
         EventKind::SysEx(_) | EventKind::Escape(_) => true,
     }
 }

@@ -124,7 +124,7 @@ fn sounding_rows(rows: &Array2<f32>) -> std::ops::Range<usize> {
 }
 
 /// The bins of the MIDI, moved by `semitones`, that correspond to the recording's.
-fn transposed(midi: ArrayView2<'_, f32>, bins: usize, semitones: i32) -> ArrayView2<'_, f32> {
+pub(super) fn transposed(midi: ArrayView2<'_, f32>, bins: usize, semitones: i32) -> ArrayView2<'_, f32> {
     let first = (KEY_MARGIN as i32 - semitones).max(0) as usize;
     midi.slice_move(s![.., first..first + bins])
 }

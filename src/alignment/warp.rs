@@ -59,7 +59,7 @@ impl TimeMap {
     }
 
     /// The knots: MIDI seconds, audio seconds, both strictly increasing.
-    pub fn knots(&self) -> impl ExactSizeIterator<Item = (MidiTime, AudioTime)> + '_ {
+    pub fn knots(&self) -> impl ExactSizeIterator<Item = (MidiTime, AudioTime)> + DoubleEndedIterator + '_ {
         self.knots.iter().map(|&(m, a)| (MidiTime(m), AudioTime(a)))
     }
 

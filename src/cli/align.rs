@@ -4,11 +4,13 @@ use super::output::or_no_folder;
 use super::{progress, soundfont};
 use antiphon::alignment::Preset;
 use antiphon::audio::{self, Keep};
-use antiphon::error::Result;
+use antiphon::curation::{AlignedList, Aligning, Items, align_list};
+use antiphon::error::{Error, Result};
 use antiphon::export::{self, Seconds};
 use antiphon::midi::Midi;
 use antiphon::pair::{self, AudioSide, MidiSide};
 use antiphon::picture;
+use antiphon::verdict;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -37,18 +39,23 @@ impl From<PresetName> for Preset {
 /// Arguments of `antiphon align`.
 #[derive(Debug, Args)]
 pub(super) struct Align {
-    /// The MIDI file.
+    /// The MIDI file; or a list of pairs (JSON lines, JSON, CSV, a Lakh tree) that are all to be aligned.
+    #[arg(value_name = "MIDI|LIST")]
     midi: PathBuf,
-    /// The recording.
-    audio: PathBuf,
+    /// The recording; none for a list.
+    audio: Option<PathBuf>,
     /// Print one JSON document.
-    #[arg(long)]
+    #[arg(long, requires = "audio")]
     json: bool,
-    /// Write aligned.mid, alignment.json, alignment.csv and alignment.png there.
-    #[arg(short, long, value_name = "DIR")]
+    /// Write aligned.mid, alignment.json, alignment.csv and alignment.png into this folder; for a list: add a line for each
+    /// pair to this file. Run again after an interruption, it goes on.
+    #[arg(short, long, value_name = "DIR|FILE", required_unless_present = "audio")]
     output: Option<PathBuf>,
+    /// With a list: the path of each pair, too.
+    #[arg(long, conflicts_with = "audio")]
+    paths: bool,
     /// With -o: also listen.wav, the MIDI left and the recording right.
-    #[arg(long, requires = "output")]
+    #[arg(long, requires_all = ["output", "audio"])]
     listen: bool,
     /// Which aligner.
     #[arg(long, value_enum, default_value = "antiphon")]
@@ -57,7 +64,7 @@ pub(super) struct Align {
     #[arg(long)]
     soundfont: Option<PathBuf>,
     /// Samples between frames at 22,050 Hz, 64 to 8192.
-    #[arg(long, value_name = "SAMPLES", default_value_t = pair::HOP as u16, value_parser = clap::value_parser!(u16).range(64..=8192))]
+    #[arg(long, value_name = "SAMPLES", default_value_t = pair::HOP as u16, value_parser = clap::value_parser!(u16).range(64..=8192), requires = "audio")]
     hop: u16,
     /// No progress.
     #[arg(long)]
@@ -65,12 +72,31 @@ pub(super) struct Align {
 }
 
 impl Align {
-    pub(super) fn run(self) -> Result<ExitCode> {
+    pub(super) fn run(mut self) -> Result<ExitCode> {
+        let Some(audio) = self.audio.take() else { return self.align_list() };
         let folder = self.output.clone();
-        or_no_folder(folder.as_slice(), || self.align())
+        or_no_folder(folder.as_slice(), || self.align(audio))
     }
 
-    fn align(self) -> Result<ExitCode> {
+    fn align_list(self) -> Result<ExitCode> {
+        if pair::is_midi(&self.midi) {
+            return Err(Error::Empty(format!("no recording was named beside {:?}", self.midi)));
+        }
+        let progress = progress(self.quiet);
+        let items = Items::read(&self.midi, &progress.part(0.0, 0.01))?;
+        let font = soundfont(self.soundfont.as_ref())?;
+        let how = Aligning { font: &font, preset: self.preset.into(), paths: self.paths };
+        let out = self.output.unwrap_or_default();
+        let found = align_list(&items, &how, &out, &progress.part(0.01, 1.0))?;
+        for (item, reason) in &found.skipped {
+            message!("antiphon: skipped: {item}: {reason}");
+        }
+        let AlignedList { aligned, accepted, skipped } = found;
+        answer!("{aligned} pairs aligned, {accepted} of them matches; {} skipped", skipped.len());
+        Ok(if skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    }
+
+    fn align(self, audio: PathBuf) -> Result<ExitCode> {
         let progress = progress(self.quiet);
         if let Some(folder) = &self.output {
             // Known before the work, not after it, when it can't be written.
@@ -90,15 +116,15 @@ impl Align {
         let midi = MidiSide::at_hop(self.midi, midi, &font, hop, &progress.part(0.0, 0.4))?;
         seconds.synthesize = split();
         let keep = if self.listen { Keep::Listening } else { Keep::Analysis };
-        let recording = audio::decode(&self.audio, keep, &progress.part(0.4, 0.6))?;
+        let recording = audio::decode(&audio, keep, &progress.part(0.4, 0.6))?;
         seconds.decode = split();
         if let Some(warning) = &recording.warning {
-            message!("antiphon: {warning}: {:?}", self.audio);
+            message!("antiphon: {warning}: {audio:?}");
         }
-        let audio = AudioSide::at_hop(self.audio, recording, hop, &progress.part(0.6, 0.7))?;
+        let audio = AudioSide::at_hop(audio, recording, hop, &progress.part(0.6, 0.7))?;
         seconds.features = split();
         let preset = self.preset.into();
-        let alignment = pair::align(&midi, &audio, preset, &progress.part(0.7, 0.9))?;
+        let alignment = verdict::align(&midi, &audio, preset, &progress.part(0.7, 0.9))?;
         seconds.align = split();
 
         let document = export::document(&midi, &audio, &alignment, preset, font.name(), seconds);
@@ -131,8 +157,7 @@ impl Align {
         if self.json {
             super::print(format_args!("{document}"));
         } else {
-            let verdict = if alignment.accepted() { "match" } else { "no match" };
-            answer!("{verdict}, confidence {:.2}, score {:.3}", alignment.confidence, alignment.score);
+            answer!("{}, confidence {:.2}, score {:.3}", alignment.verdict(), alignment.confidence, alignment.score);
             for remark in &alignment.remarks {
                 answer!("{remark}");
             }
@@ -169,7 +194,9 @@ impl Features {
             MidiSide::at_hop(self.file, midi, &soundfont(self.soundfont.as_ref())?, hop, &progress)?.features
         } else {
             let recording = audio::decode(&self.file, Keep::Analysis, &progress.part(0.0, 0.6))?;
-            AudioSide::at_hop(self.file, recording, hop, &progress.part(0.6, 1.0))?.features
+            AudioSide::at_hop(self.file, recording, hop, &progress.part(0.6, 0.9))?
+                .features_at_440(&progress.part(0.9, 1.0))?
+                .into_owned()
         };
         export::write(&self.output, &export::npy(&features.frames))?;
         Ok(ExitCode::SUCCESS)

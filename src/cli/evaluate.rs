@@ -2,6 +2,7 @@
 
 mod clock;
 mod popular;
+pub(super) mod verdict;
 
 use super::align::PresetName;
 use super::{progress, soundfont};
@@ -26,6 +27,8 @@ pub(super) enum Evaluate {
     Embed(super::embed::EvaluateEmbed),
     /// How well the search of an index finds what is in it.
     Search(super::search::EvaluateSearch),
+    /// Whether pairs are told from others.
+    Verdict(verdict::EvaluateVerdict),
 }
 
 impl Evaluate {
@@ -35,6 +38,7 @@ impl Evaluate {
             Self::Hash(command) => command.run(),
             Self::Embed(command) => command.run(),
             Self::Search(command) => command.run(),
+            Self::Verdict(command) => command.run(),
         }
     }
 }

@@ -28,6 +28,7 @@ mod search;
 mod ticker;
 mod toy;
 mod train;
+mod verdict;
 
 use antiphon::error::{Error, Result};
 use antiphon::job::Progress;

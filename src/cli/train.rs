@@ -17,6 +17,8 @@ pub(super) enum Train {
     Hash(TrainHash),
     /// Networks that give a whole MIDI file and its recording the same vector.
     Embed(super::embed::TrainEmbed),
+    /// The judge that says whether a MIDI file and a recording are the same music.
+    Verdict(super::verdict::TrainVerdict),
 }
 
 impl Train {
@@ -24,6 +26,7 @@ impl Train {
         match self {
             Self::Hash(command) => command.run(),
             Self::Embed(command) => command.run(),
+            Self::Verdict(command) => command.run(),
         }
     }
 }

@@ -1,14 +1,13 @@
 //! `<LIST>.alignments`: what became of each pair that was aligned, so that none is aligned twice.
 //!
-//! A header, then a line a pair, only ever added to. A line that a kill has cut short is taken out and its pair aligned again.
+//! See [`Resumable`].
 
 use super::text::FoundBy;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::resumable::Resumable;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 /// What the first line says it is.
@@ -48,8 +47,7 @@ pub(super) enum Outcome {
 /// An open journal; no other process has it.
 #[derive(Debug)]
 pub(super) struct Alignments {
-    file: File,
-    path: PathBuf,
+    lines: Resumable,
     known: BTreeMap<Key, Outcome>,
 }
 
@@ -57,43 +55,12 @@ impl Alignments {
     /// Opens the journal beside `list`, or begins it: of alignments by `parameters`.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::List`] when it was begun with other parameters, is damaged before its end, or another process
-    /// works with it.
+    /// As [`Resumable::open`].
     pub(super) fn open(list: &Path, parameters: &Value) -> Result<Self> {
-        let path = Self::beside(list);
-        let refused = |reason: String| Error::List { reason, path: path.clone() };
-        let options = File::options().create(true).read(true).append(true).open(&path);
-        let file = options.map_err(Error::io("write", &path))?;
-        file.try_lock().map_err(|_| refused("another process works with it".into()))?;
         let header = json!({ "format": FORMAT, "parameters": parameters });
-        let mut reader = BufReader::new(&file);
-        let (mut known, mut text, mut whole) = (BTreeMap::new(), Vec::new(), 0);
-        for number in 1.. {
-            text.clear();
-            reader.read_until(b'\n', &mut text).map_err(Error::io("read", &path))?;
-            if text.last() != Some(&b'\n') {
-                break;
-            }
-            whole += text.len() as u64;
-            let bad = |error: serde_json::Error| refused(format!("line {number}: {error}"));
-            if number == 1 {
-                let found: Value = serde_json::from_slice(&text).map_err(bad)?;
-                if found != header {
-                    return Err(refused(format!("it was begun with {found}, now {header} is asked for")));
-                }
-            } else {
-                let line: Line = serde_json::from_slice(&text).map_err(bad)?;
-                known.insert((line.midi_md5, line.audio_md5), line.outcome);
-            }
-        }
-        if !text.is_empty() {
-            file.set_len(whole).map_err(Error::io("write", &path))?;
-        }
-        let journal = Self { file, path, known };
-        if whole == 0 {
-            journal.write(&header)?;
-        }
-        Ok(journal)
+        let (lines, known) = Resumable::open::<Line>(&Self::beside(list), &header)?;
+        let known = known.into_iter().map(|line| ((line.midi_md5, line.audio_md5), line.outcome)).collect();
+        Ok(Self { lines, known })
     }
 
     pub(super) fn beside(list: &Path) -> PathBuf {
@@ -105,7 +72,7 @@ impl Alignments {
     /// Removes the journal, unless something is in it.
     pub(super) fn take_back(self) {
         if self.known.is_empty() {
-            drop(std::fs::remove_file(&self.path));
+            self.lines.remove();
         }
     }
 
@@ -116,14 +83,9 @@ impl Alignments {
 
     /// Takes in what became of a pair, and writes it.
     pub(super) fn add(&mut self, line: Line) -> Result<()> {
-        self.write(&json!(line))?;
+        self.lines.add(&line)?;
         self.known.insert((line.midi_md5, line.audio_md5), line.outcome);
         Ok(())
-    }
-
-    fn write(&self, line: &Value) -> Result<()> {
-        // One call, so that a line is there or not.
-        (&self.file).write_all(format!("{line}\n").as_bytes()).map_err(Error::io("write", &self.path))
     }
 }
 

@@ -35,6 +35,7 @@ use crate::job::Progress;
 use crate::pair;
 use crate::session::relative;
 use crate::synth::SoundFont;
+use crate::verdict;
 use files::{AudioFile, MidiFile, Skipped};
 use groups::Marks;
 use journal::{Alignments, Key, Line, Outcome};
@@ -295,7 +296,7 @@ fn align(
                 |reason| Ok(Outcome::Skipped { skipped: reason }),
                 |side| {
                     let recording = pair::load_audio(&audio.path, Keep::Analysis, &here())?;
-                    let found = pair::align(side, &recording, Preset::Antiphon, &here())?;
+                    let found = verdict::align(side, &recording, Preset::Antiphon, &here())?;
                     Ok(Outcome::Aligned {
                         confidence: found.confidence,
                         score: found.score,

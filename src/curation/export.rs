@@ -15,6 +15,7 @@ use crate::midi::MidiTime;
 use crate::pair;
 use crate::session::{FileRef, plain, relative};
 use crate::synth::SoundFont;
+use crate::verdict;
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -224,7 +225,7 @@ pub struct AlignedPair {
 /// Aligns the two files of a record, with the corrections of that.
 ///
 /// # Errors
-/// As [`pair::align`] and [`pair::correct`].
+/// As [`verdict::align`](crate::verdict::align) and [`pair::correct`].
 pub fn aligned(
     record: &Record,
     midi: &Path,
@@ -234,7 +235,7 @@ pub fn aligned(
 ) -> Result<AlignedPair> {
     let midi = pair::load_midi(midi, font, &progress.part(0.0, 0.3))?;
     let audio = pair::load_audio(audio, Keep::Analysis, &progress.part(0.3, 0.6))?;
-    let mut alignment = pair::align(&midi, &audio, Preset::default(), &progress.part(0.6, 0.9))?;
+    let mut alignment = verdict::align(&midi, &audio, Preset::default(), &progress.part(0.6, 0.9))?;
     let mut span = None;
     if let Some(correction) = &record.correction {
         let anchors: Vec<_> = correction.anchors.iter().map(|&[m, a]| (MidiTime(m), AudioTime(a))).collect();

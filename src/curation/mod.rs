@@ -19,6 +19,7 @@
 //! # antiphon::Result::Ok(())
 //! ```
 
+mod aligning;
 pub(crate) mod csv;
 pub mod evaluate;
 pub mod export;
@@ -29,6 +30,7 @@ mod sources;
 mod table;
 mod telling;
 
+pub use aligning::{AlignedList, Aligning, align_list};
 pub use journal::{Batch, Journal};
 pub use queue::{Arrangement, Counts, Filter, Order, Queue, State, arrange};
 pub use sources::{Item, Items};

@@ -13,6 +13,7 @@ use crate::job::Progress;
 use crate::midi::Midi;
 use crate::pair::{self, MidiSide};
 use crate::synth;
+use crate::verdict;
 use ndarray::s;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -134,15 +135,15 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
 /// Both sides of an accepted alignment, and how they were made.
 fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> Result<(Pair, Value)> {
     let audio = pair::load_audio(path, Keep::Analysis, &progress.part(0.0, 0.4))?;
-    let alignment = pair::align(midi, &audio, Preset::Antiphon, &progress.part(0.4, 0.8))?;
+    let alignment = verdict::align(midi, &audio, Preset::Antiphon, &progress.part(0.4, 0.8))?;
     if !alignment.accepted() {
         let value = format!("{:.2} with {:?}", alignment.confidence, midi.path);
         return Err(Error::Limit { what: "confidence", value, limit: format!("what is accepted, above {ACCEPTED}") });
     }
     let aligned: Midi = export::aligned_midi(midi, &audio, &alignment)?;
     let wave = synth::render(&aligned, &font.font, ANALYSIS_RATE, &progress.part(0.8, 0.9))?;
-    let of_midi = log_constant_q(&wave, &progress.part(0.9, 0.95))?;
-    let of_audio = log_constant_q(&audio.recording.mono, &progress.part(0.95, 1.0))?;
+    let of_midi = log_constant_q(&wave, 0.0, &progress.part(0.9, 0.95))?;
+    let of_audio = log_constant_q(&audio.recording.mono, audio.tuning, &progress.part(0.95, 1.0))?;
     let first = aligned.notes().first().map_or(0.0, |note| note.start.0);
     let from = (first / FRAME_S).ceil() as usize;
     let to = ((aligned.end().0 / FRAME_S) as usize).min(of_midi.nrows()).min(of_audio.nrows());
@@ -158,6 +159,7 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
         "audio": path,
         "confidence": alignment.confidence,
         "transpose": alignment.transpose,
+        "tuning": audio.tuning,
         "first_frame": from,
         "soundfont": font.name,
     });

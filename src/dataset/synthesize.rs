@@ -251,7 +251,7 @@ impl Synthesis {
         arrangement.effects.apply(&mut audio_wave.samples, other.as_deref(), f64::from(ANALYSIS_RATE), &mut random)?;
         let name = format!("{}-{variant}", source.id);
         let audio_wave = arrangement.mastering.apply(audio_wave, &name, progress)?;
-        let mut audio = log_constant_q(&audio_wave, progress)?;
+        let mut audio = log_constant_q(&audio_wave, 0.0, progress)?;
         for (bin, mut column) in audio.columns_mut().into_iter().enumerate() {
             let gain = arrangement.effects.log_gain(bin, BINS);
             column.mapv_inplace(|x| x + gain);
@@ -264,7 +264,7 @@ impl Synthesis {
             "midi": transcription,
             "recording": arrangement,
         });
-        Ok((pair(notes, &cut, log_constant_q(&midi_wave, progress)?, audio), made_by))
+        Ok((pair(notes, &cut, log_constant_q(&midi_wave, 0.0, progress)?, audio), made_by))
     }
 }
 
@@ -294,8 +294,8 @@ fn other_work(source: &Source, all: &[Source], cut: &Cut, random: &mut Pcg64) ->
     Some(Cut::draw(&midi, cut.seconds, true, random).ok()?.score(&midi))
 }
 
-pub(super) fn log_constant_q(wave: &Waveform, progress: &Progress) -> Result<ndarray::Array2<f32>> {
-    let params = CqtParams { hop_samples: HOP, first_note: FIRST_NOTE, bins: BINS, ..CqtParams::default() };
+pub(super) fn log_constant_q(wave: &Waveform, cents: f64, progress: &Progress) -> Result<ndarray::Array2<f32>> {
+    let params = CqtParams { hop_samples: HOP, first_note: FIRST_NOTE, bins: BINS, cents, ..CqtParams::default() };
     Ok(Pair::log_magnitudes(features::constant_q(wave, &params, progress)?))
 }
 

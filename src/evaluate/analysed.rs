@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Name of the matrix in a file of the cache, and of what is in it: raised when the numbers change.
-const TENSOR: &str = "log_magnitudes/1";
+const TENSOR: &str = "log_magnitudes/2";
 
 /// MD5 of bytes, in hexadecimal.
 fn md5(parts: &[&[u8]]) -> String {
@@ -62,7 +62,8 @@ pub(super) fn log_magnitudes(
     } else {
         audio::decode(path, Keep::Analysis, &progress.part(0.0, 0.8))?.mono
     };
-    let params = CqtParams { first_note: FIRST_NOTE, bins: BINS, ..CqtParams::default() };
+    let cents = if is_midi { 0.0 } else { features::tuning(&wave) };
+    let params = CqtParams { first_note: FIRST_NOTE, bins: BINS, cents, ..CqtParams::default() };
     let matrix = Pair::log_magnitudes(features::constant_q(&wave, &params, &progress.part(0.8, 1.0))?);
     if let Some(kept) = &kept {
         export::write(kept, &bytes_of(&matrix, path)?)?;

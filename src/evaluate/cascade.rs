@@ -6,7 +6,7 @@ use super::{RankCurve, Ranked, Report, stem};
 use crate::error::{Error, Result};
 use crate::index::{Entry, Index, md5_of};
 use crate::job::Progress;
-use crate::search::{CONFIDENT, Query, Ranks, SearchOptions, ranks};
+use crate::search::{Query, Ranks, SearchOptions, ranks};
 use crate::synth::SoundFont;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -90,7 +90,7 @@ pub fn cascade(
     for (file, outcome) in files.iter().zip(all) {
         match outcome {
             Ok((has_answer, ranks)) => {
-                let first = ranks.found.hits.first().filter(|hit| hit.confidence.is_some_and(|c| c > CONFIDENT));
+                let first = ranks.found.hits.first().filter(|hit| hit.accepted());
                 let named = first.map(|hit| (stem(file), stem(&hit.entry.path), hit.confidence.unwrap_or(0.0)));
                 if has_answer {
                     if ranks.cascade == Some(1) {

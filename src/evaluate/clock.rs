@@ -10,6 +10,7 @@ use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::pair::{self, FRAME_S};
 use crate::synth::SoundFont;
+use crate::verdict;
 use ndarray::{Array2, Axis, Zip, s};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -203,7 +204,7 @@ pub fn clock(
         let diagonal = Diagonal::new(&midi.features.frames, &audio.features.frames);
         let audio_s = audio.recording.mono.seconds();
         let errors = |&preset: &Preset| {
-            let found = pair::align(&midi, &audio, preset, p)?;
+            let found = verdict::align(&midi, &audio, preset, p)?;
             Ok(ClockErrors::new((stem(path), preset), &midi.midi, audio_s, &diagonal, &found))
         };
         presets.iter().map(errors).collect::<Result<Vec<_>>>()
@@ -293,14 +294,16 @@ mod tests {
     fn errors(late: f64, knots: &[(f64, f64)], unreliable: Vec<(f64, f64)>) -> ClockErrors {
         let map = TimeMap::new(knots.iter().map(|&(m, a)| (MidiTime(m), AudioTime(a)))).unwrap();
         let found = Alignment {
+            segments: map.clone().into(),
             map,
             costs: Vec::new(),
             score: 0.6,
             confidence: 0.8,
             transpose: 0,
             unreliable,
-            segments: Vec::new(),
             remarks: Vec::new(),
+            findings: None,
+            judgement: None,
         };
         let diagonal = Diagonal { offset_s: late + 0.02, margin: 0.5 };
         ClockErrors::new(("x".into(), Preset::Gen2), &song(100), 120.0, &diagonal, &found)

@@ -8,8 +8,9 @@ use crate::audio::{ANALYSIS_RATE, AudioTime};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use crate::midi::{Message, Midi, MidiTime};
-use crate::pair::{self, AudioSide, MidiSide};
+use crate::pair::{AudioSide, MidiSide};
 use crate::synth::{self, Score, SoundFont};
+use crate::verdict;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_distr::{Distribution as _, Normal, StandardNormal};
@@ -74,7 +75,7 @@ pub fn corruption(
         let audio = AudioSide::new(path.clone(), rendering(wave), progress)?;
         let moments = distortion.moments();
         let align = |&preset: &Preset| {
-            let found = pair::align(&midi, &audio, preset, progress)?;
+            let found = verdict::align(&midi, &audio, preset, progress)?;
             let errors: Vec<f64> = moments.iter().map(|(m, a)| found.map.to_audio(*m).0 - a.0).collect();
             Ok(Errors::new(name.clone(), preset, &errors, &found))
         };

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::job::Progress;
 use crate::pair::{self, AudioSide};
 use crate::synth::SoundFont;
+use crate::verdict;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -36,10 +37,10 @@ pub fn cut(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progr
         let parts = [("first 60 %", 0.0..0.6 * seconds), ("45 s", middle.max(0.0)..(middle + 45.0).min(seconds))];
         let mut rows = Vec::new();
         for preset in presets {
-            let truth = pair::align(&midi, &whole, *preset, p)?;
+            let truth = verdict::align(&midi, &whole, *preset, p)?;
             for (name, span) in &parts {
                 let part = AudioSide::new(audio_path.clone(), part(&recording, span), p)?;
-                let found = pair::align(&midi, &part, *preset, p)?;
+                let found = verdict::align(&midi, &part, *preset, p)?;
                 let moments = (0..((span.end - span.start) / STEP_S) as usize).map(|i| i as f64 * STEP_S);
                 let errors: Vec<f64> =
                     moments.map(|t| found.map.to_audio(truth.map.to_midi(AudioTime(span.start + t))).0 - t).collect();

@@ -9,6 +9,7 @@
 //! - [`hash_retrieval`], [`embedding_retrieval`], [`embedding_held_out`]: is the right recording found among many?
 //! - [`embedding_matrix()`]: how far are all MIDI files of a set from all its recordings?
 //! - [`cascade()`]: does the search of an index find it, and nothing where there is nothing?
+//! - [`verdict()`]: does the verdict tell pairs from others?
 //! - [`separation()`]: do codes tell what matches from what doesn't?
 //!
 //! [`Errors`] and [`Summary`] sum up the first three, [`auc`] the last.
@@ -25,6 +26,7 @@ mod performances;
 mod popular;
 mod retrieval;
 mod separation;
+mod verdict;
 mod warned;
 
 pub use cascade::{CascadeQuality, cascade};
@@ -39,6 +41,7 @@ pub use retrieval::{
     RankCurve, Ranked, Retrieval, RetrievalParams, embedding_held_out, embedding_retrieval, hash_retrieval,
 };
 pub use separation::{CodeQuality, separation};
+pub use verdict::{VerdictData, VerdictPairs, VerdictReport, kinds, verdict};
 pub use warned::Warned;
 
 use crate::alignment::{Alignment, Preset};
@@ -211,15 +214,18 @@ mod tests {
     use super::*;
 
     fn of(errors: &[f64]) -> Errors {
+        let map = crate::alignment::warp::TimeMap::identity();
         let found = Alignment {
-            map: crate::alignment::warp::TimeMap::identity(),
+            segments: map.clone().into(),
+            map,
             costs: Vec::new(),
             score: 0.6,
             confidence: 0.8,
             transpose: 0,
             unreliable: Vec::new(),
-            segments: Vec::new(),
             remarks: Vec::new(),
+            findings: None,
+            judgement: None,
         };
         Errors::new("x".into(), Preset::Gen2, errors, &found)
     }

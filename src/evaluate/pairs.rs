@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::job::Progress;
 use crate::pair;
 use crate::synth::SoundFont;
+use crate::verdict;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +46,7 @@ pub fn pairs(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Pro
         let cells = presets.iter().flat_map(|preset| loaded.done.iter().map(move |audio| (*preset, audio)));
         cells
             .map(|(preset, audio)| {
-                let alignment = pair::align(&midi, audio, preset, p)?;
+                let alignment = verdict::align(&midi, audio, preset, p)?;
                 Ok(Combination {
                     midi: stem(path),
                     audio: stem(&audio.path),

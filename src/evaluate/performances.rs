@@ -9,6 +9,7 @@ use crate::midi::track::{Event, EventKind, Track};
 use crate::midi::{Midi, MidiTime};
 use crate::pair::{self, AudioSide, MidiSide};
 use crate::synth::{self, SoundFont};
+use crate::verdict;
 use midly::MidiMessage;
 use midly::num::u7;
 use std::path::{Path, PathBuf};
@@ -113,7 +114,7 @@ impl Known {
         let recording = rendering(synth::render(performed, font, ANALYSIS_RATE, progress)?);
         let audio = AudioSide::new(self.performance, recording, progress)?;
         let align = |&preset: &Preset| {
-            let alignment = pair::align(midi, &audio, preset, progress)?;
+            let alignment = verdict::align(midi, &audio, preset, progress)?;
             let error = |&(m, AudioTime(a)): &(MidiTime, AudioTime)| alignment.map.to_audio(m).0 - a;
             let errors: Vec<f64> = self.moments.iter().map(error).collect();
             Ok(Errors::new(self.name.clone(), preset, &errors, &alignment))

@@ -19,8 +19,9 @@ use crate::dataset::{Effects, compressed, number};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
-use crate::pair::{self, AudioSide, MidiSide};
+use crate::pair::{AudioSide, MidiSide};
 use crate::synth::{self, SoundFont};
+use crate::verdict;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_pcg::Pcg64;
@@ -58,6 +59,8 @@ pub struct PopularErrors {
     pub manner: Manner,
     /// Whether it went through an MP3 of 32 kbit/s: where that was drawn, and `ffmpeg` is there.
     pub mp3: bool,
+    /// Cents that the recording was found to be tuned high by.
+    pub tuning: f64,
     /// Right and wrong seconds.
     pub seconds: Seconds,
     /// The aligner's confidence.
@@ -73,7 +76,7 @@ pub struct PopularErrors {
 pub struct PopularSummary {
     /// The aligner.
     pub preset: Preset,
-    /// `control`, `edited`, or one edit.
+    /// `control`, `drifting` (controls at a drifting tempo), `edited`, or one edit.
     pub kind: String,
     /// Number of works.
     pub works: usize,
@@ -98,17 +101,27 @@ pub struct PopularSummary {
 }
 
 impl PopularSummary {
-    /// Sums up the works that were aligned by `preset`: controls, edited ones, and these by edit. Kinds without works are
-    /// left out.
+    /// Sums up the works that were aligned by `preset`: controls, those of them whose tempo drifts, edited ones, these by
+    /// edit, and all by how far they are detuned. Kinds without works are left out.
     pub fn all(works: &[PopularErrors], preset: Preset) -> Vec<Self> {
-        let of = |kind: &str, edits: &[Edit]| {
-            let is_one = |work: &&PopularErrors| work.preset == preset && edits.contains(&work.edit);
-            let works: Vec<&PopularErrors> = works.iter().filter(is_one).collect();
+        let of = |kind: &str, is_one: &dyn Fn(&PopularErrors) -> bool| {
+            let works: Vec<&PopularErrors> =
+                works.iter().filter(|work| work.preset == preset && is_one(work)).collect();
             (!works.is_empty()).then(|| Self::new(kind, preset, &works))
         };
-        let kinds = [of("control", &[Edit::Control]), of("edited", &Edit::ALL)];
-        let edits = Edit::ALL.map(|edit| of(&format!("{edit:?}").to_lowercase(), &[edit]));
-        kinds.into_iter().chain(edits).flatten().collect()
+        let edited = |work: &PopularErrors| work.edit != Edit::Control;
+        let kinds = [
+            of("control", &|work| !edited(work)),
+            of("drifting", &|work| !edited(work) && work.manner.tempo.is_some()),
+            of("edited", &edited),
+        ];
+        let edits = Edit::ALL.map(|edit| of(&format!("{edit:?}").to_lowercase(), &|work| work.edit == edit));
+        let cents = [(0.0, 10.0), (10.0, 30.0), (30.0, 51.0)];
+        let detuned = cents.map(|(from, to): (f64, f64)| {
+            let kind = format!("{from:.0} to {:.0} cents", to.min(50.0));
+            of(&kind, &|work| (from..to).contains(&work.manner.cents.abs()))
+        });
+        kinds.into_iter().chain(edits).chain(detuned).flatten().collect()
     }
 
     fn new(kind: &str, preset: Preset, works: &[&PopularErrors]) -> Self {
@@ -154,27 +167,17 @@ pub fn popular(
     presets: &[Preset],
     progress: &Progress,
 ) -> Result<Report<PopularErrors>> {
-    let compress = compressed::is_there();
     // One more, so that the last has another work to take an intro from.
     let drawn = draw(folder, works.saturating_add(1), seed, &progress.part(0.0, 0.05))?;
     let paths: Vec<PathBuf> = drawn.iter().take(works).map(|(path, _)| path.clone()).collect();
     let report = each(&paths, &progress.part(0.05, 1.0), |path, progress| {
         let place = paths.iter().position(|other| other == path).unwrap_or(0);
-        let midi = &drawn[place].1;
-        let other = (drawn.len() > 1).then(|| &drawn[(place + 1) % drawn.len()].1);
-        let edit = if place % 2 == 0 { Edit::Control } else { Edit::ALL[place / 2 % Edit::ALL.len()] };
-        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
-        // Each file has random numbers of its own, whatever runs beside it.
-        let mut random = Pcg64::seed_from_u64(number(&name, seed));
-        let made = Made::new(edit, midi, other, &mut random)?;
-        let mp3 = compress && made.manner.compressed;
-        let wave =
-            made.sound(midi, other, audio_font, mp3.then(|| place.to_string()).as_deref(), &mut random, progress)?;
+        let Work { name, edit, made, mp3, wave } = work(folder, &drawn, place, seed, audio_font, progress)?;
         let audio = AudioSide::new(path.clone(), rendering(wave), progress)?;
-        let midi = MidiSide::new(path.clone(), midi.clone(), midi_font, progress)?;
+        let midi = MidiSide::new(path.clone(), drawn[place].1.clone(), midi_font, progress)?;
         let errors = |&preset: &Preset| {
-            let found = pair::align(&midi, &audio, preset, progress)?;
-            let midi_at = |audio_s: f64| found.map.to_midi(AudioTime(audio_s)).0;
+            let found = verdict::align(&midi, &audio, preset, progress)?;
+            let midi_at = |audio_s: f64| found.segments.to_midi(AudioTime(audio_s)).0;
             Ok(PopularErrors {
                 name: name.clone(),
                 preset,
@@ -182,6 +185,7 @@ pub fn popular(
                 off_bars: made.structure.off_bars,
                 manner: made.manner.clone(),
                 mp3,
+                tuning: audio.tuning,
                 seconds: measure::seconds(&made.truth, made.first_s, midi_at, &found.unreliable),
                 confidence: found.confidence,
                 transpose: found.transpose,
@@ -191,6 +195,56 @@ pub fn popular(
         presets.iter().map(errors).collect::<Result<Vec<_>>>()
     })?;
     Ok(Report { done: report.done.into_iter().flatten().collect(), skipped: report.skipped })
+}
+
+/// One of the drawn files with a recording that was made of it.
+struct Work {
+    name: String,
+    edit: Edit,
+    made: Made,
+    mp3: bool,
+    wave: Waveform,
+}
+
+fn work(
+    folder: &Path,
+    drawn: &[(PathBuf, Midi)],
+    place: usize,
+    seed: u64,
+    font: &SoundFont,
+    progress: &Progress,
+) -> Result<Work> {
+    let (path, midi) = &drawn[place];
+    let other = (drawn.len() > 1).then(|| &drawn[(place + 1) % drawn.len()].1);
+    let edit = if place.is_multiple_of(2) { Edit::Control } else { Edit::ALL[place / 2 % Edit::ALL.len()] };
+    let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
+    // Each file has random numbers of its own, whatever runs beside it.
+    let mut random = Pcg64::seed_from_u64(number(&name, seed));
+    let made = Made::new(edit, midi, other, &mut random)?;
+    let mp3 = made.manner.compressed && compressed::is_there();
+    let wave = made.sound(midi, other, font, mp3.then(|| place.to_string()).as_deref(), &mut random, progress)?;
+    Ok(Work { name, edit, made, mp3, wave })
+}
+
+/// Recordings that are made of `works` drawn files, as [`popular`] does: `each` is given the number of a work, its MIDI file
+/// and its sound.
+///
+/// # Errors
+/// As [`popular`].
+pub(super) fn renderings<T: Send>(
+    folder: &Path,
+    (works, seed): (usize, u64),
+    font: &SoundFont,
+    progress: &Progress,
+    keep: impl Fn(usize, &Midi, Waveform, &Progress) -> Result<T> + Sync,
+) -> Result<Report<T>> {
+    let drawn = draw(folder, works.saturating_add(1), seed, &progress.part(0.0, 0.05))?;
+    let paths: Vec<PathBuf> = drawn.iter().take(works).map(|(path, _)| path.clone()).collect();
+    each(&paths, &progress.part(0.05, 1.0), |path, progress| {
+        let place = paths.iter().position(|other| other == path).unwrap_or(0);
+        let work = work(folder, &drawn, place, seed, font, progress)?;
+        keep(place, &drawn[place].1, work.wave, progress)
+    })
 }
 
 /// The first `count` usable files in a random order of all.

@@ -38,8 +38,8 @@ const POSITIONS: u64 = 16;
 /// ends. There are `1 + samples / hop` frames, none for an empty waveform. Samples that are not finite count as 0.
 ///
 /// # Errors
-/// [`Error::Limit`] for a hop, a number of bins or a sample rate of 0, more than 96 bins an octave, or a top bin whose
-/// band reaches beyond half the sample rate; [`Error::Cancelled`].
+/// [`Error::Limit`] for a hop, a number of bins or a sample rate of 0, more than 96 bins an octave, more than 100 cents, or a
+/// top bin whose band reaches beyond half the sample rate; [`Error::Cancelled`].
 ///
 /// # Example
 /// ```
@@ -111,7 +111,7 @@ struct Room {
 impl Plan {
     fn new(sample_rate: u32, params: &CqtParams) -> Result<Self> {
         let limit = |what, value: String, limit: &str| Err(Error::Limit { what, value, limit: limit.into() });
-        let &CqtParams { hop_samples, first_note, bins, bins_per_octave } = params;
+        let &CqtParams { hop_samples, first_note, bins, bins_per_octave, cents } = params;
         if hop_samples == 0 {
             return limit("constant-Q hop", "0 samples".into(), "1 sample or more");
         }
@@ -121,12 +121,15 @@ impl Plan {
         if !(1..=96).contains(&bins_per_octave) {
             return limit("constant-Q bins per octave", bins_per_octave.to_string(), "1..=96");
         }
+        if !(-100.0..=100.0).contains(&cents) {
+            return limit("constant-Q tuning", format!("{cents} cents"), "-100..=100");
+        }
         if sample_rate == 0 {
             return limit("sample rate", "0 Hz".into(), "1 Hz or more");
         }
         let rate = f64::from(sample_rate);
         let q = 1.0 / (2.0_f64.powf(1.0 / bins_per_octave as f64) - 1.0);
-        let lowest = 440.0 * 2.0_f64.powf((f64::from(first_note) - 69.0) / 12.0);
+        let lowest = 440.0 * 2.0_f64.powf((f64::from(first_note) - 69.0 + cents / 100.0) / 12.0);
         let frequency = |bin: usize| lowest * 2.0_f64.powf(bin as f64 / bins_per_octave as f64);
         // The main lobe of a Hann window of Q periods ends two Q-ths above the centre.
         let upper_edge = |bin: usize| frequency(bin) * (1.0 + 2.0 / q);
@@ -304,7 +307,7 @@ mod tests {
         let (rate, per_octave) = (f64::from(sample_rate), params.bins_per_octave as f64);
         let q = 1.0 / (2.0_f64.powf(1.0 / per_octave) - 1.0);
         Array2::from_shape_fn((1 + samples.len() / params.hop_samples, params.bins), |(frame, bin)| {
-            let note = f64::from(params.first_note) + 12.0 * bin as f64 / per_octave;
+            let note = f64::from(params.first_note) + 12.0 * bin as f64 / per_octave + params.cents / 100.0;
             let frequency = 440.0 * 2.0_f64.powf((note - 69.0) / 12.0);
             let length = q * rate / frequency;
             let reach = (length / 2.0) as i64;
@@ -371,10 +374,10 @@ mod tests {
     #[test]
     fn equals_its_definition_for_other_ranges() {
         let samples = music(8000, 22_050);
-        for (first_note, bins, bins_per_octave) in
-            [(24, 84, 12), (60, 7, 12), (36, 144, 36), (40, 100, 24), (100, 20, 12)]
+        for (first_note, bins, bins_per_octave, cents) in
+            [(24, 84, 12, 0.0), (60, 7, 12, 37.5), (36, 144, 36, 0.0), (40, 100, 24, -50.0), (100, 20, 12, -8.0)]
         {
-            let params = CqtParams { hop_samples: 512, first_note, bins, bins_per_octave };
+            let params = CqtParams { hop_samples: 512, first_note, bins, bins_per_octave, cents };
             assert_close(&transform(&samples, 22_050, &params), &transform_slowly(&samples, 22_050, &params), 8e-4);
         }
     }
@@ -442,6 +445,7 @@ mod tests {
         assert_eq!(with(CqtParams { bins: 0, ..base }), "constant-Q bins 0 is outside 1 or more");
         assert!(with(CqtParams { bins: usize::MAX, ..base }).contains("inf Hz"));
         assert!(with(CqtParams { bins_per_octave: 0, ..base }).contains("1..=96"));
+        assert!(with(CqtParams { cents: f64::NAN, ..base }).contains("NaN cents is outside -100..=100"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | Where are the beats? | [`beats::track`], at the tempo told or at [`beats::tempo`] |
 //! | One row a beat, for generation 1? | [`double_until`] for the beats, [`beat_synchronous()`] for the rows |
 //! | A MIDI file without a synthesiser? | [`piano_roll()`] |
+//! | How far is a recording from A4 = 440 Hz? | [`tuning()`] |
 //!
 //! Constants are those of spec A, the systems of Raffel 2015 and 2016; the two generations differ in time base only:
 //!
@@ -36,6 +37,7 @@ mod fir;
 mod normalize;
 mod onset_strength;
 mod piano_roll;
+mod tuning;
 
 pub use beat_synchronous::{beat_synchronous, double_until, mean_tempo};
 pub use cqt::constant_q;
@@ -43,6 +45,7 @@ pub use normalize::log_normalize;
 pub use onset_strength::{mel_onset_strength, onset_strength};
 pub use piano_roll::piano_roll;
 pub(crate) use piano_roll::summed_velocity;
+pub use tuning::tuning;
 
 pub(crate) mod onsets;
 
@@ -62,11 +65,13 @@ pub struct CqtParams {
     pub bins: usize,
     /// Bins an octave.
     pub bins_per_octave: usize,
+    /// Cents that all bins are moved up by, to the [`tuning()`] of a recording: −100 to 100.
+    pub cents: f64,
 }
 
 impl Default for CqtParams {
     fn default() -> Self {
-        Self { hop_samples: 1024, first_note: 36, bins: 48, bins_per_octave: 12 }
+        Self { hop_samples: 1024, first_note: 36, bins: 48, bins_per_octave: 12, cents: 0.0 }
     }
 }
 

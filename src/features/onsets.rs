@@ -43,12 +43,17 @@ pub(crate) struct Onsets {
 }
 
 impl Onsets {
-    /// Analyses a recording.
-    pub(crate) fn new(wave: &Waveform, progress: &Progress) -> Result<Self> {
-        let levels = band_levels(wave, progress)?;
+    /// Analyses a recording that is tuned `cents` above 440 Hz.
+    pub(crate) fn new(wave: &Waveform, cents: f64, progress: &Progress) -> Result<Self> {
+        let levels = band_levels(wave, cents, progress)?;
+        Ok(Self::from_levels(levels, HOP_SAMPLES as f64 / f64::from(wave.sample_rate)))
+    }
+
+    /// From the [`levels`](Self::levels) of a recording that was analysed before.
+    pub(crate) fn from_levels(levels: Array2<f32>, frame_s: f64) -> Self {
         let flux = local_contrast(&flux(&levels));
         let timbre = centred_rows(levels.clone());
-        Ok(Self { flux, timbre, levels, frame_s: HOP_SAMPLES as f64 / f64::from(wave.sample_rate) })
+        Self { flux, timbre, levels, frame_s }
     }
 
     /// Number of frames.
@@ -71,7 +76,7 @@ pub(crate) fn add_harmonics(template: &mut [f32; BANDS], pitch: u8, weight: f32)
 }
 
 /// Compressed level of each band: (frames × bands). Frame `i` is centred on sample `i × hop`.
-fn band_levels(wave: &Waveform, progress: &Progress) -> Result<Array2<f32>> {
+fn band_levels(wave: &Waveform, cents: f64, progress: &Progress) -> Result<Array2<f32>> {
     if wave.samples.is_empty() {
         return Err(Error::Empty("the recording has no samples".into()));
     }
@@ -83,7 +88,7 @@ fn band_levels(wave: &Waveform, progress: &Progress) -> Result<Array2<f32>> {
     let window: Vec<f32> = (0..WINDOW_SAMPLES)
         .map(|i| (0.5 - 0.5 * (std::f64::consts::TAU * i as f64 / WINDOW_SAMPLES as f64).cos()) as f32)
         .collect();
-    let bands = band_weights(rate);
+    let bands = band_weights(rate, cents);
     let mut levels = Array2::<f32>::zeros((frames, BANDS));
     let mut power = vec![0.0f32; spectrum.len()];
     for (frame, mut row) in levels.outer_iter_mut().enumerate() {
@@ -114,12 +119,12 @@ fn band_levels(wave: &Waveform, progress: &Progress) -> Result<Array2<f32>> {
 }
 
 /// For each band the first spectrum bin and the weights from there: triangles a semitone wide, at least two bins.
-fn band_weights(rate: f64) -> Vec<(usize, Vec<f32>)> {
+fn band_weights(rate: f64, cents: f64) -> Vec<(usize, Vec<f32>)> {
     let bin_hz = rate / WINDOW_SAMPLES as f64;
     let last = WINDOW_SAMPLES / 2;
     (0..BANDS)
         .map(|band| {
-            let centre_hz = 440.0 * 2f64.powf(((band + FIRST_BAND) as f64 - 69.0) / 12.0);
+            let centre_hz = 440.0 * 2f64.powf(((band + FIRST_BAND) as f64 - 69.0 + cents / 100.0) / 12.0);
             let half_hz = (centre_hz * (2f64.powf(1.0 / 12.0) - 1.0)).max(1.5 * bin_hz);
             let first = (((centre_hz - half_hz) / bin_hz).ceil().max(0.0) as usize).min(last);
             let end = (((centre_hz + half_hz) / bin_hz).floor() as usize).clamp(first, last);

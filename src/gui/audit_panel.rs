@@ -9,7 +9,7 @@ use super::loop_bar;
 use super::model::{Model, State, Unit};
 use super::read_out::{describe, read_out};
 use super::settings::Panels;
-use super::strip_marks::{crosshair, gutter, head, keys_of, marks, pitch_crosshair, unreliable};
+use super::strip_marks::{crosshair, gutter, head, jumps, keys_of, marks, pitch_crosshair, unreliable};
 use super::theme::{self, Palette};
 use super::timeline::ruler;
 use crate::features::CqtParams;
@@ -226,6 +226,7 @@ impl AuditPanel {
             for &(from, to) in &aligned.alignment.unreliable {
                 unreliable(painter, rect, model.view().x(rect, from), model.view().x(rect, to));
             }
+            jumps(painter, rect, model);
         }
         let edge = if response.has_focus() {
             Stroke::new(2.0, ui.visuals().selection.stroke.color)

@@ -5,7 +5,6 @@ use super::command::Command;
 use super::distances_plot::Histograms;
 use super::model::{LoadedHashModel, Model, Unit};
 use super::theme::{self, Palette};
-use crate::audio::AudioTime;
 use crate::features::CqtParams;
 use crate::hashing::{Filter, Side, strongest};
 use crate::midi::MidiTime;
@@ -335,9 +334,13 @@ fn moments(ui: &mut Ui, model: &Model, unit: Unit, palette: &Palette, out: &mut 
     for (step, value) in peaks {
         let at = (step as f64 + 0.5) * output.step_s;
         // On the recording's clock.
-        let audio_s = match (unit.side, model.map()) {
-            (Side::Midi, Some(map)) => map.to_audio(MidiTime(at)).0,
-            _ => AudioTime(at).0,
+        let audio_s = match (unit.side, model.segments()) {
+            // Where it is heard first; what is left out is nowhere to go to.
+            (Side::Midi, Some(segments)) => match segments.to_audio(MidiTime(at)).first() {
+                Some(first) => first.0,
+                None => continue,
+            },
+            _ => at,
         };
         ui.horizontal(|ui| {
             let text = clock_text(audio_s, 0.1);

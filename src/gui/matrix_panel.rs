@@ -10,13 +10,14 @@ use super::read_out::describe;
 use super::strip_marks::{playhead, unreliable};
 use super::theme::{self, Palette};
 use super::verdict_panel;
+use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
 use crate::job::Job;
 use crate::picture::accumulated;
 use crate::picture::axis::{clock_text, tick_step};
 use egui::{
-    Align, Align2, Button, EventFilter, Layout, Painter, PointerButton, Pos2, Rect, RichText, Role, Sense, Shape,
-    Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align, Align2, Button, Color32, EventFilter, Layout, Painter, PointerButton, Pos2, Rect, RichText, Role, Sense,
+    Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 use ndarray::Array2;
 use std::ops::Range;
@@ -390,10 +391,18 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
     for &(from, to) in &aligned.alignment.unreliable {
         unreliable(&painter, rect, plot.x(from), plot.x(to));
     }
-    let of_features = path_points(plot, aligned.alignment.map.knots().map(|(midi, audio)| (midi.0, audio.0)));
+    let played = &aligned.alignment.segments;
+    let knots = |map: &TimeMap| path_points(plot, map.knots().map(|(midi, audio)| (midi.0, audio.0)));
     let of_hashes = model.hashed().map(|hashed| path_points(plot, hashed.path.iter().copied()));
-    let mut paths = vec![(of_features, theme::PATH)];
+    let mut paths: Vec<(Vec<Pos2>, Color32)> = played.maps().iter().map(|map| (knots(map), theme::PATH)).collect();
     paths.extend(of_hashes.map(|points| (points, theme::HASH_PATH)));
+    for jump in played.spans().windows(2) {
+        let ends = [(jump[0].audio.1, jump[0].midi.1), (jump[1].audio.0, jump[1].midi.0)];
+        let ends = ends.map(|(audio_s, midi_s)| pos2(plot.x(audio_s), plot.y(midi_s)));
+        for (width, colour) in [(3.0, theme::DARK), (1.0, theme::PATH)] {
+            painter.add(Shape::dashed_line(&ends, Stroke::new(width, colour), 4.0, 4.0));
+        }
+    }
     // The path of the matrix that is shown lies on top.
     if !shows_hamming(model) {
         paths.reverse();
@@ -420,9 +429,8 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
             painter.rect_filled(side.intersect(rect), 0.0, theme::SHADE);
         }
     }
-    let map = &aligned.alignment.map;
     if let Some((start, end)) = model.transport().region() {
-        let corner = |s: f64| pos2(plot.x(s), plot.y(map.to_midi(AudioTime(s)).0));
+        let corner = |s: f64| pos2(plot.x(s), plot.y(played.to_midi(AudioTime(s)).0));
         painter.rect_stroke(
             Rect::from_two_pos(corner(start), corner(end)),
             0.0,
@@ -432,13 +440,13 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
     }
     if let Some(hover) = model.hover() {
         let stroke = Stroke::new(1.0, theme::CROSSHAIR);
-        let midi_s = hover.midi_s.unwrap_or_else(|| map.to_midi(AudioTime(hover.audio_s)).0);
+        let midi_s = hover.midi_s.unwrap_or_else(|| played.to_midi(AudioTime(hover.audio_s)).0);
         painter.vline(plot.x(hover.audio_s), rect.y_range(), stroke);
         painter.hline(rect.x_range(), plot.y(midi_s), stroke);
     }
     let at = model.transport().position(now);
     playhead(&painter, plot.x(at), rect.top(), rect.bottom());
-    let y = painter.round_to_pixel_center(plot.y(map.to_midi(AudioTime(at)).0));
+    let y = painter.round_to_pixel_center(plot.y(played.to_midi(AudioTime(at)).0));
     painter.hline(rect.x_range(), y, Stroke::new(1.0, theme::LIGHT));
     painter.hline(rect.x_range(), y + 1.0, Stroke::new(1.0, theme::DARK));
 }

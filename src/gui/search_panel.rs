@@ -8,7 +8,7 @@ use super::loading::file_name;
 use super::model::{HitOrder, Model, SearchForm, Searched, hit_name};
 use super::theme::{self, Palette};
 use crate::hashing::Side;
-use crate::search::{CONFIDENT, Hit, Stage, StageName};
+use crate::search::{Hit, Stage, StageName};
 use egui::accesskit::Role;
 use egui::{
     Align2, Button, Checkbox, Color32, DragValue, EventFilter, Label, Rect, Response, RichText, ScrollArea, Sense,
@@ -299,7 +299,7 @@ fn line(ui: &mut Ui, hit: &Hit, chosen: bool, width: f32, palette: &Palette) -> 
     };
     if let Some(confidence) = hit.confidence {
         // Not by colour alone: the sign says it too.
-        let (icon, colour) = if confidence > CONFIDENT { (Icon::Good, palette.good) } else { (Icon::Bad, palette.bad) };
+        let (icon, colour) = if hit.accepted() { (Icon::Good, palette.good) } else { (Icon::Bad, palette.bad) };
         bar(cells[2], confidence as f32, format!("{confidence:.2}"), colour);
         let side = vec2(10.0, 10.0);
         let colour = if chosen { text_colour } else { colour };

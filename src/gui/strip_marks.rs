@@ -4,8 +4,8 @@ use super::model::Model;
 use super::theme::{self, Palette};
 use super::timeline::{PitchView, TimeView};
 use crate::features::CqtParams;
-use crate::picture::axis::{is_black, note_name};
-use egui::{Align2, Color32, Painter, Rect, Stroke, Ui, pos2};
+use crate::picture::axis::{clock_text, is_black, note_name};
+use egui::{Align2, Color32, Painter, Rect, Shape, Stroke, Ui, pos2};
 
 /// Piano keys and the names of the Cs.
 pub(super) fn gutter(painter: &Painter, rect: Rect, pitch: &PitchView, lit: Option<u8>, palette: &Palette) {
@@ -98,6 +98,27 @@ pub(super) fn unreliable(painter: &Painter, rect: Rect, from_x: f32, to_x: f32) 
         x += 1.0;
     }
     painter.rect_filled(part.with_max_y(part.top() + 3.0), 0.0, theme::UNRELIABLE_EDGE);
+}
+
+/// Where the recording jumps in the MIDI: a dashed line, and beside it from where to where.
+pub(super) fn jumps(painter: &Painter, rect: Rect, model: &Model) {
+    let Some(segments) = model.segments().filter(|segments| segments.jump()) else { return };
+    let painter = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
+    for pair in segments.spans().windows(2) {
+        let x = model.view().x(rect, pair[1].audio.0);
+        if !rect.x_range().contains(x) {
+            continue;
+        }
+        let ends = [pos2(x, rect.top()), pos2(x, rect.bottom())];
+        for (width, colour) in [(3.0, theme::DARK), (1.0, theme::LIGHT)] {
+            painter.add(Shape::dashed_line(&ends, Stroke::new(width, colour), 5.0, 4.0));
+        }
+        let words = format!("{} to {}", clock_text(pair[0].midi.1, 1.0), clock_text(pair[1].midi.0, 1.0));
+        let text = painter.layout_no_wrap(words, theme::small(), theme::LIGHT);
+        let place = Rect::from_min_size(pos2(x + 3.0, rect.top() + 4.0), text.size()).expand(1.0);
+        painter.rect_filled(place, 2.0, theme::DARK);
+        painter.galley(place.min + egui::vec2(1.0, 1.0), text, theme::LIGHT);
+    }
 }
 
 /// Where the pointer is in time, in every panel of the time axis.

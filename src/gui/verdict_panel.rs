@@ -6,6 +6,7 @@ use super::icon::Icon;
 use super::loading::file_name;
 use super::model::{Aligned, Model};
 use super::theme::{self, Palette};
+use crate::alignment::Verdict;
 use crate::picture::axis::clock_text;
 use egui::{Button, Grid, Label, RichText, ScrollArea, Ui};
 
@@ -19,6 +20,7 @@ pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<
     }
     ScrollArea::vertical().auto_shrink([false, true]).show(ui, |ui| {
         if let Some(aligned) = model.aligned() {
+            segments(ui, aligned, out);
             stretches(ui, aligned, palette, out);
         }
         embedding_section::show(ui, model, palette);
@@ -29,10 +31,10 @@ pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<
 fn verdict(ui: &mut Ui, aligned: &Aligned, palette: &Palette) {
     let alignment = &aligned.alignment;
     ui.add_space(2.0);
-    let (icon, word, colour) = if alignment.accepted() {
-        (Icon::Good, "a match", palette.good)
-    } else {
-        (Icon::Bad, "not a match", palette.bad)
+    let (icon, word, colour) = match alignment.verdict() {
+        Verdict::Match => (Icon::Good, "a match", palette.good),
+        Verdict::NoMatch => (Icon::Bad, "not a match", palette.bad),
+        Verdict::CantTell => (Icon::Warning, "can't tell", palette.warning),
     };
     ui.horizontal(|ui| {
         icon.show(ui, 16.0, colour);
@@ -41,6 +43,23 @@ fn verdict(ui: &mut Ui, aligned: &Aligned, palette: &Palette) {
     });
     for remark in &alignment.remarks {
         ui.label(RichText::new(remark).color(palette.faint).font(theme::small()));
+    }
+}
+
+/// The segments, where the recording jumps: press one to go there.
+fn segments(ui: &mut Ui, aligned: &Aligned, out: &mut Vec<Command>) {
+    if !aligned.alignment.segments.jump() {
+        return;
+    }
+    let spans = aligned.alignment.segments.spans();
+    ui.label(format!("The recording plays {} segments of the MIDI:", spans.len()));
+    for span in spans {
+        let [(a0, a1), (m0, m1)] =
+            [span.audio, span.midi].map(|(from, to)| (clock_text(from, 1.0), clock_text(to, 1.0)));
+        let text = RichText::new(format!("{a0} – {a1}: {m0} – {m1} of the MIDI")).font(theme::small());
+        if ui.add(Button::new(text).small()).on_hover_text("Go there").clicked() {
+            out.push(Command::Seek(span.audio.0));
+        }
     }
 }
 

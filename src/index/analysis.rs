@@ -11,6 +11,7 @@ use crate::job::Progress;
 use crate::midi::Midi;
 use crate::pair::{self, FRAME_S, HOP};
 use crate::synth::{self, SoundFont};
+use crate::verdict::{self, Amount};
 use ndarray::{Array2, ArrayView2, s};
 use std::path::Path;
 
@@ -26,6 +27,8 @@ pub struct Analysis {
     /// Natural log magnitudes, (frames × [`BINS`]).
     pub(crate) log: Array2<f32>,
     pub(crate) seconds: f64,
+    /// Cents that a recording is tuned above 440 Hz, and was analysed at.
+    pub(crate) tuning: f64,
     pub(crate) tags: Tags,
     pub(crate) warning: Option<String>,
 }
@@ -47,16 +50,16 @@ impl Analysis {
             let recording = audio::decode(path, Keep::Analysis, &progress.part(0.0, 0.8))?;
             (Side::Audio, recording.mono, recording.tags, recording.warning)
         };
-        let narrow = CqtParams::default();
-        let params =
-            CqtParams { hop_samples: HOP, first_note: narrow.first_note - KEY_MARGIN as u8, bins: BINS, ..narrow };
+        let tuning = if side == Side::Audio { features::tuning(&wave) } else { 0.0 };
+        let first_note = CqtParams::default().first_note - KEY_MARGIN as u8;
+        let params = CqtParams { hop_samples: HOP, first_note, bins: BINS, cents: tuning, ..CqtParams::default() };
         let mut log = features::constant_q(&wave, &params, &progress.part(0.8, 1.0))?;
         if log.nrows() == 0 {
             return Err(Error::Empty(format!("no samples: {path:?}")));
         }
         // What is not a number counts as silence.
         log.mapv_inplace(|m| if m > QUIETEST { m.min(f32::MAX).ln() } else { QUIETEST.ln() });
-        Ok(Self { side, log, seconds: wave.seconds(), tags, warning })
+        Ok(Self { side, log, seconds: wave.seconds(), tuning, tags, warning })
     }
 
     /// Of levels that an index kept.
@@ -67,7 +70,7 @@ impl Analysis {
     /// Of natural log magnitudes, (frames × [`BINS`]).
     pub(crate) fn from_log(side: Side, log: Array2<f32>) -> Self {
         let seconds = log.nrows() as f64 * FRAME_S;
-        Self { side, log, seconds, tags: Tags::default(), warning: None }
+        Self { side, log, seconds, tuning: 0.0, tags: Tags::default(), warning: None }
     }
 
     /// Which kind of file it is.
@@ -84,6 +87,11 @@ impl Analysis {
     pub(crate) fn window(&self, key: i32) -> ArrayView2<'_, f32> {
         let from = KEY_MARGIN.saturating_add_signed(-key as isize).min(BINS - SEEN);
         self.log.slice(s![.., from..from + SEEN])
+    }
+
+    /// How much music there is in it.
+    pub(crate) fn amount(&self) -> Amount {
+        verdict::amount(self.window(0))
     }
 
     /// Its codes, moved up by `key` semitones.

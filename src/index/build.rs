@@ -403,6 +403,7 @@ fn add_some(
             bytes,
             modified_ns,
             seconds: analysis.seconds,
+            tuning: Some(analysis.tuning).filter(|cents| *cents != 0.0),
             warning: analysis.warning.clone(),
             about: about.unwrap_or_default().or(analysis.tags.clone()),
         };

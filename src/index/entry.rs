@@ -27,6 +27,9 @@ pub struct Entry {
     pub modified_ns: Option<u64>,
     /// How long it sounds.
     pub seconds: f64,
+    /// Cents that it is tuned above A4 = 440 Hz, and was analysed at; none where it is in tune.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<f64>,
     /// What was odd about it: cut short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
@@ -252,6 +255,7 @@ mod tests {
             bytes: 1,
             modified_ns: None,
             seconds: 1.0,
+            tuning: Some(-12.5),
             warning: None,
             about: About::default(),
         };

@@ -240,6 +240,16 @@ impl Midi {
         texts.collect()
     }
 
+    /// Markers with their moments, track after track: names of parts, rehearsal letters, jumps of an aligned file.
+    pub fn markers(&self) -> Vec<(MidiTime, String)> {
+        let events = self.tracks.iter().flat_map(|track| &track.events);
+        let markers = events.filter_map(|event| match &event.kind {
+            EventKind::Meta { kind: meta::MARKER, data } => Some((self.time_at(event.tick as f64), text(data))),
+            _ => None,
+        });
+        markers.collect()
+    }
+
     /// Beats as `pretty_midi` defines them (spec A): from 0 to the last event, a note of the denominator each, or three in
     /// 6/8, 9/8, 12/8 …; a time signature always begins a beat. At most a million.
     pub fn beats(&self) -> Vec<MidiTime> {

@@ -7,11 +7,15 @@ pub(crate) mod meta {
     pub(crate) const TEXT: u8 = 0x01;
     pub(crate) const TRACK_NAME: u8 = 0x03;
     pub(crate) const LYRIC: u8 = 0x05;
+    pub(crate) const MARKER: u8 = 0x06;
     pub(crate) const END_OF_TRACK: u8 = 0x2F;
     pub(crate) const TEMPO: u8 = 0x51;
     pub(crate) const SMPTE_OFFSET: u8 = 0x54;
     pub(crate) const TIME_SIGNATURE: u8 = 0x58;
     pub(crate) const KEY_SIGNATURE: u8 = 0x59;
+    /// Names, copyright, programs and devices by name, channel, port, and what programs write for themselves: they are about
+    /// a track as a whole, wherever they stand in it.
+    pub(crate) const OF_TRACK: [u8; 9] = [0x00, 0x02, TRACK_NAME, 0x04, 0x08, 0x09, 0x20, 0x21, 0x7F];
 }
 
 /// What happens, without its time.

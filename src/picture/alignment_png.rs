@@ -5,8 +5,8 @@ use super::colormap::{ColorMap, Contrast, Tone};
 use super::raster::{matrix_image, max_pool, similarity, strip_image};
 use super::strip::{Strip, transposed};
 use super::text::{CELL, draw, elide, fill, width};
-use crate::alignment::Alignment;
 use crate::alignment::warp::TimeMap;
+use crate::alignment::{Alignment, Segments, Verdict};
 use crate::audio::AudioTime;
 use crate::error::Result;
 use crate::features::CqtParams;
@@ -43,7 +43,7 @@ pub fn alignment_png(
     let scale = scale.clamp(1, 8);
     let moved = transposed(&midi.features, alignment.transpose);
     let recording = Strip::of(&audio.features);
-    let score = Strip::in_audio_time(&moved, &alignment.map, recording.values.nrows(), recording.frame_s);
+    let score = Strip::in_audio_time(&moved, &alignment.segments, recording.values.nrows(), recording.frame_s);
     let mut page = Page { image: RgbaImage::from_pixel(PAGE.0 * scale, PAGE.1 * scale, PAPER), scale };
 
     page.heading(&midi.path, &audio.path, alignment);
@@ -68,7 +68,7 @@ pub fn alignment_png(
     let picture = matrix_image(&near, &ColorMap::Viridis.table(), contrast);
     page.paste(&picture, left, top);
     let midi_s = moved.times.seconds(rows.len() as f64);
-    page.path(&alignment.map, (left, top, inner, height), recording.seconds(), midi_s);
+    page.path(&alignment.segments, (left, top, inner, height), recording.seconds(), midi_s);
     page.time_axis(left, top + height, inner, recording.seconds());
     page.midi_axis(left, top, height, midi_s);
     page.text(left + inner / 2 - 80, top + height + 18, "seconds of the recording", FAINT);
@@ -106,7 +106,11 @@ impl Page {
         let room = ((PAGE.0 - 2 * MARGIN) / CELL) as usize;
         self.text(MARGIN, 16, &elide(&format!("MIDI       {}", name(midi)), room), INK);
         self.text(MARGIN, 30, &elide(&format!("recording  {}", name(audio)), room), INK);
-        let verdict = if alignment.accepted() { "a match" } else { "not a match" };
+        let verdict = match alignment.verdict() {
+            Verdict::Match => "a match",
+            Verdict::NoMatch => "not a match",
+            Verdict::CantTell => "can't tell",
+        };
         let key = match alignment.transpose {
             0 => String::new(),
             moved => format!(", MIDI moved by {moved:+} semitones"),
@@ -178,10 +182,10 @@ impl Page {
         self.fill(x + at(from), y, (at(to) - at(from)).max(1), 3, WARNING);
     }
 
-    /// The path, from its first to its last knot: a light line with a dark rim, so that it shows on every colour.
+    /// The path of each segment, from its first to its last knot: a light line with a dark rim, so that it shows on every colour.
     pub(super) fn path(
         &mut self,
-        map: &TimeMap,
+        played: &Segments,
         (x, y, width, height): (u32, u32, u32, u32),
         audio_s: f64,
         midi_s: f64,
@@ -193,10 +197,11 @@ impl Page {
             let py = f64::from(y + height) - along(midi, midi_s) * f64::from(height);
             (px * s, py * s)
         };
-        let points: Vec<(f64, f64)> = map.knots().map(|(m, a)| at(m, a)).collect();
+        let points = |map: &TimeMap| map.knots().map(|(m, a)| at(m, a)).collect();
+        let paths: Vec<Vec<(f64, f64)>> = played.maps().iter().map(points).collect();
         for (size, colour) in [(3 * self.scale, HALO), (self.scale, PATH)] {
             let half = i64::from(size / 2);
-            for pair in points.windows(2) {
+            for pair in paths.iter().flat_map(|points| points.windows(2)) {
                 let ((ax, ay), (bx, by)) = (pair[0], pair[1]);
                 let steps = (bx - ax).abs().max((by - ay).abs()).ceil().max(1.0);
                 for i in 0..=steps as u32 {

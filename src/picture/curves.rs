@@ -1,7 +1,7 @@
 //! [`Curves`]: what the alignment is worth from moment to moment, and the marks that it moves to the recording's clock.
 
 use super::colormap::Contrast;
-use crate::alignment::warp::TimeMap;
+use crate::alignment::Segments;
 use crate::audio::AudioTime;
 use crate::features::Features;
 use crate::midi::Midi;
@@ -32,35 +32,42 @@ pub struct Curves {
 
 impl Curves {
     /// Measures them.
-    pub fn new(map: &TimeMap, midi: &Midi, features: &Features, recording: &Array2<f32>, frame_s: f64) -> Self {
+    pub fn new(played: &Segments, midi: &Midi, features: &Features, recording: &Array2<f32>, frame_s: f64) -> Self {
         let step = features.times.seconds(1.0).max(1e-6);
         let at = |i: usize| i as f64 * frame_s;
         let cost = (0..recording.nrows()).map(|i| {
-            let row = (map.to_midi(AudioTime(at(i))).0 / step).round();
+            let row = (played.to_midi(AudioTime(at(i))).0 / step).round();
             let inside = row >= 0.0 && (row as usize) < features.frames.nrows();
             if inside { 1.0 - features.frames.row(row as usize).dot(&recording.row(i)) } else { f32::NAN }
         });
         let tempo = (0..recording.nrows()).map(|i| {
+            let map = &played.maps()[played.at(AudioTime(at(i)))];
             let (before, after) = (AudioTime(at(i) - TEMPO_HALF_S), AudioTime(at(i) + TEMPO_HALF_S));
             ((map.to_midi(after).0 - map.to_midi(before).0) / (2.0 * TEMPO_HALF_S)) as f32
         });
-        let beats = midi.beats().into_iter().map(|beat| {
+        let mut beats: Vec<(f64, bool)> = Vec::new();
+        for beat in midi.beats() {
             let (_, in_bar) = midi.bar_and_beat(beat);
-            (map.to_audio(beat).0, (in_bar - 1.0).abs() < 0.01)
-        });
-        let mut onsets: Vec<f64> = Vec::new();
-        for note in midi.notes() {
-            let start = map.to_audio(note.start).0;
-            if onsets.last().is_none_or(|last| start - last > CHORD_S) {
-                onsets.push(start);
-            }
+            beats.extend(played.to_audio(beat).into_iter().map(|at| (at.0, (in_bar - 1.0).abs() < 0.01)));
         }
+        beats.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut onsets: Vec<f64> = Vec::new();
+        onsets.extend(midi.notes().iter().flat_map(|note| played.to_audio(note.start)).map(|at| at.0));
+        onsets.sort_by(f64::total_cmp);
+        let mut last = f64::NEG_INFINITY;
+        onsets.retain(|&start| {
+            let apart = start - last > CHORD_S;
+            if apart {
+                last = start;
+            }
+            apart
+        });
         let (cost, tempo): (Vec<f32>, Vec<f32>) = (cost.collect(), tempo.collect());
         let highest_cost = Contrast::percentiles(cost.iter().copied(), 0.0, 0.995).high.max(0.05);
         let whole_tempo = Contrast::percentiles(tempo.iter().copied(), 0.0, 0.5).high.max(1e-3);
         let range = Contrast::percentiles(tempo.iter().copied(), 0.05, 0.95);
         let tempo_range = (range.low, range.high);
-        Self { tempo_range, frame_s, cost, tempo, beats: beats.collect(), onsets, highest_cost, whole_tempo }
+        Self { tempo_range, frame_s, cost, tempo, beats, onsets, highest_cost, whole_tempo }
     }
 
     /// The cost that a chart should reach: the 99.5th percentile, at least 0.05.
@@ -88,6 +95,7 @@ impl Curves {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alignment::warp::TimeMap;
     use crate::features::FrameTimes;
     use crate::midi::MidiTime;
 
@@ -99,7 +107,7 @@ mod tests {
         let map = TimeMap::new([(MidiTime(0.0), AudioTime(1.0)), (MidiTime(4.0), AudioTime(9.0))]).expect("two knots");
         let frames = |rows| Array2::from_elem((rows, 1), 1.0_f32);
         let features = Features { frames: frames(40), times: FrameTimes::Regular(0.1) };
-        let curves = Curves::new(&map, &midi, &features, &frames(120), 0.1);
+        let curves = Curves::new(&map.into(), &midi, &features, &frames(120), 0.1);
         let (cost, tempo) = curves.at(5.0).expect("inside");
         assert!(cost.abs() < 1e-6 && (tempo - 0.5).abs() < 1e-6);
         assert!(curves.at(0.2).expect("inside").0.is_nan());

@@ -74,7 +74,7 @@ pub fn panel_png(
     match panel {
         Panel::Recording => page.strip_in(&recording, (map, tone), (x, y, width, height)),
         Panel::Midi => {
-            let strip = Strip::in_audio_time(&moved, &alignment.map, recording.values.nrows(), recording.frame_s);
+            let strip = Strip::in_audio_time(&moved, &alignment.segments, recording.values.nrows(), recording.frame_s);
             page.strip_in(&strip, (map, tone), (x, y, width, height));
         }
         Panel::Matrix | Panel::Accumulated => {
@@ -90,13 +90,13 @@ pub fn panel_png(
             let contrast = Contrast::percentiles(near.iter().step_by(7).copied(), tone.dark, 0.999);
             page.paste(&matrix_image(&near, &tone.table(map), contrast), x, y);
             let midi_s = moved.times.seconds(rows.len() as f64);
-            page.path(&alignment.map, (x, y, width, height), seconds, midi_s);
+            page.path(&alignment.segments, (x, y, width, height), seconds, midi_s);
             page.time_axis(x, y + height, width, seconds);
             page.midi_axis(x, y, height, midi_s);
         }
         Panel::Curves => {
             let heard = &audio.features.frames;
-            let curves = Curves::new(&alignment.map, &midi.midi, &moved, heard, recording.frame_s);
+            let curves = Curves::new(&alignment.segments, &midi.midi, &moved, heard, recording.frame_s);
             page.curves(&curves, (x, y, width, height));
             page.time_axis(x, y + height, width, seconds);
         }

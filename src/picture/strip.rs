@@ -1,6 +1,6 @@
 //! [`Strip`]: frames at a regular step on the recording's clock.
 
-use crate::alignment::warp::TimeMap;
+use crate::alignment::Segments;
 use crate::audio::AudioTime;
 use crate::features::{Features, FrameTimes};
 use ndarray::{Array2, ArrayView1, s};
@@ -39,19 +39,19 @@ impl Strip {
     /// The frames of a MIDI file where the recording has the same moment: `frames` frames of `frame_s` seconds of the
     /// recording's clock, each with the largest value of the MIDI frames that fall into it; dark where the MIDI has
     /// nothing.
-    pub fn in_audio_time(midi: &Features, map: &TimeMap, frames: usize, frame_s: f64) -> Self {
+    pub fn in_audio_time(midi: &Features, played: &Segments, frames: usize, frame_s: f64) -> Self {
         let seen = Self::of(midi).values;
         let dark = seen.iter().copied().fold(0.0, f32::min);
         let mut values = Array2::from_elem((frames, seen.ncols()), dark);
-        let row_at = |audio_s: f64| row_of(&midi.times, seen.nrows(), map.to_midi(AudioTime(audio_s)).0);
-        let mut from = row_at(-0.5 * frame_s);
         for (i, mut out) in values.rows_mut().into_iter().enumerate() {
-            let to = row_at((i as f64 + 0.5) * frame_s);
+            // Both ends by one map: a jump is no passage.
+            let map = &played.maps()[played.at(AudioTime(i as f64 * frame_s))];
+            let row_at = |frame: f64| row_of(&midi.times, seen.nrows(), map.to_midi(AudioTime(frame * frame_s)).0);
+            let (from, to) = (row_at(i as f64 - 0.5), row_at(i as f64 + 0.5));
             let (a, b) = (from.round() as i64, (to.round() as i64).max(from.round() as i64 + 1));
             for row in a.max(0)..b.min(seen.nrows() as i64) {
                 out.zip_mut_with(&seen.row(row as usize), |o: &mut f32, &v: &f32| *o = o.max(v));
             }
-            from = to;
         }
         Self { values, frame_s }
     }
@@ -109,6 +109,7 @@ pub fn transposed(features: &Features, semitones: i32) -> Features {
 #[expect(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use super::*;
+    use crate::alignment::warp::TimeMap;
     use crate::midi::MidiTime;
     use ndarray::array;
 
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn identity_changes_nothing() {
         let midi = ramp(10, 0.5);
-        let strip = Strip::in_audio_time(&midi, &TimeMap::identity(), 10, 0.5);
+        let strip = Strip::in_audio_time(&midi, &TimeMap::identity().into(), 10, 0.5);
         assert_eq!(strip.values, midi.frames);
     }
 
@@ -129,7 +130,7 @@ mod tests {
         let map = TimeMap::new([(MidiTime(0.0), AudioTime(2.0)), (MidiTime(8.0), AudioTime(6.0))]).expect("two knots");
         let mut midi = ramp(16, 0.5);
         midi.frames[[7, 1]] = 100.0;
-        let strip = Strip::in_audio_time(&midi, &map, 16, 0.5);
+        let strip = Strip::in_audio_time(&midi, &map.into(), 16, 0.5);
         assert!(strip.values.slice(s![..4, 0]).iter().all(|&v| v == 0.0));
         assert!(strip.values[[4, 0]] >= 1.0);
         assert_eq!(strip.values.column(1).iter().filter(|&&v| v == 100.0).count(), 1);
@@ -157,7 +158,7 @@ mod tests {
         assert_eq!(Strip::of(&features).values, array![[-1.0, -1.0, -1.0, -1.0], [-1.0, 0.0, -1.0, -1.0]]);
         let later =
             TimeMap::new([(MidiTime(0.0), AudioTime(1.0)), (MidiTime(5.0), AudioTime(6.0))]).expect("two knots");
-        let strip = Strip::in_audio_time(&features, &later, 4, 1.0);
+        let strip = Strip::in_audio_time(&features, &later.into(), 4, 1.0);
         assert_eq!(strip.values.column(1).to_vec(), [-1.0, -1.0, 0.0, -1.0]);
     }
 }

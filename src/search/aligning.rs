@@ -1,79 +1,89 @@
-//! The last stage: features are aligned, and the alignment says how sure the match is.
+//! The last stage: the [verdict](crate::verdict) says which candidate it is, and how sure that is.
 //!
-//! All candidates are aligned by the published aligner of 2016 with [`POOL`] frames in one, which costs a sixteenth. Those
-//! that are best by this or by their codes are aligned frame by frame as pairs are, as far as that can be done without the
-//! sound itself: our map at any tempo, and the published aligner beside it.
+//! Codes are there already, so all candidates are judged by them first. The [`CLOSER`] most probable ones are then looked at
+//! frame by frame, as far as that can be done without the sound itself: what the one explains of the other, and what the
+//! published aligner of 2016 says with [`POOL`] frames in one. That costs some hundredths of a second each.
 
 use super::pruning::Candidate;
 use super::{Hit, Query, Thoroughness};
-use crate::alignment::{self, dtw::pool, published};
+use crate::alignment::{Judgement, Verdict, dtw::pool, explained, published};
 use crate::error::{Error, Result};
 use crate::features::{Features, FrameTimes};
-use crate::hashing::Side;
+use crate::hashing::{HashSequence, Side};
 use crate::index::{Analysis, Index};
 use crate::job::Progress;
 use crate::pair::FRAME_S;
-use ndarray::Array2;
+use crate::verdict::{self, Amount, CodeMatch, Evidence, InKey, Judge, Sight};
 use rayon::prelude::*;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
 
-/// Frames averaged into one for the first alignment.
+/// Frames averaged into one for the published aligner.
 const POOL: usize = 4;
-/// Best by the first alignment, and by their codes, that are aligned frame by frame.
-const BEST_BY_FEATURES: usize = 6;
-/// See [`BEST_BY_FEATURES`].
-const BEST_BY_CODES: usize = 4;
+/// The most probable by their codes, that are looked at frame by frame.
+const CLOSER: usize = 6;
 
-/// Seconds of music that say half of what a long piece says. A slow half minute goes with much that it has nothing to do
-/// with: of 350 searches for what was not there 31 found something, 25 of them an entry of less than 50 s, and 21 one of the
-/// same six.
-const HALF_SURE_S: f64 = 20.0;
-
-/// How much an alignment of so much music says, 0..1.
-fn weight(query: &Analysis, entry: &Analysis) -> f64 {
-    let shorter = query.seconds().min(entry.seconds());
-    shorter / (shorter + HALF_SURE_S)
-}
-
-/// A candidate with what its alignment says.
+/// A candidate with what is said of it.
 #[derive(Debug, Clone)]
 pub(super) struct Aligned {
     pub(super) candidate: Candidate,
     pub(super) thoroughness: Option<Thoroughness>,
     pub(super) score: Option<f64>,
-    pub(super) confidence: Option<f64>,
+    pub(super) judgement: Option<Judgement>,
     /// Semitones by which the query is moved.
     pub(super) key: i32,
 }
 
 impl Aligned {
-    /// Thoroughly aligned ones by their scores, then the others by theirs, then those that have none by their codes.
+    /// Those that were looked at closely by their probability, then the others by theirs, then those that have none by their
+    /// codes.
     pub(super) fn order(&self, other: &Self) -> Ordering {
         let class = |hit: &Self| match hit.thoroughness {
             Some(Thoroughness::Full) => 0,
             Some(Thoroughness::Coarse) => 1,
             None => 2,
         };
-        let score = |hit: &Self| hit.score.unwrap_or(f64::from(hit.candidate.hash));
+        let probability = |hit: &Self| hit.probability().unwrap_or(0.0);
         class(self)
             .cmp(&class(other))
-            .then(score(self).total_cmp(&score(other)))
+            .then(probability(other).total_cmp(&probability(self)))
             .then(self.candidate.hash.total_cmp(&other.candidate.hash))
             .then(self.candidate.place.cmp(&other.candidate.place))
     }
 
+    /// That the two are the same music.
+    pub(super) fn probability(&self) -> Option<f64> {
+        self.judgement.as_ref().map(|judgement| judgement.probability)
+    }
+
+    /// Whether it is accepted among all that were asked.
+    pub(super) fn accepted(&self, threshold: f64) -> bool {
+        self.thoroughness == Some(Thoroughness::Full)
+            && self.judgement.as_ref().is_some_and(|j| j.verdict == Verdict::Match && j.probability > threshold)
+    }
+
     /// As it is given back; `query` is the kind of the query.
-    pub(super) fn into_hit(self, rank: usize, query: Side, index: &Index) -> Result<Hit> {
+    pub(super) fn into_hit(self, rank: usize, query: Side, threshold: f64, index: &Index) -> Result<Hit> {
         let entry = index.entry(self.candidate.place)?;
         // Where the entry is the only MIDI file of the two, it is what is moved.
         let transpose = if query == Side::Audio && entry.side == Side::Midi { -self.key } else { self.key };
+        let accepted = self.accepted(threshold);
+        let verdict = self.judgement.as_ref().map(|judgement| match judgement.verdict {
+            // Sure enough for one pair, but not for the best of many.
+            Verdict::Match if !accepted => Verdict::CantTell,
+            verdict => verdict,
+        });
+        let confidence = self.probability();
+        let (judge, evidence) = self.judgement.map(|judgement| (judgement.judge, judgement.evidence)).unzip();
         Ok(Hit {
             rank,
             place: self.candidate.place,
             entry,
-            confidence: self.confidence,
+            confidence,
+            verdict,
+            judge,
+            evidence: evidence.unwrap_or_default(),
             score: self.score,
             aligned: self.thoroughness,
             hash_distance: self.candidate.hash,
@@ -83,8 +93,7 @@ impl Aligned {
     }
 }
 
-/// Aligns the candidates, which come best first by their codes; gives them best first. What was `known` before is not
-/// aligned again: at any tempo is also in any key.
+/// Judges the candidates; gives them best first. What was `known` before is not looked at again in the same key.
 pub(super) fn align(
     index: &Index,
     query: &Query,
@@ -92,71 +101,90 @@ pub(super) fn align(
     known: &[Aligned],
     progress: &Progress,
 ) -> Result<Vec<Aligned>> {
-    let mut keys: BTreeMap<i32, Features> = BTreeMap::new();
-    for candidate in &candidates {
-        keys.entry(candidate.key).or_insert_with(|| coarse(&query.analysis, candidate.key));
-    }
-    let done = AtomicUsize::new(0);
-    let coarsely = |candidate: Candidate| -> Result<Aligned> {
-        progress.part(0.0, 0.3).step(done.fetch_add(1, Atomic::Relaxed), candidates.len())?;
-        let mut aligned = Aligned { candidate, thoroughness: None, score: None, confidence: None, key: candidate.key };
-        let Some(entry) = index.analysis(candidate.place, Side::Audio) else { return Ok(aligned) };
-        let inside = progress.part(0.3, 0.3);
-        let found = published::gen2(&keys[&candidate.key], &coarse(&entry, 0), &inside)?;
-        aligned.thoroughness = Some(Thoroughness::Coarse);
-        let confidence = found.confidence * weight(&query.analysis, &entry);
-        (aligned.score, aligned.confidence) = (Some(found.score), Some(confidence));
-        Ok(aligned)
+    let judge = Judge::bundled()?;
+    let in_keys = query.in_keys(index)?;
+    let codes: Vec<&[u32]> = candidates.iter().map(|candidate| index.codes(candidate.place)).collect();
+    let matches = verdict::code_matches(&in_keys, &codes, &progress.part(0.0, 0.2))?;
+    let knows_codes = judge.knows_codes(&index.hash_record().model.md5);
+    let amount = query.analysis.amount();
+    let step_s = in_keys.first().map_or(0.0, |in_key| in_key.codes.step_s());
+    let by_codes = |(candidate, codes): (Candidate, &CodeMatch)| {
+        let seconds = index.codes(candidate.place).len() as f64 * step_s;
+        let mut found = Evidence::new([amount, Amount { seconds, ..amount }], None);
+        found.add_codes(codes);
+        let judgement = knows_codes.then(|| judge.judge(Sight::Codes, &found));
+        Aligned { candidate, thoroughness: None, score: None, judgement, key: candidate.key }
     };
-    let mut all = candidates.par_iter().with_max_len(1).map(|c| coarsely(*c)).collect::<Result<Vec<Aligned>>>()?;
-    for aligned in all.iter_mut().take(BEST_BY_CODES).filter(|hit| hit.thoroughness.is_some()) {
-        aligned.thoroughness = Some(Thoroughness::Full);
-    }
-    all.sort_by(|a, b| {
-        let score = |hit: &Aligned| hit.score.unwrap_or(f64::INFINITY);
-        score(a).total_cmp(&score(b)).then(a.candidate.place.cmp(&b.candidate.place))
-    });
-    for aligned in all.iter_mut().take(BEST_BY_FEATURES).filter(|hit| hit.thoroughness.is_some()) {
-        aligned.thoroughness = Some(Thoroughness::Full);
-    }
+    let mut all: Vec<(Aligned, CodeMatch)> =
+        candidates.into_iter().zip(&matches).map(|(candidate, codes)| (by_codes((candidate, codes)), *codes)).collect();
+    let rank = |hit: &Aligned| hit.probability().unwrap_or(0.0);
+    all.sort_by(|(a, _), (b, _)| rank(b).total_cmp(&rank(a)).then(a.candidate.hash.total_cmp(&b.candidate.hash)));
+
     let known = known.iter().filter(|hit| hit.thoroughness == Some(Thoroughness::Full));
-    let known: HashMap<usize, &Aligned> = known.map(|hit| (hit.candidate.place, hit)).collect();
-    let features = query.analysis.features(0);
-    let magnitudes = query.analysis.log.mapv(f32::exp);
+    let known: HashMap<(usize, i32), &Aligned> = known.map(|hit| ((hit.candidate.place, hit.key), hit)).collect();
     let done = AtomicUsize::new(0);
-    let thoroughly = |hit: &mut Aligned| -> Result<()> {
-        progress.part(0.3, 1.0).step(done.fetch_add(1, Atomic::Relaxed), BEST_BY_CODES + BEST_BY_FEATURES)?;
-        if let Some(known) = known.get(&hit.candidate.place) {
-            (hit.score, hit.confidence, hit.key) = (known.score, known.confidence, known.key);
+    let closer = |(hit, codes): &mut (Aligned, CodeMatch)| -> Result<()> {
+        progress.part(0.2, 1.0).step(done.fetch_add(1, Atomic::Relaxed), CLOSER)?;
+        // Codes choose the key among all twelve, also where only the written one was asked for.
+        if let Some(known) = known.get(&(hit.candidate.place, codes.key)) {
+            let candidate = hit.candidate;
+            *hit = (*known).clone();
+            hit.candidate.hash = candidate.hash.min(hit.candidate.hash);
             return Ok(());
         }
         let Some(entry) = index.analysis(hit.candidate.place, Side::Audio) else { return Ok(()) };
-        let (score, key) = thorough(&magnitudes, &features, &entry, &progress.part(1.0, 1.0))?;
-        let score = 1.0 - (1.0 - score) * weight(&query.analysis, &entry);
-        (hit.score, hit.confidence) = (Some(score), Some((2.0 * (1.0 - score)).clamp(0.0, 1.0)));
-        hit.key = key;
+        let found =
+            evidence(index, query, &in_keys, (hit.candidate, *codes), (&entry, amount), &progress.part(1.0, 1.0));
+        let (found, score) = match found {
+            Ok(found) => found,
+            // A side that is silent is no match.
+            Err(Error::Empty(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        hit.judgement = Some(judge.judge(if knows_codes { Sight::Index } else { Sight::Sound }, &found));
+        (hit.score, hit.thoroughness, hit.key) = (Some(score), Some(Thoroughness::Full), codes.key);
         Ok(())
     };
-    let best = all.par_iter_mut().with_max_len(1).filter(|hit| hit.thoroughness == Some(Thoroughness::Full));
-    best.try_for_each(thoroughly)?;
+    all.par_iter_mut().with_max_len(1).take(CLOSER).try_for_each(closer)?;
+    let mut all: Vec<Aligned> = all.into_iter().map(|(hit, _)| hit).collect();
     all.sort_by(Aligned::order);
     Ok(all)
 }
 
-/// Score of the pair, and the semitones by which the query is to be moved.
-fn thorough(query: &Array2<f32>, features: &Features, entry: &Analysis, progress: &Progress) -> Result<(f64, i32)> {
-    let other = entry.window(0).mapv(f32::exp);
-    let found = alignment::align_features(query, &other, FRAME_S, &progress.part(0.0, 0.7));
-    let (mut score, key) = match found {
-        Ok(found) => found,
-        // A side that is silent is no match.
-        Err(Error::Empty(_)) => return Ok((1.0, 0)),
-        Err(error) => return Err(error),
-    };
-    if key == 0 {
-        score -= published::gen2(features, &entry.features(0), progress)?.confidence / 2.0;
+/// What is known of a candidate, and the published aligner's score.
+fn evidence(
+    index: &Index,
+    query: &Query,
+    in_keys: &[InKey],
+    (candidate, codes): (Candidate, CodeMatch),
+    (entry, amount): (&Analysis, Amount),
+    progress: &Progress,
+) -> Result<(Evidence, f64)> {
+    let judge = Judge::bundled()?;
+    let moved = query.analysis.log.mapv(f32::exp);
+    let explained = explained(&moved, &entry.window(0).mapv(f32::exp), codes.key, FRAME_S, progress)?;
+    let published = published::gen2(&coarse(&query.analysis, codes.key), &coarse(entry, 0), progress)?;
+    let mut found = Evidence::new([amount, entry.amount()], None);
+    found.add_codes(&codes);
+    found.add_explained(&explained, published.confidence, codes.key);
+    let known = index.embedding_record().model.as_ref();
+    if known.is_some_and(|model| judge.knows_vectors(&model.md5)) {
+        // What was compared before was in the candidate's key.
+        let distance = match candidate.embedding {
+            Some(squared) if candidate.key == codes.key => f64::from(squared).max(0.0).sqrt(),
+            _ => {
+                let (x, y) = (index.embedder().rows(&query.analysis, codes.key), index.embedder().rows(entry, 0));
+                verdict::vector_distance(&x, &y)
+            }
+        };
+        found.set("embedding", distance);
     }
-    Ok((score, key))
+    if let Some(in_key) = in_keys.iter().find(|in_key| in_key.key == codes.key) {
+        let of_entry =
+            HashSequence::new(index.codes(candidate.place).to_vec(), in_key.codes.bits(), in_key.codes.step_s())?;
+        found.set("codes along the map", verdict::along(&in_key.codes, &of_entry, verdict::by_runs(&explained)));
+    }
+    Ok((found, published.score))
 }
 
 /// Features with [`POOL`] frames in one, of the music moved up by `key` semitones.

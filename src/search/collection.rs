@@ -13,6 +13,7 @@ use crate::index::{Index, md5_of};
 use crate::job::Progress;
 use crate::pair;
 use crate::synth::SoundFont;
+use crate::verdict;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -71,7 +72,7 @@ pub struct Summary {
     pub searched: usize,
     /// Of these, files with a match.
     pub matched: usize,
-    /// Pairs of a file and an entry, of a confidence above .5.
+    /// Pairs of a file and an entry that are a match.
     pub pairs: usize,
     /// Entries with a match.
     pub entries: usize,
@@ -103,6 +104,9 @@ struct Match {
     midi: String,
     path: String,
     confidence: f64,
+    /// Whether it is a match; lines of earlier versions don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted: Option<bool>,
     score: f64,
     hash_distance: f32,
     transpose: i32,
@@ -197,7 +201,7 @@ fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Resu
             Side::Audio => (md5.clone(), hit.entry.md5.clone()),
         };
         let mut unwritten = None;
-        if how.write_aligned && confidence > CONFIDENT {
+        if how.write_aligned && hit.accepted() {
             let to = out.join("aligned").join(place(&track)).join(format!("{midi}.mid"));
             match write_aligned(file, hit, how, &to, progress) {
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
@@ -209,6 +213,7 @@ fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Resu
             midi,
             path: hit.entry.path.to_string_lossy().into_owned(),
             confidence,
+            accepted: Some(hit.accepted()),
             score,
             hash_distance: hit.hash_distance,
             transpose: hit.transpose,
@@ -224,7 +229,7 @@ fn write_aligned(file: &Path, hit: &Hit, how: &Matching<'_>, to: &Path, progress
         if pair::is_midi(file) { (file, hit.entry.path.as_path()) } else { (hit.entry.path.as_path(), file) };
     let midi = pair::load_midi(midi, how.font, progress)?;
     let audio = pair::load_audio(audio, Keep::Analysis, progress)?;
-    let alignment = pair::align(&midi, &audio, Preset::Antiphon, progress)?;
+    let alignment = verdict::align(&midi, &audio, Preset::Antiphon, progress)?;
     let aligned = export::aligned_midi(&midi, &audio, &alignment)?;
     if let Some(folder) = to.parent() {
         export::create_folder(folder)?;
@@ -297,7 +302,7 @@ fn summary(lines: &[Line]) -> (Scores, Summary) {
             continue;
         }
         seen.insert(&line.md5);
-        for found in line.matches.iter().filter(|found| found.confidence > CONFIDENT) {
+        for found in line.matches.iter().filter(|found| found.accepted.unwrap_or(found.confidence > CONFIDENT)) {
             with_match.insert(&line.md5);
             if let Some(reason) = &found.unwritten {
                 summary.unwritten.insert(format!("{} and {}", line.path, found.path), reason.clone());
@@ -377,6 +382,7 @@ mod tests {
                 track: "t".into(),
                 midi: format!("{n:032x}"),
                 path: "t.mp3".into(),
+                accepted: None,
                 confidence,
                 score: 0.5,
                 hash_distance: 4.0,

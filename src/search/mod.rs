@@ -7,9 +7,9 @@
 //! |---|---|---|
 //! | embedding | one vector a window, exactly: every row is read | keeps 100,000 |
 //! | hash | codes, by dynamic time warping of their Hamming distances | keeps 250 |
-//! | alignment | features, by the published aligner with 4 frames in one; the best also frame by frame | says the confidence |
+//! | alignment | what one explains of the other, frame by frame, of the most probable ones | says how sure it is |
 //!
-//! Where nothing is confident, the query is tried in the other eleven keys. Either side may be a recording or a MIDI file.
+//! The last stage is the [verdict](crate::verdict) by what an index keeps. Where nothing is sure, the query is tried in the other eleven keys. Either side may be a recording or a MIDI file.
 //!
 //! ```no_run
 //! use antiphon::{index::Index, job::Progress, search::{Query, SearchOptions, search}, synth::SoundFont};
@@ -31,20 +31,24 @@ mod ranks;
 pub use collection::{Matching, Shard, Summary, match_files, merge};
 pub use ranks::{Ranks, ranks};
 
+use crate::alignment::{Term, Verdict};
 use crate::error::{Error, Result};
 use crate::hashing::Side;
 use crate::index::{Analysis, Entry, Index};
 use crate::job::Progress;
 use crate::pair::MidiSide;
 use crate::synth::SoundFont;
+use crate::verdict::{self, InKey, Judge};
 use aligning::Aligned;
 use pruning::Candidate;
+use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// Confidence above which a hit counts as a match (spec B).
+/// Confidence above which a pair counts as a match (spec B). A search asks more: see [`Found::threshold`].
 pub const CONFIDENT: f64 = crate::alignment::ACCEPTED;
 
 /// A file that is looked for.
@@ -52,7 +56,11 @@ pub const CONFIDENT: f64 = crate::alignment::ACCEPTED;
 pub struct Query {
     path: PathBuf,
     analysis: Analysis,
+    in_keys: InKeys,
 }
+
+/// Codes in every key, with the fingerprint of the model that they are of: made once.
+type InKeys = Arc<Mutex<Option<(String, Arc<Vec<InKey>>)>>>;
 
 impl Query {
     /// Decodes and analyses a recording, or synthesises a MIDI file.
@@ -60,7 +68,8 @@ impl Query {
     /// # Errors
     /// As for [`Analysis::of`].
     pub fn open(path: &Path, font: &SoundFont, progress: &Progress) -> Result<Self> {
-        Ok(Self { path: path.to_path_buf(), analysis: Analysis::of(path, font, progress)? })
+        let analysis = Analysis::of(path, font, progress)?;
+        Ok(Self { path: path.to_path_buf(), analysis, in_keys: InKeys::default() })
     }
 
     /// Of a MIDI file that has been synthesised already.
@@ -72,7 +81,22 @@ impl Query {
             return Err(Error::Empty("the MIDI file was not synthesised".into()));
         }
         let analysis = Analysis::from_log(Side::Midi, midi.wide_log_magnitudes());
-        Ok(Self { path: midi.path.clone(), analysis })
+        Ok(Self { path: midi.path.clone(), analysis, in_keys: InKeys::default() })
+    }
+
+    /// Its codes in every key, by the model of an index.
+    fn in_keys(&self, index: &Index) -> Result<Arc<Vec<InKey>>> {
+        let model = &index.hash_record().model.md5;
+        // A thread that panicked has put all of it there or nothing.
+        let mut known = self.in_keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((_, codes)) = known.as_ref().filter(|known| known.0 == *model) {
+            return Ok(Arc::clone(codes));
+        }
+        let keys: Vec<i32> = verdict::KEYS.collect();
+        let of = |key: i32| Ok(InKey { key, codes: self.analysis.codes(index.hash_model(), key)? });
+        let codes = Arc::new(keys.into_par_iter().map(of).collect::<Result<Vec<_>>>()?);
+        *known = Some((model.clone(), Arc::clone(&codes)));
+        Ok(codes)
     }
 
     /// Where it was read.
@@ -138,9 +162,9 @@ impl SearchOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Thoroughness {
-    /// With 4 frames in one: its confidence is that of the published aligner.
+    /// With 4 frames in one: in documents of earlier versions.
     Coarse,
-    /// Frame by frame, at any tempo.
+    /// Frame by frame.
     Full,
 }
 
@@ -153,8 +177,15 @@ pub struct Hit {
     pub place: usize,
     /// What is known of it.
     pub entry: Entry,
-    /// 0..=1, a match above [`CONFIDENT`]; none where the index keeps nothing to align.
+    /// 0..=1: the probability that the two are the same music, of any pair that is tried; none where nothing is known to judge
+    /// by.
     pub confidence: Option<f64>,
+    /// A match where the confidence is above [`Found::threshold`]: of many entries one always looks best.
+    pub verdict: Option<Verdict>,
+    /// Which judge gave the confidence, and what it saw.
+    pub judge: Option<String>,
+    /// What it went by.
+    pub evidence: Vec<Term>,
     /// Normalised cost of the alignment, lower is better.
     pub score: Option<f64>,
     /// How it was aligned.
@@ -165,6 +196,13 @@ pub struct Hit {
     pub embedding_distance: Option<f32>,
     /// Semitones by which the MIDI file, or else the query, is moved to fit.
     pub transpose: i32,
+}
+
+impl Hit {
+    /// Whether it is a match.
+    pub fn accepted(&self) -> bool {
+        self.verdict == Some(Verdict::Match)
+    }
 }
 
 /// Which stage.
@@ -204,6 +242,10 @@ pub struct Found {
     pub stages: Vec<Stage>,
     /// What the user should know.
     pub remarks: Vec<String>,
+    /// Confidence above which a hit is a match, among so many entries.
+    pub threshold: f64,
+    /// Share of the pairs that are tried that the confidence takes to belong together.
+    pub prior: f64,
 }
 
 /// Looks for a file in an index. The same query finds the same in the same index on any number of cores.
@@ -216,12 +258,14 @@ pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &
         return Err(Error::Empty(format!("the index has no entries: {:?}", index.folder())));
     }
     let kept = options.kept(entries);
-    let mut found = Found { hits: Vec::new(), stages: Vec::new(), remarks: Vec::new() };
+    let judge = Judge::bundled()?;
+    let (threshold, prior) = (judge.search_threshold(entries), judge.prior());
+    let mut found = Found { hits: Vec::new(), stages: Vec::new(), remarks: Vec::new(), threshold, prior };
     let others: Vec<i32> = (-5..=6).filter(|&key| key != 0).collect();
     let how = (options, kept);
     let mut aligned = pass(index, query, &[0], how, &[], &mut found, &progress.part(0.0, 0.5))?;
-    let can_align = aligned.iter().any(|hit| hit.confidence.is_some());
-    let confident = aligned.iter().any(|hit| hit.confidence.is_some_and(|c| c > CONFIDENT));
+    let can_align = aligned.iter().any(|hit| hit.thoroughness.is_some());
+    let confident = aligned.iter().any(|hit| hit.accepted(threshold));
     let unsure = options.keys == Keys::WhenUnsure && can_align && !confident;
     if options.keys == Keys::All || unsure {
         let more = pass(index, query, &others, how, &aligned, &mut found, &progress.part(0.5, 1.0))?;
@@ -235,7 +279,7 @@ pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &
         found.remarks.push("the index keeps nothing to align: hits are ranked by their codes".into());
     }
     for (at, hit) in aligned.into_iter().take(options.top).enumerate() {
-        found.hits.push(hit.into_hit(at + 1, query.side(), index)?);
+        found.hits.push(hit.into_hit(at + 1, query.side(), threshold, index)?);
     }
     progress.step(1, 1)?;
     Ok(found)
@@ -291,6 +335,10 @@ impl Found {
                 "artist": hit.entry.about.artist,
                 "seconds": hit.entry.seconds,
                 "confidence": hit.confidence,
+                "verdict": hit.verdict,
+                "accepted": hit.accepted(),
+                "judge": hit.judge,
+                "evidence": hit.evidence,
                 "score": hit.score,
                 "aligned": hit.aligned,
                 // What is infinite has no number in JSON.
@@ -304,6 +352,8 @@ impl Found {
             "format": "search/1",
             "query": query.to_string_lossy(),
             "hits": hits.collect::<Vec<Value>>(),
+            "threshold": self.threshold,
+            "prior": self.prior,
             "stages": self.stages,
             "remarks": self.remarks,
         })

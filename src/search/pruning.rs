@@ -95,11 +95,11 @@ pub(super) fn by_codes(
     progress: &Progress,
 ) -> Result<Vec<Candidate>> {
     let mut scored = Vec::with_capacity(candidates.len());
-    let of_keys = keys.par_iter().map(|&key| {
-        progress.step(0, 1)?;
-        query.analysis.codes(index.hash_model(), key)
-    });
-    let of_keys = of_keys.collect::<Result<Vec<HashSequence>>>()?;
+    progress.step(0, 1)?;
+    let in_keys = query.in_keys(index)?;
+    let of_keys =
+        keys.iter().filter_map(|key| in_keys.iter().find(|in_key| in_key.key == *key).map(|found| &found.codes));
+    let of_keys: Vec<&HashSequence> = of_keys.collect();
     for (at, (&key, codes)) in keys.iter().zip(of_keys).enumerate() {
         let part = progress.part(at as f32 / keys.len() as f32, (at + 1) as f32 / keys.len() as f32);
         let long_enough =
@@ -107,7 +107,7 @@ pub(super) fn by_codes(
         let mut of_key: Vec<Candidate> = candidates.par_iter().filter(long_enough).copied().collect();
         part.step(0, 1)?;
         let sequences: Vec<&[u32]> = of_key.par_iter().map(|candidate| index.codes(candidate.place)).collect();
-        let scores = hashing::scores_of(&codes, &sequences, HashDtw::for_bits(codes.bits()), &part)?;
+        let scores = hashing::scores_of(codes, &sequences, HashDtw::for_bits(codes.bits()), &part)?;
         for (candidate, score) in of_key.iter_mut().zip(scores) {
             candidate.hash = score;
         }

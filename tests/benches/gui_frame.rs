@@ -78,8 +78,18 @@ fn model() -> Model {
     let costs = vec![0.1; map.knots().len()];
     let unreliable = (0..12).map(|i| (f64::from(i) * 30.0, f64::from(i) * 30.0 + 4.0)).collect();
     let remarks = Vec::new();
-    let alignment =
-        Alignment { map, costs, score: 0.5, confidence: 1.0, transpose: 0, unreliable, segments: Vec::new(), remarks };
+    let alignment = Alignment {
+        segments: map.clone().into(),
+        map,
+        costs,
+        score: 0.5,
+        confidence: 1.0,
+        transpose: 0,
+        unreliable,
+        remarks,
+        findings: None,
+        judgement: None,
+    };
     let aligned = Aligned::new(alignment, &midi, &recording);
     let mut model = Model::new(Settings::default(), Sound::silent("a bench"), Arc::new(|| {}));
     let id = model.add(path);

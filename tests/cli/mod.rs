@@ -1,5 +1,6 @@
 //! The command line as scripts see it: exit codes, documents, files, and one clear line for bad input.
 
+mod align;
 mod collect;
 mod curate;
 mod dataset;

@@ -9,7 +9,7 @@ use std::path::Path;
 const FONT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/soundfont/FluidR3Compact_GM.sf2");
 
 /// Bars of 2 s on three channels: a melody that depends on `seed`, a low note a bar, drums.
-fn song(bars: usize, seed: usize) -> Vec<u8> {
+pub(super) fn song(bars: usize, seed: usize) -> Vec<u8> {
     let mut events: Vec<(usize, [u8; 3])> = Vec::new();
     let mut note = |channel: u8, start: usize, ticks: usize, key: usize| {
         events.push((start, [0x90 + channel, key as u8, 80]));

@@ -409,7 +409,7 @@ fn anchors_are_set_dragged_forgotten_taken_back_and_written_down() {
     let mut model = curating(folder.path(), 3);
     bring(&mut model, 0);
     model.apply(Command::PlayPause, 0.0);
-    let base = model.map().unwrap().clone();
+    let base = model.aligned().unwrap().alignment.map.clone();
     let realigned = |model: &mut Model| {
         while !model.running().iter().all(|job| !job.name.contains("anchors")) {
             model.collect(0.0);
@@ -425,7 +425,7 @@ fn anchors_are_set_dragged_forgotten_taken_back_and_written_down() {
     let anchor = model.correction().unwrap().anchors[0];
     assert!((anchor[1] - 6.0).abs() < 1e-6 && model.offset_ms().abs() < 1e-9);
     let through = |model: &Model, [midi_s, audio_s]: [f64; 2]| {
-        (model.map().unwrap().to_audio(antiphon::midi::MidiTime(midi_s)).0 - audio_s).abs() < 1e-6
+        (model.aligned().unwrap().alignment.map.to_audio(antiphon::midi::MidiTime(midi_s)).0 - audio_s).abs() < 1e-6
     };
     assert!(through(&model, anchor));
     model.apply(Command::Curate(Curate::AddAnchor(anchor[0] + 1.0, anchor[1] - 1.0)), 0.0);
@@ -447,7 +447,7 @@ fn anchors_are_set_dragged_forgotten_taken_back_and_written_down() {
     realigned(&mut model);
     assert!(through(&model, anchor));
     model.apply(Command::ForgetAnchors, 23.0);
-    assert_eq!(*model.map().unwrap(), base);
+    assert_eq!(model.aligned().unwrap().alignment.map, base);
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod pair;
 mod searching;
 mod snapshots;
 
-use antiphon::gui::{App, Arrival, Command, Model, Settings, State, Theme, shortcuts};
+use antiphon::gui::{App, Arrival, Command, Curate, Model, Settings, State, Theme, shortcuts};
 use antiphon::job::Progress;
 use antiphon::picture::alignment_png;
 use antiphon::playback::device::Sound;
@@ -172,7 +172,29 @@ fn a_click_in_the_matrix_moves_both_clocks() {
     let at = model.transport().position(0.0);
     assert!((at - model.transport().seconds() / 2.0).abs() < 1.0);
     let midi = model.midi_time(at).unwrap();
-    assert!((model.map().unwrap().to_audio(midi).0 - at).abs() < 1e-6);
+    assert!((model.aligned().unwrap().alignment.map.to_audio(midi).0 - at).abs() < 1e-6);
+}
+
+#[test]
+fn where_the_recording_jumps_both_clocks_jump_and_the_segments_are_listed() {
+    let mut model = empty(Theme::Dark);
+    let id = model.add("recording.wav".into());
+    pair::bring(&mut model, id, pair::jumping("recording.wav"));
+    model.apply(Command::Select(0), 0.0);
+    let midi_s = |at: f64| model.midi_time(at).unwrap().0;
+    assert!((midi_s(7.9) - 23.9).abs() < 1e-9 && (midi_s(8.1) - 0.1).abs() < 1e-9);
+    // Anchors on both sides of a jump don't cross, whatever the MIDI says.
+    for (midi_s, audio_s) in [(20.0, 4.1), (3.0, 11.1), (2.0, 12.0)] {
+        model.apply(Command::Curate(Curate::AddAnchor(midi_s, audio_s)), 0.0);
+    }
+    assert_eq!(model.correction().unwrap().anchors, [[20.0, 4.1], [3.0, 11.1]]);
+    model.apply(Command::ForgetAnchors, 0.0);
+    let mut harness = window(model);
+    settle(&mut harness);
+    harness.get_by_label("The recording plays 2 segments of the MIDI:");
+    harness.get_by_label("0:08 – 0:16: 0:00 – 0:08 of the MIDI").click();
+    harness.run_steps(3);
+    assert!((harness.state().model().transport().position(0.0) - 8.0).abs() < 1e-9);
 }
 
 #[test]

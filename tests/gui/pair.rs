@@ -1,7 +1,7 @@
 //! A pair of known alignment: a MIDI file made here, and a recording that plays it with a changing tempo.
 
-use antiphon::alignment::Alignment;
 use antiphon::alignment::warp::TimeMap;
+use antiphon::alignment::{Alignment, Segments};
 use antiphon::audio::{AudioTime, Recording, Stereo, Tags, Waveform};
 use antiphon::features::{Features, FrameTimes, piano_roll};
 use antiphon::gui::{Aligned, Arrival, LoadedMidi, LoadedRecording, Model};
@@ -109,16 +109,29 @@ pub fn pair(bars: u32, name: &str) -> Pair {
     let audio = AudioSide::from_features(PathBuf::from(name), recording, audio);
     let knots = map.knots().len();
     let alignment = Alignment {
+        segments: map.clone().into(),
         map,
         costs: vec![0.1; knots],
         score: 0.54,
         confidence: 0.92,
         transpose: 0,
         unreliable: vec![(0.0, 1.5)],
-        segments: Vec::new(),
         remarks: Vec::new(),
+        findings: None,
+        judgement: None,
     };
     Pair { midi: LoadedMidi::new(side, None, None), recording: LoadedRecording::new(audio), alignment }
+}
+
+/// The same pair where the recording plays the MIDI from 16 s on, and then from 0 to 8 s.
+pub fn jumping(name: &str) -> Pair {
+    let pair = pair(12, name);
+    let map = |midi: [f64; 2], audio: [f64; 2]| {
+        TimeMap::new([0, 1].map(|end| (MidiTime(midi[end]), AudioTime(audio[end])))).unwrap()
+    };
+    let segments = Segments::new(vec![map([16.0, 24.0], [0.0, 8.0]), map([0.0, 8.0], [8.0, 16.0])]).unwrap();
+    let alignment = Alignment { map: segments.maps()[0].clone(), segments, ..pair.alignment };
+    Pair { alignment, ..pair }
 }
 
 /// Brings a pair into a model in which its recording is candidate `id`, as jobs would.

@@ -1,6 +1,7 @@
 //! The Search tab: an index, the hits, and listening to one after the other.
 
 use super::{aligned, empty, settle, window};
+use antiphon::alignment::Verdict;
 use antiphon::gui::{App, Arrival, Command, HitOrder, Model, SearchForm, Searched, Tab, Theme};
 use antiphon::hashing::Side;
 use antiphon::index::{About, Entry, Index, synthesize};
@@ -25,6 +26,7 @@ pub(super) fn found(model: &Model, count: usize) -> Searched {
             bytes: 1000,
             modified_ns: None,
             seconds: 100.0 + ((at * 7) % 31) as f64,
+            tuning: None,
             warning: None,
             about: About {
                 artist: at.is_multiple_of(2).then(|| format!("Artist {}", count - at)),
@@ -33,6 +35,9 @@ pub(super) fn found(model: &Model, count: usize) -> Searched {
             },
         },
         confidence: Some(if at == 0 { 0.91 } else { 0.4 / at as f64 }),
+        verdict: Some(if at == 0 { Verdict::Match } else { Verdict::NoMatch }),
+        judge: None,
+        evidence: Vec::new(),
         score: Some(0.5),
         aligned: None,
         hash_distance: 6.0 + ((at * 5) % 17) as f32 / 2.0,
@@ -46,7 +51,10 @@ pub(super) fn found(model: &Model, count: usize) -> Searched {
         stage(StageName::Alignment, 250, 25),
     ];
     let query = model.midi_path().expect("a MIDI file").to_path_buf();
-    Searched { query, found: Found { hits: (0..count).map(hit).collect(), stages, remarks: Vec::new() } }
+    Searched {
+        query,
+        found: Found { hits: (0..count).map(hit).collect(), stages, remarks: Vec::new(), threshold: 0.5, prior: 0.2 },
+    }
 }
 
 pub(super) fn searched(theme: Theme, count: usize) -> Model {

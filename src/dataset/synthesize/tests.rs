@@ -237,7 +237,7 @@ proptest! {
         let cut = Cut::draw(&midi, 30.0, false, &mut random).expect("a part");
         let play = |score: &synth::Score| {
             let wave = synth::render_mono(score, &font, ANALYSIS_RATE, &progress).expect("rendered");
-            log_constant_q(&wave, &progress).expect("transformed")
+            log_constant_q(&wave, 0.0, &progress).expect("transformed")
         };
         // Another instrument, nothing else.
         let other = plain(&mut random).score(&midi, &cut, &mut random);

@@ -87,7 +87,7 @@ pub(super) fn jumps(truth: &Truth, reported: &[Jump], notes: &[Note]) -> Jumps {
 /// The jumps that an alignment reports: from the end of a segment to the beginning of the next.
 pub(super) fn jumps_of(found: &Alignment) -> Vec<Jump> {
     let jump = |pair: &[Segment]| Jump { at: pair[1].audio.0, from_s: pair[0].midi.1, to_s: pair[1].midi.0 };
-    found.segments.windows(2).map(jump).collect()
+    found.segments.spans().windows(2).map(jump).collect()
 }
 
 #[cfg(test)]

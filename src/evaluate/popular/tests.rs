@@ -124,8 +124,9 @@ fn a_summary_tells_controls_and_edits_apart() {
         preset: Preset::Gen2,
         edit,
         off_bars: false,
-        manner: Manner::draw(&mut random(0)),
+        manner: Manner { cents: -12.0, tempo: (!lost).then_some(1.02), ..Manner::draw(&mut random(0)) },
         mp3: false,
+        tuning: 0.0,
         seconds: Seconds {
             known_s: 100.0,
             within_50_ms: 0.5,
@@ -138,10 +139,35 @@ fn a_summary_tells_controls_and_edits_apart() {
         transpose: 0,
         jumps: Jumps { true_ones: 1, found: 0, reported: 0 },
     };
-    let works = [work(Edit::Control, false), work(Edit::Cut, true), work(Edit::Part, false)];
+    let works = [work(Edit::Control, false), work(Edit::Control, true), work(Edit::Cut, true), work(Edit::Part, false)];
     let summaries = PopularSummary::all(&works, Preset::Gen2);
     let counts: BTreeMap<&str, (usize, usize)> = summaries.iter().map(|s| (&s.kind[..], (s.works, s.lost))).collect();
-    let wanted = [("control", (1, 0)), ("edited", (2, 1)), ("cut", (1, 1)), ("part", (1, 0))];
+    let wanted = [
+        ("control", (2, 1)),
+        ("drifting", (1, 0)),
+        ("edited", (2, 1)),
+        ("cut", (1, 1)),
+        ("part", (1, 0)),
+        ("10 to 30 cents", (4, 2)),
+    ];
     assert_eq!(counts, wanted.into_iter().collect());
     assert!(PopularSummary::all(&works, Preset::Gen1).is_empty());
+}
+
+#[test]
+fn the_tuning_of_a_rendering_is_measured_and_drums_have_none() {
+    let (midi, font) = (song(50), SoundFont::bundled().unwrap());
+    for (seed, cents) in [(1, -40.0), (2, -33.0), (3, -22.0), (4, 0.0), (5, 21.0), (6, 38.0)] {
+        let mut random = random(seed);
+        let mut made = Made::new(Edit::Control, &midi, None, &mut random).unwrap();
+        (made.manner.cents, made.manner.semitones) = (cents, 0);
+        let wave = made.sound(&midi, None, &font, None, &mut random, &Progress::silent()).unwrap();
+        let found = crate::features::tuning(&wave);
+        assert!((found - cents).abs() < 6.0, "{cents}: {found}, {:?}", made.manner);
+    }
+    let beats = midi.messages().iter().filter(|m| m.channel == 9);
+    let events = beats.map(|m| (m.time.0, m.channel, m.command, m.data1, m.data2));
+    let score = synth::Score::from_messages(events);
+    let wave = synth::render_mono(&score, &font, ANALYSIS_RATE, &Progress::silent()).unwrap();
+    assert_eq!(crate::features::tuning(&wave), 0.0);
 }

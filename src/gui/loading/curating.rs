@@ -14,6 +14,7 @@ use crate::midi::MidiTime;
 use crate::pair;
 use crate::playback::Material;
 use crate::synth::SoundFont;
+use crate::verdict;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -149,15 +150,15 @@ impl Loads {
                 };
                 let side = pair::load_audio(&what.recording, Keep::Listening, &progress.part(0.3, 0.6))?;
                 let recording = LoadedRecording::new(side);
-                let alignment = pair::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.6, 0.85))?;
+                let alignment =
+                    verdict::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.6, 0.85))?;
                 let aligned = Aligned::new(alignment, &midi, &recording);
                 let material = match (what.sample_rate, &midi.font) {
                     (Some(rate), Some(font)) => {
-                        let transposed = Arc::new(midi.side.midi.transposed(aligned.alignment.transpose));
-                        let map = Some(Arc::new(aligned.alignment.map.clone()));
-                        let played = Some((transposed, font.clone()));
+                        let played = aligned.alignment.played(&midi.side.midi)?;
+                        let (heard, map) = (Some((Arc::new(played.midi), font.clone())), Some(Arc::new(played.map)));
                         let part = progress.part(0.85, 1.0);
-                        Some(Arc::new(Material::new(played, recording.sound.as_deref(), map, rate, &part)?))
+                        Some(Arc::new(Material::new(heard, recording.sound.as_deref(), map, rate, &part)?))
                     }
                     _ => None,
                 };

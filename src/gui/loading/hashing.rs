@@ -112,7 +112,7 @@ impl Hashed {
         let score = path.score;
         let path = path.cells.iter().map(|&(m, a)| (middle(m), middle(a))).collect();
         let moved: Vec<Option<u32>> =
-            (0..audio.len()).map(|step| midi.at(alignment.map.to_midi(AudioTime(middle(step))).0)).collect();
+            (0..audio.len()).map(|step| midi.at(alignment.segments.to_midi(AudioTime(middle(step))).0)).collect();
         let hamming =
             moved.iter().zip(audio.codes()).map(|(&midi, audio)| Some((midi? ^ audio).count_ones() as f32)).collect();
         let separation = own_separation(&moved, audio.codes(), bits as usize);

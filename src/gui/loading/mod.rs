@@ -38,6 +38,7 @@ use crate::picture::{Curves, Strip, transposed};
 use crate::playback::{Material, Programme, Rendition, Stretch, from_audio};
 use crate::session::{Opened, Session};
 use crate::synth::SoundFont;
+use crate::verdict;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -241,7 +242,8 @@ impl Loads {
             move |found| Arrival::Aligned(candidate, found),
             name,
             move |progress| {
-                let alignment = pair::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.0, 0.95))?;
+                let alignment =
+                    verdict::align(&midi.side, &recording.side, Preset::default(), &progress.part(0.0, 0.95))?;
                 Ok(Aligned::new(alignment, &midi, &recording))
             },
         );
@@ -261,13 +263,15 @@ impl Loads {
         self.start(Slot::Programme, 0, Arrival::Programme, "Preparing to play".into(), move |progress| {
             let alignment = aligned.as_deref().map(|aligned| &aligned.alignment);
             let font = midi.as_deref().and_then(|midi| midi.font.clone());
-            let played = midi.as_deref().zip(font).map(|(midi, font)| {
-                let transpose = alignment.map_or(0, |alignment| alignment.transpose);
-                (Arc::new(midi.side.midi.transposed(transpose)), font)
-            });
-            let map = alignment.map(|alignment| Arc::new(alignment.map.clone()));
+            let played = match (midi.as_deref(), alignment) {
+                (Some(midi), Some(alignment)) => Some(alignment.played(&midi.side.midi)?),
+                _ => None,
+            };
+            let (unfolded, map) = played.map(|played| (Arc::new(played.midi), Arc::new(played.map))).unzip();
+            let written = || midi.as_deref().map(|midi| Arc::new(midi.side.midi.clone()));
+            let heard = unfolded.or_else(written).zip(font);
             let part = progress.part(0.0, 0.8);
-            let material = Material::new(played, recording.as_deref(), map, sample_rate, &part)?;
+            let material = Material::new(heard, recording.as_deref(), map, sample_rate, &part)?;
             prepared(Arc::new(material), rendition, at, &progress.part(0.8, 1.0))
         });
     }
@@ -369,8 +373,8 @@ impl Aligned {
     pub fn new(alignment: Alignment, midi: &LoadedMidi, recording: &LoadedRecording) -> Self {
         let features = Arc::new(transposed(&midi.side.features, alignment.transpose));
         let (frames, frame_s) = (recording.strip.values.nrows(), recording.strip.frame_s);
-        let strip = Arc::new(Strip::in_audio_time(&features, &alignment.map, frames, frame_s));
-        let curves = Curves::new(&alignment.map, &midi.side.midi, &features, recording.frames(), frame_s);
+        let strip = Arc::new(Strip::in_audio_time(&features, &alignment.segments, frames, frame_s));
+        let curves = Curves::new(&alignment.segments, &midi.side.midi, &features, recording.frames(), frame_s);
         Self { alignment, features, strip, curves }
     }
 }

@@ -3,6 +3,8 @@
 
 use super::super::loading::file_name;
 use super::{Again, Aligned, Model};
+use crate::alignment::Segments;
+use crate::audio::AudioTime;
 use crate::curation::Correction;
 use crate::error::Result;
 use crate::picture::axis::clock_text;
@@ -72,29 +74,52 @@ impl Model {
     }
 
     pub(super) fn add_anchor(&mut self, midi_s: f64, audio_s: f64) {
-        let Some(correction) = self.correction() else { return };
+        let (Some(correction), Some(segments)) = (self.correction(), self.uncorrected()) else { return };
+        let segment = |audio_s: f64| segments.at(AudioTime(audio_s));
         let fits = |&[m, a]: &[f64; 2]| {
-            (midi_s - m).abs() >= APART_S && (audio_s - a).abs() >= APART_S && (midi_s < m) == (audio_s < a)
+            let apart = (midi_s - m).abs() >= APART_S && (midi_s < m) == (audio_s < a);
+            (audio_s - a).abs() >= APART_S && (apart || segment(audio_s) != segment(a))
         };
         if midi_s < 0.0 || audio_s < 0.0 || !correction.anchors.iter().all(fits) {
             self.say("An anchor there would cross another".into());
             return;
         }
         self.change_correction(|correction| {
-            let at = correction.anchors.partition_point(|anchor| anchor[0] < midi_s);
+            let at = correction.anchors.partition_point(|anchor| anchor[1] < audio_s);
             correction.anchors.insert(at, [midi_s, audio_s]);
         });
         let (audio, midi) = (clock_text(audio_s, 0.01), clock_text(midi_s, 0.01));
         self.say(format!("Anchor at {audio} of the recording and {midi} of the MIDI"));
     }
 
-    /// Moves an anchor, as far as its neighbours let it.
+    /// How the recording plays the MIDI without the correction: it says which segment an anchor belongs to.
+    fn uncorrected(&self) -> Option<Segments> {
+        let candidate = self.candidate()?;
+        let base = candidate.base.as_ref().or(candidate.aligned.as_ref())?;
+        Some(base.alignment.segments.clone())
+    }
+
+    /// Moves an anchor, as far as its neighbours let it: in the recording those before and after it, in the MIDI those of its
+    /// own segment.
     pub(super) fn move_anchor(&mut self, index: usize, midi_s: f64, audio_s: f64) {
-        let ends = (self.midi().map_or(0.0, |midi| midi.side.midi.end().0), self.transport.seconds());
+        let ends = [self.midi().map_or(0.0, |midi| midi.side.midi.end().0), self.transport.seconds()];
+        let Some(segments) = self.uncorrected() else { return };
+        let starts: Vec<f64> = segments.spans().iter().map(|span| span.audio.0).collect();
         self.change_correction(|correction| {
             let anchors = &mut correction.anchors;
-            let before = index.checked_sub(1).and_then(|i| anchors.get(i)).map_or([-APART_S; 2], |anchor| *anchor);
-            let after = anchors.get(index + 1).map_or([ends.0 + APART_S, ends.1 + APART_S], |anchor| *anchor);
+            let Some(&[_, at]) = anchors.get(index) else { return };
+            let own = segments.at(AudioTime(at));
+            let neighbour = |other: Option<&[f64; 2]>, end: [f64; 2]| match other {
+                Some(anchor) if segments.at(AudioTime(anchor[1])) == own => *anchor,
+                Some(anchor) => [end[0], anchor[1]],
+                None => end,
+            };
+            let before = neighbour(index.checked_sub(1).and_then(|i| anchors.get(i)), [-APART_S; 2]);
+            let after = neighbour(anchors.get(index + 1), ends.map(|end| end + APART_S));
+            // It stays in its segment.
+            let from = if own == 0 { before[1] } else { before[1].max(starts[own]) };
+            let to = starts.get(own + 1).map_or(after[1], |&start| after[1].min(start));
+            let (before, after) = ([before[0], from], [after[0], to]);
             if let Some(anchor) = anchors.get_mut(index) {
                 for (side, wanted) in [midi_s, audio_s].into_iter().enumerate() {
                     let (low, high) = (before[side] + APART_S, after[side] - APART_S);

@@ -169,7 +169,8 @@ impl Model {
         self.selected = Some(index);
         self.forget_place(now);
         self.update_length(now);
-        let at = musical.zip(self.map()).map_or(0.0, |(moment, map)| map.to_audio(moment).0);
+        let places = musical.zip(self.segments()).map(|(moment, segments)| segments.to_audio(moment));
+        let at = places.and_then(|places| places.first().copied()).unwrap_or_default().0;
         self.transport.seek(at, now);
         self.view.fit();
     }

@@ -5,7 +5,7 @@ use super::super::loading::{Running, file_name};
 use super::super::settings::Settings;
 use super::super::timeline::{PitchView, TimeView};
 use super::{Aligned, Candidate, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Rescue};
-use crate::alignment::warp::TimeMap;
+use crate::alignment::Segments;
 use crate::audio::AudioTime;
 use crate::midi::MidiTime;
 use crate::picture::Strip;
@@ -59,16 +59,16 @@ impl Model {
         self.candidate()?.aligned.as_ref()
     }
 
-    /// The time map in force.
-    pub fn map(&self) -> Option<&TimeMap> {
-        self.aligned().map(|aligned| &aligned.alignment.map)
+    /// How the recording plays the MIDI.
+    pub fn segments(&self) -> Option<&Segments> {
+        self.aligned().map(|aligned| &aligned.alignment.segments)
     }
 
     /// The MIDI's moment at a moment of the shown clock; `None` when that is not known.
     pub fn midi_time(&self, audio_s: f64) -> Option<MidiTime> {
         self.midi()?;
-        match self.map() {
-            Some(map) => Some(map.to_midi(AudioTime(audio_s))),
+        match self.segments() {
+            Some(segments) => Some(segments.to_midi(AudioTime(audio_s))),
             // Without a recording the clock is the MIDI's own.
             None => self.candidate().is_none().then_some(MidiTime(audio_s)),
         }

@@ -2,6 +2,7 @@
 
 use super::super::{Again, Model};
 use super::Curating;
+use crate::alignment::warp::TimeMap;
 use crate::curation::{Act, Correction, Decision, Item, Reason, Record};
 use crate::error::Error;
 use crate::session::relative;
@@ -43,7 +44,7 @@ impl Model {
         (record.score, record.parts) = (score, item.parts.clone());
         record.map = heard.map(|alignment| {
             let mut hasher = Md5::new();
-            for (midi, audio) in alignment.map.knots() {
+            for (midi, audio) in alignment.segments.maps().iter().flat_map(TimeMap::knots) {
                 hasher.update(midi.0.to_le_bytes());
                 hasher.update(audio.0.to_le_bytes());
             }

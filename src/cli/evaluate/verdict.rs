@@ -1,0 +1,126 @@
+//! `antiphon evaluate verdict`.
+
+use super::super::{progress, soundfont};
+use antiphon::error::{Error, Result};
+use antiphon::evaluate::{self, VerdictData, VerdictReport};
+use antiphon::verdict::Judge;
+use clap::Args;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Arguments of `antiphon evaluate verdict`.
+#[derive(Debug, Args)]
+pub(in super::super) struct EvaluateVerdict {
+    /// MIDI files, and recordings of the same names (`P24.ogg` for `P24.mid` and, a second version, `P24b.mid`).
+    folder: PathBuf,
+    /// Folders of recordings that belong to none of the MIDI files.
+    #[arg(long, value_name = "DIR")]
+    decoys: Vec<PathBuf>,
+    /// Analysed recordings are kept there: a second run decodes nothing.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Draw so many of the MIDI files, and make a recording of each: needs --audio-soundfont and --cache.
+    #[arg(long, value_name = "N", requires_all = ["audio_soundfont", "cache"])]
+    made: Option<usize>,
+    /// Soundfont (SF2) that recordings are made with: another one than the MIDI side's.
+    #[arg(long)]
+    audio_soundfont: Option<PathBuf>,
+    /// Wrong recordings that each MIDI file is compared with in full: the nearest by codes.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    nearest: usize,
+    /// Others that it is compared with in full, drawn; they stand for all.
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    others: usize,
+    /// A table of the songs' kinds: columns `id` and `midi_kind`, `kind` or `instrumentation`.
+    #[arg(long, value_name = "CSV")]
+    kinds: Option<PathBuf>,
+    /// A judge that `antiphon train verdict` wrote [default: the bundled one].
+    #[arg(long, value_name = "JSON")]
+    judge: Option<PathBuf>,
+    /// Soundfont (SF2) of the MIDI side.
+    #[arg(long)]
+    soundfont: Option<PathBuf>,
+    /// Print one JSON document, with the evidence of every pair: what `antiphon train verdict` learns from.
+    #[arg(long)]
+    json: bool,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl EvaluateVerdict {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let progress = progress(self.quiet);
+        let font = soundfont(self.soundfont.as_ref())?;
+        let judge = match &self.judge {
+            Some(path) => Judge::load(path)?,
+            None => Judge::bundled()?.clone(),
+        };
+        if let Some(folder) = &self.cache {
+            antiphon::export::create_folder(folder)?;
+        }
+        let made = match self.made {
+            Some(works) => Some((works, soundfont(self.audio_soundfont.as_ref())?)),
+            None => None,
+        };
+        let kinds = self.kinds.as_deref().map_or_else(|| Ok(BTreeMap::new()), evaluate::kinds)?;
+        let data = VerdictData {
+            folder: self.folder.clone(),
+            decoys: self.decoys,
+            made,
+            cache: self.cache,
+            nearest: self.nearest,
+            others: self.others,
+            kinds,
+        };
+        let report = evaluate::verdict(&data, &font, &progress)?;
+        let found = report.done.first().ok_or_else(|| Error::Empty("nothing was compared".into()))?;
+        let summaries = VerdictReport::all(&found.pairs, &judge);
+        if self.json {
+            let document = json!({
+                "antiphon": env!("CARGO_PKG_VERSION"),
+                "format": "evaluation/1",
+                "folder": self.folder.to_string_lossy(),
+                "parameters": { "nearest": self.nearest, "others": self.others, "soundfont": font.name(),
+                    "judge": judge.version(), "models": found.models, "entries": found.entries },
+                "results": { "summaries": summaries, "pairs": found.pairs },
+            });
+            answer!("{document}");
+        } else {
+            summaries.iter().for_each(show);
+        }
+        Ok(super::finish(&report))
+    }
+}
+
+/// What a judge makes of some pairs, for people.
+pub(in super::super) fn show(report: &VerdictReport) {
+    let quality = &report.quality;
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    answer!(
+        "{} {}: {} true, {} wrong; AUC {:.4}, accepted at 1 % false {}, at 0.1 % {}; Brier {:.4}, calibration error {:.3}; \
+         match {}, can't tell {} of the true; {:.0} wrong ones a match",
+        report.sight.name(),
+        report.kind,
+        quality.pairs.0,
+        quality.pairs.1,
+        quality.auc,
+        percent(quality.accepted_at_1_percent),
+        percent(quality.accepted_at_0_1_percent),
+        quality.brier,
+        quality.calibration_error,
+        report.accepted,
+        report.cant_tell,
+        report.falsely_accepted
+    );
+    if report.kind == "all" && report.sight.name() == "pair" {
+        for (midi, audio) in &report.false_names {
+            answer!("  wrong, a match: {midi} and {audio}");
+        }
+        for (midi, audio, probability) in &report.missed {
+            answer!("  true, no match: {midi} and {audio}, {probability:.2}");
+        }
+    }
+}

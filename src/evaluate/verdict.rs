@@ -1,0 +1,335 @@
+//! Whether the [verdict](crate::verdict) tells pairs from others: real ones, and what is made of them.
+//!
+//! Songs are the unit, not files: `P24b.mid` is a second version of `P24.mid` and belongs to `P24.ogg` too. Each MIDI file also
+//! comes moved to another key, each recording also as a part of it. Wrong pairs always are those that are hardest: the nearest
+//! by codes; of the others some are drawn and stand for all, and the codes of all are compared.
+
+mod kept;
+mod report;
+
+pub use report::{VerdictReport, kinds};
+
+use super::{Report, each, files, stem};
+use crate::alignment::{Preset, dtw::pool, explained, published};
+use crate::dataset::number;
+use crate::error::{Error, Result};
+use crate::features::{self, Features, FrameTimes};
+use crate::job::Progress;
+use crate::midi::Midi;
+use crate::pair::{self, AudioSide, FRAME_S, MidiSide};
+use crate::synth::SoundFont;
+use crate::verdict::{self, CodeMatch, Evidence, Fingerprints, LabelledPair, Models, Sight, Traits};
+use rand::seq::SliceRandom as _;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg64;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Seconds of a part of a recording.
+const PART_S: std::ops::Range<f64> = 30.0..90.0;
+/// Semitones that a MIDI file is moved by at most, as it is written elsewhere.
+const MOVED: i32 = 5;
+/// Wrong recordings that a moved file, and a part of a recording, are compared with in full: this many of the nearest and of
+/// the drawn ones.
+const FEWER: usize = 1;
+
+/// What is compared, and how.
+#[derive(Debug, Clone)]
+pub struct VerdictData {
+    /// MIDI files and recordings, of the same names where they belong together.
+    pub folder: PathBuf,
+    /// Folders of recordings without MIDI files.
+    pub decoys: Vec<PathBuf>,
+    /// Instead of recordings in the folder: how many works are drawn from its MIDI files, and the soundfont that recordings of
+    /// them are made with, as [`popular`](super::popular()) makes them.
+    pub made: Option<(usize, SoundFont)>,
+    /// Where analysed recordings are kept.
+    pub cache: Option<PathBuf>,
+    /// Wrong recordings that each MIDI file is compared with in full: the nearest by codes,
+    pub nearest: usize,
+    /// and others, drawn.
+    pub others: usize,
+    /// What kind of pair a song is, by its name.
+    pub kinds: BTreeMap<String, String>,
+}
+
+/// All that was compared.
+#[derive(Debug, Clone)]
+pub struct VerdictPairs {
+    /// The pairs, with their evidence.
+    pub pairs: Vec<LabelledPair>,
+    /// Recordings that each MIDI file was compared with by codes.
+    pub entries: usize,
+    /// The networks.
+    pub models: Fingerprints,
+}
+
+struct MidiItem {
+    song: String,
+    name: String,
+    moved: i32,
+    side: MidiSide,
+    traits: Traits,
+}
+
+struct AudioItem {
+    path: PathBuf,
+    song: String,
+    /// The frames of a part.
+    part: Option<(usize, usize)>,
+    traits: Traits,
+}
+
+/// A pair that is to be compared: the MIDI file, its place, the pairs that it stands for, and its codes.
+struct Wanted {
+    midi: usize,
+    rank: usize,
+    weight: f64,
+    /// Whether all is seen of it, or only its codes.
+    whole: bool,
+    codes: CodeMatch,
+}
+
+/// `P24` of `P24b`: the song of a file.
+fn song(name: &str) -> String {
+    let cut = name.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    if cut.ends_with(|c: char| c.is_ascii_digit()) { cut.into() } else { name.into() }
+}
+
+/// Compares MIDI files and recordings.
+///
+/// # Errors
+/// [`Error::Empty`] without any of them; [`Error::Cancelled`].
+pub fn verdict(data: &VerdictData, font: &SoundFont, progress: &Progress) -> Result<Report<VerdictPairs>> {
+    let models = Models::bundled()?;
+    let (midi_files, recordings, mut skipped) = sources(data, &progress.part(0.0, 0.1))?;
+    if midi_files.is_empty() || recordings.is_empty() {
+        return Err(Error::Empty(format!("no MIDI files with recordings in {:?}", data.folder)));
+    }
+    let names: Vec<PathBuf> = midi_files.iter().map(|(path, _)| path.clone()).collect();
+    let midis = each(&names, &progress.part(0.1, 0.2), |path, p| {
+        let place = names.iter().position(|other| other == path).unwrap_or(0);
+        let midi = match &midi_files[place].1 {
+            Some(midi) => midi.clone(),
+            None => Midi::read(path)?,
+        };
+        let mut random = Pcg64::seed_from_u64(number(&stem(path), 0));
+        let by = random.random_range(1..=2 * MOVED);
+        let by = if by <= MOVED { by } else { MOVED - by };
+        let item = |moved: i32| {
+            let midi = if moved == 0 { midi.clone() } else { midi.transposed(moved) };
+            let side = MidiSide::new(path.clone(), midi, font, p)?.without_sound();
+            let traits = Traits::of_midi(&side, &models, p)?;
+            Ok(MidiItem { song: song(&stem(path)), name: stem(path), moved, side, traits })
+        };
+        Ok([item(0)?, item(by)?])
+    })?;
+    let audios = each(&recordings, &progress.part(0.2, 0.4), |path, p| {
+        let side = kept::recording(path, data.cache.as_deref(), p)?;
+        let frames = side.features.frames.nrows();
+        let mut random = Pcg64::seed_from_u64(number(&stem(path), 1));
+        let length = ((random.random_range(PART_S) / FRAME_S) as usize).min(frames);
+        let from = random.random_range(0..=frames - length);
+        let item = |part: Option<(usize, usize)>| {
+            let cut = part.and_then(|part| kept::part(&side, part));
+            let traits = Traits::of_audio(cut.as_ref().unwrap_or(&side), &models, p)?;
+            Ok(AudioItem { path: path.clone(), song: song(&stem(path)), part, traits })
+        };
+        Ok([item(None)?, item(Some((from, from + length)))?])
+    })?;
+    skipped.extend(midis.skipped);
+    skipped.extend(audios.skipped);
+    let midis: Vec<MidiItem> = midis.done.into_iter().flatten().collect();
+    let audios: Vec<AudioItem> = audios.done.into_iter().flatten().collect();
+    let wanted = wanted(data, &midis, &audios, &progress.part(0.4, 0.45))?;
+
+    let places: Vec<PathBuf> = (0..audios.len()).map(|place| PathBuf::from(place.to_string())).collect();
+    let compared = each(&places, &progress.part(0.45, 1.0), |place, p| {
+        let place = places.iter().position(|other| other == place).unwrap_or(0);
+        let audio = &audios[place];
+        let mut side = None;
+        let mut pairs = Vec::with_capacity(wanted[place].len());
+        for one in &wanted[place] {
+            p.step(0, 1)?;
+            let midi = &midis[one.midi];
+            let mut pair = labelled(midi, audio, one, data);
+            let mut found = Evidence::new([midi.traits.amount, audio.traits.amount], None);
+            found.add_codes(&one.codes);
+            pair.see(Sight::Codes, &found);
+            if one.whole {
+                if side.is_none() {
+                    let whole = kept::recording(&audio.path, data.cache.as_deref(), p)?;
+                    side = Some(match audio.part {
+                        Some(part) => kept::part(&whole, part).unwrap_or(whole),
+                        None => whole,
+                    });
+                }
+                if let Some(side) = &side {
+                    see(&mut pair, (midi, audio, side), &one.codes, &models, p)?;
+                }
+            }
+            pairs.push(pair);
+        }
+        Ok(pairs)
+    })?;
+    skipped.extend(compared.skipped.into_iter().map(|(place, error)| {
+        let place = places.iter().position(|other| *other == place).unwrap_or(0);
+        (audios[place].path.clone(), error)
+    }));
+    let pairs = compared.done.into_iter().flatten().collect();
+    let models = Fingerprints::of(&models.hash, &models.embedding)?;
+    let entries = audios.iter().filter(|audio| audio.part.is_none()).count();
+    Ok(Report { done: vec![VerdictPairs { pairs, entries, models }], skipped })
+}
+
+type Sources = (Vec<(PathBuf, Option<Midi>)>, Vec<PathBuf>, Vec<(PathBuf, Error)>);
+
+/// MIDI files, recordings, and what can't be used.
+fn sources(data: &VerdictData, progress: &Progress) -> Result<Sources> {
+    let sounds = ["ogg", "mp3", "flac", "wav", "opus", "m4a"];
+    let of = |folder: &Path, kinds: &[&str]| super::analysed::of_kind(&files(folder), kinds);
+    let (mut midis, mut recordings, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    if let Some((works, font)) = &data.made {
+        let Some(folder) = &data.cache else {
+            return Err(Error::Empty("recordings that are made need a folder to be kept in".into()));
+        };
+        let made = super::popular::renderings(&data.folder, (*works, 0), font, progress, |place, midi, wave, p| {
+            let name = format!("made{place}");
+            let path = folder.join(format!("{name}.{}", kept::ENDING));
+            kept::keep(&AudioSide::new(path.clone(), super::rendering(wave), p)?, &path)?;
+            Ok((PathBuf::from(name), midi.clone(), path))
+        })?;
+        skipped = made.skipped;
+        for (name, midi, path) in made.done {
+            midis.push((name, Some(midi)));
+            recordings.push(path);
+        }
+    } else {
+        midis.extend(of(&data.folder, &["mid", "midi"]).into_iter().map(|path| (path, None)));
+        recordings = of(&data.folder, &sounds);
+    }
+    for folder in &data.decoys {
+        recordings.extend(of(folder, &sounds));
+    }
+    Ok((midis, recordings, skipped))
+}
+
+/// For each recording the MIDI files that it is compared with.
+fn wanted(
+    data: &VerdictData,
+    midis: &[MidiItem],
+    audios: &[AudioItem],
+    progress: &Progress,
+) -> Result<Vec<Vec<Wanted>>> {
+    let codes: Vec<&[u32]> = audios.iter().map(|audio| audio.traits.codes[0].codes.codes()).collect();
+    let rows = midis.par_iter().map(|midi| verdict::code_matches(&midi.traits.codes, &codes, progress));
+    let rows = rows.collect::<Result<Vec<_>>>()?;
+    let mut wanted: Vec<Vec<Wanted>> = audios.iter().map(|_| Vec::new()).collect();
+    for (at, (midi, row)) in midis.iter().zip(&rows).enumerate() {
+        let mut random = Pcg64::seed_from_u64(number(&midi.name, 2));
+        for parts in [false, true] {
+            if parts && midi.moved != 0 {
+                continue;
+            }
+            let few = parts || midi.moved != 0;
+            let (near, far) =
+                if few { (data.nearest.min(FEWER), data.others.min(FEWER)) } else { (data.nearest, data.others) };
+            let of_kind = (0..audios.len()).filter(|&place| audios[place].part.is_some() == parts);
+            let (right, mut wrong): (Vec<usize>, Vec<usize>) =
+                of_kind.partition(|&place| audios[place].song == midi.song);
+            wrong.sort_by(|&a, &b| row[a].distance.total_cmp(&row[b].distance));
+            let mut add = |place: usize, rank: usize, weight: f64, whole: bool| {
+                wanted[place].push(Wanted { midi: at, rank, weight, whole, codes: row[place] });
+            };
+            for place in right {
+                let nearer = wrong.iter().filter(|&&other| row[other].distance < row[place].distance).count();
+                add(place, 1 + nearer, 1.0, true);
+            }
+            for (number, &place) in wrong.iter().take(near).enumerate() {
+                add(place, 1 + number, 1.0, true);
+            }
+            let mut rest: Vec<(usize, usize)> = wrong.into_iter().enumerate().skip(near).collect();
+            rest.shuffle(&mut random);
+            let stands_for = rest.len() as f64 / far.min(rest.len()).max(1) as f64;
+            for (number, &(rank, place)) in rest.iter().enumerate() {
+                if number < far {
+                    add(place, 1 + rank, stands_for, true);
+                } else {
+                    add(place, 1 + rank, 1.0, false);
+                }
+            }
+        }
+    }
+    Ok(wanted)
+}
+
+fn labelled(midi: &MidiItem, audio: &AudioItem, wanted: &Wanted, data: &VerdictData) -> LabelledPair {
+    let form = match (midi.moved, audio.part) {
+        (0, None) => "whole",
+        (_, None) => "moved",
+        _ => "part",
+    };
+    let kind = data.kinds.get(&midi.song).map_or_else(|| form.to_owned(), |kind| format!("{form} {kind}"));
+    LabelledPair {
+        midi: if midi.moved == 0 { midi.name.clone() } else { format!("{} {:+}", midi.name, midi.moved) },
+        audio: if audio.part.is_some() { format!("{} part", stem(&audio.path)) } else { stem(&audio.path) },
+        songs: (midi.song.clone(), audio.song.clone()),
+        kind,
+        same: midi.song == audio.song,
+        rank: wanted.rank,
+        weight: wanted.weight,
+        evidence: BTreeMap::new(),
+    }
+}
+
+/// Frames that are one, where an index is searched.
+const POOL: usize = 4;
+
+/// What is seen of a pair by an index and by all that there is.
+fn see(
+    pair: &mut LabelledPair,
+    (midi, audio, side): (&MidiItem, &AudioItem, &AudioSide),
+    codes: &CodeMatch,
+    models: &Models,
+    progress: &Progress,
+) -> Result<()> {
+    let alignment = pair::align(&midi.side, side, Preset::Antiphon, progress)?;
+    let found = verdict::evidence(&midi.traits, &audio.traits, &midi.side, models, &alignment, progress)?;
+    let embedding = found.value("embedding");
+    pair.see(Sight::Pair, &found);
+
+    let Some((magnitudes, _)) = side.analysis() else { return Ok(()) };
+    let by_index = explained(midi.side.wide_magnitudes(), magnitudes, codes.key, FRAME_S, progress)?;
+    let coarse = |features: &Features| Features {
+        frames: pool(features.frames.view(), POOL),
+        times: FrameTimes::Regular(POOL as f64 * FRAME_S),
+    };
+    let moved = midi.side.log_magnitudes_moved(codes.key).unwrap_or_else(|| midi.side.log_magnitudes());
+    let moved =
+        Features { frames: features::log_normalize(&moved.mapv(f32::exp)), times: FrameTimes::Regular(FRAME_S) };
+    let published = published::gen2(&coarse(&moved), &coarse(&side.features), progress)?;
+    let mut found = Evidence::new([midi.traits.amount, audio.traits.amount], None);
+    found.add_codes(codes);
+    found.set("embedding", embedding);
+    found.add_explained(&by_index, published.confidence, codes.key);
+    let in_key = midi.traits.codes.iter().find(|in_key| in_key.key == codes.key);
+    if let Some(in_key) = in_key {
+        let still = &audio.traits.codes[0].codes;
+        found.set("codes along the map", verdict::along(&in_key.codes, still, verdict::by_runs(&by_index)));
+    }
+    pair.see(Sight::Index, &found);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_of_their_song() {
+        assert_eq!(song("P24b"), "P24");
+        assert_eq!(song("P24"), "P24");
+        assert_eq!(song("hymn"), "hymn");
+    }
+}

@@ -1,0 +1,95 @@
+//! Analysed recordings, kept on disk: decoding and analysing is most of the work of a second run.
+
+use crate::audio::{ANALYSIS_RATE, Keep, Recording, Waveform};
+use crate::error::{Error, Result};
+use crate::export;
+use crate::features::onsets::{HOP_SAMPLES, Onsets};
+use crate::index::md5_of;
+use crate::job::Progress;
+use crate::pair::{self, AudioSide, FRAME_S};
+use half::f16;
+use ndarray::{Array2, s};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use std::path::{Path, PathBuf};
+
+/// Names of the two matrices, raised when their numbers change.
+const MAGNITUDES: &str = "log_magnitudes/1";
+const LEVELS: &str = "onset_levels/1";
+/// What names of kept recordings end with.
+pub(super) const ENDING: &str = "sound";
+
+/// A recording: read from `cache` where it is, put there where not. A file that was [kept](keep) is one, too.
+///
+/// # Errors
+/// Those of decoding and analysing; [`Error::Cancelled`].
+pub(super) fn recording(path: &Path, cache: Option<&Path>, progress: &Progress) -> Result<AudioSide> {
+    let kept: Option<PathBuf> = if path.extension().is_some_and(|ending| ending == ENDING) {
+        Some(path.to_path_buf())
+    } else if let Some(folder) = cache {
+        let (md5, _) = md5_of(path, || progress.step(0, 1))?;
+        Some(folder.join(format!("{md5}.{ENDING}")))
+    } else {
+        None
+    };
+    if let Some([log, levels]) = kept.as_deref().and_then(read) {
+        let onsets = Onsets::from_levels(levels, HOP_SAMPLES as f64 / f64::from(ANALYSIS_RATE));
+        return Ok(AudioSide::from_analysis(path.into(), silent(), log.mapv(f32::exp), onsets));
+    }
+    let side = pair::load_audio(path, Keep::Analysis, progress)?;
+    if let Some(kept) = &kept {
+        keep(&side, kept)?;
+    }
+    Ok(side)
+}
+
+/// Keeps what was analysed of a recording.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(super) fn keep(side: &AudioSide, path: &Path) -> Result<()> {
+    let log = side.log_magnitudes();
+    let Some((_, onsets)) = side.analysis() else { return Ok(()) };
+    let halves =
+        |rows: &Array2<f32>| -> Vec<u8> { rows.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect() };
+    let (magnitudes, levels) = (halves(&log), halves(&onsets.levels));
+    let view = |rows: &Array2<f32>, bytes| TensorView::new(Dtype::F16, vec![rows.nrows(), rows.ncols()], bytes);
+    let refused = |error: safetensors::SafeTensorError| Error::Limit {
+        what: "matrix",
+        value: error.to_string(),
+        limit: "what the safetensors format holds".into(),
+    };
+    let views = [
+        (MAGNITUDES, view(&log, &magnitudes).map_err(refused)?),
+        (LEVELS, view(&onsets.levels, &levels).map_err(refused)?),
+    ];
+    export::write(path, &safetensors::serialize(views, None).map_err(refused)?)
+}
+
+/// What was kept; none where it is missing, damaged or of another version: it is made again.
+fn read(path: &Path) -> Option<[Array2<f32>; 2]> {
+    let bytes = std::fs::read(path).ok()?;
+    let tensors = SafeTensors::deserialize(&bytes).ok()?;
+    let of = |name: &str| {
+        let tensor = tensors.tensor(name).ok().filter(|tensor| tensor.dtype() == Dtype::F16)?;
+        let &[rows, columns] = tensor.shape() else { return None };
+        let values = tensor.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect();
+        Array2::from_shape_vec((rows, columns), values).ok().filter(|m| m.iter().all(|x| x.is_finite()))
+    };
+    Some([of(MAGNITUDES)?, of(LEVELS)?])
+}
+
+/// A recording of which only the analysis is there.
+fn silent() -> Recording {
+    super::super::rendering(Waveform { samples: Vec::new(), sample_rate: ANALYSIS_RATE })
+}
+
+/// The part of a recording between two frames of its features.
+pub(super) fn part(side: &AudioSide, (from, to): (usize, usize)) -> Option<AudioSide> {
+    let (magnitudes, onsets) = side.analysis()?;
+    let of_onsets = |frame: usize| ((frame as f64 * FRAME_S / onsets.frame_s) as usize).min(onsets.frames());
+    let levels = onsets.levels.slice(s![of_onsets(from)..of_onsets(to), ..]).to_owned();
+    let onsets = Onsets::from_levels(levels, onsets.frame_s);
+    let magnitudes = magnitudes.slice(s![from..to, ..]).to_owned();
+    Some(AudioSide::from_analysis(side.path.clone(), silent(), magnitudes, onsets))
+}

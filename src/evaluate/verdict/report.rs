@@ -1,0 +1,120 @@
+//! What a judge makes of labelled pairs.
+
+use crate::alignment::Verdict;
+use crate::error::{Error, Result};
+use crate::verdict::{Judge, Judged, LabelledPair, Quality, Sight};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Pairs of a kind, or all, as a judge sees them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VerdictReport {
+    /// What the judge sees.
+    pub sight: Sight,
+    /// The kind of pair; `all`.
+    pub kind: String,
+    /// How well its probabilities tell right from wrong.
+    pub quality: Quality,
+    /// True pairs that are called a match.
+    pub accepted: usize,
+    /// True pairs of which nothing can be told.
+    pub cant_tell: usize,
+    /// Wrong pairs that are called a match, of so many that they stand for,
+    pub falsely_accepted: f64,
+    /// and their names.
+    pub false_names: Vec<(String, String)>,
+    /// True pairs that are not accepted, and their probabilities.
+    pub missed: Vec<(String, String, f64)>,
+}
+
+impl VerdictReport {
+    /// All pairs, then kind by kind; for each way of seeing that there is evidence of. Kinds of which there are only true or
+    /// only wrong pairs are measured against all wrong ones.
+    pub fn all(pairs: &[LabelledPair], judge: &Judge) -> Vec<Self> {
+        let kinds: BTreeSet<&str> = pairs.iter().map(|pair| pair.kind.as_str()).collect();
+        let sights = [Sight::Pair, Sight::Index, Sight::Codes, Sight::Sound];
+        let of = |sight: Sight| {
+            let all = Self::of(pairs, judge, sight, "all");
+            let kinds = kinds.iter().filter_map(move |kind| Self::of(pairs, judge, sight, kind));
+            all.into_iter().chain(kinds)
+        };
+        sights.into_iter().flat_map(of).collect()
+    }
+
+    fn of(pairs: &[LabelledPair], judge: &Judge, sight: Sight, kind: &str) -> Option<Self> {
+        let is_one = |pair: &&LabelledPair| kind == "all" || pair.kind == kind;
+        let mut judged = Vec::new();
+        let (mut accepted, mut cant_tell, mut falsely_accepted) = (0, 0, 0.0);
+        let (mut false_names, mut missed) = (Vec::new(), Vec::new());
+        for pair in pairs.iter().filter(is_one) {
+            let Some(evidence) = pair.seen(sight) else { continue };
+            let judgement = judge.judge(sight, &evidence);
+            judged.push(Judged { same: pair.same, probability: judge.balanced(&judgement), weight: pair.weight });
+            let names = (pair.midi.clone(), pair.audio.clone());
+            match (pair.same, judgement.verdict) {
+                (true, Verdict::Match) => accepted += 1,
+                (true, verdict) => {
+                    cant_tell += usize::from(verdict == Verdict::CantTell);
+                    missed.push((names.0, names.1, judgement.probability));
+                }
+                (false, Verdict::Match) => {
+                    falsely_accepted += pair.weight;
+                    false_names.push(names);
+                }
+                _ => {}
+            }
+        }
+        let quality = Quality::of(&judged)?;
+        let kind = kind.to_owned();
+        Some(Self { sight, kind, quality, accepted, cant_tell, falsely_accepted, false_names, missed })
+    }
+}
+
+/// Kinds of songs from a table with a line of names, of which one is `id` and one `midi_kind`, `kind` or `instrumentation`.
+///
+/// # Errors
+/// [`Error::Io`]; [`Error::List`] without these columns.
+pub fn kinds(table: &Path) -> Result<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(table).map_err(Error::io("read", table))?;
+    let mut lines = text.lines().map(fields);
+    let header = lines.next().unwrap_or_default();
+    let find = |names: &[&str]| names.iter().find_map(|name| header.iter().position(|column| column == name));
+    let (Some(id), Some(kind)) = (find(&["id"]), find(&["midi_kind", "kind", "instrumentation"])) else {
+        let reason = "it has no column \"id\", or none \"midi_kind\", \"kind\" or \"instrumentation\"".into();
+        return Err(Error::List { reason, path: table.to_path_buf() });
+    };
+    let row = |fields: Vec<String>| Some((fields.get(id)?.clone(), fields.get(kind)?.clone()));
+    Ok(lines.filter_map(row).collect())
+}
+
+/// Fields between commas; what is in quotes may hold some.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => fields.last_mut().into_iter().for_each(|field| field.push(c)),
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_read_from_a_table_with_quotes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pairs.csv");
+        std::fs::write(&path, "id,title,midi_kind\nP1,\"one, two\",band\nP2,x,piano\n").expect("written");
+        let found = kinds(&path).expect("a table");
+        assert_eq!(found["P1"], "band");
+        assert_eq!(found["P2"], "piano");
+        std::fs::write(&path, "name,kind\na,b\n").expect("written");
+        assert!(matches!(kinds(&path), Err(Error::List { .. })));
+    }
+}
