@@ -17,6 +17,8 @@ const SAME_S: f64 = 0.5;
 /// in this share of the moments that both have, if these are so much of the lighter one.
 const SAME_SHARE: f64 = 0.9;
 const SHARED: f64 = 0.6;
+/// An end of a stretch is weak where it gains less than this share of the whole.
+const WEAK: f32 = 0.3;
 /// Lines that are kept.
 const MOST: usize = 16;
 
@@ -25,7 +27,7 @@ const MOST: usize = 16;
 pub(super) struct Line {
     /// Row of the MIDI at each column of the recording; none where the MIDI has ended or not begun.
     pub(super) rows: Vec<Option<usize>>,
-    /// What it gains there.
+    /// What it gains there; steps off the diagonal are not paid.
     pub(super) gains: Vec<f32>,
 }
 
@@ -78,13 +80,34 @@ impl Line {
     }
 
     fn of(gains: &Array2<f32>, rows: Vec<Option<usize>>) -> Self {
-        let gains = rows.iter().enumerate().map(|(j, row)| row.map_or(0.0, |i| gains[[j, i]])).collect();
+        let gain = |(j, row): (usize, &Option<usize>)| row.map_or(0.0, |i| gains[[j, i]]);
+        let gains = rows.iter().enumerate().map(gain).collect();
         Self { rows, gains }
     }
 
     /// Its cells (row, column) from a column to a column.
     pub(super) fn cells(&self, from: usize, to: usize) -> Vec<(usize, usize)> {
         (from..=to).filter_map(|j| self.rows[j].map(|i| (i, j))).collect()
+    }
+
+    /// The cells of a stretch without weak ends, and their gain: in other music a line gains what it finds by going to and fro,
+    /// and pays for the steps. `gains` are those that it was made from.
+    pub(super) fn best_part(&self, from: usize, to: usize, gains: &Array2<f32>) -> (Vec<(usize, usize)>, f32) {
+        let cells = self.cells(from, to);
+        let least = WEAK * cells.iter().map(|&(i, j)| gains[[j, i]]).sum::<f32>() / cells.len().max(1) as f32;
+        let (mut best, mut sum, mut begin) = ((f32::NEG_INFINITY, 0..0), 0.0, 0);
+        for (n, &(row, column)) in cells.iter().enumerate() {
+            if sum <= 0.0 {
+                (sum, begin) = (0.0, n);
+            }
+            let off = n > begin && cells[n - 1].0 + 1 != row;
+            sum += gains[[column, row]] - least - if off { STEP } else { 0.0 };
+            if sum > best.0 {
+                best = (sum, begin..n + 1);
+            }
+        }
+        let gain = best.0 + least * best.1.len() as f32;
+        (cells[best.1].to_vec(), gain)
     }
 
     fn is_like(&self, other: &Self, step_s: f64) -> bool {
@@ -351,7 +374,7 @@ mod tests {
         let whole = density(&found, &chosen);
         assert!(chosen.iter().all(|one| density(&found, &[*one]) > 0.9 * whole));
         let around = best_around(&found, 15);
-        assert!(around.iter().all(|gain| *gain > 1.4), "the best line is right everywhere");
+        assert!((0..500).all(|j| around[j] > if j.abs_diff(200) > 15 { 1.4 } else { 0.5 }), "one is right everywhere");
     }
 
     #[test]
@@ -379,6 +402,15 @@ mod tests {
         let chosen = changes(&found, costs(500));
         assert_eq!(chosen.len(), 2, "{chosen:?}");
         assert_eq!(found[chosen[1].line].rows[599], Some(499));
+    }
+
+    #[test]
+    fn the_best_part_leaves_out_what_gains_nothing() {
+        let gains = gains(300, 300, &[(0, 40..220)]);
+        let found = lines(&gains, &[diagonal(0, 40..220)], [(0, 0), (299, 299)], 5, STEP_S);
+        let (cells, gain) = found[0].best_part(0, 299, &gains);
+        assert_eq!((cells[0], cells[cells.len() - 1]), ((40, 40), (219, 219)));
+        assert!(gain > 180.0 * 1.4);
     }
 
     #[test]

@@ -12,7 +12,7 @@
 
 use super::Segment;
 use super::dtw::pool;
-use super::lines::{Costs, Stretch, best_around, certainty, changes, density, lines};
+use super::lines::{Costs, Line, Stretch, best_around, certainty, changes, density, lines};
 use super::rough::stretch;
 use crate::error::Result;
 use crate::job::Progress;
@@ -34,11 +34,13 @@ const LEFT_OUT_S: f64 = 12.0;
 /// A jump is one when this many standard errors speak for it, on both sides of it (this and what attacks and ends count was
 /// chosen on 80 works of `evaluate align popular --seed 1`, 28 of them with a jump),
 const SURE: f64 = 2.0;
+/// so many where the recording begins or ends somewhere in the MIDI,
+const SURE_OF_A_PART: f64 = 4.0;
 /// and when each stretch gains this share of what all do, a second.
 const AS_GOOD: f64 = 0.5;
 /// Where one is not, jumps that cost so many times as much are tried, so many times.
 const DEARER: f32 = 1.5;
-const REPEATS: usize = 6;
+const REPEATS: usize = 7;
 /// What the attacks count, against deviations of a frame.
 const ATTACKS: f32 = 0.5;
 /// How near both sides begin and end together, in seconds, where they do.
@@ -323,25 +325,39 @@ impl Compared {
         let sounding = (self.ends[0].0, self.ends[1].0);
         let mut costs = Costs { jump: columns(JUMP_S), left_out: columns(LEFT_OUT_S), sounding };
         let mut chosen = changes(&lines, costs);
-        for _ in 0..REPEATS {
-            let sure = |pair: &[Stretch]| certainty(&lines, pair[0], pair[1], step_s) >= SURE;
-            let least = AS_GOOD * density(&lines, &chosen);
-            if chosen.len() < 2
-                || chosen.windows(2).all(sure) && chosen.iter().all(|one| density(&lines, &[*one]) >= least)
-            {
-                break;
-            }
-            costs.jump *= DEARER;
+        let mut repeats = 0;
+        while !self.is_believable(&lines, &chosen) {
+            repeats += 1;
+            costs.jump = if repeats < REPEATS { DEARER * costs.jump } else { f32::MAX };
             chosen = changes(&lines, costs);
         }
         let pieces = chosen.iter().map(|stretch| {
-            let cells = lines[stretch.line].cells(stretch.from, stretch.to);
-            let gain = cells.iter().map(|&(i, j)| self.gains[[j, i]] + BY_CHANCE).sum::<f32>();
-            let off = cells.windows(2).filter(|pair| pair[1].0 != pair[0].0 + 1).count();
-            (cells, gain - STEP * off as f32)
+            let (cells, gain) = lines[stretch.line].best_part(stretch.from, stretch.to, &self.gains);
+            let by_chance = BY_CHANCE * cells.len() as f32;
+            (cells, gain + by_chance)
         });
-        let (runs, gain) = self.summed(pieces.collect());
+        let (runs, gain) = self.summed(pieces.filter(|(cells, _)| !cells.is_empty()).collect());
         (runs, gain, around)
+    }
+
+    /// Whether all jumps are sure and all stretches gain something. Jumps away and back, or to where most of the rest is never
+    /// played, happen in songs of few chords, but hardly in recordings.
+    fn is_believable(&self, lines: &[Line], chosen: &[Stretch]) -> bool {
+        let back = (1..chosen.len()).any(|n| chosen[..n].iter().any(|before| before.line == chosen[n].line));
+        let needed = if self.are_ends(lines, chosen) { SURE } else { SURE_OF_A_PART };
+        let least = AS_GOOD * density(lines, chosen);
+        let mut jumps = chosen.windows(2);
+        let sure = jumps.all(|pair| certainty(lines, pair[0], pair[1], self.step_s()) >= needed);
+        chosen.len() < 2 || !back && sure && chosen.iter().all(|one| density(lines, &[*one]) >= least)
+    }
+
+    /// Whether the first stretch begins where the MIDI does, and the last one ends where it ends, within [`LEFT_OUT_S`].
+    fn are_ends(&self, lines: &[Line], chosen: &[Stretch]) -> bool {
+        let near = (LEFT_OUT_S / self.step_s()) as usize;
+        let (Some(first), Some(last)) = (chosen.first(), chosen.last()) else { return false };
+        let row = |stretch: &Stretch, column: usize| lines[stretch.line].rows[column];
+        row(first, first.from).is_some_and(|row| row <= self.ends[0].0 + near)
+            && row(last, last.to).is_some_and(|row| row + near >= self.ends[1].0)
     }
 
     /// A line in seconds of both sides, so smooth that its tempo is one.
