@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
     ("hashing", &["job", "network", "export"]),
     ("embedding", &["job", "network", "hashing"]),
-    ("verdict", &["job", "audio", "alignment", "pair", "hashing", "embedding"]),
+    ("verdict", &["job", "audio", "midi", "synth", "alignment", "pair", "hashing", "embedding"]),
     ("session", &["job", "export"]),
     (
         "curation",

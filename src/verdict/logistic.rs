@@ -27,7 +27,7 @@ pub(super) struct Example {
 
 impl Logistic {
     /// Learns from examples, of which the true and the wrong ones weigh the same together: the odds are those of a prior of
-    /// one half. Weights that `least` or `most` bound at 0 are kept from saying the opposite of what they are known to mean:
+    /// one half. Weights are kept from saying the opposite of what a value is known to mean:
     /// `sign` of each value is 1 where more of it can only speak for a pair, −1 against, 0 where either may be.
     ///
     /// None without examples of both classes.

@@ -97,9 +97,12 @@ fn popular_works_are_made_and_measured() {
             "{work}"
         );
     }
-    assert_eq!(results["summaries"][0]["kind"], "control");
-    assert_eq!(results["summaries"][0]["jumps"]["true_ones"], 0);
-    assert_eq!(results["summaries"][1]["jumps"]["true_ones"], 1);
+    let summaries = results["summaries"].as_array().expect("summaries");
+    let true_jumps = |kind: &str| {
+        let of_kind = summaries.iter().find(|summary| summary["kind"] == kind).expect("of this kind");
+        of_kind["jumps"]["true_ones"].as_u64()
+    };
+    assert_eq!((true_jumps("control"), true_jumps("edited"), true_jumps("cut")), (Some(0), Some(1), Some(1)));
     let missing = antiphon(&["evaluate", "align", "popular", &here]);
     assert!(text(&missing.stderr).contains("--audio-soundfont"), "{}", text(&missing.stderr));
 }

@@ -240,6 +240,7 @@ fn the_next_candidate_is_heard_at_the_same_musical_moment() {
     let mut other = pair::pair(20, two);
     let knots = other.alignment.map.knots().map(|(midi, audio)| (midi, antiphon::audio::AudioTime(audio.0 * 0.9)));
     other.alignment.map = antiphon::alignment::warp::TimeMap::new(knots.collect::<Vec<_>>()).unwrap();
+    other.alignment.segments = other.alignment.map.clone().into();
     let alignment = gui::Aligned::new(other.alignment, &other.midi, &other.recording);
     model.receive(Arrival::Recording(second, Ok(other.recording)), 0.0);
     model.receive(Arrival::Aligned(second, Ok(alignment)), 0.0);
