@@ -47,6 +47,9 @@ const ATTACKS: f32 = 0.5;
 const ENDS_S: f64 = 3.0;
 /// Half width over which the best line is told, in seconds.
 pub(super) const AROUND_S: f64 = 3.0;
+/// How clearly the attacks of the MIDI are heard along a map (seconds of the MIDI, of the recording): moments of the recording,
+/// and by how much more clearly than beside them.
+pub(super) type Heard<'a> = dyn Fn(&[(f64, f64)]) -> Vec<(f64, f32)> + 'a;
 /// What a frame must gain to be explained at all, in standard deviations: the best path through music that has nothing to do
 /// with the recording finds about this much.
 const BY_CHANCE: f32 = 0.3;
@@ -187,7 +190,7 @@ pub(crate) fn structure(
     midi: ArrayView2<'_, f32>,
     audio: ArrayView2<'_, f32>,
     frame_s: f64,
-    heard: &dyn Fn(&[(f64, f64)]) -> Vec<(f64, f32)>,
+    heard: &Heard<'_>,
     progress: &Progress,
 ) -> Result<Structure> {
     let cells = |pool_by: usize| (midi.nrows() / pool_by).max(1) * (audio.nrows() / pool_by).max(1);
@@ -287,7 +290,7 @@ impl Compared {
 
     /// As [`explained`](Self::explained) on a few lines, with jumps from one to another that are sure only. And what the best
     /// line gains around each column, in deviations.
-    fn explained_by_lines(&self, heard: &dyn Fn(&[(f64, f64)]) -> Vec<(f64, f32)>) -> (Vec<Run>, f64, Vec<f32>) {
+    fn explained_by_lines(&self, heard: &Heard<'_>) -> (Vec<Run>, f64, Vec<f32>) {
         let step_s = self.step_s();
         let columns = |seconds: f64| (seconds / step_s) as f32;
         let found = search(&self.gains, columns(CANDIDATE_JUMP_S));

@@ -38,6 +38,7 @@ impl From<PresetName> for Preset {
 
 /// Arguments of `antiphon align`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub(super) struct Align {
     /// The MIDI file; or a list of pairs (JSON lines, JSON, CSV, a Lakh tree) that are all to be aligned.
     #[arg(value_name = "MIDI|LIST")]

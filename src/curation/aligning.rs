@@ -101,12 +101,11 @@ pub fn align_list(items: &Items, how: &Aligning<'_>, out: &Path, progress: &Prog
     let mut found = AlignedList::default();
     // In the order of the list; lines of pairs that are no longer in it don't count.
     for line in (0..items.len()).filter_map(|index| done.remove(items.id(index))) {
-        match line.skipped {
-            Some(reason) => found.skipped.push((line.item, reason)),
-            None => {
-                found.aligned += 1;
-                found.accepted += usize::from(line.accepted);
-            }
+        if let Some(reason) = line.skipped {
+            found.skipped.push((line.item, reason));
+        } else {
+            found.aligned += 1;
+            found.accepted += usize::from(line.accepted);
         }
     }
     Ok(found)

@@ -98,8 +98,12 @@ fn reduced(mut notes: Vec<(f64, f64, &Note)>, melody: Option<u8>, chords: f64, r
                 ));
             }
         };
-        highest.into_iter().for_each(|note| keep(note, 1.0));
-        lowest.into_iter().for_each(|note| keep(note, 0.8));
+        if let Some(note) = highest {
+            keep(note, 1.0);
+        }
+        if let Some(note) = lowest {
+            keep(note, 0.8);
+        }
         if random.random_bool(chords) {
             let between = chord.iter().filter(|note| melody != Some(note.2.channel));
             between.take(INNER).for_each(|note| keep(note, 0.7));

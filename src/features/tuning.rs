@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn music_in_tune_or_nearly_is_left_alone() {
         for cents in [0.0, 10.0, -10.0] {
-            assert_eq!(tuning(&wave(music(cents))), 0.0);
+            assert!(tuning(&wave(music(cents))).abs() < 1e-9);
         }
         assert!((tuning(&wave(music(25.0))) - 25.0).abs() < 4.0);
     }
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn a_quarter_tone_goes_neither_way() {
         for cents in [-50.0, -49.0, 50.0, 51.0] {
-            assert_eq!(tuning(&wave(music(cents))), 0.0);
+            assert!(tuning(&wave(music(cents))).abs() < 1e-9);
         }
     }
 
@@ -218,8 +218,8 @@ mod tests {
         let one = (0..100_000).map(|i| (f64::from(i) * TAU * 450.0 / RATE).sin() as f32).collect();
         let damaged = vec![f32::NAN; 50_000];
         for samples in [drums(), noise, one, damaged, vec![0.0; 100_000], vec![0.3; 20], Vec::new()] {
-            assert_eq!(tuning(&wave(samples)), 0.0);
+            assert!(tuning(&wave(samples)).abs() < 1e-9);
         }
-        assert_eq!(tuning(&Waveform { samples: vec![0.5; 1000], sample_rate: 100 }), 0.0);
+        assert!(tuning(&Waveform { samples: vec![0.5; 1000], sample_rate: 100 }).abs() < 1e-9);
     }
 }

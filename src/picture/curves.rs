@@ -67,7 +67,7 @@ impl Curves {
         let whole_tempo = Contrast::percentiles(tempo.iter().copied(), 0.0, 0.5).high.max(1e-3);
         let range = Contrast::percentiles(tempo.iter().copied(), 0.05, 0.95);
         let tempo_range = (range.low, range.high);
-        Self { tempo_range, frame_s, cost, tempo, beats, onsets, highest_cost, whole_tempo }
+        Self { frame_s, cost, tempo, beats, onsets, highest_cost, whole_tempo, tempo_range }
     }
 
     /// The cost that a chart should reach: the 99.5th percentile, at least 0.05.

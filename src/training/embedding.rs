@@ -154,6 +154,7 @@ impl EmbeddingOptions {
 }
 
 /// An option that is not used is not written: records and checkpoints stay as they were.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_none(option: &usize) -> bool {
     *option == 0
 }
