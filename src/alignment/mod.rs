@@ -116,7 +116,7 @@ impl Alignment {
     /// in the recording.
     ///
     /// # Errors
-    /// [`Error::Midi`] where it would last longer than a MIDI file may.
+    /// [`Error::Midi`](crate::Error::Midi) where it would last longer than a MIDI file may.
     pub fn played(&self, midi: &Midi) -> Result<Played> {
         let in_key = if self.transpose == 0 { midi.clone() } else { midi.transposed(self.transpose) };
         if self.segments.jump() {

@@ -225,7 +225,7 @@ pub struct AlignedPair {
 /// Aligns the two files of a record, with the corrections of that.
 ///
 /// # Errors
-/// As [`verdict::align`](crate::verdict::align) and [`pair::correct`].
+/// As [`verdict::align`] and [`pair::correct`].
 pub fn aligned(
     record: &Record,
     midi: &Path,

@@ -1,4 +1,4 @@
-//! Whether the [verdict](crate::verdict) tells pairs from others: real ones, and what is made of them.
+//! Whether the [verdict](mod@crate::verdict) tells pairs from others: real ones, and what is made of them.
 //!
 //! Songs are the unit, not files: `P24b.mid` is a second version of `P24.mid` and belongs to `P24.ogg` too. Each MIDI file also
 //! comes moved to another key, each recording also as a part of it. Wrong pairs always are those that are hardest: the nearest

@@ -1,4 +1,4 @@
-//! The last stage: the [verdict](crate::verdict) says which candidate it is, and how sure that is.
+//! The last stage: the [verdict] says which candidate it is, and how sure that is.
 //!
 //! Codes are there already, so all candidates are judged by them first. The [`CLOSER`] most probable ones are then looked at
 //! frame by frame, as far as that can be done without the sound itself: what the one explains of the other, and what the

@@ -9,7 +9,7 @@
 //! | hash | codes, by dynamic time warping of their Hamming distances | keeps 250 |
 //! | alignment | what one explains of the other, frame by frame, of the most probable ones | says how sure it is |
 //!
-//! The last stage is the [verdict](crate::verdict) by what an index keeps. Where nothing is sure, the query is tried in the other eleven keys. Either side may be a recording or a MIDI file.
+//! The last stage is the [`verdict`] by what an index keeps. Where nothing is sure, the query is tried in the other eleven keys. Either side may be a recording or a MIDI file.
 //!
 //! ```no_run
 //! use antiphon::{index::Index, job::Progress, search::{Query, SearchOptions, search}, synth::SoundFont};

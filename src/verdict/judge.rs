@@ -169,7 +169,7 @@ impl Judge {
         parsed.as_ref().map_err(|reason| Error::Model { reason: reason.clone(), path: PathBuf::new() })
     }
 
-    /// Reads a file that [`train`](super::train) wrote.
+    /// Reads a file that [`train`](super::train()) wrote.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Model`] when it is of another kind or version, or holds what is no number.

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | Align and judge two files? | [`align`], which is what commands and the window call |
 //! | What is a pair judged by? | [`Judgement::evidence`](crate::alignment::Judgement) |
-//! | How is a judge made? | [`train`] |
+//! | How is a judge made? | [`train()`] |
 //! | How good is it? | [`Quality`] |
 //!
 //! ```no_run
