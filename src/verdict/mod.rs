@@ -113,10 +113,17 @@ fn version(alignment: &Alignment) -> Option<String> {
     if alignment.segments.jump() {
         what.push("structure".to_owned());
     }
-    if alignment.findings.is_some_and(|found| found.tempo.ln().abs() > OTHER_TEMPO) {
+    // Over a jump there is no tempo.
+    let longest = alignment.segments.spans().into_iter().max_by(|a, b| length(a.audio).total_cmp(&length(b.audio)));
+    if longest.is_some_and(|span| (length(span.audio) / length(span.midi)).ln().abs() > OTHER_TEMPO) {
         what.push("tempo".to_owned());
     }
     (!what.is_empty()).then(|| format!("the recording is of another version: it differs in {}", list(&what)))
+}
+
+/// Of a span in seconds.
+fn length((from, to): (f64, f64)) -> f64 {
+    to - from
 }
 
 /// `a, b and c`.
