@@ -6,6 +6,7 @@
 //! accident. Where loud drums and voices hide the attacks, the map that [explains](super::structure) more of the sound is
 //! taken.
 
+use super::findings;
 use super::refine::{Attack, Chord, RefineParams, refine};
 use super::warp;
 use crate::error::Result;
@@ -31,10 +32,9 @@ const TELLING: f64 = 0.3;
 const CLEARLY_TELLING: f64 = 0.3;
 /// Explaining this share is a good part.
 const GOOD_PART: f64 = 0.3;
-/// Mean change of the log tempo between stretches of [`STRETCH_S`] below which a tempo is even. Human performances of
+/// [Unevenness](findings::unevenness) below which a tempo is even. Human performances of
 /// ASAP have .02 (études) to .3 with a mean of .1; sequences .004 to .035.
 const EVEN: f64 = 0.06;
-const STRETCH_S: f64 = 3.0;
 
 /// The chosen map, followed.
 #[derive(Debug, Clone)]
@@ -137,15 +137,9 @@ fn explained(attacks: &[Attack], knots: &[(f64, f64)], null: f64) -> f64 {
     within.map(|a| f64::from(a.agreement) - null).sum::<f64>() / attacks.len().max(1) as f64
 }
 
-/// Mean change of the log tempo from one stretch to the next.
+/// See [`findings::unevenness`]; of attacks that make no map it has no bound.
 fn unevenness(attacks: &[Attack]) -> f64 {
-    let Some(map) = increasing(attacks) else { return f64::INFINITY };
-    let (start, end) = (map[0].0, map[map.len() - 1].0);
-    let stretches = (((end - start) / STRETCH_S) as usize).max(3);
-    let at = |i: usize| warp::interpolate(&map, start + (end - start) * i as f64 / stretches as f64, |k| k);
-    let places: Vec<f64> = (0..=stretches).map(at).collect();
-    let tempi: Vec<f64> = places.windows(2).map(|p| (p[1] - p[0]).max(0.02 * STRETCH_S).ln()).collect();
-    tempi.windows(2).map(|t| (t[1] - t[0]).abs()).sum::<f64>() / (tempi.len() - 1) as f64
+    increasing(attacks).map_or(f64::INFINITY, |map| findings::unevenness(&map))
 }
 
 fn mean_agreement(attacks: &[Attack]) -> f64 {
