@@ -59,6 +59,9 @@ const STEP: f32 = 1.5;
 const PLAYED: std::ops::RangeInclusive<f64> = 0.4..=2.5;
 /// Runs shorter than this say nothing, in seconds of the recording.
 const SHORTEST_S: f64 = 4.0;
+/// Where the MIDI goes on less than this ahead of where it would be, or behind, in its seconds, nobody jumps: the tempo does
+/// what a line does not follow.
+const TEMPO_S: f64 = 2.5;
 
 /// A stretch in which both sides go on together: frames of the MIDI and of the recording, increasing in both.
 #[derive(Debug, Clone, PartialEq)]
@@ -215,6 +218,7 @@ pub(crate) fn structure(
     let compared = Compared::new(midi, audio, best.1, coarser(PATH_POOL), frame_s);
     let (mut runs, gain, around) = compared.explained_by_lines(heard);
     runs.retain(|run| (run.knots[run.knots.len() - 1].1 - run.knots[0].1) * frame_s >= SHORTEST_S);
+    let runs = joined(runs, best.1, frame_s);
     progress.step(1, 1)?;
     Ok(Structure {
         runs,
@@ -223,6 +227,30 @@ pub(crate) fn structure(
         spread: compared.spread,
         around: (around, compared.step_s()),
     })
+}
+
+/// `runs`, one where a tempo of `ratio` recording frames a MIDI frame leads from one to the next within [`TEMPO_S`].
+fn joined(runs: Vec<Run>, ratio: f64, frame_s: f64) -> Vec<Run> {
+    let mut all: Vec<Run> = Vec::with_capacity(runs.len());
+    for run in runs {
+        let begin = run.knots[0];
+        match all.last_mut() {
+            Some(last) if {
+                let end = last.knots[last.knots.len() - 1];
+                ((begin.0 - end.0) - (begin.1 - end.1) / ratio).abs() * frame_s < TEMPO_S
+            } =>
+            {
+                // Where the second one begins behind the end of the first, neither knows better.
+                let at = last.knots.partition_point(|knot| knot.0 < begin.0 && knot.1 < begin.1);
+                last.knots.truncate(at.max(1));
+                let end = last.knots[last.knots.len() - 1];
+                last.knots.extend(run.knots.into_iter().filter(|knot| knot.0 > end.0 && knot.1 > end.1));
+                last.gain += run.gain;
+            }
+            _ => all.push(run),
+        }
+    }
+    all
 }
 
 /// Both sides at one tempo, and how much more alike their frames are than by chance.
