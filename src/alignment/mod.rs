@@ -31,7 +31,7 @@ use crate::features::Features;
 use crate::features::onsets::Onsets;
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime, Note};
-use follow::{Followed, Hypotheses, Hypothesis};
+use follow::{Followed, Hypotheses, Hypothesis, Jumping};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use warp::TimeMap;
@@ -163,7 +163,7 @@ pub(crate) fn align(
     let mut steady: Vec<Hypothesis> = rough.steady.iter().cloned().chain(published).map(hypothesis).collect();
     let jumping = if structure.jumps() {
         let best = steady.iter().chain([&free]).map(|other| other.gain).fold(1e-9, f64::max);
-        chain.map(|chain| (chain, structure.gain / best))
+        chain.map(|map| Jumping { map, share: structure.gain / best, sure: structure.sure() })
     } else {
         steady.extend(chain);
         None

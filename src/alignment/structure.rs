@@ -69,6 +69,8 @@ pub(crate) struct Run {
     pub(crate) knots: Vec<(f64, f64)>,
     /// Its gain in deviations × seconds.
     pub(crate) gain: f64,
+    /// How surely the recording jumps to it, in standard errors; the first one needs no jump.
+    pub(crate) sure: f64,
 }
 
 /// What explains the recording best.
@@ -100,6 +102,11 @@ impl Structure {
     /// Whether the recording jumps in the MIDI.
     pub(crate) fn jumps(&self) -> bool {
         self.runs.len() > 1
+    }
+
+    /// How sure the least sure of the jumps is, in standard errors.
+    pub(crate) fn sure(&self) -> f64 {
+        self.runs.iter().skip(1).map(|run| run.sure).fold(f64::INFINITY, f64::min)
     }
 
     /// The runs, in seconds of the MIDI and the recording.
@@ -295,16 +302,17 @@ impl Compared {
     /// The runs, in frames of both sides, and their gain in deviations × seconds.
     fn explained(&self) -> (Vec<Run>, f64) {
         let paths = search(&self.gains, (JUMP_S / self.step_s()) as f32);
-        self.summed(paths)
+        self.summed(paths.into_iter().map(|piece| (piece, f64::INFINITY)))
     }
 
-    fn summed(&self, paths: Vec<Piece>) -> (Vec<Run>, f64) {
+    /// Pieces, and how sure the jumps to them are.
+    fn summed(&self, paths: impl Iterator<Item = (Piece, f64)>) -> (Vec<Run>, f64) {
         let mut total = 0.0;
-        let mut runs = Vec::with_capacity(paths.len());
-        for (number, (cells, gain)) in paths.into_iter().enumerate() {
+        let mut runs = Vec::new();
+        for (number, ((cells, gain), sure)) in paths.enumerate() {
             let gain = f64::from(gain) * self.step_s();
             total += if number == 0 { gain } else { gain - JUMP_S };
-            runs.push(Run { knots: self.knots(&cells), gain });
+            runs.push(Run { knots: self.knots(&cells), gain, sure });
         }
         (runs, total)
     }
@@ -344,12 +352,14 @@ impl Compared {
             costs.jump = if repeats < REPEATS { DEARER * costs.jump } else { f32::MAX };
             chosen = changes(&lines, costs);
         }
-        let pieces = chosen.iter().map(|stretch| {
+        let pieces = chosen.iter().enumerate().map(|(number, stretch)| {
             let (cells, gain) = lines[stretch.line].best_part(stretch.from, stretch.to, &self.gains);
             let by_chance = BY_CHANCE * cells.len() as f32;
-            (cells, gain + by_chance)
+            let before = number.checked_sub(1).map(|before| chosen[before]);
+            let sure = before.map_or(f64::INFINITY, |before| certainty(&lines, before, *stretch, step_s));
+            ((cells, gain + by_chance), sure)
         });
-        let (runs, gain) = self.summed(pieces.filter(|(cells, _)| !cells.is_empty()).collect());
+        let (runs, gain) = self.summed(pieces.filter(|((cells, _), _)| !cells.is_empty()));
         (runs, gain, around)
     }
 
