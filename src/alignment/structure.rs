@@ -242,10 +242,11 @@ fn joined(runs: Vec<Run>, ratio: f64, frame_s: f64) -> Vec<Run> {
     for run in runs {
         let begin = run.knots[0];
         match all.last_mut() {
-            Some(last) if {
-                let end = last.knots[last.knots.len() - 1];
-                ((begin.0 - end.0) - (begin.1 - end.1) / ratio).abs() * frame_s < TEMPO_S
-            } =>
+            Some(last)
+                if {
+                    let end = last.knots[last.knots.len() - 1];
+                    ((begin.0 - end.0) - (begin.1 - end.1) / ratio).abs() * frame_s < TEMPO_S
+                } =>
             {
                 // Where the second one begins behind the end of the first, neither knows better.
                 let at = last.knots.partition_point(|knot| knot.0 < begin.0 && knot.1 < begin.1);

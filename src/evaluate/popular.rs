@@ -86,6 +86,8 @@ pub struct PopularSummary {
     pub within_100_ms: f64,
     /// Works of which more than a tenth is more than 2 s off, of what an increasing map can hold.
     pub lost: usize,
+    /// Of these, those that are nearly all (nine tenths) where the file has the same notes.
+    pub lost_alike: usize,
     /// Works with a confidence above .5.
     pub accepted: usize,
     /// Tenths of seconds of all works: wrong ones, and those called unreliable.
@@ -94,6 +96,12 @@ pub struct PopularSummary {
     pub precision: Option<f64>,
     /// Of the wrong ones, the share called unreliable.
     pub recall: Option<f64>,
+    /// The same three without the moments at which the file has the same notes where the map goes.
+    pub warned_of_others: Warned,
+    /// Precision of these.
+    pub precision_of_others: Option<f64>,
+    /// Recall of these.
+    pub recall_of_others: Option<f64>,
     /// Jumps of all works.
     pub jumps: Jumps,
     /// Works for which a jump is reported.
@@ -128,7 +136,9 @@ impl PopularSummary {
         let mean =
             |value: fn(&Seconds) -> f64| works.iter().map(|w| value(&w.seconds)).sum::<f64>() / works.len() as f64;
         let count = |is: fn(&PopularErrors) -> bool| works.iter().filter(|work| is(work)).count();
-        let warned = works.iter().fold(Warned::default(), |sum, work| sum.plus(work.seconds.warned));
+        let sum =
+            |of: fn(&Seconds) -> Warned| works.iter().fold(Warned::default(), |sum, work| sum.plus(of(&work.seconds)));
+        let (warned, others) = (sum(|s| s.warned), sum(|s| s.warned_of_others));
         let jumps = works.iter().fold(Jumps::default(), |sum, work| Jumps {
             true_ones: sum.true_ones + work.jumps.true_ones,
             found: sum.found + work.jumps.found,
@@ -141,10 +151,14 @@ impl PopularSummary {
             within_50_ms: mean(|s| s.within_50_ms),
             within_100_ms: mean(|s| s.within_100_ms),
             lost: count(|w| w.seconds.lost),
+            lost_alike: count(|w| w.seconds.lost && w.seconds.alike >= 0.9),
             accepted: count(|w| w.confidence > ACCEPTED),
             warned,
             precision: warned.precision(),
             recall: warned.recall(),
+            warned_of_others: others,
+            precision_of_others: others.precision(),
+            recall_of_others: others.recall(),
             jumps,
             with_jumps: count(|w| w.jumps.reported > 0),
         }
@@ -186,7 +200,7 @@ pub fn popular(
                 manner: made.manner.clone(),
                 mp3,
                 tuning: audio.tuning,
-                seconds: measure::seconds(&made.truth, made.first_s, midi_at, &found.unreliable),
+                seconds: measure::seconds(&made.truth, made.first_s, midi_at, &found.unreliable, midi.midi.notes()),
                 confidence: found.confidence,
                 transpose: found.transpose,
                 jumps: measure::jumps(&made.truth, &measure::jumps_of(&found), midi.midi.notes()),

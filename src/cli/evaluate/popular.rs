@@ -49,17 +49,20 @@ impl EvaluateAlign {
         }
         for s in &summaries {
             answer!(
-                "{} {}: n = {}, {:.1} % within 50 ms, {:.1} % within 100 ms, lost {}, accepted {}, unreliable {}: precision {}, recall {}; jumps: {} of {} found, {} works with one",
+                "{} {}: n = {}, {:.1} % within 50 ms, {:.1} % within 100 ms, lost {} ({} where the notes are the same), accepted {}, unreliable {}: precision {}, recall {}, of other notes {}, {}; jumps: {} of {} found, {} works with one",
                 name(s.preset),
                 s.kind,
                 s.works,
                 100.0 * s.within_50_ms,
                 100.0 * s.within_100_ms,
                 s.lost,
+                s.lost_alike,
                 s.accepted,
                 per_cent(Some(s.warned.share())),
                 per_cent(s.precision),
                 per_cent(s.recall),
+                per_cent(s.precision_of_others),
+                per_cent(s.recall_of_others),
                 s.jumps.found,
                 s.jumps.true_ones,
                 s.with_jumps

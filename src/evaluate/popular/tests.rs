@@ -133,7 +133,9 @@ fn a_summary_tells_controls_and_edits_apart() {
             within_100_ms: 0.9,
             beyond_2_s: 0.0,
             lost,
+            alike: 1.0,
             warned: Warned::default(),
+            warned_of_others: Warned::default(),
         },
         confidence: 0.7,
         transpose: 0,
@@ -151,6 +153,7 @@ fn a_summary_tells_controls_and_edits_apart() {
         ("10 to 30 cents", (4, 2)),
     ];
     assert_eq!(counts, wanted.into_iter().collect());
+    assert!(summaries.iter().all(|s| s.lost_alike == s.lost));
     assert!(PopularSummary::all(&works, Preset::Gen1).is_empty());
 }
 

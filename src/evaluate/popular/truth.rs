@@ -139,7 +139,7 @@ impl Jump {
 }
 
 /// Whether two stretches of the file of so many seconds have the same notes.
-fn same_music(notes: &[Note], a_s: f64, b_s: f64, seconds: f64) -> bool {
+pub(super) fn same_music(notes: &[Note], a_s: f64, b_s: f64, seconds: f64) -> bool {
     let stretch = |from: f64| -> Vec<(u8, u8, f64)> {
         let inside = notes.iter().filter(|note| (from..from + seconds).contains(&note.start.0));
         inside.map(|note| (note.channel, note.pitch, note.start.0 - from)).collect()
