@@ -39,6 +39,19 @@ pub enum Order {
     },
 }
 
+impl Order {
+    /// As the journal has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::Best => "best",
+            Self::Uncertain { .. } => "uncertain",
+            Self::Stratified { .. } => "stratified",
+            Self::Random { .. } => "random",
+        }
+    }
+}
+
 /// Where an item stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -35,6 +35,8 @@ pub struct Item {
     pub title: String,
     /// 0..=1, higher is better.
     pub confidence: Option<f64>,
+    /// Which judge gave the confidence, and what it saw: `1f6c02ab pair`; of a published formula its preset.
+    pub judge: Option<String>,
     /// What else the search says: `score`, `hash_distance`, `embedding_distance`, `transpose`.
     pub parts: BTreeMap<String, f64>,
 }
@@ -67,6 +69,9 @@ pub struct Items {
     starts: Vec<u64>,
     /// Not a number where none is known.
     confidences: Vec<f32>,
+    /// The judges that the source names, and of each item the number of its own, from 1.
+    judges: Vec<String>,
+    judged_by: Vec<u8>,
     parts: [Vec<f32>; PARTS.len()],
     /// Hash of the id and index, sorted.
     by_id: Vec<(u64, u32)>,
@@ -151,6 +156,7 @@ impl Items {
             audio: self.base.join(audio),
             title: title.to_owned(),
             confidence: self.confidence(index).map(f64::from),
+            judge: self.judge(index).map(str::to_owned),
             parts: parts.filter_map(|(name, column)| Some(((*name).to_owned(), part(column)?))).collect(),
         }
     }
@@ -172,6 +178,12 @@ impl Items {
         self.confidences.get(index).copied().filter(|value| value.is_finite())
     }
 
+    /// Which judge gave it; none where the source does not say.
+    pub fn judge(&self, index: usize) -> Option<&str> {
+        let number = usize::from(*self.judged_by.get(index)?);
+        self.judges.get(number.checked_sub(1)?).map(String::as_str)
+    }
+
     /// Whether one of its texts contains `wanted`, given in small letters.
     pub(super) fn matches(&self, index: usize, wanted: &str) -> bool {
         self.texts(index).iter().any(|text| text.to_lowercase().contains(wanted))
@@ -191,6 +203,7 @@ impl Items {
         self.texts.capacity()
             + self.starts.capacity() * 8
             + self.confidences.capacity() * 4
+            + self.judged_by.capacity()
             + parts
             + self.by_id.capacity() * size_of::<(u64, u32)>()
     }
@@ -220,6 +233,18 @@ impl Items {
         }
         let count = self.starts.len();
         self.confidences.push(item.confidence.map_or(f32::NAN, |value| value as f32));
+        if let Some(judge) = &item.judge {
+            let known = self.judges.iter().position(|known| known == judge);
+            let number = known.unwrap_or_else(|| {
+                // More than a byte can tell apart are not told apart from the last.
+                if self.judges.len() < usize::from(u8::MAX) {
+                    self.judges.push(judge.clone());
+                }
+                self.judges.len() - 1
+            });
+            self.judged_by.resize(count - 1, 0);
+            self.judged_by.push(number as u8 + 1);
+        }
         for (name, column) in PARTS.iter().zip(&mut self.parts) {
             if let Some(&value) = item.parts.get(*name) {
                 // A column begins with the first that has a value.
@@ -345,6 +370,7 @@ impl Items {
                 audio: path(record.audio),
                 title: String::new(),
                 confidence: record.confidence,
+                judge: record.judge,
                 parts: parts.collect(),
             });
         }
@@ -369,6 +395,7 @@ impl Items {
                     audio: folder.as_str().into(),
                     title: String::new(),
                     confidence: Some(confidence).filter(|value| value.is_finite()),
+                    judge: None,
                     parts: BTreeMap::new(),
                 });
             }
@@ -431,10 +458,14 @@ impl Items {
         let made = || format!("{}|{}", of_midi.as_ref().unwrap_or(&midi), of_audio.as_ref().unwrap_or(&audio));
         let title: Vec<String> = ["artist", "title"].into_iter().filter_map(|name| text(row, &[name])).collect();
         let parts = PARTS.iter().filter_map(|name| Some(((*name).to_owned(), number(name)?)));
+        // The published presets have no judge.
+        let preset = || row.get("parameters")?.get("preset")?.as_str().filter(|preset| *preset != "antiphon");
+        let judge = text(row, &["judge"]).or_else(|| preset().map(str::to_owned));
         self.push(&Item {
             id: text(row, &["item"]).unwrap_or_else(made),
             title: title.join(" – "),
             confidence: confidence.filter(|value| value.is_finite()),
+            judge: judge.filter(|_| confidence.is_some()),
             parts: parts.filter(|(_, value)| value.is_finite()).collect(),
             midi: midi.into(),
             audio: audio.into(),
