@@ -23,6 +23,7 @@ mod journal;
 mod names;
 mod text;
 
+pub(crate) use names::title;
 pub use text::FoundBy;
 
 use crate::alignment::{self, Preset};

@@ -35,6 +35,8 @@ pub struct Stratum {
 pub struct Sample {
     /// Of each record; one on average over those of a queue.
     pub weights: Vec<f64>,
+    /// Of each record the version of the judge that gave its confidence, where it or its queue says so.
+    pub judges: Vec<Option<String>>,
     /// The parts of the queues.
     pub strata: Vec<Stratum>,
     /// Records that count 1 each because they are in no queue, or their confidence is another than the queue's now, by another
@@ -70,9 +72,10 @@ pub fn weigh(records: &[&Record], queues: &[&Items]) -> Sample {
             counts.entry(*key).or_default()[1] += 1;
         }
         let fair = decided.iter().all(|(at, _)| random(records[*at]));
-        let (all, known) = counts.values().filter(|count| count[1] > 0).fold((0, 0), |(items, known), count| {
-            (items + count[0], known + count[1])
-        });
+        let (all, known) = counts
+            .values()
+            .filter(|count| count[1] > 0)
+            .fold((0, 0), |(items, known), count| (items + count[0], known + count[1]));
         let weight = |[items, decided]: [usize; 2]| {
             let share = items as f64 / decided as f64;
             (decided > 0).then(|| if fair { 1.0 } else { (share * known as f64 / all as f64).min(MOST) })
@@ -91,6 +94,8 @@ pub fn weigh(records: &[&Record], queues: &[&Items]) -> Sample {
         }));
     }
     for (record, place) in records.iter().zip(&places) {
+        let listed = place.and_then(|(number, index)| queues[number].judge(index));
+        sample.judges.push(record.judge.as_deref().or(listed).map(|judge| version(judge).to_owned()));
         sample.apart += usize::from(place.is_none());
         sample.unfair += usize::from(place.is_none() && !random(record));
     }
@@ -141,7 +146,10 @@ pub fn unknown(strata: &[Stratum]) -> Vec<String> {
             let judge = first.judge.as_ref().map_or("a judge that is not named".to_owned(), |of| format!("judge {of}"));
             format!("a confidence of {from:.1} to {to:.1} by {judge}")
         });
-        format!("none of the {items} items of {:?} with {range} was decided: nothing is known of such pairs", first.queue)
+        format!(
+            "none of the {items} items of {:?} with {range} was decided: nothing is known of such pairs",
+            first.queue
+        )
     };
     said.into_iter().map(words).collect()
 }
@@ -182,20 +190,27 @@ mod tests {
         let sample = weighed(&records, &queue(Some("1f6c02ab index")));
         // 30 items by 16 decisions: each counts by its share, and all 16 together.
         let expected = [1.0, 2.0, 10.0].map(|share| share * 16.0 / 30.0);
-        for (place, expected) in [(0, expected[0]), (9, expected[0]), (10, expected[1]), (14, expected[1]), (15, expected[2])]
+        for (place, expected) in
+            [(0, expected[0]), (9, expected[0]), (10, expected[1]), (14, expected[1]), (15, expected[2])]
         {
             assert!((sample.weights[place] - expected).abs() < 1e-12, "{place}: {:?}", sample.weights);
         }
         assert!((sample.weights.iter().sum::<f64>() - 16.0).abs() < 1e-9);
         assert_eq!((sample.apart, sample.unfair, sample.strata.len()), (0, 0, 10));
+        assert!(sample.judges.iter().all(|judge| judge.as_deref() == Some("1f6c02ab")));
         let best = &sample.strata[9];
-        assert_eq!((best.judge.as_deref(), best.confidence, best.items, best.decided), (Some("1f6c02ab"), Some([0.9, 1.0]), 10, 10));
+        assert_eq!(
+            (best.judge.as_deref(), best.confidence, best.items, best.decided),
+            (Some("1f6c02ab"), Some([0.9, 1.0]), 10, 10)
+        );
         // Of the rest nothing is made up.
         assert!(sample.strata[..7].iter().all(|stratum| stratum.decided == 0 && stratum.weight.is_none()));
         assert_eq!(
             unknown(&sample.strata),
-            ["none of the 70 items of \"\" with a confidence of 0.0 to 0.7 by judge 1f6c02ab was decided: nothing is known of \
-              such pairs"]
+            [
+                "none of the 70 items of \"\" with a confidence of 0.0 to 0.7 by judge 1f6c02ab was decided: nothing is known of \
+              such pairs"
+            ]
         );
     }
 
@@ -207,7 +222,10 @@ mod tests {
         let records = some.map(|i| Record { order: None, ..decided(i, "", Some("a pair")) });
         let weights = weighed(&records, &queue(Some("a pair"))).weights;
         // Two of one tenth count half as much each as those that are alone in theirs.
-        assert!((weights[1] - weights[0] / 2.0).abs() < 1e-12 && (weights[1] - weights[2]).abs() < 1e-12, "{weights:?}");
+        assert!(
+            (weights[1] - weights[0] / 2.0).abs() < 1e-12 && (weights[1] - weights[2]).abs() < 1e-12,
+            "{weights:?}"
+        );
     }
 
     #[test]
@@ -216,9 +234,16 @@ mod tests {
         // Decided under an older judge, or under numbers of before there was one that differ from those of now.
         let mut older = decided(50, "best", None);
         older.confidence = Some(0.93);
-        let records = [decided(51, "best", Some("old pair")), older, decided(52, "best", Some("new codes")), decided(53, "best", None)];
+        let records = [
+            decided(51, "best", Some("old pair")),
+            older,
+            decided(52, "best", Some("new codes")),
+            decided(53, "best", None),
+        ];
         let sample = weighed(&records, &new);
         assert_eq!((sample.apart, sample.unfair), (2, 2));
+        // The last does not say its judge, but has the number that the queue has.
+        assert_eq!(sample.judges, [Some("old"), None, Some("new"), Some("new")].map(|judge| judge.map(str::to_owned)));
         let of: Vec<usize> = sample.strata.iter().map(|stratum| stratum.decided).collect();
         assert_eq!(of, [0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
         assert_eq!(sample.weights, [1.0; 4]);
@@ -229,14 +254,14 @@ mod tests {
             judge: (i < 10).then(|| "new pair".to_owned()),
             ..Item::default()
         }));
-        let records = [0, 1, 2, 3, 20].map(|i| Record {
-            confidence: Some(0.95),
-            ..decided(i, "best", (i < 10).then_some("new pair"))
-        });
+        let records = [0, 1, 2, 3, 20]
+            .map(|i| Record { confidence: Some(0.95), ..decided(i, "best", (i < 10).then_some("new pair")) });
         let sample = weighed(&records, &both);
         let of = |judge: Option<&str>| sample.strata.iter().find(|s| s.judge.as_deref() == judge).expect("a part");
         assert_eq!((of(None).items, of(None).decided, of(Some("new")).items, of(Some("new")).decided), (30, 1, 10, 4));
-        assert!((sample.weights[4] / sample.weights[0] - 12.0).abs() < 1e-12 || (sample.weights[4] - MOST).abs() < 1e-12);
+        assert!(
+            (sample.weights[4] / sample.weights[0] - 12.0).abs() < 1e-12 || (sample.weights[4] - MOST).abs() < 1e-12
+        );
     }
 
     #[test]
@@ -251,7 +276,10 @@ mod tests {
             ..Item::default()
         }));
         let mut records: Vec<Record> = (0..21).map(|i| decided(i, "best", None)).collect();
-        records.iter_mut().enumerate().for_each(|(i, record)| record.confidence = Some(if i < 20 { 0.95 } else { 0.15 }));
+        records
+            .iter_mut()
+            .enumerate()
+            .for_each(|(i, record)| record.confidence = Some(if i < 20 { 0.95 } else { 0.15 }));
         let weights = weighed(&records, &large).weights;
         assert!((weights[20] - MOST).abs() < 1e-12 && weights[0] < 0.1, "{weights:?}");
     }
