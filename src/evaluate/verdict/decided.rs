@@ -209,7 +209,8 @@ fn one(
 
 /// What a file's song is called: its title, or the whole name without the letter of a version.
 fn called(path: &Path) -> String {
-    collect::title(path).unwrap_or_else(|| song(&stem(path)).to_lowercase())
+    let name = song(&stem(path));
+    collect::title(Path::new(&format!("{name}.mid"))).unwrap_or_else(|| name.to_lowercase())
 }
 
 impl DecidedPairs {
