@@ -4,13 +4,14 @@ use super::alignment_png::{FAINT, INK, MARGIN, PAPER, Page};
 use super::text::{CELL, elide, width};
 use image::{Rgba, RgbaImage};
 
-/// Pixels at scale 1: of a diagram, left of it, between its parts, and of one with all that belongs to it.
+/// Pixels at scale 1: of a diagram, left of it, above it, between its parts, and of one with all that belongs to it.
 const WIDE: u32 = 400;
 const HIGH: u32 = 240;
 const LOW: u32 = 96;
 const LEFT: u32 = 56;
+const HEAD: u32 = 34;
 const GAP: u32 = 64;
-const CELL_SIZE: (u32, u32) = (LEFT + WIDE + MARGIN, 28 + HIGH + GAP + LOW + 52);
+const CELL_SIZE: (u32, u32) = (LEFT + WIDE + MARGIN, HEAD + HIGH + GAP + LOW + 52);
 const COLUMNS: usize = 2;
 const SCALE: u32 = 2;
 /// The least share that is shown.
@@ -59,8 +60,9 @@ pub fn reliability_png(all: &[Reliability<'_>]) -> RgbaImage {
 impl Page {
     fn reliability(&mut self, of: &Reliability<'_>, left: u32, top: u32) {
         self.text(left, top, &elide(&of.title, (WIDE / CELL) as usize), INK);
-        self.diagram(of, left, top + 24);
-        self.spread(of.shares, left, top + 24 + HIGH + GAP);
+        self.text(left, top + 16, "share of true pairs, both sides weighing the same", FAINT);
+        self.diagram(of, left, top + HEAD);
+        self.spread(of.shares, left, top + HEAD + HIGH + GAP);
     }
 
     fn diagram(&mut self, of: &Reliability<'_>, left: u32, top: u32) {
@@ -99,8 +101,6 @@ impl Page {
                 self.text(middle.saturating_sub(width(&count, 1) / 2), y, &count, colour);
             }
         }
-        self.text(left + 6, top + 6, "share of true pairs,", FAINT);
-        self.text(left + 6, top + 18, "both sides weighing the same", FAINT);
     }
 
     fn spread(&mut self, shares: [&[f64]; 2], left: u32, top: u32) {
@@ -163,7 +163,7 @@ mod tests {
         let title = "a title that is longer than what there is room for".repeat(3);
         let picture = reliability_png(&[Reliability { title, bins, shares: [&right, &wrong] }]);
         let at = |x: u32, y: u32| *picture.get_pixel(x * SCALE, y * SCALE);
-        let top = MARGIN + 24;
+        let top = MARGIN + HEAD;
         assert_eq!(at(LEFT + 200, top), INK, "half, and all were true");
         assert_eq!(at(LEFT + 380, top + HIGH / 2), INK);
         // Halfway from the second point to the third.

@@ -108,7 +108,8 @@ fn auc(pairs: &[Judged]) -> f64 {
 fn accepted(pairs: &[Judged], false_accepts: f64) -> f64 {
     let least = threshold(pairs, false_accepts);
     let of = |least: f64| pairs.iter().filter(|p| p.same && p.probability > least).map(|p| p.weight).sum::<f64>();
-    of(least) / of(f64::NEG_INFINITY).max(f64::MIN_POSITIVE)
+    // The sum of nothing is −0.
+    of(least).max(0.0) / of(f64::NEG_INFINITY).max(f64::MIN_POSITIVE)
 }
 
 /// The least probability that no more than this share of the wrong pairs is above.

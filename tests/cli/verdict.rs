@@ -1,10 +1,12 @@
 //! `antiphon train verdict` and `antiphon evaluate verdict`, on songs that are made for it.
 
-use super::popular::song;
+use super::popular::{FONT, song};
 use super::{antiphon, fails, path, text, wav};
+use antiphon::evaluate::VerdictReport;
 use antiphon::job::Progress;
 use antiphon::midi::Midi;
 use antiphon::synth::{self, SoundFont};
+use antiphon::verdict::{Judge, LabelledPair, Sight};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -140,4 +142,118 @@ fn too_few_decisions_are_refused_before_the_work() {
     fails(&train, "number of pairs 19 that belong together is outside 20 or more");
     assert!(!Path::new(&judge).exists());
     assert_eq!(antiphon(&["train", "verdict", "-o", &judge]).status.code(), Some(1));
+}
+
+/// A tune of a minute and a half or more that has little to do with that of another seed: melody, broken chords, bass and drums
+/// over chords of its own, at a tempo of its own, no note quite on its beat.
+fn tune(seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x0123_4567);
+    let mut random = |count: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % count
+    };
+    let tempo = 60_000_000 / (84 + random(50) as u32);
+    let step = [32, 48, 64, 96][random(4)];
+    let groove: [u8; 8] = std::array::from_fn(|_| [0, 36, 38, 42, 42][random(5)]);
+    // Bars: a root, its third, and a melody of (tick, length, interval).
+    type Bar = (usize, usize, Vec<(usize, usize, usize)>);
+    let mut bar = || -> Bar {
+        let (root, third) = (random(12), 3 + random(2));
+        let (mut melody, mut at) = (Vec::new(), 0);
+        while at < 384 {
+            let length = [24, 48, 48, 96, 96, 144][random(6)].min(384 - at);
+            melody.push((at, length, [0, third, 7, 12, 2, 9][random(6)]));
+            at += length;
+        }
+        (root, third, melody)
+    };
+    let parts: [Vec<Bar>; 3] = std::array::from_fn(|_| (0..8).map(|_| bar()).collect());
+    let mut events: Vec<(usize, [u8; 3])> = Vec::new();
+    let mut note = |channel: u8, start: usize, length: usize, key: usize| {
+        let (start, velocity) = (start + random(16), 50 + random(60) as u8);
+        events.push((start, [0x90 + channel, key as u8, velocity]));
+        events.push((start + length.saturating_sub(16).max(4), [0x80 + channel, key as u8, 0]));
+    };
+    for (number, (root, third, melody)) in [0, 1, 0, 2, 1, 0].iter().flat_map(|&part| &parts[part]).enumerate() {
+        let at = 384 * number;
+        melody.iter().for_each(|(from, length, interval)| note(0, at + from, *length, 62 + root + interval));
+        for (place, from) in (0..384).step_by(step).enumerate() {
+            note(1, at + from, step, 48 + root + [0, *third, 7, 12][place % 4]);
+        }
+        note(2, at, 188, 36 + root);
+        note(2, at + 192, 188, 36 + (root + 7) % 12);
+        for (place, key) in groove.iter().enumerate().filter(|(_, key)| **key > 0) {
+            note(9, at + 48 * place, 40, usize::from(*key));
+        }
+    }
+    events.sort_unstable();
+    let mut track = vec![0, 0xFF, 0x51, 3];
+    track.extend(&tempo.to_be_bytes()[1..]);
+    let mut now = 0;
+    for (tick, message) in events {
+        if tick - now > 127 {
+            track.push(0x80 | ((tick - now) >> 7) as u8);
+        }
+        track.push(((tick - now) & 127) as u8);
+        track.extend(message);
+        now = tick;
+    }
+    track.extend([0, 0xFF, 0x2F, 0]);
+    let mut bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk".to_vec();
+    bytes.extend((track.len() as u32).to_be_bytes());
+    bytes.extend(track);
+    bytes
+}
+
+/// The bundled judge on renderings that differ from their MIDI files as recordings do, half of them in structure: what a change
+/// of networks, aligner or judge must not break.
+#[test]
+fn the_bundled_judge_tells_renderings_from_those_of_other_tunes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let tunes = folder.path().join("tunes");
+    std::fs::create_dir(&tunes).expect("a folder");
+    for seed in 0..5 {
+        std::fs::write(tunes.join(format!("{seed}.mid")), tune(seed)).expect("written");
+    }
+    let (cache, png) = (path(folder.path(), "made"), path(folder.path(), "reliability.png"));
+    let tunes = path(&tunes, "");
+    let evaluate =
+        ["evaluate", "verdict", &tunes, "--made", "4", "--audio-soundfont", FONT, "--cache", &cache, "--quiet"];
+    let output = antiphon(&[&evaluate[..], &["--nearest", "1", "--others", "1", "--png", &png, "--json"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(std::fs::read(&png).expect("a picture").starts_with(b"\x89PNG"));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    let pairs: Vec<LabelledPair> = serde_json::from_value(document["results"]["pairs"].clone()).expect("pairs");
+    let judged = |judge: &Judge, sight: Sight| {
+        VerdictReport::all(&pairs, judge).into_iter().find(|r| r.sight == sight && r.kind == "all").expect("a report")
+    };
+    let bundled = Judge::bundled().expect("a sound build");
+    for sight in [Sight::Pair, Sight::Index] {
+        let report = judged(bundled, sight);
+        // Each as it is, moved to another key, and a part of its recording; two wrong ones beside each.
+        assert_eq!(report.quality.pairs, (12, 24), "{sight:?}");
+        assert_eq!((report.accepted, &report.false_names[..]), (12, &[][..]), "{sight:?}: {report:?}");
+        assert!(report.quality.auc > 0.99 && report.quality.brier < 0.1, "{sight:?}: {report:?}");
+        assert_eq!(
+            document["results"]["summaries"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .find(|summary| { summary["kind"] == "all" && summary["sight"] == sight.name() })
+                .expect("a summary")["accepted"],
+            12
+        );
+    }
+    let codes = judged(bundled, Sight::Codes);
+    assert!(codes.quality.auc > 0.99 && codes.false_names.is_empty() && codes.accepted >= 9, "{codes:?}");
+
+    // A judge that has learned the opposite is found out.
+    let mut wrong: Value = serde_json::from_str(&bundled.to_json()).expect("JSON");
+    for term in wrong["sights"]["pair"]["terms"].as_array_mut().expect("a list") {
+        term["weight"] = (-term["weight"].as_f64().expect("a number")).into();
+    }
+    let file = folder.path().join("wrong.json");
+    std::fs::write(&file, wrong.to_string()).expect("written");
+    let report = judged(&Judge::load(&file).expect("a judge"), Sight::Pair);
+    assert!(report.quality.auc < 0.01 && report.accepted == 0 && report.false_names.len() > 12, "{report:?}");
 }
