@@ -23,6 +23,7 @@ mod aligning;
 pub(crate) mod csv;
 pub mod evaluate;
 pub mod export;
+mod item;
 mod jams;
 mod journal;
 mod queue;
@@ -32,9 +33,10 @@ mod table;
 mod telling;
 
 pub use aligning::{AlignedList, Aligning, align_list};
+pub use item::Item;
 pub use journal::{Batch, Journal};
 pub use queue::{Arrangement, Counts, Filter, Order, Queue, State, arrange};
-pub use sources::{Item, Items};
+pub use sources::Items;
 pub use table::{Entry, Table};
 pub use telling::telling_s;
 

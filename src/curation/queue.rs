@@ -355,7 +355,7 @@ pub fn arrange(items: &Items, states: &[u8], arrangement: &Arrangement, progress
 
 #[cfg(test)]
 mod tests {
-    use super::super::sources::Item;
+    use super::super::Item;
     use super::*;
 
     fn items(count: usize) -> Items {
