@@ -144,6 +144,9 @@ fn too_few_decisions_are_refused_before_the_work() {
     assert_eq!(antiphon(&["train", "verdict", "-o", &judge]).status.code(), Some(1));
 }
 
+/// A root, its third, and a melody of (tick, length, interval).
+type Bar = (usize, usize, Vec<(usize, usize, usize)>);
+
 /// A tune of a minute and a half or more that has little to do with that of another seed: melody, broken chords, bass and drums
 /// over chords of its own, at a tempo of its own, no note quite on its beat.
 fn tune(seed: u64) -> Vec<u8> {
@@ -155,8 +158,6 @@ fn tune(seed: u64) -> Vec<u8> {
     let tempo = 60_000_000 / (84 + random(50) as u32);
     let step = [32, 48, 64, 96][random(4)];
     let groove: [u8; 8] = std::array::from_fn(|_| [0, 36, 38, 42, 42][random(5)]);
-    // Bars: a root, its third, and a melody of (tick, length, interval).
-    type Bar = (usize, usize, Vec<(usize, usize, usize)>);
     let mut bar = || -> Bar {
         let (root, third) = (random(12), 3 + random(2));
         let (mut melody, mut at) = (Vec::new(), 0);
@@ -176,7 +177,9 @@ fn tune(seed: u64) -> Vec<u8> {
     };
     for (number, (root, third, melody)) in [0, 1, 0, 2, 1, 0].iter().flat_map(|&part| &parts[part]).enumerate() {
         let at = 384 * number;
-        melody.iter().for_each(|(from, length, interval)| note(0, at + from, *length, 62 + root + interval));
+        for (from, length, interval) in melody {
+            note(0, at + from, *length, 62 + root + interval);
+        }
         for (place, from) in (0..384).step_by(step).enumerate() {
             note(1, at + from, step, 48 + root + [0, *third, 7, 12][place % 4]);
         }
