@@ -100,6 +100,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "dataset",
             "index",
             "search",
+            "curation",
+            "collect",
         ],
     ),
     (

@@ -166,7 +166,7 @@ fn agreements<'a>(journals: &'a [Vec<Record>], table: &'a Table) -> Vec<(String,
 }
 
 /// The lines of all, with paths that are meant from the folder of the first. Damaged lines are said: exit code 2.
-fn read_all(paths: &[PathBuf]) -> Result<(Vec<Vec<Record>>, ExitCode)> {
+pub(super) fn read_all(paths: &[PathBuf]) -> Result<(Vec<Vec<Record>>, ExitCode)> {
     let home = folder_of(&paths[0]);
     let mut journals = Vec::new();
     let mut code = ExitCode::SUCCESS;
@@ -188,7 +188,7 @@ fn read_all(paths: &[PathBuf]) -> Result<(Vec<Vec<Record>>, ExitCode)> {
     Ok((journals, code))
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+pub(super) fn folder_of(path: &Path) -> PathBuf {
     if path.is_dir() { path.to_path_buf() } else { path.parent().unwrap_or(Path::new("")).to_path_buf() }
 }
 
@@ -345,6 +345,12 @@ pub(super) struct Decide {
     /// The confidence, 0 to 1.
     #[arg(long)]
     confidence: Option<f64>,
+    /// Which judge gave it: `judge` of a list or document.
+    #[arg(long)]
+    judge: Option<String>,
+    /// The order in which the queue is judged.
+    #[arg(long, value_parser = ["listed", "best", "uncertain", "stratified", "random"])]
+    order: Option<String>,
     /// Read JSON lines with `item` and `decision` instead, and acknowledge each when it is on the disk.
     #[arg(long, conflicts_with = "item")]
     lines: bool,
@@ -369,6 +375,7 @@ impl Decide {
             let mut record = export::moved(&[record], &here, &folder).remove(0);
             record.reason = self.reason.as_deref().and_then(Reason::named);
             (record.note, record.flag, record.confidence) = (self.note, self.flag, self.confidence);
+            (record.judge, record.order) = (self.judge, self.order);
             return decide(&mut journal, record, &self.decision.unwrap_or_default());
         }
         let mut input = std::io::stdin().lock();
@@ -386,6 +393,7 @@ impl Decide {
             record.reason = text("reason").as_deref().and_then(Reason::named);
             record.note = text("note").unwrap_or_default();
             (record.midi, record.audio, record.confidence) = (text("midi"), text("audio"), row["confidence"].as_f64());
+            (record.judge, record.order) = (text("judge"), text("order"));
             decide(&mut journal, record, &text("decision").unwrap_or_default())?;
         }
     }

@@ -1,7 +1,12 @@
 //! `antiphon train verdict`.
 
+use super::curate::{folder_of, read_all};
+use super::{progress, soundfont};
+use antiphon::curation::evaluate::merge;
+use antiphon::curation::sample::unknown;
+use antiphon::curation::{Items, Record, Table};
 use antiphon::error::{Error, Result};
-use antiphon::evaluate::VerdictReport;
+use antiphon::evaluate::{self, Decided, DecidedPairs, LeftOut, VerdictReport};
 use antiphon::export;
 use antiphon::verdict::{self, Fingerprints, LabelledPair, TrainParams};
 use clap::Args;
@@ -13,39 +18,64 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 pub(super) struct TrainVerdict {
     /// Labelled pairs with their evidence: documents of `antiphon evaluate verdict --json`.
-    #[arg(long, required = true, num_args = 1.., value_name = "JSON")]
+    #[arg(long, required_unless_present = "journal", num_args = 1.., value_name = "JSON")]
     data: Vec<PathBuf>,
+    /// Journals of curators: confirmed pairs are true ones, rejected pairs wrong ones. They are aligned anew.
+    #[arg(long, num_args = 1.., value_name = "JOURNAL")]
+    journal: Vec<PathBuf>,
+    /// The lists that the journals are of, whole: what was decided is weighed so that it stands for all of them.
+    #[arg(long, num_args = 1.., value_name = "LIST", requires = "journal")]
+    queue: Vec<PathBuf>,
+    /// Analysed recordings are kept there: a second run decodes nothing.
+    #[arg(long, value_name = "DIR", requires = "journal")]
+    cache: Option<PathBuf>,
+    /// Soundfont (SF2) to synthesise with.
+    #[arg(long, value_name = "SF2", requires = "journal")]
+    soundfont: Option<PathBuf>,
     /// The judge to write.
     #[arg(short, long, value_name = "JSON")]
     output: PathBuf,
     /// Print the judge.
     #[arg(long)]
     json: bool,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
 }
 
 impl TrainVerdict {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let mut pairs: Vec<LabelledPair> = Vec::new();
-        let mut params: Option<TrainParams> = None;
-        for path in &self.data {
-            let (of_file, models, entries) = read(path)?;
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let params =
-                params.get_or_insert_with(|| TrainParams { models: models.clone(), data: Vec::new(), entries });
-            if params.models != models {
-                let reason = format!("its codes and vectors are of other models than those of {:?}", self.data[0]);
-                return Err(Error::List { reason, path: path.clone() });
+        let (mut pairs, mut params) = self.documents()?;
+        let mut code = ExitCode::SUCCESS;
+        if !self.journal.is_empty() {
+            let taught = self.journals(&pairs, &mut code)?;
+            let DecidedPairs { pairs: decided, models, entries, .. } = &taught.found;
+            let params = params.get_or_insert_with(|| TrainParams {
+                models: models.clone(),
+                data: Vec::new(),
+                entries: *entries,
+                journals: Value::Null,
+            });
+            if params.models != *models {
+                let reason =
+                    "its codes and vectors are of other models than the bundled ones, which journals are learned with";
+                return Err(Error::List { reason: reason.into(), path: self.data[0].clone() });
             }
-            params.data.push(name.clone());
-            params.entries = params.entries.max(entries);
-            // Songs of two files may have the same name.
-            pairs.extend(of_file.into_iter().map(|mut pair| {
-                pair.songs = (format!("{name} {}", pair.songs.0), format!("{name} {}", pair.songs.1));
-                pair.kind = format!("{name}, {}", pair.kind);
-                pair
-            }));
+            params.journals = taught.found.summary(&self.journal, &self.queue, taught.left_out);
+            for (pair, names) in &mut pairs {
+                let of = |name: &str| taught.found.song(name).map(str::to_owned);
+                pair.songs = (
+                    of(&names.0).unwrap_or_else(|| pair.songs.0.clone()),
+                    of(&names.1).unwrap_or_else(|| pair.songs.1.clone()),
+                );
+            }
+            if !self.json {
+                say(&taught);
+            }
+            pairs.extend(decided.iter().map(|pair| (pair.clone(), Default::default())));
         }
         let params = params.ok_or_else(|| Error::Empty("no pairs to learn from".into()))?;
+        let pairs: Vec<LabelledPair> = pairs.into_iter().map(|(pair, _)| pair).collect();
         let judge = verdict::train(&pairs, &params)?;
         let text = judge.to_json();
         export::write(&self.output, text.as_bytes())?;
@@ -67,7 +97,110 @@ impl TrainVerdict {
             answer!("as learned from all:");
             VerdictReport::all(&pairs, &judge).iter().for_each(super::evaluate::verdict::show);
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(code)
+    }
+
+    /// The pairs of all documents, with the names of their songs there.
+    fn documents(&self) -> Result<(Vec<Named>, Option<TrainParams>)> {
+        let mut pairs: Vec<Named> = Vec::new();
+        let mut params: Option<TrainParams> = None;
+        for path in &self.data {
+            let (of_file, models, entries) = read(path)?;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let params = params.get_or_insert_with(|| TrainParams {
+                models: models.clone(),
+                data: Vec::new(),
+                entries,
+                journals: Value::Null,
+            });
+            if params.models != models {
+                let reason = format!("its codes and vectors are of other models than those of {:?}", self.data[0]);
+                return Err(Error::List { reason, path: path.clone() });
+            }
+            params.data.push(name.clone());
+            params.entries = params.entries.max(entries);
+            // Songs of two files may have the same name.
+            pairs.extend(of_file.into_iter().map(|mut pair| {
+                let of_all = (format!("{name} {}", pair.songs.0), format!("{name} {}", pair.songs.1));
+                let names = std::mem::replace(&mut pair.songs, of_all);
+                pair.kind = format!("{name}, {}", pair.kind);
+                (pair, names)
+            }));
+        }
+        Ok((pairs, params))
+    }
+
+    /// What the journals teach beside `pairs`. What can't be used is said, and makes the exit code 2.
+    fn journals(&self, pairs: &[Named], code: &mut ExitCode) -> Result<Taught> {
+        let (journals, of_journals) = read_all(&self.journal)?;
+        *code = of_journals;
+        let progress = progress(self.quiet);
+        let queues = self.queue.iter().map(|path| Items::read(path, &progress.part(0.0, 0.02)));
+        let queues = queues.collect::<Result<Vec<Items>>>()?;
+        let queues: Vec<&Items> = queues.iter().collect();
+        let table: Table = merge(&journals).into_iter().collect();
+        let records: Vec<Record> = table.records().cloned().collect();
+        let (decided, left_out) = Decided::of(&records, &folder_of(&self.journal[0]), &queues);
+        // Before the work, which may take hours.
+        let count = |same: bool| {
+            pairs.iter().filter(|(pair, _)| pair.same == same).count()
+                + decided.iter().filter(|pair| pair.same == same).count()
+        };
+        verdict::enough(count(true), count(false))?;
+        if let Some(folder) = &self.cache {
+            export::create_folder(folder)?;
+        }
+        let font = soundfont(self.soundfont.as_ref())?;
+        let progress = progress.part(0.02, 1.0);
+        let found = evaluate::see_decided(&decided, &queues, self.cache.as_deref(), &font, &progress)?;
+        if let Some((path, reason)) = found.skipped.first() {
+            message!("antiphon: {} decided pairs can't be used, the first: {reason}: {path:?}", found.skipped.len());
+            *code = ExitCode::from(2);
+        }
+        for part in unknown(&found.sample.strata) {
+            message!("antiphon: {part}");
+        }
+        if found.sample.unfair > 0 {
+            message!(
+                "antiphon: {} decided pairs are in no queue under the same judge, and were not drawn at random: each counts once, and \
+                 what they stand for is not known",
+                found.sample.unfair
+            );
+        }
+        Ok(Taught { found, left_out })
+    }
+}
+
+/// A labelled pair of a document, and the names of its songs there.
+type Named = (LabelledPair, (String, String));
+
+/// What journals teach.
+struct Taught {
+    found: DecidedPairs,
+    left_out: LeftOut,
+}
+
+/// For people.
+fn say(taught: &Taught) {
+    let (confirmed, rejected) = taught.found.counts();
+    let LeftOut { unsure, undecided, unseen, other_reasons, without_files } = taught.left_out;
+    answer!(
+        "journals: {confirmed} confirmed, {rejected} rejected; left out {unsure} unsure, {undecided} undecided, {unseen} unseen, \
+         {other_reasons} rejected for other reasons than the music, {without_files} without files"
+    );
+    let judges = taught.found.judges().into_iter();
+    let judges = judges.map(|(judge, pairs)| format!("{pairs} by {}", judge.unwrap_or("a judge that is not named")));
+    answer!("confidences: {}", judges.collect::<Vec<_>>().join(", "));
+    for stratum in taught.found.sample.strata.iter().filter(|stratum| stratum.decided > 0) {
+        let range = stratum.confidence.map_or("none".to_owned(), |[from, to]| format!("{from:.1} to {to:.1}"));
+        answer!(
+            "  {}, {}, confidence {range}: {} of {} decided, each counts {:.2}",
+            stratum.queue,
+            stratum.judge.as_deref().unwrap_or("a judge that is not named"),
+            stratum.decided,
+            stratum.items,
+            stratum.weight.unwrap_or(1.0)
+        );
     }
 }
 

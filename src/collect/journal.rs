@@ -35,13 +35,14 @@ pub(super) struct Line {
 pub(super) enum Outcome {
     Aligned {
         confidence: f64,
+        /// Which judge gave it; lines of earlier versions don't say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        judge: Option<String>,
         score: f64,
         transpose: i32,
     },
     /// One of the two can't be used.
-    Skipped {
-        skipped: String,
-    },
+    Skipped { skipped: String },
 }
 
 /// An open journal; no other process has it.
@@ -114,7 +115,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let list = folder.path().join("pairs.jsonl");
         let outcomes = [
-            Outcome::Aligned { confidence: 0.75, score: 0.1 + 0.2, transpose: -2 },
+            Outcome::Aligned { confidence: 0.75, judge: Some("1f6c02ab pair".into()), score: 0.1 + 0.2, transpose: -2 },
             Outcome::Skipped { skipped: "can't decode".into() },
         ];
         let mut journal = Alignments::open(&list, &json!({"font": "a"})).expect("begun");

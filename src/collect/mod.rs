@@ -23,6 +23,7 @@ mod journal;
 mod names;
 mod text;
 
+pub(crate) use names::title;
 pub use text::FoundBy;
 
 use crate::alignment::{self, Preset};
@@ -129,6 +130,8 @@ struct Pair {
     midi: PathBuf,
     audio: PathBuf,
     confidence: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    judge: Option<String>,
     score: f64,
     transpose: i32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,8 +160,8 @@ struct Candidates {
     pairs: Vec<Candidate>,
 }
 
-/// Writes the accepted pairs to `list`, a JSON object a line: `midi` and `audio` (relative to the list), `confidence`, `score`,
-/// `transpose`, `artist`, `title`, `midi_md5`, `audio_md5`, `found_by`, `text_score`, `song` and `split`. What became of each
+/// Writes the accepted pairs to `list`, a JSON object a line: `midi` and `audio` (relative to the list), `confidence`, `judge`,
+/// `score`, `transpose`, `artist`, `title`, `midi_md5`, `audio_md5`, `found_by`, `text_score`, `song` and `split`. What became of each
 /// pair is kept in `<list>.alignments`, so that a run that was stopped goes on, and one with more files aligns only what is
 /// new.
 ///
@@ -299,6 +302,7 @@ fn align(
                     let found = verdict::align(side, &recording, Preset::Antiphon, &here())?;
                     Ok(Outcome::Aligned {
                         confidence: found.confidence,
+                        judge: found.judgement.as_ref().map(|judgement| judgement.judge.clone()),
                         score: found.score,
                         transpose: found.transpose,
                     })
@@ -339,9 +343,9 @@ fn accepted(candidates: &Candidates, journal: &Alignments, seed: u64, skipped: &
     let (mut pairs, mut marks) = (Vec::new(), Vec::new());
     for Candidate { midi, found, key } in &candidates.pairs {
         let (midi, audio) = (&candidates.midi[*midi], &candidates.audio[found.recording]);
-        let (confidence, score, transpose) = match journal.of(key) {
-            Some(Outcome::Aligned { confidence, score, transpose }) if *confidence > alignment::ACCEPTED => {
-                (*confidence, *score, *transpose)
+        let (confidence, judge, score, transpose) = match journal.of(key) {
+            Some(Outcome::Aligned { confidence, judge, score, transpose }) if *confidence > alignment::ACCEPTED => {
+                (*confidence, judge.clone(), *score, *transpose)
             }
             Some(Outcome::Skipped { skipped: reason }) => {
                 skipped.push((audio.path.clone(), reason.clone()));
@@ -358,6 +362,7 @@ fn accepted(candidates: &Candidates, journal: &Alignments, seed: u64, skipped: &
             midi: midi.path.clone(),
             audio: audio.path.clone(),
             confidence,
+            judge,
             score,
             transpose,
             artist: audio.name.artist.clone().or_else(|| midi.name.artist.clone()),

@@ -142,6 +142,12 @@ impl Name {
     }
 }
 
+/// The words of a file's title, by its name: what makes files one song, whoever plays it. None where the name says no title.
+pub(crate) fn title(file: &Path) -> Option<String> {
+    let name = Name::of_path(Path::new(file.file_name()?));
+    Some(fold(&name.title?).join(" ")).filter(|title| !title.is_empty())
+}
+
 /// The words by which names are compared: small letters without accents; signs, "the" and "and" left out; numbers apart from
 /// letters and without leading zeros; `Opus 27 No. 2` as `op27 n2`; without guests (`feat.`).
 pub(super) fn fold(text: &str) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! A list of pairs, aligned one after the other: what somebody with a list of candidates wants.
 
-use super::sources::{Item, Items};
+use super::item::Item;
+use super::sources::Items;
 use crate::alignment::Preset;
 use crate::audio::Keep;
 use crate::error::{Error, Result};

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 /// Largest document that is read, in bytes.
 const LARGEST: u64 = 2 << 30;
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 19] = [
     "item",
     "decision",
     "reason",
@@ -42,6 +42,8 @@ const COLUMNS: [&str; 17] = [
     "seconds",
     "antiphon",
     "unseen",
+    "judge",
+    "order",
 ];
 /// Before the name of a part of the score in the header of a table.
 const PART: &str = "part.";
@@ -101,6 +103,8 @@ pub fn csv(records: &[Record]) -> String {
             record.seconds.to_string(),
             field(&record.antiphon),
             record.unseen.to_string(),
+            field(record.judge.as_deref().unwrap_or_default()),
+            field(record.order.as_deref().unwrap_or_default()),
         ];
         row.extend(parts.iter().map(|part| number(record.parts.get(*part).copied())));
         table += &row.join(",");
@@ -369,6 +373,8 @@ fn record_of(row: &BTreeMap<&str, &str>) -> core::result::Result<Record, String>
         note: owned("note").unwrap_or_default(),
         flag: truth("flag")?,
         confidence: number("confidence")?,
+        judge: owned("judge"),
+        order: owned("order"),
         score: number("score")?,
         parts,
         map: owned("map"),

@@ -23,17 +23,20 @@ mod aligning;
 pub(crate) mod csv;
 pub mod evaluate;
 pub mod export;
+mod item;
 mod jams;
 mod journal;
 mod queue;
+pub mod sample;
 mod sources;
 mod table;
 mod telling;
 
 pub use aligning::{AlignedList, Aligning, align_list};
+pub use item::Item;
 pub use journal::{Batch, Journal};
 pub use queue::{Arrangement, Counts, Filter, Order, Queue, State, arrange};
-pub use sources::{Item, Items};
+pub use sources::Items;
 pub use table::{Entry, Table};
 pub use telling::telling_s;
 
@@ -223,6 +226,13 @@ pub struct Record {
     /// The aligner's confidence, 0..=1, higher is better.
     #[serde(default)]
     pub confidence: Option<f64>,
+    /// Which judge gave it, and what it saw: `1f6c02ab pair`. None where the queue does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
+    /// The order in which the queue was judged: the name of an [`Order`]. What comes first by confidence is no fair sample of
+    /// the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
     /// The aligner's score, lower is better.
     #[serde(default)]
     pub score: Option<f64>,
@@ -271,6 +281,8 @@ impl Record {
             note: String::new(),
             flag: false,
             confidence: None,
+            judge: None,
+            order: None,
             score: None,
             parts: BTreeMap::new(),
             map: None,
@@ -337,6 +349,12 @@ mod tests {
         let mut record = Record::new("a|b", Decision::Rejected);
         (record.reason, record.curator, record.confidence) = (Some(Reason::OtherVersion), "ann".into(), Some(0.25));
         let line = serde_json::to_value(&record).unwrap();
+        assert!(line.get("judge").is_none() && line.get("order").is_none());
+        (record.judge, record.order) = (Some("1f6c02ab pair".into()), Some("best".into()));
+        let line_of_judge = serde_json::to_value(&record).unwrap();
+        assert_eq!((&line_of_judge["judge"], &line_of_judge["order"]), (&"1f6c02ab pair".into(), &"best".into()));
+        assert_eq!(serde_json::from_value::<Record>(line_of_judge).unwrap(), record);
+        (record.judge, record.order) = (None, None);
         assert_eq!((&line["decision"], &line["reason"]), (&"rejected".into(), &"other-version".into()));
         assert_eq!(serde_json::from_value::<Record>(line).unwrap(), record);
         let least =

@@ -39,6 +39,19 @@ pub enum Order {
     },
 }
 
+impl Order {
+    /// As the journal has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Listed => "listed",
+            Self::Best => "best",
+            Self::Uncertain { .. } => "uncertain",
+            Self::Stratified { .. } => "stratified",
+            Self::Random { .. } => "random",
+        }
+    }
+}
+
 /// Where an item stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -342,7 +355,7 @@ pub fn arrange(items: &Items, states: &[u8], arrangement: &Arrangement, progress
 
 #[cfg(test)]
 mod tests {
-    use super::super::sources::Item;
+    use super::super::Item;
     use super::*;
 
     fn items(count: usize) -> Items {

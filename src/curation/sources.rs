@@ -4,6 +4,7 @@
 
 use super::csv::Rows;
 use super::export;
+use super::item::Item;
 use crate::error::{Error, Result};
 use crate::files::Kind;
 use crate::job::Progress;
@@ -19,43 +20,6 @@ const PARTS: [&str; 4] = ["score", "hash_distance", "embedding_distance", "trans
 /// Longest line of a list, and largest document, in bytes.
 const LONGEST_LINE: u64 = 16 << 20;
 const LARGEST: u64 = 2 << 30;
-const AUDIO: [&str; 10] = ["ogg", "mp3", "flac", "wav", "opus", "m4a", "aiff", "aif", "mka", "webm"];
-
-/// A pair that is to be judged.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Item {
-    /// What the journal calls it.
-    pub id: String,
-    /// The MIDI file.
-    pub midi: PathBuf,
-    /// The recording; where a tree does not say which file it is, the folder of the track (see
-    /// [`recording`](Self::recording)).
-    pub audio: PathBuf,
-    /// What the source calls it: artist and title.
-    pub title: String,
-    /// 0..=1, higher is better.
-    pub confidence: Option<f64>,
-    /// What else the search says: `score`, `hash_distance`, `embedding_distance`, `transpose`.
-    pub parts: BTreeMap<String, f64>,
-}
-
-impl Item {
-    /// The recording: where only the folder of a track is known, the first audio file in it or beside it under its name.
-    pub fn recording(&self) -> PathBuf {
-        let is_audio =
-            |path: &Path| path.extension().is_some_and(|e| AUDIO.iter().any(|kind| e.eq_ignore_ascii_case(kind)));
-        if self.audio.is_dir() || self.audio.extension().is_none() {
-            let mut inside: Vec<PathBuf> =
-                std::fs::read_dir(&self.audio).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-            inside.sort();
-            let beside = AUDIO.iter().map(|kind| self.audio.with_extension(kind));
-            let found =
-                inside.into_iter().filter(|path| is_audio(path)).chain(beside.filter(|path| path.is_file())).next();
-            return found.unwrap_or_else(|| self.audio.clone());
-        }
-        self.audio.clone()
-    }
-}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -67,6 +31,9 @@ pub struct Items {
     starts: Vec<u64>,
     /// Not a number where none is known.
     confidences: Vec<f32>,
+    /// The judges that the source names, and of each item the number of its own, from 1.
+    judges: Vec<String>,
+    judged_by: Vec<u8>,
     parts: [Vec<f32>; PARTS.len()],
     /// Hash of the id and index, sorted.
     by_id: Vec<(u64, u32)>,
@@ -151,6 +118,7 @@ impl Items {
             audio: self.base.join(audio),
             title: title.to_owned(),
             confidence: self.confidence(index).map(f64::from),
+            judge: self.judge(index).map(str::to_owned),
             parts: parts.filter_map(|(name, column)| Some(((*name).to_owned(), part(column)?))).collect(),
         }
     }
@@ -172,6 +140,12 @@ impl Items {
         self.confidences.get(index).copied().filter(|value| value.is_finite())
     }
 
+    /// Which judge gave it; none where the source does not say.
+    pub fn judge(&self, index: usize) -> Option<&str> {
+        let number = usize::from(*self.judged_by.get(index)?);
+        self.judges.get(number.checked_sub(1)?).map(String::as_str)
+    }
+
     /// Whether one of its texts contains `wanted`, given in small letters.
     pub(super) fn matches(&self, index: usize, wanted: &str) -> bool {
         self.texts(index).iter().any(|text| text.to_lowercase().contains(wanted))
@@ -191,6 +165,7 @@ impl Items {
         self.texts.capacity()
             + self.starts.capacity() * 8
             + self.confidences.capacity() * 4
+            + self.judged_by.capacity()
             + parts
             + self.by_id.capacity() * size_of::<(u64, u32)>()
     }
@@ -220,6 +195,18 @@ impl Items {
         }
         let count = self.starts.len();
         self.confidences.push(item.confidence.map_or(f32::NAN, |value| value as f32));
+        if let Some(judge) = &item.judge {
+            let known = self.judges.iter().position(|known| known == judge);
+            let number = known.unwrap_or_else(|| {
+                // More than a byte can tell apart are not told apart from the last.
+                if self.judges.len() < usize::from(u8::MAX) {
+                    self.judges.push(judge.clone());
+                }
+                self.judges.len() - 1
+            });
+            self.judged_by.resize(count - 1, 0);
+            self.judged_by.push(number as u8 + 1);
+        }
         for (name, column) in PARTS.iter().zip(&mut self.parts) {
             if let Some(&value) = item.parts.get(*name) {
                 // A column begins with the first that has a value.
@@ -345,6 +332,7 @@ impl Items {
                 audio: path(record.audio),
                 title: String::new(),
                 confidence: record.confidence,
+                judge: record.judge,
                 parts: parts.collect(),
             });
         }
@@ -369,6 +357,7 @@ impl Items {
                     audio: folder.as_str().into(),
                     title: String::new(),
                     confidence: Some(confidence).filter(|value| value.is_finite()),
+                    judge: None,
                     parts: BTreeMap::new(),
                 });
             }
@@ -431,10 +420,14 @@ impl Items {
         let made = || format!("{}|{}", of_midi.as_ref().unwrap_or(&midi), of_audio.as_ref().unwrap_or(&audio));
         let title: Vec<String> = ["artist", "title"].into_iter().filter_map(|name| text(row, &[name])).collect();
         let parts = PARTS.iter().filter_map(|name| Some(((*name).to_owned(), number(name)?)));
+        // The published presets have no judge.
+        let preset = || row.get("parameters")?.get("preset")?.as_str().filter(|preset| *preset != "antiphon");
+        let judge = text(row, &["judge"]).or_else(|| preset().map(str::to_owned));
         self.push(&Item {
             id: text(row, &["item"]).unwrap_or_else(made),
             title: title.join(" – "),
             confidence: confidence.filter(|value| value.is_finite()),
+            judge: judge.filter(|_| confidence.is_some()),
             parts: parts.filter(|(_, value)| value.is_finite()).collect(),
             midi: midi.into(),
             audio: audio.into(),

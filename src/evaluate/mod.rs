@@ -41,7 +41,9 @@ pub use retrieval::{
     RankCurve, Ranked, Retrieval, RetrievalParams, embedding_held_out, embedding_retrieval, hash_retrieval,
 };
 pub use separation::{CodeQuality, separation};
-pub use verdict::{VerdictData, VerdictPairs, VerdictReport, kinds, verdict};
+pub use verdict::{
+    Decided, DecidedPairs, LeftOut, VerdictData, VerdictPairs, VerdictReport, kinds, see_decided, verdict,
+};
 pub use warned::Warned;
 
 use crate::alignment::{Alignment, Preset};

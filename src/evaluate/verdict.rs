@@ -4,9 +4,11 @@
 //! comes moved to another key, each recording also as a part of it. Wrong pairs always are those that are hardest: the nearest
 //! by codes; of the others some are drawn and stand for all, and the codes of all are compared.
 
+mod decided;
 mod kept;
 mod report;
 
+pub use decided::{Decided, DecidedPairs, LeftOut, see_decided};
 pub use report::{VerdictReport, kinds};
 
 use super::{Report, each, files, stem};
@@ -166,7 +168,8 @@ pub fn verdict(data: &VerdictData, font: &SoundFont, progress: &Progress) -> Res
                     });
                 }
                 if let Some(side) = &side {
-                    see(&mut pair, (midi, audio, side), &one.codes, &models, p)?;
+                    let sides = ((&midi.side, &midi.traits), (side, &audio.traits));
+                    see(&mut pair, sides, &one.codes, &models, p)?;
                 }
             }
             pairs.push(pair);
@@ -279,6 +282,7 @@ fn labelled(midi: &MidiItem, audio: &AudioItem, wanted: &Wanted, data: &VerdictD
         same: midi.song == audio.song,
         rank: wanted.rank,
         weight: wanted.weight,
+        decided: false,
         evidence: BTreeMap::new(),
     }
 }
@@ -289,33 +293,33 @@ const POOL: usize = 4;
 /// What is seen of a pair by an index and by all that there is.
 fn see(
     pair: &mut LabelledPair,
-    (midi, audio, side): (&MidiItem, &AudioItem, &AudioSide),
+    ((midi, midi_traits), (audio, audio_traits)): ((&MidiSide, &Traits), (&AudioSide, &Traits)),
     codes: &CodeMatch,
     models: &Models,
     progress: &Progress,
 ) -> Result<()> {
-    let alignment = pair::align(&midi.side, side, Preset::Antiphon, progress)?;
-    let found = verdict::evidence(&midi.traits, &audio.traits, &midi.side, models, &alignment, progress)?;
+    let alignment = pair::align(midi, audio, Preset::Antiphon, progress)?;
+    let found = verdict::evidence(midi_traits, audio_traits, midi, models, &alignment, progress)?;
     let embedding = found.value("embedding");
     pair.see(Sight::Pair, &found);
 
-    let Some((magnitudes, _)) = side.analysis() else { return Ok(()) };
-    let by_index = explained(midi.side.wide_magnitudes(), magnitudes, codes.key, FRAME_S, progress)?;
+    let Some((magnitudes, _)) = audio.analysis() else { return Ok(()) };
+    let by_index = explained(midi.wide_magnitudes(), magnitudes, codes.key, FRAME_S, progress)?;
     let coarse = |features: &Features| Features {
         frames: pool(features.frames.view(), POOL),
         times: FrameTimes::Regular(POOL as f64 * FRAME_S),
     };
-    let moved = midi.side.log_magnitudes_moved(codes.key).unwrap_or_else(|| midi.side.log_magnitudes());
+    let moved = midi.log_magnitudes_moved(codes.key).unwrap_or_else(|| midi.log_magnitudes());
     let moved =
         Features { frames: features::log_normalize(&moved.mapv(f32::exp)), times: FrameTimes::Regular(FRAME_S) };
-    let published = published::gen2(&coarse(&moved), &coarse(&side.features), progress)?;
-    let mut found = Evidence::new([midi.traits.amount, audio.traits.amount], None);
+    let published = published::gen2(&coarse(&moved), &coarse(&audio.features), progress)?;
+    let mut found = Evidence::new([midi_traits.amount, audio_traits.amount], None);
     found.add_codes(codes);
     found.set("embedding", embedding);
     found.add_explained(&by_index, published.confidence, codes.key);
-    let in_key = midi.traits.codes.iter().find(|in_key| in_key.key == codes.key);
+    let in_key = midi_traits.codes.iter().find(|in_key| in_key.key == codes.key);
     if let Some(in_key) = in_key {
-        let still = &audio.traits.codes[0].codes;
+        let still = &audio_traits.codes[0].codes;
         found.set("codes along the map", verdict::along(&in_key.codes, still, verdict::by_runs(&by_index)));
     }
     pair.see(Sight::Index, &found);

@@ -10,6 +10,7 @@
 //! - [`panel_png()`]: one panel of the window as a picture.
 //! - [`rank_curves_png()`]: what `antiphon evaluate hash pairs --png` writes.
 //! - [`histograms_png`]: distances of matching and of other steps.
+//! - [`reliability_png()`]: whether probabilities mean what they say.
 //! - [`funnel_png()`]: how many are left after each step of a collection.
 //! - [`filter_sheet()`]: the filters of a network.
 //! - [`axis`]: tick steps, clock texts, note names.
@@ -25,6 +26,7 @@ mod histograms;
 mod panel_png;
 mod rank_curves;
 mod raster;
+mod reliability;
 mod strip;
 mod text;
 
@@ -38,4 +40,5 @@ pub use histograms::{Histogram, histograms_png};
 pub use panel_png::{Panel, panel_png};
 pub use rank_curves::rank_curves_png;
 pub use raster::{matrix_image, max_pool, similarity, strip_image};
+pub use reliability::{Reliability, ReliabilityBin, reliability_png};
 pub use strip::{Strip, transposed};

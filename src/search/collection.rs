@@ -104,6 +104,9 @@ struct Match {
     midi: String,
     path: String,
     confidence: f64,
+    /// Which judge gave it; lines of earlier versions don't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    judge: Option<String>,
     /// Whether it is a match; lines of earlier versions don't say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accepted: Option<bool>,
@@ -213,6 +216,7 @@ fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Resu
             midi,
             path: hit.entry.path.to_string_lossy().into_owned(),
             confidence,
+            judge: hit.judge.clone(),
             accepted: Some(hit.accepted()),
             score,
             hash_distance: hit.hash_distance,
@@ -384,6 +388,7 @@ mod tests {
                 path: "t.mp3".into(),
                 accepted: None,
                 confidence,
+                judge: None,
                 score: 0.5,
                 hash_distance: 4.0,
                 transpose: 0,

@@ -34,7 +34,7 @@ pub use evidence::Evidence;
 pub(crate) use evidence::{CodeMatch, along, by_runs, code_matches, vector_distance};
 pub use judge::{Fingerprints, Judge, Sight};
 pub use quality::{Bin, Judged, Quality};
-pub use train::{LabelledPair, TrainParams, train};
+pub use train::{LabelledPair, TrainParams, enough, train};
 pub(crate) use traits::{Amount, InKey, KEYS, Models, Traits, amount};
 
 use crate::alignment::{Alignment, Preset, Verdict};

@@ -22,6 +22,9 @@ pub struct Bin {
     pub said: f64,
     /// Share of true pairs.
     pub was: f64,
+    /// True pairs and wrong ones.
+    #[serde(default)]
+    pub counts: (usize, usize),
 }
 
 /// What probabilities are worth. True and wrong pairs weigh the same together, which is a prior of one half.
@@ -62,7 +65,13 @@ impl Quality {
                 |value: &dyn Fn(&Judged) -> f64| pairs.iter().filter(is_in).map(|p| share(p) * value(p)).sum::<f64>();
             let weight = sum(&|_| 1.0);
             if weight > 0.0 {
-                let bin = Bin { share: weight, said: sum(&|p| p.probability) / weight, was: sum(&truth) / weight };
+                let count = |same: bool| pairs.iter().filter(is_in).filter(|p| p.same == same).count();
+                let bin = Bin {
+                    share: weight,
+                    said: sum(&|p| p.probability) / weight,
+                    was: sum(&truth) / weight,
+                    counts: (count(true), count(false)),
+                };
                 calibration_error += weight * (bin.said - bin.was).abs();
                 reliability.push(bin);
             }
@@ -99,7 +108,8 @@ fn auc(pairs: &[Judged]) -> f64 {
 fn accepted(pairs: &[Judged], false_accepts: f64) -> f64 {
     let least = threshold(pairs, false_accepts);
     let of = |least: f64| pairs.iter().filter(|p| p.same && p.probability > least).map(|p| p.weight).sum::<f64>();
-    of(least) / of(f64::NEG_INFINITY).max(f64::MIN_POSITIVE)
+    // The sum of nothing is −0.
+    of(least).max(0.0) / of(f64::NEG_INFINITY).max(f64::MIN_POSITIVE)
 }
 
 /// The least probability that no more than this share of the wrong pairs is above.
@@ -135,6 +145,7 @@ mod tests {
         assert!(blind.calibration_error < 1e-12 && blind.accepted_at_1_percent < 1e-12);
         let sure = Quality::of(&pairs(&[(true, 0.95), (false, 0.95)])).expect("both");
         assert!((sure.calibration_error - 0.45).abs() < 1e-12);
+        assert_eq!(sure.reliability.iter().map(|bin| bin.counts).collect::<Vec<_>>(), [(1, 1)]);
         assert!(Quality::of(&pairs(&[(true, 0.9)])).is_none());
     }
 

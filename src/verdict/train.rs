@@ -6,7 +6,7 @@ use super::logistic::{Example, Logistic, log_odds, probability};
 use super::quality::{Judged, Quality, threshold};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Songs are dealt into so many parts; each is judged by what was learned from the others.
@@ -37,10 +37,15 @@ pub struct LabelledPair {
     pub kind: String,
     /// Whether they belong together.
     pub same: bool,
-    /// Place of the recording among the wrong ones, by codes; of the right one, where it stands among these.
+    /// Place of the recording among the wrong ones, by codes; of the right one, where it stands among these. 0 where that is
+    /// not known.
     pub rank: usize,
     /// How many pairs it stands for.
     pub weight: f64,
+    /// Whether a person has decided it in a queue: the recordings that it was not compared with are not known, and its weight
+    /// is that of all that is seen of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub decided: bool,
     /// What can be seen of it: names and values.
     pub evidence: BTreeMap<Sight, BTreeMap<String, f64>>,
 }
@@ -54,6 +59,8 @@ pub struct TrainParams {
     pub data: Vec<String>,
     /// Entries that each MIDI file was compared with.
     pub entries: usize,
+    /// What journals of curators were learned from, and how they were weighed; null for none. It is written beside the rest.
+    pub journals: Value,
 }
 
 /// Terms that are weighed, by what can be seen.
@@ -75,18 +82,27 @@ fn values(pair: &LabelledPair, sight: Sight, terms: &[&str]) -> Option<Vec<f64>>
     terms.iter().map(|term| Some(seen.weighed(term)).filter(|value| value.is_finite())).collect()
 }
 
-/// Learns a judge from pairs.
+/// Whether so many true pairs and wrong ones are enough to learn from.
 ///
 /// # Errors
-/// [`Error::Limit`] for fewer than 20 true pairs, or wrong ones.
-pub fn train(pairs: &[LabelledPair], params: &TrainParams) -> Result<Judge> {
-    for same in [true, false] {
-        let count = pairs.iter().filter(|pair| pair.same == same).count();
+/// [`Error::Limit`] for fewer than 20 of either.
+pub fn enough(right: usize, wrong: usize) -> Result<()> {
+    for (same, count) in [(true, right), (false, wrong)] {
         if count < FEWEST {
             let value = format!("{count} that {}", if same { "belong together" } else { "don't" });
             return Err(Error::Limit { what: "number of pairs", value, limit: format!("{FEWEST} or more") });
         }
     }
+    Ok(())
+}
+
+/// Learns a judge from pairs.
+///
+/// # Errors
+/// [`Error::Limit`] for fewer than 20 true pairs, or wrong ones.
+pub fn train(pairs: &[LabelledPair], params: &TrainParams) -> Result<Judge> {
+    let count = |same: bool| pairs.iter().filter(|pair| pair.same == same).count();
+    enough(count(true), count(false))?;
     let mut sights = BTreeMap::new();
     let mut crossed_odds: BTreeMap<Sight, Vec<(&LabelledPair, f64)>> = BTreeMap::new();
     for sight in Sight::ALL {
@@ -107,8 +123,7 @@ pub fn train(pairs: &[LabelledPair], params: &TrainParams) -> Result<Judge> {
     let doubtful = DOUBTFUL.into_iter().find(|one| doubtful(one)).unwrap_or(DOUBTFUL[DOUBTFUL.len() - 1]);
     let search = crossed_odds.get(&Sight::Index).or(pair_odds).map_or(10.0, |odds| best_wrong(odds));
     let songs: BTreeSet<&String> = pairs.iter().filter(|pair| pair.same).map(|pair| &pair.songs.0).collect();
-    let count = |same: bool| pairs.iter().filter(|pair| pair.same == same).count();
-    let training = json!({
+    let mut training = json!({
         "data": params.data,
         "songs": songs.len(),
         "pairs": [count(true), count(false)],
@@ -117,6 +132,9 @@ pub fn train(pairs: &[LabelledPair], params: &TrainParams) -> Result<Judge> {
         "false_searches": FALSE_SEARCHES,
         "terms": TERMS.iter().map(|kind| (kind.name, kind.meaning)).collect::<BTreeMap<_, _>>(),
     });
+    if !params.journals.is_null() {
+        training["journals"] = params.journals.clone();
+    }
     let mut judge = Judge {
         antiphon: env!("CARGO_PKG_VERSION").into(),
         format: FORMAT.into(),
@@ -144,8 +162,8 @@ fn of_sight(pairs: &[LabelledPair], sight: Sight) -> Option<(Weights, Vec<(&Labe
         .filter(|pair| pair.weight > 0.0)
         .filter_map(|pair| {
             let values = values(pair, sight, &terms)?;
-            // The codes of all are known: no pair stands for others.
-            let weight = if sight == Sight::Codes { 1.0 } else { pair.weight };
+            // The codes of all are known: no pair stands for others, but for those that people have decided.
+            let weight = if sight == Sight::Codes && !pair.decided { 1.0 } else { pair.weight };
             Some((pair, Example { values, same: pair.same, weight }))
         })
         .collect();
@@ -207,8 +225,11 @@ fn judged(odds: &[(&LabelledPair, f64)]) -> Vec<Judged> {
 /// The log odds that the best wrong answer to a query stays below, of all but [`FALSE_SEARCHES`] of the queries.
 fn best_wrong(odds: &[(&LabelledPair, f64)]) -> f64 {
     let mut best: BTreeMap<&String, f64> = BTreeMap::new();
+    // Of a queue it is not known what else was looked at: that counts only where there is nothing else.
+    let decided_alone = odds.iter().all(|(pair, _)| pair.decided);
     // What is searched are whole recordings.
-    for (pair, odds) in odds.iter().filter(|(pair, _)| !pair.same && !pair.part()) {
+    let counts = |pair: &LabelledPair| !pair.same && !pair.part() && (decided_alone || !pair.decided);
+    for (pair, odds) in odds.iter().filter(|(pair, _)| counts(pair)) {
         let known = best.entry(&pair.midi).or_insert(f64::NEG_INFINITY);
         *known = known.max(*odds);
     }
@@ -273,6 +294,7 @@ mod tests {
                     same,
                     rank: other,
                     weight: 1.0,
+                    decided: false,
                     evidence: BTreeMap::from([(Sight::Pair, seen.clone()), (Sight::Codes, seen)]),
                 });
             }
@@ -281,7 +303,7 @@ mod tests {
     }
 
     fn params() -> TrainParams {
-        TrainParams { models: Fingerprints::default(), data: vec!["made".into()], entries: 60 }
+        TrainParams { models: Fingerprints::default(), data: vec!["made".into()], entries: 60, journals: Value::Null }
     }
 
     #[test]

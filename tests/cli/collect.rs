@@ -105,6 +105,7 @@ fn names_and_sound_make_pairs_that_a_queue_and_a_data_set_read() {
         let item = items.item(number);
         assert!(item.midi.is_file() && item.audio.is_file() && item.confidence.expect("one") > 0.5, "{item:?}");
         assert!(item.title.to_lowercase().contains("song"), "{item:?}");
+        assert!(item.judge.as_deref().is_some_and(|judge| judge.ends_with(" pair")), "{item:?}");
     }
     // And for a data set, with the splits of the list.
     let splits = |out: &str| -> BTreeSet<(String, String)> {

@@ -1,7 +1,10 @@
 //! `antiphon index`, `antiphon search` and `antiphon match`.
 
 use super::{DEMO_MIDI, RIGHT, WRONG, antiphon, fails, path, text, wav};
+use antiphon::curation::Items;
 use antiphon::index::Index;
+use antiphon::job::Progress;
+use antiphon::verdict::Judge;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -53,6 +56,10 @@ fn a_midi_file_is_found_in_an_index_and_a_collection_is_matched() {
     for name in ["matches.jsonl", "match_scores.json", "report.json"] {
         assert!(Path::new(&out).join(name).exists(), "{name}");
     }
+    // Which judge gave the confidence is known of a queue of them, too.
+    let items = Items::read(&Path::new(&out).join("matches.jsonl"), &Progress::silent()).expect("a list");
+    let version = Judge::bundled().expect("a judge").version().to_owned();
+    assert!(items.judge(0).is_some_and(|judge| judge.starts_with(&version)), "{:?}", items.judge(0));
     let scores = std::fs::read(Path::new(&out).join("match_scores.json")).expect("written");
     let parts = path(folder.path(), "parts");
     for shard in ["1/2", "2/2"] {

@@ -10,6 +10,7 @@ mod odd_input;
 mod output;
 mod popular;
 mod training;
+mod verdict;
 
 use std::path::Path;
 use std::process::{Command, Output};

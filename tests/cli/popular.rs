@@ -6,7 +6,7 @@ use antiphon::midi::Midi;
 use antiphon::synth::{self, SoundFont};
 use std::path::Path;
 
-const FONT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/soundfont/FluidR3Compact_GM.sf2");
+pub(super) const FONT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/soundfont/FluidR3Compact_GM.sf2");
 
 /// Bars of 2 s on three channels: a melody that depends on `seed`, a low note a bar, drums.
 pub(super) fn song(bars: usize, seed: usize) -> Vec<u8> {

@@ -23,6 +23,8 @@ fn a_journal_of_0_1_0_says_where_every_item_stands() {
     let parts = [("embedding_distance", 0.5), ("hash_distance", 3.25), ("transpose", -2.0)];
     assert_eq!(a.parts, BTreeMap::from(parts.map(|(name, value)| (name.to_owned(), value))));
     assert_eq!(a.map.as_deref(), Some("00112233445566778899aabbccddeeff"));
+    // Nobody wrote down then who gave the confidence, and what came first.
+    assert_eq!((a.judge.as_deref(), a.order.as_deref()), (None, None));
     let correction = Correction { offset_ms: -12.5, anchors: vec![[1.0, 1.5], [2.0, 2.75]], span: Some([0.5, 9.5]) };
     assert_eq!(a.correction, Some(correction));
     assert_eq!(a.midi.as_deref(), Some(format!("../{FIRST}").as_str()));

@@ -20,6 +20,7 @@ fn items(count: usize) -> Arc<Items> {
         audio: format!("/music/{i}.wav").into(),
         title: format!("Song {i}"),
         confidence: Some(1.0 - i as f64 / count as f64),
+        judge: Some("1f6c02ab pair".into()),
         ..Item::default()
     })))
 }
@@ -141,6 +142,7 @@ fn a_hundred_decisions_by_the_keyboard_alone() {
         assert_eq!((record.item.as_str(), record.decision()), (i.to_string().as_str(), Some(Decision::ALL[i % 4])));
         assert_eq!(record.map.as_ref().map(String::len), Some(32));
         assert!(record.confidence.is_some() && record.score.is_some() && record.midi.is_some() && !record.blind);
+        assert_eq!((record.judge.as_deref(), record.order.as_deref()), (Some("1f6c02ab pair"), Some("best")));
     }
 }
 

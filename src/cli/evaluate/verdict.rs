@@ -3,7 +3,9 @@
 use super::super::{progress, soundfont};
 use antiphon::error::{Error, Result};
 use antiphon::evaluate::{self, VerdictData, VerdictReport};
-use antiphon::verdict::Judge;
+use antiphon::export;
+use antiphon::picture::{Reliability, ReliabilityBin, reliability_png};
+use antiphon::verdict::{Bin, Judge};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -45,6 +47,9 @@ pub(in super::super) struct EvaluateVerdict {
     /// Print one JSON document, with the evidence of every pair: what `antiphon train verdict` learns from.
     #[arg(long)]
     json: bool,
+    /// Draw whether probabilities mean what they say, and how those of true and of wrong pairs lie apart.
+    #[arg(long, value_name = "PNG")]
+    png: Option<PathBuf>,
     /// No progress.
     #[arg(long)]
     quiet: bool,
@@ -59,7 +64,7 @@ impl EvaluateVerdict {
             None => Judge::bundled()?.clone(),
         };
         if let Some(folder) = &self.cache {
-            antiphon::export::create_folder(folder)?;
+            export::create_folder(folder)?;
         }
         let made = match self.made {
             Some(works) => Some((works, soundfont(self.audio_soundfont.as_ref())?)),
@@ -78,6 +83,10 @@ impl EvaluateVerdict {
         let report = evaluate::verdict(&data, &font, &progress)?;
         let found = report.done.first().ok_or_else(|| Error::Empty("nothing was compared".into()))?;
         let summaries = VerdictReport::all(&found.pairs, &judge);
+        if let Some(path) = &self.png {
+            let all = summaries.iter().filter(|report| report.kind == "all").map(reliability);
+            export::write(path, &export::png(&reliability_png(&all.collect::<Vec<_>>()))?)?;
+        }
         if self.json {
             let document = json!({
                 "antiphon": env!("CARGO_PKG_VERSION"),
@@ -92,6 +101,18 @@ impl EvaluateVerdict {
             summaries.iter().for_each(show);
         }
         Ok(super::finish(&report))
+    }
+}
+
+/// All pairs, by each way of seeing them.
+fn reliability(report: &VerdictReport) -> Reliability<'_> {
+    let quality = &report.quality;
+    let (sight, auc, error) = (report.sight.name(), quality.auc, quality.calibration_error);
+    let bin = |bin: &Bin| ReliabilityBin { said: bin.said, was: bin.was, counts: bin.counts };
+    Reliability {
+        title: format!("{sight}: AUC {auc:.3}, calibration error {error:.3}"),
+        bins: quality.reliability.iter().map(bin).collect(),
+        shares: report.shares.each_ref().map(Vec::as_slice),
     }
 }
 

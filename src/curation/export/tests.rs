@@ -25,6 +25,8 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
                 blind: choices.3,
                 unseen: choices.2 != choices.3,
                 confidence,
+                judge: choices.2.then(|| "1f6c02ab pair".to_owned()),
+                order: choices.3.then(|| "best".to_owned()),
                 score,
                 parts: part.flatten().map(|value| ("hash_distance".to_owned(), value)).into_iter().collect(),
                 correction: correction.map(|(offset_ms, at, span)| Correction {

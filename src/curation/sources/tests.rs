@@ -31,6 +31,23 @@ fn every_form_gives_the_same_pair() {
 }
 
 #[test]
+fn each_item_has_the_judge_of_its_confidence() {
+    let text = "{\"midi\": \"a\", \"audio\": \"b\", \"confidence\": 0.5}\n\
+                {\"midi\": \"c\", \"audio\": \"d\", \"confidence\": 0.5, \"judge\": \"1f6c02ab pair\", \
+                 \"parameters\": {\"preset\": \"antiphon\"}}\n\
+                {\"midi\": \"e\", \"audio\": \"f\", \"score\": 0.6, \"judge\": null, \"parameters\": {\"preset\": \"gen2\"}}\n\
+                {\"midi\": \"g\", \"audio\": \"h\", \"judge\": \"1f6c02ab codes\"}\n\
+                {\"midi\": \"a\", \"audio\": \"b\", \"judge\": \"again\"}\n";
+    let items = read("a.jsonl", text).unwrap();
+    let judges: Vec<Option<String>> = (0..items.len()).map(|index| items.item(index).judge).collect();
+    assert_eq!(
+        judges.iter().map(Option::as_deref).collect::<Vec<_>>(),
+        [None, Some("1f6c02ab pair"), Some("gen2"), None]
+    );
+    assert_eq!((items.judge(1), items.judge(3)), (Some("1f6c02ab pair"), None));
+}
+
+#[test]
 fn a_lakh_tree_is_read_with_its_recordings() {
     let folder = tempfile::tempdir().unwrap();
     let track = folder.path().join("A/B/C/TRABCDE128F0000001");

@@ -16,6 +16,8 @@ pub struct VerdictReport {
     pub kind: String,
     /// How well its probabilities tell right from wrong.
     pub quality: Quality,
+    /// Shares of the true pairs, and of the wrong ones, whose probability at a prior of one half lies in each twentieth.
+    pub shares: [Vec<f64>; 2],
     /// True pairs that are called a match.
     pub accepted: usize,
     /// True pairs of which nothing can be told.
@@ -67,8 +69,22 @@ impl VerdictReport {
         }
         let quality = Quality::of(&judged)?;
         let kind = kind.to_owned();
-        Some(Self { sight, kind, quality, accepted, cant_tell, falsely_accepted, false_names, missed })
+        let shares = [true, false].map(|same| shares(&judged, same));
+        Some(Self { sight, kind, quality, shares, accepted, cant_tell, falsely_accepted, false_names, missed })
     }
+}
+
+/// Parts of the range of probabilities.
+const PARTS: usize = 20;
+
+fn shares(judged: &[Judged], same: bool) -> Vec<f64> {
+    let mut shares = vec![0.0; PARTS];
+    let of_side = || judged.iter().filter(|pair| pair.same == same);
+    let total: f64 = of_side().map(|pair| pair.weight).sum();
+    for pair in of_side() {
+        shares[((pair.probability * PARTS as f64) as usize).min(PARTS - 1)] += pair.weight / total;
+    }
+    shares
 }
 
 /// Kinds of songs from a table with a line of names, of which one is `id` and one `midi_kind`, `kind` or `instrumentation`.
@@ -105,6 +121,15 @@ fn fields(line: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_of_each_side_by_what_pairs_stand_for() {
+        let pair = |same, probability, weight| Judged { same, probability, weight };
+        let judged = [pair(true, 1.0, 1.0), pair(true, 0.12, 3.0), pair(false, 0.0, 99.0), pair(false, 0.5, 1.0)];
+        let (right, wrong) = (shares(&judged, true), shares(&judged, false));
+        assert_eq!((right[19], right[2], wrong[0], wrong[10]), (0.25, 0.75, 0.99, 0.01));
+        assert!([right, wrong].iter().all(|side| (side.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+    }
 
     #[test]
     fn kinds_are_read_from_a_table_with_quotes() {

@@ -41,6 +41,11 @@ impl Model {
         let mut record = Record::new(item.id.clone(), Decision::Skipped);
         (record.act, record.reason, record.note, record.flag) = (act, reason, curating.note.clone(), curating.flag);
         record.confidence = item.confidence.or_else(|| heard.map(|alignment| alignment.confidence));
+        record.judge = match item.confidence {
+            Some(_) => item.judge.clone(),
+            None => heard.and_then(|alignment| Some(alignment.judgement.as_ref()?.judge.clone())),
+        };
+        record.order = Some(curating.queue.order().name().to_owned());
         (record.score, record.parts) = (score, item.parts.clone());
         record.map = heard.map(|alignment| {
             let mut hasher = Md5::new();
