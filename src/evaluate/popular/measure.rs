@@ -123,6 +123,7 @@ mod tests {
     use super::super::structure::Piece;
     use super::*;
     use crate::alignment::warp::TimeMap;
+    use crate::midi::MidiTime;
 
     fn truth(pieces: &[(f64, f64)]) -> Truth {
         let pieces: Vec<Piece> = pieces.iter().map(|&(from_s, to_s)| Piece { foreign: false, from_s, to_s }).collect();
@@ -185,8 +186,9 @@ mod tests {
             program: 0,
         };
         // Two verses of 32 s with the same notes, then another.
-        let verse =
-            |n: u8, of: u8| (0..64).map(move |i| note(40 + (i * of) % 31, 32.0 * f64::from(n) + 0.5 * f64::from(i)));
+        let verse = |n: u8, of: u32| {
+            (0..64_u32).map(move |i| note(40 + (i * of % 31) as u8, 32.0 * f64::from(n) + 0.5 * f64::from(i)))
+        };
         let notes: Vec<Note> = verse(0, 7).chain(verse(1, 7)).chain(verse(2, 11)).collect();
         let truth = truth(&[(32.0, 64.0)]);
         let first = seconds(&truth, 0.0, |at| at, &[], &notes);
