@@ -203,7 +203,7 @@ pub(crate) fn code_matches(moved: &[InKey], others: &[&[u32]], progress: &Progre
 }
 
 /// How much nearer codes are at moments that `to_moved` puts together (seconds of `still` to seconds of `moved`) than at any
-/// two, in standard deviations. No number where no moments are put together.
+/// two, in standard deviations: 0 where no moments are put together, no number without codes.
 pub(crate) fn along(moved: &HashSequence, still: &HashSequence, to_moved: impl Fn(f64) -> Option<f64>) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
     for (step, code) in still.codes().iter().enumerate() {
@@ -221,8 +221,12 @@ pub(crate) fn along(moved: &HashSequence, still: &HashSequence, to_moved: impl F
             (all, squares, pairs) = (all + distance, squares + distance * distance, pairs + 1.0);
         }
     }
-    if count < 1.0 || pairs < 1.0 {
+    if pairs < 1.0 {
         return f64::NAN;
+    }
+    if count < 1.0 {
+        // Nothing is put together: as by chance.
+        return 0.0;
     }
     let mean: f64 = all / pairs;
     (mean - sum / count) / (squares / pairs - mean * mean).max(1.0).sqrt()
