@@ -60,7 +60,7 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
         let midi_traits = Traits::of_midi(midi, &models, &here)?;
         let audio_traits = Traits::of_audio(audio, &models, &here)?;
         let found = evidence(&midi_traits, &audio_traits, midi, &models, &alignment, &here)?;
-        judge(&mut alignment, Judge::bundled()?, &found);
+        judge(&mut alignment, Judge::bundled()?, &found, audio.recording.mono.seconds());
     }
     Ok(alignment)
 }
@@ -91,12 +91,16 @@ pub(crate) fn evidence(
     Ok(found)
 }
 
-/// Puts the judgement into the alignment, and says what a listener would notice of a version.
-fn judge(alignment: &mut Alignment, judge: &Judge, found: &Evidence) {
+/// Puts the judgement into the alignment of a recording of `audio_s` seconds, and says what a listener would notice of a
+/// version.
+fn judge(alignment: &mut Alignment, judge: &Judge, found: &Evidence, audio_s: f64) {
     let judgement = judge.judge(Sight::Pair, found);
     alignment.confidence = judgement.probability;
-    if judgement.verdict == Verdict::Match {
-        alignment.remarks.extend(version(alignment));
+    match judgement.verdict {
+        Verdict::Match => alignment.remarks.extend(version(alignment)),
+        // Whatever the map puts together, it is not the same music.
+        Verdict::NoMatch => alignment.unreliable = vec![(0.0, audio_s)],
+        Verdict::CantTell => {}
     }
     if judgement.verdict == Verdict::CantTell && !judge.enough(found) {
         alignment.remarks.push("there is too little music to tell by".into());

@@ -70,6 +70,8 @@ fn the_demo_belongs_to_its_recording_and_to_no_other() {
         let judgement = found.judgement.clone().expect("judged");
         assert_eq!((found.verdict(), found.accepted()), (verdict, verdict == Verdict::Match), "{name}: {judgement:?}");
         assert!((found.confidence - judgement.probability).abs() < 1e-12 && judgement.evidence.len() > 5);
+        let whole = [(0.0, audio.recording.mono.seconds())];
+        assert_eq!(found.unreliable == whole, verdict == Verdict::NoMatch, "{name}: {:?}", found.unreliable);
         let sum: f64 = judgement.evidence.iter().map(|term| term.contribution).sum();
         assert!(sum.is_finite(), "{judgement:?}");
     }
