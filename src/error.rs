@@ -157,6 +157,24 @@ impl Error {
         move |source| Self::Io { action, source, path }
     }
 
+    /// The file or folder that it is about, where it names one: its text ends with it.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Io { path, .. }
+            | Self::Decode { path, .. }
+            | Self::Midi { path, .. }
+            | Self::SoundFont { path, .. }
+            | Self::Session { path, .. }
+            | Self::Journal { path, .. }
+            | Self::List { path, .. }
+            | Self::Dataset { path, .. }
+            | Self::Model { path, .. }
+            | Self::Index { path, .. }
+            | Self::Catalogue { path, .. } => (!path.as_os_str().is_empty()).then_some(path),
+            _ => None,
+        }
+    }
+
     /// The same error, naming `path` where it named none.
     #[must_use]
     pub fn at(mut self, file: &Path) -> Self {

@@ -348,14 +348,3 @@ fn beat_features(midi: &MidiSide, audio: &AudioSide, progress: &Progress) -> Res
         features::beat_synchronous(&audio_magnitudes, frame_s, &audio_beats),
     ))
 }
-
-/// Whether a file looks like MIDI: by its first bytes, or by its name where it can't be read.
-pub fn is_midi(path: &Path) -> bool {
-    use std::io::Read as _;
-    let mut start = [0; 12];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut start));
-    match read {
-        Ok(n) if n >= 4 => &start[..4] == b"MThd" || (&start[..4] == b"RIFF" && &start[8..] == b"RMID"),
-        _ => path.extension().is_some_and(|e| ["mid", "midi", "rmi", "kar"].iter().any(|m| e.eq_ignore_ascii_case(m))),
-    }
-}

@@ -72,7 +72,7 @@ impl Collect {
             super::skipped(path, reason);
         }
         if let Some(path) = &self.funnel {
-            export::write(path, &export::png(&picture(&found))?)?;
+            antiphon::files::write(path, &export::png(&picture(&found))?)?;
         }
         if self.json {
             answer!("{:#}", document(&what, &found));

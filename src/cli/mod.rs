@@ -209,7 +209,7 @@ fn start_log(arguments: &Arguments) {
 fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
     use antiphon::gui::{Launch, Tab, Theme};
 
-    let is_midi = |path: &PathBuf| antiphon::pair::is_midi(path);
+    let is_midi = |path: &PathBuf| antiphon::files::is_midi(path);
     let (midi, recordings): (Vec<PathBuf>, Vec<PathBuf>) = window.files.into_iter().partition(is_midi);
     let mut launch = Launch {
         midi: midi.into_iter().next(),

@@ -9,6 +9,7 @@ use crate::audio::{ANALYSIS_RATE, AudioTime, Keep};
 use crate::error::{Error, Result};
 use crate::export;
 use crate::features;
+use crate::files::{MIDI, below, ends_in, is_audio_name, is_midi_name, stem};
 use crate::job::Progress;
 use crate::midi::Midi;
 use crate::pair::{self, MidiSide};
@@ -39,7 +40,6 @@ pub struct Recordings {
 
 /// Fewest frames that are worth a pair: 5 s.
 const FEWEST_FRAMES: usize = 108;
-const AUDIO: [&str; 9] = ["ogg", "mp3", "flac", "wav", "opus", "m4a", "aiff", "aif", "mka"];
 
 /// Aligns recordings with their MIDI files and stores what is accepted in `folder`, the MIDI synthesised as aligned: from
 /// its first note to where the first of the two ends. Pairs that are there already are kept.
@@ -202,22 +202,46 @@ fn pairs(source: &Path) -> Result<Vec<Line>> {
 
 /// Recordings below a folder that have a MIDI file of the same name beside them.
 fn beside(folder: &Path) -> Vec<Line> {
-    let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name();
-    let files = walk.into_iter().filter_map(core::result::Result::ok).map(walkdir::DirEntry::into_path);
-    let is_audio =
-        |path: &PathBuf| path.extension().is_some_and(|e| AUDIO.iter().any(|kind| e.eq_ignore_ascii_case(kind)));
-    files
-        .filter(is_audio)
-        .filter_map(|audio| {
-            let names = ["mid", "midi", "MID", "kar", "rmi"].map(|kind| audio.with_extension(kind));
-            Some(Line { midi: names.into_iter().find(|midi| midi.is_file())?, audio, split: None })
-        })
-        .collect()
+    let (recordings, rest): (Vec<_>, Vec<_>) = below(folder).into_iter().partition(|path| is_audio_name(path));
+    // Of several kinds of MIDI file under one name the first of the list of kinds.
+    let kind = |path: &Path| MIDI.iter().position(|&ending| ends_in(path, ending));
+    let mut midis: BTreeMap<(PathBuf, String), PathBuf> = BTreeMap::new();
+    let key = |path: &Path| (path.parent().unwrap_or(Path::new("")).to_path_buf(), stem(path));
+    for midi in rest.into_iter().filter(|path| is_midi_name(path)) {
+        let known = midis.entry(key(&midi)).or_insert_with(|| midi.clone());
+        if kind(&midi) < kind(known) {
+            *known = midi;
+        }
+    }
+    let with_midi = |audio: PathBuf| Some(Line { midi: midis.get(&key(&audio))?.clone(), audio, split: None });
+    recordings.into_iter().filter_map(with_midi).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_an_index_takes_finds_its_midi_in_any_case_and_form() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let pairs_of = [
+            ("1.webm", "1.mid"),
+            ("2.WebM", "2.Midi"),
+            ("3.aifc", "3.KAR"),
+            ("4.mp4", "4.smf"),
+            ("D\u{e9}j\u{e0}.mp3", "De\u{301}ja\u{300}.RMI"),
+        ];
+        for (audio, midi) in pairs_of {
+            std::fs::write(at(audio), b"x").expect("written");
+            std::fs::write(at(midi), b"x").expect("written");
+        }
+        let found = pairs(folder.path()).expect("a folder");
+        assert_eq!(found, pairs_of.map(|(audio, midi)| Line { midi: at(midi), audio: at(audio), split: None }));
+        // Of two kinds under one name the first of the list of kinds counts, not of the alphabet.
+        std::fs::write(at("1.kar"), b"x").expect("written");
+        assert_eq!(pairs(folder.path()).expect("a folder")[0].midi, at("1.mid"));
+    }
 
     #[test]
     fn recordings_find_their_midi_by_name_and_lists_their_own() {

@@ -2,9 +2,10 @@
 //!
 //! A query's right entries are those of the same bytes, and those whose files are called the same: `x.ogg` for `x.mid`.
 
-use super::{RankCurve, Ranked, Report, stem};
+use super::{RankCurve, Ranked, Report};
 use crate::error::{Error, Result};
-use crate::index::{Entry, Index, md5_of};
+use crate::files::{md5_of, stem};
+use crate::index::{Entry, Index};
 use crate::job::Progress;
 use crate::search::{Query, Ranks, SearchOptions, ranks};
 use crate::synth::SoundFont;

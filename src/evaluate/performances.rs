@@ -1,9 +1,10 @@
 //! Scores against human performances of them, whose moments are known. The sound is a rendering of the performance.
 
-use super::{Errors, Report, each, files, rendering, stem};
+use super::{Errors, Report, each, rendering};
 use crate::alignment::Preset;
 use crate::audio::{ANALYSIS_RATE, AudioTime};
 use crate::error::{Error, Result};
+use crate::files::{below, ends_in, is_midi_name, stem};
 use crate::job::Progress;
 use crate::midi::track::{Event, EventKind, Track};
 use crate::midi::{Midi, MidiTime};
@@ -29,14 +30,14 @@ pub fn asap(
     progress: &Progress,
 ) -> Result<Report<Errors>> {
     let is_score = |path: &Path| path.file_name().is_some_and(|name| name == "midi_score.mid");
-    let scores: Vec<PathBuf> = files(folder).into_iter().filter(|path| is_score(path)).collect();
+    let scores: Vec<PathBuf> = below(folder).into_iter().filter(|path| is_score(path)).collect();
     if scores.is_empty() {
         return Err(Error::Empty(format!("no midi_score.mid below {folder:?}")));
     }
     let piece = |score: &PathBuf, progress: &Progress| -> Result<Vec<Errors>> {
         let here = score.parent().unwrap_or(folder);
-        let is_midi = |path: &&PathBuf| path.extension().is_some_and(|e| e == "mid") && !is_score(path);
-        let near = files(here);
+        let is_midi = |path: &&PathBuf| is_midi_name(path) && !is_score(path);
+        let near = below(here);
         let performance =
             near.iter().find(is_midi).ok_or_else(|| Error::Empty("no performance beside the score".into()))?;
         let annotations = |path: &Path| path.with_file_name(format!("{}_annotations.txt", stem(path)));
@@ -70,8 +71,8 @@ pub fn vienna(
     presets: &[Preset],
     progress: &Progress,
 ) -> Result<Report<Errors>> {
-    let all = files(folder);
-    let matches: Vec<PathBuf> = all.iter().filter(|p| p.extension().is_some_and(|e| e == "match")).cloned().collect();
+    let all = below(folder);
+    let matches: Vec<PathBuf> = all.iter().filter(|p| ends_in(p, "match")).cloned().collect();
     if matches.is_empty() {
         return Err(Error::Empty(format!("no match files below {folder:?}")));
     }

@@ -6,10 +6,11 @@ use crate::audio::{self, ANALYSIS_RATE, Keep, Tags};
 use crate::embedding::{self, EmbeddingModel};
 use crate::error::{Error, Result};
 use crate::features::{self, CqtParams, Features, FrameTimes};
+use crate::files;
 use crate::hashing::{HashModel, HashSequence, MidiInput, Side};
 use crate::job::Progress;
 use crate::midi::Midi;
-use crate::pair::{self, FRAME_S, HOP};
+use crate::pair::{FRAME_S, HOP};
 use crate::synth::{self, SoundFont};
 use crate::verdict::{self, Amount};
 use ndarray::{Array2, ArrayView2, s};
@@ -39,7 +40,7 @@ impl Analysis {
     /// # Errors
     /// Those of reading, decoding and synthesising; [`Error::Empty`] without notes or samples; [`Error::Cancelled`].
     pub fn of(path: &Path, font: &SoundFont, progress: &Progress) -> Result<Self> {
-        let (side, wave, tags, warning) = if pair::is_midi(path) {
+        let (side, wave, tags, warning) = if files::is_midi(path) {
             let midi = Midi::read(path)?;
             if midi.notes().is_empty() {
                 return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::separation;
 use crate::export;
 use crate::features;
+use crate::files;
 use crate::hashing::{
     CodePair, HashDtw, HashModel, HashSequence, MidiInput, Separation, Side, filters, hamming_matrix, hash_dtw_path,
     layer_output, seen_layers,
@@ -63,7 +64,7 @@ impl LoadedHashModel {
 
     /// Writes the filters of both sides into a folder: a picture and an array (filters × frames·bins) each.
     fn export(&self, folder: &Path, shared: bool, progress: &Progress) -> Result<Vec<String>> {
-        export::create_folder(folder)?;
+        files::create_folder(folder)?;
         let mut files = Vec::new();
         for (side, filters) in ["midi", "recording"].into_iter().zip(&self.filters) {
             progress.step(files.len(), 4)?;
@@ -76,7 +77,7 @@ impl LoadedHashModel {
                 (format!("{side} filters.png"), export::png(&sheet.image)?),
                 (format!("{side} filters.npy"), export::npy(&array)),
             ] {
-                export::write(&folder.join(&name), &bytes)?;
+                files::write(&folder.join(&name), &bytes)?;
                 files.push(name);
             }
         }
