@@ -151,7 +151,7 @@ pub fn pair_of(document: &Path) -> Result<[PathBuf; 2]> {
 /// recording's own rate where the synthesiser can, else at 44 100 Hz.
 ///
 /// # Errors
-/// [`Error::Empty`] when the recording was loaded without its listening samples; as [`synth::render_stereo`].
+/// [`Error::Nothing`] when the recording was loaded without its listening samples; as [`synth::render_stereo`].
 pub fn listen(
     midi: &MidiSide,
     original: Option<&Stereo>,
@@ -159,7 +159,7 @@ pub fn listen(
     font: &SoundFont,
     progress: &Progress,
 ) -> Result<Stereo> {
-    let missing = || Error::Empty("the recording was loaded without its listening samples".into());
+    let missing = || Error::nothing("the recording was loaded without its listening samples");
     let original = original.ok_or_else(missing)?;
     let Played { midi, map } = alignment.played(&midi.midi)?;
     let score = Score::new(&midi, |time| map.to_audio(time).0);
@@ -224,14 +224,12 @@ pub fn wav(sound: &Stereo, progress: &Progress) -> Result<Vec<u8>> {
 /// A PNG file.
 ///
 /// # Errors
-/// [`Error::Limit`] when it is larger than the format can say.
+/// [`Error::Internal`] when it has no pixels.
 pub fn png(picture: &image::RgbaImage) -> Result<Vec<u8>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png).map_err(|error| Error::Limit {
-        what: "picture",
-        value: error.to_string(),
-        limit: "what PNG holds".into(),
-    })?;
+    picture
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .map_err(Error::internal("a picture can't be written as PNG"))?;
     Ok(bytes.into_inner())
 }
 

@@ -81,7 +81,7 @@ impl Align {
 
     fn align_list(self) -> Result<ExitCode> {
         if antiphon::files::is_midi(&self.midi) {
-            return Err(Error::Empty(format!("no recording was named beside {:?}", self.midi)));
+            return Err(Error::nothing("no recording was named beside").at(&self.midi));
         }
         let progress = progress(self.quiet);
         let items = Items::read(&self.midi, &progress.part(0.0, 0.01))?;

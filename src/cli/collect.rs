@@ -69,7 +69,7 @@ impl Collect {
         };
         let found = collect::collect(&what, &self.output, &progress)?;
         for (path, reason) in &found.skipped {
-            super::skipped(path, reason);
+            super::skipped_for(path, reason);
         }
         if let Some(path) = &self.funnel {
             antiphon::files::write(path, &export::png(&picture(&found))?)?;

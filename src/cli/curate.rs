@@ -279,7 +279,7 @@ impl Export {
 
 fn name_skipped(tree: &export::Tree, code: &mut ExitCode) {
     for (path, error) in &tree.skipped {
-        message!("antiphon: left out: {error}: {path:?}");
+        message!("antiphon: left out: {}: {path:?}", error.reason(path));
         *code = ExitCode::from(2);
     }
     answer!("{} pairs", tree.written);

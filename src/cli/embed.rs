@@ -53,7 +53,7 @@ impl Embed {
             (Side::Audio, pair::load_audio(&self.file, Keep::Analysis, &progress)?.log_magnitudes())
         };
         if frames.nrows() == 0 {
-            return Err(Error::Empty(format!("no frames to embed: {:?}", self.file)));
+            return Err(Error::nothing("no frames to embed").at(&self.file));
         }
         let features_s = started.elapsed().as_secs_f64();
         let embedded = model.embed(side, frames.view());

@@ -129,7 +129,7 @@ impl Said {
 
     /// Prints, and draws the curves where that was asked for.
     pub(super) fn report(&self, folder: &Path, parameters: &Value, report: &Report<Retrieval>) -> Result<ExitCode> {
-        let found = report.done.first().ok_or_else(|| Error::Empty("nothing to search in".into()))?;
+        let found = report.done.first().ok_or_else(|| Error::nothing("nothing to search in"))?;
         if let Some(path) = &self.png {
             let curve = |c: &RankCurve| (title(c), c.queries.iter().map(|query| query.rank).collect());
             let curves: Vec<(String, Vec<usize>)> = found.systems.iter().map(curve).collect();

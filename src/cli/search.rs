@@ -163,7 +163,7 @@ impl EvaluateSearch {
         let queries: Vec<PathBuf> = files.into_iter().filter(|file| antiphon::files::is_midi(file)).collect();
         let font = soundfont(self.soundfont.as_ref())?;
         let report = evaluate::cascade(&index, &queries, &font, &self.cascade.options(10), &progress)?;
-        let found = report.done.first().ok_or_else(|| Error::Empty("nothing was searched for".into()))?;
+        let found = report.done.first().ok_or_else(|| Error::nothing("nothing was searched for"))?;
         if let Some(path) = &self.png {
             let curve = |c: &RankCurve| (c.system.clone(), c.queries.iter().map(|query| query.rank).collect());
             let curves: Vec<(String, Vec<usize>)> = found.systems.iter().map(curve).collect();

@@ -73,7 +73,7 @@ impl TrainVerdict {
             }
             pairs.extend(decided.iter().map(|pair| (pair.clone(), Default::default())));
         }
-        let params = params.ok_or_else(|| Error::Empty("no pairs to learn from".into()))?;
+        let params = params.ok_or_else(|| Error::nothing("no pairs to learn from"))?;
         let pairs: Vec<LabelledPair> = pairs.into_iter().map(|(pair, _)| pair).collect();
         let judge = verdict::train(&pairs, &params)?;
         let text = judge.to_json();

@@ -165,7 +165,7 @@ struct Candidates {
 /// new.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Empty`] when a side has no files; [`Error::Catalogue`]; [`Error::List`] when the journal is that of
+/// [`Error::Io`]; [`Error::Nothing`] when a side has no files; [`Error::Catalogue`]; [`Error::List`] when the journal is that of
 /// another soundfont, damaged, or in use; [`Error::Cancelled`]. Files that can't be used are in [`Collected::skipped`].
 pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Result<Collected> {
     let mut skipped = Skipped::new();
@@ -253,7 +253,7 @@ fn candidates(
         match md5 {
             Ok(md5) => drop(contents.insert(at, md5)),
             Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(error) => skipped.push((audio[at].path.clone(), error.to_string())),
+            Err(error) => skipped.push((audio[at].path.clone(), error.reason(&audio[at].path))),
         }
     }
     let mut pairs = Vec::new();
@@ -314,10 +314,10 @@ fn align(
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
                 // What the system refuses may be there the next time.
                 Err(error @ Error::Io { .. }) => {
-                    shared.1.push((audio.path.clone(), error.to_string()));
+                    shared.1.push((audio.path.clone(), error.reason(&audio.path)));
                     continue;
                 }
-                Err(error) => Outcome::Skipped { skipped: error.to_string() },
+                Err(error) => Outcome::Skipped { skipped: error.reason(&audio.path) },
             };
             let text = |path: &Path| path.to_string_lossy().into_owned();
             shared.0.add(Line {

@@ -48,7 +48,7 @@ impl Items {
     /// folder or its `match_scores.json`. Paths are relative to the file. A pair that comes again is left out.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::List`] with the line, [`Error::Empty`] when there is no pair, [`Error::Cancelled`].
+    /// [`Error::Io`], [`Error::List`] with the line, [`Error::Nothing`] when there is no pair, [`Error::Cancelled`].
     pub fn read(path: &Path, progress: &Progress) -> Result<Self> {
         let scores = path.join("match_scores.json");
         let (file, tree) = if path.is_dir() { (scores, true) } else { (path.to_path_buf(), false) };
@@ -72,7 +72,7 @@ impl Items {
             items.read_lines(&mut reader, length, &file, &reading)?;
         }
         if items.starts.is_empty() {
-            return Err(Error::Empty(format!("no pairs in {file:?}")));
+            return Err(Error::nothing("no pairs").at(&file));
         }
         items.index(&progress.part(0.8, 1.0))?;
         Ok(items)

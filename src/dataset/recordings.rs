@@ -72,7 +72,7 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
         }
     }
     if recordings.is_empty() {
-        return Err(Error::Empty(format!("no recordings with a MIDI file of the same name in {:?}", what.sources)));
+        return Err(Error::nothing(format!("no recordings with a MIDI file of the same name in {:?}", what.sources)));
     }
     let midis: Vec<PathBuf> = recordings.keys().cloned().collect();
     let found = Sources::find(&midis, &what.hold_out, what.seed, &progress.part(0.0, 0.05))?;
@@ -121,8 +121,8 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
                 }
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
                 Err(error) => {
-                    work.skipped = Some(error.to_string());
-                    skipped.push((audio.clone(), error.to_string()));
+                    work.skipped = Some(error.reason(&work.path));
+                    skipped.push((audio.clone(), error.reason(audio)));
                 }
             }
         }
@@ -137,8 +137,8 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
     let audio = pair::load_audio(path, Keep::Analysis, &progress.part(0.0, 0.4))?;
     let alignment = verdict::align(midi, &audio, Preset::Antiphon, &progress.part(0.4, 0.8))?;
     if !alignment.accepted() {
-        let value = format!("{:.2} with {:?}", alignment.confidence, midi.path);
-        return Err(Error::Limit { what: "confidence", value, limit: format!("what is accepted, above {ACCEPTED}") });
+        let reason = format!("confidence {:.2}, accepted is above {ACCEPTED}", alignment.confidence);
+        return Err(Error::Pair { reason, path: midi.path.clone() });
     }
     let aligned: Midi = export::aligned_midi(midi, &audio, &alignment)?;
     let wave = synth::render(&aligned, &font.font, ANALYSIS_RATE, &progress.part(0.8, 0.9))?;
@@ -148,8 +148,9 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
     let from = (first / FRAME_S).ceil() as usize;
     let to = ((aligned.end().0 / FRAME_S) as usize).min(of_midi.nrows()).min(of_audio.nrows());
     if to < from + FEWEST_FRAMES {
-        let value = format!("of {:.1} s", to.saturating_sub(from) as f64 * FRAME_S);
-        return Err(Error::Limit { what: "aligned part", value, limit: "5 s or more".into() });
+        let seconds = to.saturating_sub(from) as f64 * FRAME_S;
+        let reason = format!("the aligned part is {seconds:.1} s long, 5 s are needed");
+        return Err(Error::Pair { reason, path: midi.path.clone() });
     }
     let notes = aligned.notes().iter().filter(|note| !note.is_drum());
     let notes = notes.map(|note| (note.start.0, note.end.0, note.pitch, note.velocity));

@@ -57,7 +57,7 @@ pub(super) struct Sources {
 pub(crate) fn other_works(from: &[PathBuf], held: &[PathBuf], progress: &Progress) -> Result<(Vec<PathBuf>, usize)> {
     match Sources::find(from, held, 0, progress) {
         Ok(found) => Ok((found.works.into_iter().map(|work| work.path).collect(), found.held_out)),
-        Err(Error::Empty(_)) => Ok((Vec::new(), 0)),
+        Err(Error::Nothing { .. }) => Ok((Vec::new(), 0)),
         Err(error) => Err(error),
     }
 }
@@ -73,7 +73,7 @@ impl Sources {
         let (mut works, skipped, copies) = read_all(&files(from)?, &progress.part(0.0, 0.9))?;
         let (kept_out, unread, _) = read_all(&files(hold_out)?, &progress.part(0.9, 1.0))?;
         if works.is_empty() && skipped.is_empty() {
-            return Err(Error::Empty(format!("no MIDI files below {from:?}")));
+            return Err(Error::nothing(format!("no MIDI files below {from:?}")));
         }
         if let Some((path, reason)) = unread.into_iter().next() {
             // What is held out must be known: a leak is worse than a stop.
@@ -139,7 +139,7 @@ fn read_all(paths: &[PathBuf], progress: &Progress) -> Result<Read> {
             Ok(source) if seen.insert(source.id.clone()) => works.push(source),
             Ok(_) => copies += 1,
             Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(error) => skipped.push((path.clone(), error.to_string())),
+            Err(error) => skipped.push((path.clone(), error.reason(path))),
         }
     }
     Ok((works, skipped, copies))
@@ -148,11 +148,11 @@ fn read_all(paths: &[PathBuf], progress: &Progress) -> Result<Read> {
 /// MD5 of a MIDI file in hexadecimal, and what it holds.
 ///
 /// # Errors
-/// As [`Midi::read`]; [`Error::Empty`] for a file without notes.
+/// As [`Midi::read`]; [`Error::Nothing`] for a file without notes.
 pub(crate) fn read(path: &Path) -> Result<(String, Midi)> {
     let midi = Midi::read(path)?;
     if midi.notes().is_empty() {
-        return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));
+        return Err(Error::nothing("the MIDI file has no notes").at(path));
     }
     // The bytes once more, from the system's cache: of a file that `read` has found short enough.
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;

@@ -22,7 +22,7 @@ const TENSOR: &str = "log_magnitudes/2";
 /// `cache` where they are, put there where not.
 ///
 /// # Errors
-/// Those of reading, decoding and synthesising; [`Error::Empty`] for a MIDI file without notes; [`Error::Cancelled`].
+/// Those of reading, decoding and synthesising; [`Error::Nothing`] for a MIDI file without notes; [`Error::Cancelled`].
 pub(super) fn log_magnitudes(
     path: &Path,
     font: &SoundFont,
@@ -40,7 +40,7 @@ pub(super) fn log_magnitudes(
     let wave = if is_midi {
         let midi = Midi::parse(&bytes).map_err(|error| error.at(path))?;
         if midi.notes().is_empty() {
-            return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));
+            return Err(Error::nothing("the MIDI file has no notes").at(path));
         }
         synth::render(&midi, font, ANALYSIS_RATE, &progress.part(0.0, 0.8))?
     } else {
@@ -60,11 +60,8 @@ fn bytes_of(matrix: &Array2<f32>, path: &Path) -> Result<Vec<u8>> {
     let halves: Vec<u8> = matrix.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F16, vec![matrix.nrows(), matrix.ncols()], &halves);
     let metadata = HashMap::from([("path".to_owned(), path.to_string_lossy().into_owned())]);
-    view.and_then(|view| safetensors::serialize([(TENSOR, view)], Some(metadata))).map_err(|error| Error::Limit {
-        what: "matrix",
-        value: format!("of {:?}: {error}", matrix.dim()),
-        limit: "what the safetensors format holds".into(),
-    })
+    view.and_then(|view| safetensors::serialize([(TENSOR, view)], Some(metadata)))
+        .map_err(Error::internal("a matrix can't be kept"))
 }
 
 /// A file of the cache; none where it is missing, damaged or of another version: it is made again.

@@ -177,7 +177,7 @@ impl ClockSummary {
 /// throughout is not blamed; one that is a verse late throughout is lost.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no pair; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no pair; [`Error::Cancelled`].
 pub fn clock(
     folder: &Path,
     only: &[String],
@@ -190,7 +190,7 @@ pub fn clock(
     let wanted = |path: &Path| only.is_empty() || only.iter().any(|name| name_key(name) == stem(path));
     midis.retain(|path| wanted(path) && recording(path).is_some());
     if midis.is_empty() {
-        return Err(Error::Empty(format!("no MIDI files with recordings in {folder:?}")));
+        return Err(Error::nothing("no MIDI files with recordings").at(folder));
     }
     let report = each(&midis, progress, |path, p| {
         let Some(audio_path) = recording(path) else { return Ok(Vec::new()) };

@@ -45,7 +45,7 @@ const MOMENT_S: f64 = 0.1;
 /// became of it, both with `font`. Files that can't be read, or shorter than 30 s or longer than 10 minutes, are skipped.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no MIDI file; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no MIDI file; [`Error::Cancelled`].
 pub fn corruption(
     folder: &Path,
     (pieces, seed): (usize, u64),
@@ -56,7 +56,7 @@ pub fn corruption(
 ) -> Result<Report<Errors>> {
     let (mut paths, _) = sides(below(folder));
     if paths.is_empty() {
-        return Err(Error::Empty(format!("no MIDI files below {folder:?}")));
+        return Err(Error::nothing("no MIDI files").at(folder));
     }
     paths.shuffle(&mut Pcg64::seed_from_u64(seed));
     paths.truncate(pieces);

@@ -19,13 +19,13 @@ const STEP_S: f64 = 0.5;
 /// middle. Errors are differences from the alignment of the whole recording, which is taken for the truth.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no pair; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no pair; [`Error::Cancelled`].
 pub fn cut(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progress) -> Result<Report<Errors>> {
     let (mut midis, recordings) = sides(below(folder));
     let recording = |midi: &Path| recordings.iter().find(|path| stem(path) == stem(midi));
     midis.retain(|midi| recording(midi).is_some());
     if midis.is_empty() {
-        return Err(Error::Empty(format!("no MIDI files with recordings in {folder:?}")));
+        return Err(Error::nothing("no MIDI files with recordings").at(folder));
     }
     let rows = each(&midis, progress, |midi_path, p| {
         let Some(audio_path) = recording(midi_path) else { return Ok(Vec::new()) };

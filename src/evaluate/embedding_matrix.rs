@@ -83,7 +83,7 @@ impl EmbeddingMatrix {
 /// Embeds at most `most` pairs, evenly taken. MIDI files are synthesised with `font`.
 ///
 /// # Errors
-/// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Empty`] where there are fewer than two pairs;
+/// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Nothing`] where there are fewer than two pairs;
 /// [`Error::Cancelled`].
 pub fn embedding_matrix(
     source: &PairSource,
@@ -131,7 +131,7 @@ pub fn embedding_matrix(
         let folder = match source {
             PairSource::Folder(folder) | PairSource::Split(folder, _) => folder,
         };
-        return Err(Error::Empty(format!("{} pairs to compare, 2 are needed: {folder:?}", midi.len())));
+        return Err(Error::nothing(format!("{} pairs to compare, 2 are needed", midi.len())).at(folder));
     }
     Ok(Report { done: vec![EmbeddingMatrix::new(midi, audio)], skipped })
 }

@@ -30,11 +30,11 @@ pub struct Combination {
 /// Every MIDI file of a folder with every recording of it; `X.mid` belongs to `X.ogg`.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no pair; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no pair; [`Error::Cancelled`].
 pub fn pairs(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progress) -> Result<Report<Combination>> {
     let (midis, audios) = sides(below(folder));
     if midis.is_empty() || audios.is_empty() {
-        return Err(Error::Empty(format!("no MIDI files with recordings in {folder:?}")));
+        return Err(Error::nothing("no MIDI files with recordings").at(folder));
     }
     let loaded = each(&audios, &progress.part(0.0, 0.3), |path, p| pair::load_audio(path, Keep::Analysis, p))?;
     let rows = each(&midis, &progress.part(0.3, 1.0), |path, p| {

@@ -173,7 +173,7 @@ impl PopularSummary {
 /// short to edit are skipped.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no such file; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no such file; [`Error::Cancelled`].
 pub fn popular(
     folder: &Path,
     (works, seed): (usize, u64),
@@ -278,9 +278,10 @@ fn draw(folder: &Path, count: usize, seed: u64, progress: &Progress) -> Result<V
     }
     if drawn.is_empty() {
         let (from, to) = (SECONDS.start() / 60.0, SECONDS.end() / 60.0);
-        return Err(Error::Empty(format!(
-            "no MIDI file of {from} to {to} minutes with {FEWEST_PARTS} parts and {FEWEST_NOTES} notes below {folder:?}"
-        )));
+        return Err(Error::nothing(format!(
+            "no MIDI file of {from} to {to} minutes with {FEWEST_PARTS} parts and {FEWEST_NOTES} notes"
+        ))
+        .at(folder));
     }
     drawn.truncate(count);
     Ok(drawn)

@@ -199,7 +199,7 @@ struct Database<T> {
 
 impl<'a> Search<'a> {
     /// # Errors
-    /// [`Error::Empty`] when there is no MIDI file; that of the first MIDI file that can't be used; [`Error::Cancelled`].
+    /// [`Error::Nothing`] when there is no MIDI file; that of the first MIDI file that can't be used; [`Error::Cancelled`].
     fn new(params: &'a RetrievalParams<'a>, progress: &Progress) -> Result<Self> {
         let (midis, recordings) = sides(below(params.folder));
         let (sources, same_work) = sources(params, &midis, &recordings, &progress.part(0.0, 0.5))?;
@@ -207,7 +207,7 @@ impl<'a> Search<'a> {
             each(&midis, &progress.part(0.5, 1.0), |path, p| log_magnitudes(path, params.font, params.cache, p))?;
         if analysed.done.len() < midis.len() || midis.is_empty() {
             let first = analysed.skipped.into_iter().next().map(|(_, error)| error);
-            let none = || Error::Empty(format!("no MIDI files in {:?}", params.folder));
+            let none = || Error::nothing("no MIDI files").at(params.folder);
             return Err(first.unwrap_or_else(none));
         }
         let queries = midis.iter().enumerate().map(|(answer, path)| (stem(path), answer)).collect();
@@ -232,7 +232,7 @@ impl<'a> Search<'a> {
     /// Looks at each entry, (frames × 48) natural log magnitudes.
     ///
     /// # Errors
-    /// [`Error::Empty`] when there is nothing to search in; [`Error::Cancelled`].
+    /// [`Error::Nothing`] when there is nothing to search in; [`Error::Cancelled`].
     fn database<T: Send>(
         &self,
         progress: &Progress,
@@ -252,7 +252,7 @@ impl<'a> Search<'a> {
         let found = entries.done.len();
         let kept: Vec<Entry<T>> = entries.done.into_iter().flatten().collect();
         if kept.is_empty() {
-            return Err(Error::Empty("nothing to search in".into()));
+            return Err(Error::nothing("no recordings to search in"));
         }
         Ok(Database { too_short: found - kept.len(), entries: kept, skipped: entries.skipped })
     }

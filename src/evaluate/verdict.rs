@@ -103,12 +103,12 @@ fn song(name: &str) -> String {
 /// Compares MIDI files and recordings.
 ///
 /// # Errors
-/// [`Error::Empty`] without any of them; [`Error::Cancelled`].
+/// [`Error::Nothing`] without any of them; [`Error::Cancelled`].
 pub fn verdict(data: &VerdictData, font: &SoundFont, progress: &Progress) -> Result<Report<VerdictPairs>> {
     let models = Models::bundled()?;
     let (midi_files, recordings, mut skipped) = sources(data, &progress.part(0.0, 0.1))?;
     if midi_files.is_empty() || recordings.is_empty() {
-        return Err(Error::Empty(format!("no MIDI files with recordings in {:?}", data.folder)));
+        return Err(Error::nothing("no MIDI files with recordings").at(&data.folder));
     }
     let names: Vec<PathBuf> = midi_files.iter().map(|(path, _)| path.clone()).collect();
     let midis = each(&names, &progress.part(0.1, 0.2), |path, p| {
@@ -194,7 +194,7 @@ fn sources(data: &VerdictData, progress: &Progress) -> Result<Sources> {
     let (mut midis, mut recordings, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     if let Some((works, font)) = &data.made {
         let Some(folder) = &data.cache else {
-            return Err(Error::Empty("recordings that are made need a folder to be kept in".into()));
+            return Err(Error::nothing("no folder to keep the recordings in that are made"));
         };
         let made = super::popular::renderings(&data.folder, (*works, 0), font, progress, |place, midi, wave, p| {
             let name = format!("made{place}");

@@ -160,7 +160,7 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
             Ok(line) => line,
             Err(Error::Cancelled) => return Err(Error::Cancelled),
             Err(error) => {
-                Line { md5: String::new(), path: name(file), skipped: Some(error.to_string()), matches: Vec::new() }
+                Line { md5: String::new(), path: name(file), skipped: Some(error.reason(file)), matches: Vec::new() }
             }
         };
         // A thread that panicked has written its line or not: the file is as good as before.
@@ -327,7 +327,7 @@ fn summary(lines: &[Line]) -> (Scores, Summary) {
 /// however the work was shared.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Index`] when lines are damaged, or are those of different searches; [`Error::Empty`] without any.
+/// [`Error::Io`]; [`Error::Index`] when lines are damaged, or are those of different searches; [`Error::Nothing`] without any.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Summary> {
     let mut files = Vec::new();
     for folder in folders {
@@ -354,7 +354,7 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Summary> {
         lines.extend(lines_of(path, None)?);
     }
     if files.is_empty() {
-        return Err(Error::Empty(format!("no matches*.jsonl in {folders:?}")));
+        return Err(Error::nothing(format!("no matches*.jsonl in {folders:?}")));
     }
     let (scores, summary) = summary(&lines);
     files::create_folder(out)?;

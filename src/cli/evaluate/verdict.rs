@@ -81,7 +81,7 @@ impl EvaluateVerdict {
             kinds,
         };
         let report = evaluate::verdict(&data, &font, &progress)?;
-        let found = report.done.first().ok_or_else(|| Error::Empty("nothing was compared".into()))?;
+        let found = report.done.first().ok_or_else(|| Error::nothing("nothing was compared"))?;
         let summaries = VerdictReport::all(&found.pairs, &judge);
         if let Some(path) = &self.png {
             let all = summaries.iter().filter(|report| report.kind == "all").map(reliability);

@@ -53,11 +53,7 @@ pub(super) fn keep(side: &AudioSide, path: &Path) -> Result<()> {
         |rows: &Array2<f32>| -> Vec<u8> { rows.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect() };
     let (magnitudes, levels) = (halves(&log), halves(&onsets.levels));
     let view = |rows: &Array2<f32>, bytes| TensorView::new(Dtype::F16, vec![rows.nrows(), rows.ncols()], bytes);
-    let refused = |error: safetensors::SafeTensorError| Error::Limit {
-        what: "matrix",
-        value: error.to_string(),
-        limit: "what the safetensors format holds".into(),
-    };
+    let refused = |error: safetensors::SafeTensorError| Error::Internal(format!("a recording can't be kept: {error}"));
     let views = [
         (MAGNITUDES, view(&log, &magnitudes).map_err(refused)?),
         (LEVELS, view(&onsets.levels, &levels).map_err(refused)?),

@@ -44,7 +44,7 @@ impl ToHash {
             MidiInput::PianoRoll => Some(features::piano_roll(&side.midi.transposed(transpose), FRAME_S).frames),
         };
         let midi =
-            midi.ok_or_else(|| Error::Empty(format!("nothing is kept {transpose} semitones away: {:?}", side.path)))?;
+            midi.ok_or_else(|| Error::nothing(format!("nothing is kept {transpose} semitones away")).at(&side.path))?;
         Ok((midi, self.recording.side.log_magnitudes()))
     }
 }
@@ -72,7 +72,7 @@ impl LoadedHashModel {
             let width = filters.first().map_or(0, |filter| filter.weights.len());
             let rows = filters.iter().flat_map(|filter| filter.weights.iter().copied()).collect();
             let array = Array2::from_shape_vec((filters.len(), width), rows)
-                .map_err(|_| Error::Empty("filters of different sizes".into()))?;
+                .map_err(Error::internal("filters of different sizes"))?;
             for (name, bytes) in [
                 (format!("{side} filters.png"), export::png(&sheet.image)?),
                 (format!("{side} filters.npy"), export::npy(&array)),
@@ -90,7 +90,7 @@ impl Hashed {
     /// on its own clock.
     ///
     /// # Errors
-    /// [`Error::Empty`] when a side has no frame; as [`hash_dtw_path`].
+    /// [`Error::Nothing`] when a side has no frame; as [`hash_dtw_path`].
     pub fn new(
         model: &HashModel,
         midi: ArrayView2<f32>,
@@ -192,7 +192,7 @@ impl Loads {
             move |progress| {
                 let (midi, audio) = pair.frames()?;
                 let model = &pair.model.model;
-                let layer = pair.model.layers.get(index).ok_or_else(|| Error::Empty(format!("no layer {index}")))?;
+                let layer = pair.model.layers.get(index).ok_or_else(|| Error::Internal(format!("no layer {index}")))?;
                 let (midi, step_s) = layer_output(model, Side::Midi, midi.view(), FRAME_S, layer);
                 progress.step(1, 2)?;
                 let (audio, _) = layer_output(model, Side::Audio, audio.view(), FRAME_S, layer);

@@ -3,6 +3,7 @@
 use super::super::loading::{Bookmark, ExportOrder, ToExport, file_name};
 use super::{Again, Model, Overlay};
 use crate::error::Error;
+use crate::files::Kind;
 use crate::session::{self, FORMAT, FileRef, Opened, QueueRef, Session, autosave_of};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,7 +64,9 @@ impl Model {
     pub fn keep_in(&mut self, folder: PathBuf) {
         let unsaved = folder.join("unsaved.json");
         self.keep.folder = Some(folder);
-        let last = self.settings.recent.iter().find(|path| session::is_session(path)).cloned();
+        // Documents that were judged are among the recent files, too.
+        let other = |path: &Path| Kind::of(path).is_ok_and(|kind| kind != Kind::Session);
+        let last = self.settings.recent.iter().find(|path| session::is_session(path) && !other(path)).cloned();
         self.keep.recovery =
             last.and_then(|file| left_beside(Some(file))).or_else(|| left_by(autosave_of(&unsaved), None));
         if self.keep.recovery.is_some() {
