@@ -259,7 +259,7 @@ impl Model {
         let next: Vec<PathBuf> = next.collect();
         match (is_midi_name(&query), is_midi_name(&hit.entry.path)) {
             (true, false) => {
-                self.listen_to(&query, &hit.entry.path, next.iter().filter(|path| !is_midi_name(path)), now)
+                self.listen_to(&query, &hit.entry.path, next.iter().filter(|path| !is_midi_name(path)), now);
             }
             (false, true) => self.listen_to(&hit.entry.path, &query, std::iter::empty(), now),
             _ => self.say("Only a MIDI file and a recording can be heard together".into()),
