@@ -12,15 +12,15 @@ pub const AUDIO: &[&str] = &[
 /// Endings of MIDI files, in lower case; letter case does not matter.
 pub const MIDI: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
 /// Endings of sessions.
-pub(crate) const SESSION: &[&str] = &["json"];
+pub const SESSION: &[&str] = &["json"];
 /// Endings of soundfonts.
-pub(crate) const SOUNDFONT: &[&str] = &["sf2"];
+pub const SOUNDFONT: &[&str] = &["sf2"];
 /// Endings of what holds decisions and is no journal.
 const DECISIONS: &[&str] = &["csv", "json", "jams"];
 /// Endings of what holds pairs or decisions.
-pub(crate) const LISTS: &[&str] = &["jsonl", "json", "csv", "jams"];
+pub const LISTS: &[&str] = &["jsonl", "json", "csv", "jams"];
 /// Endings of files that are looked into before they are opened: their names do not say what they are.
-pub(crate) const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "jams", "safetensors", "sf2", "npy", "png"];
+pub const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "jams", "safetensors", "sf2", "npy", "png"];
 
 /// Whether a file's name ends in one of `endings`, which are in lower case.
 pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
@@ -53,7 +53,7 @@ pub fn is_decisions_name(path: &Path) -> bool {
 }
 
 /// Whether a file is looked into before it is opened.
-pub(crate) fn is_document_name(path: &Path) -> bool {
+pub fn is_document_name(path: &Path) -> bool {
     has_ending(path, DOCUMENTS)
 }
 
