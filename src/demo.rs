@@ -3,7 +3,8 @@
 //! A MIDI file and three recordings, one of them of the same piece, lie in the program itself; [`unpack`] writes them
 //! where the user can open them. The recordings are synthetic: `assets/demo/HOW.md` tells how they were made.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::files;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -38,7 +39,7 @@ const LICENCE: (&str, &[u8]) = ("LICENSE", include_bytes!("../assets/demo/LICENS
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn unpack(folder: &Path) -> Result<Demo> {
-    fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+    files::create_folder(folder)?;
     write(folder, LICENCE)?;
     let midi = write(folder, MIDI)?;
     let recordings = RECORDINGS.into_iter().map(|file| write(folder, file)).collect::<Result<_>>()?;
@@ -48,7 +49,7 @@ pub fn unpack(folder: &Path) -> Result<Demo> {
 fn write(folder: &Path, (name, bytes): (&str, &[u8])) -> Result<PathBuf> {
     let path = folder.join(name);
     if !fs::read(&path).is_ok_and(|there| there == bytes) {
-        fs::write(&path, bytes).map_err(Error::io("write", &path))?;
+        files::write(&path, bytes)?;
     }
     Ok(path)
 }

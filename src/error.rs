@@ -3,6 +3,7 @@
 //! Messages are lower case, name the value and the limit that it broke, and put the path last, so that a user can send
 //! the first half without showing where their files lie.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Every error of the library.
@@ -117,9 +118,25 @@ pub enum Error {
         /// The range or set that is allowed, with its unit.
         limit: String,
     },
-    /// There is nothing to work on: no notes, no frames, silence.
-    #[error("nothing to align: {0}")]
-    Empty(String),
+    /// There is nothing to work on: no files, no notes, no frames, silence.
+    #[error("{what}{}", Place(path))]
+    Nothing {
+        /// What is missing.
+        what: String,
+        /// Where it was looked for; empty when that is no file or folder.
+        path: PathBuf,
+    },
+    /// A MIDI file and a recording can't be used as a pair.
+    #[error("can't use the pair: {reason}{}", Place(path))]
+    Pair {
+        /// What is wrong with it.
+        reason: String,
+        /// One of its files; empty when the pair came from memory.
+        path: PathBuf,
+    },
+    /// Something happened that can't happen: a bug in Antiphon, not in the data.
+    #[error("internal error: {0} (a bug in Antiphon: please report it, with the log)")]
+    Internal(String),
     /// There is no window to be had: no display, or the system refused.
     #[error("can't open a window: {0}")]
     Window(String),
@@ -147,6 +164,15 @@ pub enum Error {
     Cancelled,
 }
 
+/// A path behind a message; nothing where there is none.
+struct Place<'a>(&'a Path);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.as_os_str().is_empty() { Ok(()) } else { write!(f, ": {:?}", self.0) }
+    }
+}
+
 /// The result of every fallible call of the library.
 pub type Result<T> = core::result::Result<T, Error>;
 
@@ -157,13 +183,62 @@ impl Error {
         move |source| Self::Io { action, source, path }
     }
 
+    /// An [`Error::Nothing`] that names no file; [`at`](Self::at) adds one.
+    pub fn nothing(what: impl Into<String>) -> Self {
+        Self::Nothing { what: what.into(), path: PathBuf::new() }
+    }
+
+    /// An [`Error::Internal`]; meant for `map_err`.
+    pub(crate) fn internal<E: fmt::Display>(doing: &'static str) -> impl FnOnce(E) -> Self {
+        move |error| Self::Internal(format!("{doing}: {error}"))
+    }
+
+    /// The file or folder that it is about, where it names one: its text ends with it.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Io { path, .. }
+            | Self::Decode { path, .. }
+            | Self::Midi { path, .. }
+            | Self::SoundFont { path, .. }
+            | Self::Session { path, .. }
+            | Self::Journal { path, .. }
+            | Self::List { path, .. }
+            | Self::Dataset { path, .. }
+            | Self::Model { path, .. }
+            | Self::Index { path, .. }
+            | Self::Catalogue { path, .. }
+            | Self::Nothing { path, .. }
+            | Self::Pair { path, .. } => (!path.as_os_str().is_empty()).then_some(path),
+            Self::Names(_)
+            | Self::Training(_)
+            | Self::Limit { .. }
+            | Self::Internal(_)
+            | Self::Window(_)
+            | Self::Log(_)
+            | Self::Panicked { .. }
+            | Self::Thread { .. }
+            | Self::Cancelled => None,
+        }
+    }
+
+    /// Its text where `file` is named beside it: without that path, but with the path of any other file.
+    pub fn reason(&self, file: &Path) -> String {
+        let text = self.to_string();
+        match self.path() {
+            Some(path) if path == file => text.strip_suffix(&Place(path).to_string()).unwrap_or(&text).to_owned(),
+            _ => text,
+        }
+    }
+
     /// The same error, naming `path` where it named none.
     #[must_use]
     pub fn at(mut self, file: &Path) -> Self {
         if let Self::Midi { path, .. }
         | Self::SoundFont { path, .. }
         | Self::Decode { path, .. }
-        | Self::Model { path, .. } = &mut self
+        | Self::Model { path, .. }
+        | Self::Nothing { path, .. }
+        | Self::Pair { path, .. } = &mut self
             && path.as_os_str().is_empty()
         {
             *path = file.to_path_buf();
@@ -181,5 +256,50 @@ mod tests {
         let bare = Error::Midi { reason: "no header".into(), path: PathBuf::new() };
         let named = bare.at(Path::new("a.mid")).at(Path::new("b.mid"));
         assert_eq!(named.to_string(), "can't read MIDI: no header: \"a.mid\"");
+    }
+
+    #[test]
+    fn nothing_says_what_is_missing_and_where() {
+        let nothing = Error::nothing("no MIDI files with recordings");
+        assert_eq!((nothing.to_string().as_str(), nothing.path()), ("no MIDI files with recordings", None));
+        let nothing = nothing.at(Path::new("songs"));
+        assert_eq!(nothing.to_string(), "no MIDI files with recordings: \"songs\"");
+        assert_eq!(nothing.path(), Some(Path::new("songs")));
+    }
+
+    #[test]
+    fn bugs_and_pairs_are_called_what_they_are() {
+        let bug = Error::internal("a picture can't be written as PNG")("no pixels").to_string();
+        assert!(bug.starts_with("internal error: a picture can't be written as PNG: no pixels (a bug"), "{bug}");
+        let pair = Error::Pair { reason: "confidence 0.31, accepted is above 0.5".into(), path: "a.mid".into() };
+        assert_eq!(pair.to_string(), "can't use the pair: confidence 0.31, accepted is above 0.5: \"a.mid\"");
+        assert_eq!(pair.path(), Some(Path::new("a.mid")));
+    }
+
+    #[test]
+    fn a_reason_leaves_out_the_path_that_stands_beside_it_and_no_other() {
+        let error = || Error::io("read", Path::new("a \"b\".mid"))(std::io::ErrorKind::NotFound.into());
+        let bare = "can't read: entity not found";
+        assert_eq!(error().reason(Path::new("a \"b\".mid")), bare);
+        assert_eq!(error().reason(Path::new("c.mid")), format!("{bare}: {:?}", "a \"b\".mid"));
+        assert_eq!(Error::nothing("silence").reason(Path::new("c.mid")), "silence");
+        // Every error that has a path ends with it.
+        let (path, reason) = (PathBuf::from("x"), String::from("r"));
+        for error in [
+            Error::Decode { reason: reason.clone(), path: path.clone() },
+            Error::Midi { reason: reason.clone(), path: path.clone() },
+            Error::SoundFont { reason: reason.clone(), path: path.clone() },
+            Error::Session { reason: reason.clone(), path: path.clone() },
+            Error::Journal { reason: reason.clone(), path: path.clone() },
+            Error::List { reason: reason.clone(), path: path.clone() },
+            Error::Dataset { reason: reason.clone(), path: path.clone() },
+            Error::Model { reason: reason.clone(), path: path.clone() },
+            Error::Index { reason: reason.clone(), path: path.clone() },
+            Error::Catalogue { line: 3, reason: reason.clone(), path: path.clone() },
+            Error::Nothing { what: reason.clone(), path: path.clone() },
+            Error::Pair { reason, path: path.clone() },
+        ] {
+            assert_eq!(error.to_string(), format!("{}: \"x\"", error.reason(&path)));
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::alignment::warp::TimeMap;
 use crate::alignment::{ACCEPTED, Alignment, Played, Preset, Segment, retime};
 use crate::audio::{AudioTime, Stereo};
 use crate::error::{Error, Result};
+pub(crate) use crate::files::write;
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::pair::{AudioSide, MidiSide};
@@ -150,7 +151,7 @@ pub fn pair_of(document: &Path) -> Result<[PathBuf; 2]> {
 /// recording's own rate where the synthesiser can, else at 44 100 Hz.
 ///
 /// # Errors
-/// [`Error::Empty`] when the recording was loaded without its listening samples; as [`synth::render_stereo`].
+/// [`Error::Nothing`] when the recording was loaded without its listening samples; as [`synth::render_stereo`].
 pub fn listen(
     midi: &MidiSide,
     original: Option<&Stereo>,
@@ -158,7 +159,7 @@ pub fn listen(
     font: &SoundFont,
     progress: &Progress,
 ) -> Result<Stereo> {
-    let missing = || Error::Empty("the recording was loaded without its listening samples".into());
+    let missing = || Error::nothing("the recording was loaded without its listening samples");
     let original = original.ok_or_else(missing)?;
     let Played { midi, map } = alignment.played(&midi.midi)?;
     let score = Score::new(&midi, |time| map.to_audio(time).0);
@@ -223,14 +224,12 @@ pub fn wav(sound: &Stereo, progress: &Progress) -> Result<Vec<u8>> {
 /// A PNG file.
 ///
 /// # Errors
-/// [`Error::Limit`] when it is larger than the format can say.
+/// [`Error::Internal`] when it has no pixels.
 pub fn png(picture: &image::RgbaImage) -> Result<Vec<u8>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png).map_err(|error| Error::Limit {
-        what: "picture",
-        value: error.to_string(),
-        limit: "what PNG holds".into(),
-    })?;
+    picture
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .map_err(Error::internal("a picture can't be written as PNG"))?;
     Ok(bytes.into_inner())
 }
 
@@ -261,30 +260,6 @@ fn npy_header(kind: &str, shape: &str) -> Vec<u8> {
     bytes
 }
 
-/// Writes `bytes` beside `path`, then renames: the file is whole or not there.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.part", std::process::id()));
-    let beside = path.with_file_name(name);
-    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|source| {
-        // The half-written file is worth nothing; that it can't be removed is not the error to report.
-        drop(std::fs::remove_file(&beside));
-        Error::Io { action: "write", source, path: path.to_path_buf() }
-    })
-}
-
-/// Makes a folder, with those above it.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn create_folder(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).map_err(Error::io("create the folder", path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,15 +271,6 @@ mod tests {
         assert_eq!((10 + header) % 64, 0);
         assert_eq!(bytes.len(), 10 + header + 3 * 5 * 4);
         assert_eq!(bytes[bytes.len() - 4..], 0.5f32.to_le_bytes());
-    }
-
-    #[test]
-    fn a_failed_write_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let target = folder.path().join("taken");
-        std::fs::create_dir_all(target.join("inside")).expect("a folder in the way");
-        assert!(matches!(write(&target, b"x"), Err(Error::Io { .. })));
-        assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1);
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl MidiSide {
     /// Prepares a parsed file: synthesises and analyses it.
     ///
     /// # Errors
-    /// [`Error::Empty`] when it has no notes; as [`synth::render`] and [`features::constant_q`] otherwise.
+    /// [`Error::Nothing`] when it has no notes; as [`synth::render`] and [`features::constant_q`] otherwise.
     pub fn new(path: PathBuf, midi: Midi, font: &SoundFont, progress: &Progress) -> Result<Self> {
         Self::at_hop(path, midi, font, HOP, progress)
     }
@@ -80,7 +80,7 @@ impl MidiSide {
         progress: &Progress,
     ) -> Result<Self> {
         if midi.notes().is_empty() {
-            return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));
+            return Err(Error::nothing("the MIDI file has no notes").at(&path));
         }
         let wave = synth::render(&midi, font, ANALYSIS_RATE, &progress.part(0.0, 0.9))?;
         let params = CqtParams { hop_samples, ..CqtParams::default() };
@@ -142,7 +142,7 @@ impl AudioSide {
     /// Prepares a decoded recording.
     ///
     /// # Errors
-    /// [`Error::Empty`] when it has no samples; as [`features::constant_q`] otherwise.
+    /// [`Error::Nothing`] when it has no samples; as [`features::constant_q`] otherwise.
     pub fn new(path: PathBuf, recording: Recording, progress: &Progress) -> Result<Self> {
         Self::at_hop(path, recording, HOP, progress)
     }
@@ -180,7 +180,7 @@ impl AudioSide {
         let params = CqtParams { hop_samples, cents: tuning, ..CqtParams::default() };
         let magnitudes = features::constant_q(&recording.mono, &params, &progress.part(0.0, 0.3))?;
         if magnitudes.nrows() == 0 {
-            return Err(Error::Empty(format!("the recording has no samples: {path:?}")));
+            return Err(Error::nothing("the recording has no samples").at(&path));
         }
         let features = Features { frames: features::log_normalize(&magnitudes), times: times(hop_samples) };
         seen(&features);
@@ -263,7 +263,7 @@ pub fn load_audio(path: &Path, keep: Keep, progress: &Progress) -> Result<AudioS
 /// Aligns the two. The confidence is the aligner's own; [`verdict::align`](crate::verdict::align) also judges the pair by the networks.
 ///
 /// # Errors
-/// [`Error::Empty`] when a side makes no sound; [`Error::Cancelled`].
+/// [`Error::Nothing`] when a side makes no sound; [`Error::Cancelled`].
 ///
 /// # Panics
 /// When the two were analysed with different hops.
@@ -271,7 +271,7 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
     match preset {
         Preset::Antiphon => {
             let onsets = audio.onsets.as_ref().filter(|_| midi.magnitudes.nrows() > 0);
-            let onsets = onsets.ok_or_else(|| Error::Empty("a side was made from features alone".into()))?;
+            let onsets = onsets.ok_or_else(|| Error::nothing("a side was made from features alone"))?;
             let midi_input = MidiInput { notes: midi.midi.notes(), magnitudes: &midi.magnitudes };
             let audio_input = AudioInput { magnitudes: &audio.magnitudes, onsets };
             let second = published::gen2(&midi.features, &audio.features, &progress.part(0.0, 0.3))?;
@@ -347,15 +347,4 @@ fn beat_features(midi: &MidiSide, audio: &AudioSide, progress: &Progress) -> Res
         features::beat_synchronous(&midi_magnitudes, frame_s, &midi_beats),
         features::beat_synchronous(&audio_magnitudes, frame_s, &audio_beats),
     ))
-}
-
-/// Whether a file looks like MIDI: by its first bytes, or by its name where it can't be read.
-pub fn is_midi(path: &Path) -> bool {
-    use std::io::Read as _;
-    let mut start = [0; 12];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read(&mut start));
-    match read {
-        Ok(n) if n >= 4 => &start[..4] == b"MThd" || (&start[..4] == b"RIFF" && &start[8..] == b"RMID"),
-        _ => path.extension().is_some_and(|e| ["mid", "midi", "rmi", "kar"].iter().any(|m| e.eq_ignore_ascii_case(m))),
-    }
 }

@@ -4,12 +4,10 @@
 //! moved are found again and files that have changed are named.
 
 use crate::error::{Error, Result};
-use crate::export;
+use crate::files::{self, Links, SESSION, has_ending, md5_of, plain, portable, walk};
 use crate::job::Progress;
-use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
-use std::io::Read as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of the format that is written, and the newest that is read.
@@ -84,14 +82,14 @@ impl FileRef {
     /// # Errors
     /// [`Error::Io`], [`Error::Cancelled`].
     pub fn of(path: &Path, progress: &Progress) -> Result<Self> {
-        let (md5, bytes) = hash(path, progress)?;
+        let (md5, bytes) = md5_of(path, || progress.step(0, 1))?;
         Ok(Self { path: path.to_path_buf(), bytes: Some(bytes), md5: Some(md5) })
     }
 }
 
 /// Whether a file is taken as a session: by its name.
 pub fn is_session(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"))
+    has_ending(path, SESSION)
 }
 
 /// Where the autosave of a session lies: beside it.
@@ -120,11 +118,11 @@ impl Session {
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut written = self.clone();
         for used in written.files_mut() {
-            used.path = relative(&used.path, folder);
+            used.path = portable(&used.path, folder);
         }
         let text = serde_json::to_string_pretty(&written)
             .map_err(|error| Error::Session { reason: error.to_string(), path: file.to_path_buf() })?;
-        export::write(file, text.as_bytes())
+        files::write(file, text.as_bytes())
     }
 
     /// Reads it without looking for its files; their paths are made absolute.
@@ -186,63 +184,17 @@ impl Session {
     }
 }
 
-fn hash(path: &Path, progress: &Progress) -> Result<(String, u64)> {
-    let mut file = std::fs::File::open(path).map_err(Error::io("read", path))?;
-    let (mut hasher, mut block, mut bytes) = (Md5::new(), vec![0; 1 << 20], 0);
-    loop {
-        // Not known how far it is: asked only whether to go on.
-        progress.step(0, 1)?;
-        match file.read(&mut block).map_err(Error::io("read", path))? {
-            0 => break,
-            n => {
-                hasher.update(&block[..n]);
-                bytes += n as u64;
-            }
-        }
-    }
-    let hexadecimal = hasher.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    Ok((hexadecimal, bytes))
-}
-
 /// A file of the same contents below `folder`.
 fn search(folder: &Path, wanted: &FileRef, progress: &Progress) -> Result<Option<PathBuf>> {
     let Some(md5) = &wanted.md5 else { return Ok(None) };
-    let files = walkdir::WalkDir::new(folder).follow_links(false).into_iter().flatten();
-    for entry in files.take(SEARCHED).filter(|entry| entry.file_type().is_file()) {
+    for path in walk(folder, Links::LeftOut).flatten().take(SEARCHED) {
         progress.step(0, 1)?;
-        let same_length = entry.metadata().is_ok_and(|there| Some(there.len()) == wanted.bytes);
-        if same_length && hash(entry.path(), progress).is_ok_and(|(found, _)| found == *md5) {
-            return Ok(Some(entry.path().to_path_buf()));
+        let same_length = std::fs::metadata(&path).is_ok_and(|there| Some(there.len()) == wanted.bytes);
+        if same_length && md5_of(&path, || progress.step(0, 1)).is_ok_and(|(found, _)| found == *md5) {
+            return Ok(Some(path));
         }
     }
     Ok(None)
-}
-
-/// `path` seen from `folder`; as it is where they have no root in common.
-pub(crate) fn relative(path: &Path, folder: &Path) -> PathBuf {
-    let (path_parts, folder_parts): (Vec<_>, Vec<_>) = (path.components().collect(), folder.components().collect());
-    let shared = path_parts.iter().zip(&folder_parts).take_while(|(a, b)| a == b).count();
-    // A root alone in common is no neighbourhood: such a path would break when either moves.
-    if shared < 2 {
-        return path.to_path_buf();
-    }
-    let up = folder_parts[shared..].iter().map(|_| Component::ParentDir);
-    up.chain(path_parts[shared..].iter().copied()).collect()
-}
-
-/// Without `..` and `.` where a name stands before.
-pub(crate) fn plain(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ pub fn mean(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, rows: Range<usize>, 
 /// is computed on the way and not kept.
 ///
 /// # Errors
-/// Those of [`matrix`], and [`Error::Empty`] when there is no distance at all.
+/// Those of [`matrix`], and [`Error::Nothing`] when there is no distance at all.
 pub fn quantiles(
     x: ArrayView2<'_, f32>,
     y: ArrayView2<'_, f32>,
@@ -113,7 +113,7 @@ pub fn quantiles(
     check(x, y)?;
     let count = x.nrows() * y.nrows();
     if count == 0 {
-        return Err(Error::Empty(format!("{} × {} frames have no distance", x.nrows(), y.nrows())));
+        return Err(Error::nothing(format!("{} × {} frames have no distance", x.nrows(), y.nrows())));
     }
     let places = fractions.iter().map(|fraction| fraction.clamp(0.0, 1.0) * (count - 1) as f64);
     let ranks: Vec<usize> =
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn nothing_has_no_quantile_and_unequal_bins_are_refused() {
         let (x, none, wide) = (Array2::ones((2, 3)), Array2::ones((0, 3)), Array2::ones((2, 4)));
-        assert!(matches!(quantiles(x.view(), none.view(), &[0.5], &Progress::silent()), Err(Error::Empty(_))));
+        assert!(matches!(quantiles(x.view(), none.view(), &[0.5], &Progress::silent()), Err(Error::Nothing { .. })));
         assert!(matches!(matrix(x.view(), wide.view(), &Progress::silent()), Err(Error::Limit { .. })));
     }
 }

@@ -93,7 +93,7 @@ pub(crate) struct Explained {
 /// more at each end. A few hundredths of a second for a song.
 ///
 /// # Errors
-/// [`Error::Empty`] when a side makes no sound; [`Error::Cancelled`].
+/// [`Error::Nothing`] when a side makes no sound; [`Error::Cancelled`].
 pub(crate) fn explained(
     midi: &Array2<f32>,
     audio: &Array2<f32>,
@@ -106,7 +106,7 @@ pub(crate) fn explained(
     let (midi, audio) = (contrast(&window), contrast(audio));
     let silent = |rows: &Array2<f32>| rows.nrows() < 2 || rows.iter().all(|x| *x == 0.0);
     if silent(&midi) || silent(&audio) {
-        return Err(Error::Empty("a side makes no sound".into()));
+        return Err(Error::nothing("a side makes no sound"));
     }
     let found = structure::structure(midi.view(), audio.view(), frame_s, &|_| Vec::new(), progress)?;
     let seconds = |run: &structure::Run| run.knots.iter().map(|(m, a)| (m * frame_s, a * frame_s)).collect();

@@ -51,7 +51,7 @@ struct Generation {
 /// The aligner of 2015. `x` and `y` should be beat-synchronous; nothing here depends on it.
 ///
 /// # Errors
-/// [`Error::Empty`] when a side has no frames, [`Error::Limit`] when a feature is not finite or the sides differ in their
+/// [`Error::Nothing`] when a side has no frames, [`Error::Limit`] when a feature is not finite or the sides differ in their
 /// number of bins, [`Error::Cancelled`].
 pub fn gen1(x: &Features, y: &Features, progress: &Progress) -> Result<PublishedAlignment> {
     let generation =
@@ -99,7 +99,7 @@ fn align(
     progress: &Progress,
 ) -> Result<PublishedAlignment> {
     if x.is_empty() || y.is_empty() {
-        return Err(Error::Empty(format!("{} MIDI and {} audio frames", x.nrows(), y.nrows())));
+        return Err(Error::nothing(format!("{} MIDI and {} audio frames to align", x.nrows(), y.nrows())));
     }
     let fraction = [generation.penalty_fraction];
     let quantile = match pooling_factor((x.nrows(), y.nrows()), max_cells) {
@@ -241,8 +241,8 @@ mod tests {
 
     #[test]
     fn no_frames_are_refused() {
-        assert!(matches!(gen2(&bins(&[]), &bins(&[0]), &Progress::silent()), Err(Error::Empty(_))));
-        assert!(matches!(gen1(&bins(&[0]), &bins(&[]), &Progress::silent()), Err(Error::Empty(_))));
+        assert!(matches!(gen2(&bins(&[]), &bins(&[0]), &Progress::silent()), Err(Error::Nothing { .. })));
+        assert!(matches!(gen1(&bins(&[0]), &bins(&[]), &Progress::silent()), Err(Error::Nothing { .. })));
     }
 
     #[test]

@@ -52,7 +52,7 @@ const SKIPPED: f64 = 50.0;
 /// ```
 ///
 /// # Errors
-/// [`Error::Empty`] where no note is left; [`Error::Limit`] where the span is no number, the recording would be longer than
+/// [`Error::Nothing`] where no note is left; [`Error::Limit`] where the span is no number, the recording would be longer than
 /// 100 hours, or the map asks for more than 100 000 tempo changes.
 pub fn retime(midi: &Midi, map: &TimeMap, span: (MidiTime, MidiTime)) -> Result<Midi> {
     let clock = Clock { midi, map };
@@ -72,7 +72,7 @@ pub fn retime(midi: &Midi, map: &TimeMap, span: (MidiTime, MidiTime)) -> Result<
         })
         .collect();
     if kept.iter().all(Vec::is_empty) {
-        return Err(Error::Empty("no note lies wholly inside the aligned part".into()));
+        return Err(Error::nothing("no note lies wholly inside the aligned part"));
     }
 
     let opening = Opening::new(&clock, first, last);
@@ -122,7 +122,7 @@ impl Clock<'_> {
             first += 1;
         }
         if first >= last {
-            return Err(Error::Empty(format!("the aligned part has no length: {from} s to {} s", to.0)));
+            return Err(Error::nothing(format!("the aligned part has no length: {from} s to {} s", to.0)));
         }
         let end_s = self.seconds(last);
         if end_s > MAX_SECONDS {

@@ -148,10 +148,10 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let (midi, audio) = (contrast(midi), contrast(audio));
     let (midi_span, audio_span) = (sounding_rows(&midi), sounding_rows(&audio));
     if midi_span.len() < 2 {
-        return Err(Error::Empty("the MIDI file makes no sound in the range analysed".into()));
+        return Err(Error::nothing("the MIDI file makes no sound in the range analysed"));
     }
     if audio_span.len() < 2 {
-        return Err(Error::Empty("the recording is silent".into()));
+        return Err(Error::nothing("the recording is silent"));
     }
     let (all_midi, all_audio) = (midi, audio);
     let midi = all_midi.slice(s![midi_span.clone(), ..]);
@@ -163,7 +163,7 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let (small_midi, small_audio) = (pool(midi, pool_by), pool(audio, pool_by));
     if small_midi.nrows() < 2 || small_audio.nrows() < 2 {
         let (m, a) = (midi.nrows(), audio.nrows());
-        return Err(Error::Empty(format!(
+        return Err(Error::nothing(format!(
             "{m} sounding MIDI frames and {a} of the recording: the shorter is too short"
         )));
     }
@@ -425,11 +425,11 @@ mod tests {
     fn silence_and_what_is_not_a_number_are_answered() {
         let (midi, bins) = (music(100), CqtParams::default().bins);
         let silent = Array2::zeros((100, bins));
-        assert!(matches!(rough(&midi, &silent, FRAME_S, &Progress::silent()), Err(Error::Empty(_))));
+        assert!(matches!(rough(&midi, &silent, FRAME_S, &Progress::silent()), Err(Error::Nothing { .. })));
         // Three frames beside a minute: nothing is left of them where the minute is looked at coarsely.
         let short = midi.slice(s![..3, ..]).to_owned();
         let audio = recording(&midi, 0..100, 0);
-        assert!(matches!(rough(&short, &audio, FRAME_S, &Progress::silent()), Err(Error::Empty(_))));
+        assert!(matches!(rough(&short, &audio, FRAME_S, &Progress::silent()), Err(Error::Nothing { .. })));
         let mut audio = recording(&midi, 0..100, 0);
         audio[[50, 20]] = f32::NAN;
         let found = rough(&midi, &audio, FRAME_S, &Progress::silent()).unwrap();

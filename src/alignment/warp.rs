@@ -36,19 +36,20 @@ impl TimeMap {
     /// A map through `knots` (at least two). Knots that don't advance on both clocks are dropped.
     ///
     /// # Errors
-    /// [`Error::Empty`] when fewer than two knots remain, or one is not finite.
+    /// [`Error::Nothing`] when fewer than two knots remain, [`Error::Limit`] when one is not finite.
     pub fn new(knots: impl IntoIterator<Item = (MidiTime, AudioTime)>) -> Result<Self> {
         let mut kept: Vec<(f64, f64)> = Vec::new();
         for (MidiTime(midi), AudioTime(audio)) in knots {
             if !midi.is_finite() || !audio.is_finite() {
-                return Err(Error::Empty(format!("a knot of the time map is not finite: {midi} s, {audio} s")));
+                let value = format!("{midi} s, {audio} s");
+                return Err(Error::Limit { what: "knot of the time map", value, limit: "finite numbers".into() });
             }
             if kept.last().is_none_or(|&(m, a)| midi > m + MIN_STEP_S && audio > a + MIN_STEP_S) {
                 kept.push((midi, audio));
             }
         }
         if kept.len() < 2 {
-            return Err(Error::Empty(format!("a time map needs 2 knots that advance, {} given", kept.len())));
+            return Err(Error::nothing(format!("a time map needs 2 knots that advance, {} given", kept.len())));
         }
         Ok(Self { knots: kept })
     }

@@ -80,8 +80,8 @@ impl Align {
     }
 
     fn align_list(self) -> Result<ExitCode> {
-        if pair::is_midi(&self.midi) {
-            return Err(Error::Empty(format!("no recording was named beside {:?}", self.midi)));
+        if antiphon::files::is_midi(&self.midi) {
+            return Err(Error::nothing("no recording was named beside").at(&self.midi));
         }
         let progress = progress(self.quiet);
         let items = Items::read(&self.midi, &progress.part(0.0, 0.01))?;
@@ -101,7 +101,7 @@ impl Align {
         let progress = progress(self.quiet);
         if let Some(folder) = &self.output {
             // Known before the work, not after it, when it can't be written.
-            export::create_folder(folder)?;
+            antiphon::files::create_folder(folder)?;
         }
         let font = soundfont(self.soundfont.as_ref())?;
         let mut seconds = Seconds::default();
@@ -146,12 +146,12 @@ impl Align {
             } else {
                 None
             };
-            export::write(&folder.join("aligned.mid"), &aligned.to_bytes())?;
-            export::write(&folder.join("alignment.json"), document.as_bytes())?;
-            export::write(&folder.join("alignment.csv"), export::csv(&alignment).as_bytes())?;
-            export::write(&folder.join("alignment.png"), &png)?;
+            antiphon::files::write(&folder.join("aligned.mid"), &aligned.to_bytes())?;
+            antiphon::files::write(&folder.join("alignment.json"), document.as_bytes())?;
+            antiphon::files::write(&folder.join("alignment.csv"), export::csv(&alignment).as_bytes())?;
+            antiphon::files::write(&folder.join("alignment.png"), &png)?;
             if let Some(sound) = sound {
-                export::write(&folder.join("listen.wav"), &sound)?;
+                antiphon::files::write(&folder.join("listen.wav"), &sound)?;
             }
         }
         progress.step(1, 1)?;
@@ -190,7 +190,7 @@ impl Features {
     pub(super) fn run(self) -> Result<ExitCode> {
         let progress = progress(self.quiet);
         let hop = usize::from(self.hop);
-        let features = if pair::is_midi(&self.file) {
+        let features = if antiphon::files::is_midi(&self.file) {
             let midi = Midi::read(&self.file)?;
             MidiSide::at_hop(self.file, midi, &soundfont(self.soundfont.as_ref())?, hop, &progress)?.features
         } else {
@@ -199,7 +199,7 @@ impl Features {
                 .features_at_440(&progress.part(0.9, 1.0))?
                 .into_owned()
         };
-        export::write(&self.output, &export::npy(&features.frames))?;
+        antiphon::files::write(&self.output, &export::npy(&features.frames))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -69,10 +69,10 @@ impl Collect {
         };
         let found = collect::collect(&what, &self.output, &progress)?;
         for (path, reason) in &found.skipped {
-            super::skipped(path, reason);
+            super::skipped_for(path, reason);
         }
         if let Some(path) = &self.funnel {
-            export::write(path, &export::png(&picture(&found))?)?;
+            antiphon::files::write(path, &export::png(&picture(&found))?)?;
         }
         if self.json {
             answer!("{:#}", document(&what, &found));

@@ -171,8 +171,7 @@ pub(super) fn read_all(paths: &[PathBuf]) -> Result<(Vec<Vec<Record>>, ExitCode)
     let mut journals = Vec::new();
     let mut code = ExitCode::SUCCESS;
     for path in paths {
-        let is_journal =
-            path.extension().is_none_or(|e| !["csv", "json", "jams"].iter().any(|x| e.eq_ignore_ascii_case(x)));
+        let is_journal = !antiphon::files::is_decisions_name(path);
         let records = if is_journal && !path.is_dir() {
             let (records, remarks) = Journal::read(path)?;
             for remark in remarks {
@@ -249,17 +248,17 @@ impl Export {
         let outputs = &self.outputs;
         let mut trees = Vec::new();
         if let Some(path) = &outputs.csv {
-            antiphon::export::write(path, export::csv(&to(path)).as_bytes())?;
+            antiphon::files::write(path, export::csv(&to(path)).as_bytes())?;
         }
         if let Some(path) = &outputs.document {
             let text = serde_json::to_string_pretty(&export::document(&to(path))).unwrap_or_default();
-            antiphon::export::write(path, text.as_bytes())?;
+            antiphon::files::write(path, text.as_bytes())?;
         }
         if let Some(path) = &outputs.jams {
             export::write_jams(&export::moved(&records, &home, path), path)?;
         }
         if let Some(path) = &outputs.pairs {
-            antiphon::export::write(path, export::pair_list(&to(path)).as_bytes())?;
+            antiphon::files::write(path, export::pair_list(&to(path)).as_bytes())?;
         }
         if let Some(folder) = &outputs.tree {
             let copy = |_: &Record, midi: &Path, _: &Path, _: &Progress| {
@@ -280,7 +279,7 @@ impl Export {
 
 fn name_skipped(tree: &export::Tree, code: &mut ExitCode) {
     for (path, error) in &tree.skipped {
-        message!("antiphon: left out: {error}: {path:?}");
+        message!("antiphon: left out: {}: {path:?}", error.reason(path));
         *code = ExitCode::from(2);
     }
     answer!("{} pairs", tree.written);
@@ -307,7 +306,7 @@ impl Merge {
         let merged = export::moved(&merge(&journals), &folder_of(&self.journals[0]), &folder_of(&self.output));
         let lines: String =
             merged.iter().filter_map(|record| serde_json::to_string(record).ok()).map(|line| line + "\n").collect();
-        antiphon::export::write(&self.output, lines.as_bytes())?;
+        antiphon::files::write(&self.output, lines.as_bytes())?;
         let table: Table = merged.into_iter().collect();
         for (a, b, found) in agreements(&journals, &table) {
             print_agreement(&a, &b, &found);

@@ -145,12 +145,7 @@ impl Align {
 /// Says what was made and what was not.
 fn report(made: &Made) -> ExitCode {
     for (path, reason) in &made.skipped {
-        // Errors name their file last; what concerns the work as a whole does not.
-        if reason.ends_with(&format!("{path:?}")) {
-            message!("antiphon: skipped: {reason}");
-        } else {
-            message!("antiphon: skipped: {reason}: {path:?}");
-        }
+        super::skipped_for(path, reason);
     }
     let count = |split| made.dataset.works(split).count();
     let develop = Some(count(Split::Develop)).filter(|&works| works > 0);

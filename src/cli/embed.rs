@@ -46,24 +46,24 @@ impl Embed {
         let progress = progress(self.quiet);
         let model = self.model.as_deref().map_or_else(EmbeddingModel::bundled, EmbeddingModel::load)?;
         let started = Instant::now();
-        let (side, frames) = if pair::is_midi(&self.file) {
+        let (side, frames) = if antiphon::files::is_midi(&self.file) {
             let midi = pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?;
             (Side::Midi, midi.log_magnitudes())
         } else {
             (Side::Audio, pair::load_audio(&self.file, Keep::Analysis, &progress)?.log_magnitudes())
         };
         if frames.nrows() == 0 {
-            return Err(Error::Empty(format!("no frames to embed: {:?}", self.file)));
+            return Err(Error::nothing("no frames to embed").at(&self.file));
         }
         let features_s = started.elapsed().as_secs_f64();
         let embedded = model.embed(side, frames.view());
         let embedding_s = started.elapsed().as_secs_f64() - features_s;
         if let Some(output) = &self.output {
-            export::write(output, &export::npy(&embedded.vector.clone().insert_axis(Axis(0))))?;
+            antiphon::files::write(output, &export::npy(&embedded.vector.clone().insert_axis(Axis(0))))?;
         }
         if let Some(output) = &self.attention {
             let row = Array2::from_shape_vec((1, embedded.attention.len()), embedded.attention.clone());
-            export::write(output, &export::npy(&row.expect("one row")))?;
+            antiphon::files::write(output, &export::npy(&row.expect("one row")))?;
         }
         let most = embedded.attention.iter().copied().fold(0.0f32, f32::max) * frames.nrows() as f32;
         answer!(

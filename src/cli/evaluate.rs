@@ -225,7 +225,7 @@ impl EvaluateAlign {
 /// Names what was skipped; 2 when something was.
 pub(super) fn finish<T>(report: &Report<T>) -> ExitCode {
     for (path, error) in &report.skipped {
-        message!("antiphon: skipped: {error}: {path:?}");
+        super::skipped(path, error);
     }
     if report.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }

@@ -46,7 +46,7 @@ impl Hash {
             Some(path) => (Some(HashModel::load(path)?), path.to_string_lossy()),
             None => (Some(HashModel::bundled()?), "bundled".into()),
         };
-        let is_midi = pair::is_midi(&self.file);
+        let is_midi = antiphon::files::is_midi(&self.file);
         let (side, features, input) = if is_midi {
             let midi = pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?;
             let by_roll = |model: &HashModel| model.architecture().midi_input == MidiInput::PianoRoll;
@@ -66,7 +66,7 @@ impl Hash {
             None => Tpaa::trained_on([features.frames.view()])?.hash(features.frames.view(), FRAME_S)?,
         };
         if let Some(output) = &self.output {
-            export::write(output, &export::npy_codes(sequence.codes()))?;
+            antiphon::files::write(output, &export::npy_codes(sequence.codes()))?;
         }
         let mut different = sequence.codes().to_vec();
         different.sort_unstable();
@@ -137,7 +137,7 @@ impl OnDataset {
         let report = evaluate::separation(&self.folder, split, &models, &progress)?;
         if let Some(path) = &self.png {
             let histograms: Vec<Histogram> = report.done.iter().map(histogram).collect();
-            export::write(path, &export::png(&picture::histograms_png(&histograms))?)?;
+            antiphon::files::write(path, &export::png(&picture::histograms_png(&histograms))?)?;
         }
         if self.json {
             let document = json!({

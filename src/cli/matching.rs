@@ -64,7 +64,7 @@ impl Match {
         if self.merge {
             return Ok(report(&search::merge(&self.sources, &self.output)?, 0));
         }
-        let folder = self.index.ok_or_else(|| Error::Empty("no index was named".into()))?;
+        let folder = self.index.ok_or_else(|| Error::nothing("no index was named"))?;
         let index = Index::open(&folder)?;
         let font = soundfont(self.soundfont.as_ref())?;
         let (files, unlisted) = sound_files(&self.sources);
@@ -72,7 +72,7 @@ impl Match {
             super::skipped(path, error);
         }
         if files.is_empty() {
-            return Err(Error::Empty(format!("no MIDI file or recording in {:?}", self.sources)));
+            return Err(Error::nothing(format!("no MIDI file or recording in {:?}", self.sources)));
         }
         let how = Matching {
             index: &index,
@@ -87,7 +87,7 @@ impl Match {
 
 fn report(summary: &Summary, unlisted: usize) -> ExitCode {
     for (path, reason) in summary.skipped.iter().chain(&summary.unwritten) {
-        super::skipped(path.as_ref(), reason);
+        super::skipped_for(path.as_ref(), reason);
     }
     for (track, count) in &summary.decoys {
         message!("antiphon: matched by {count} files, so perhaps by anything: {track}");

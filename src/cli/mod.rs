@@ -209,7 +209,7 @@ fn start_log(arguments: &Arguments) {
 fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
     use antiphon::gui::{Launch, Tab, Theme};
 
-    let is_midi = |path: &PathBuf| antiphon::pair::is_midi(path);
+    let is_midi = |path: &PathBuf| antiphon::files::is_midi(path);
     let (midi, recordings): (Vec<PathBuf>, Vec<PathBuf>) = window.files.into_iter().partition(is_midi);
     let mut launch = Launch {
         midi: midi.into_iter().next(),
@@ -262,14 +262,14 @@ fn open_window(_: Window, _: Instant) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// Names a file that was skipped; errors that name it themselves do so last.
-fn skipped(path: &std::path::Path, error: &dyn std::fmt::Display) {
-    let text = error.to_string();
-    if text.ends_with(&format!("{path:?}")) {
-        message!("antiphon: skipped: {text}");
-    } else {
-        message!("antiphon: skipped: {text}: {path:?}");
-    }
+/// Names a file that was skipped, last and once.
+fn skipped(path: &std::path::Path, error: &Error) {
+    skipped_for(path, &error.reason(path));
+}
+
+/// Names a file that was skipped for a reason that does not name it.
+fn skipped_for(path: &std::path::Path, reason: &str) {
+    message!("antiphon: skipped: {reason}: {path:?}");
 }
 
 /// The soundfont chosen, or the bundled one.

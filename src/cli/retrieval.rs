@@ -99,7 +99,7 @@ impl Search {
         let progress = self.said.progress();
         let (font, other_font) = (soundfont(self.soundfont.as_ref())?, soundfont(self.audio_soundfont.as_ref())?);
         if let Some(cache) = &self.cache {
-            export::create_folder(cache)?;
+            antiphon::files::create_folder(cache)?;
         }
         let params = RetrievalParams {
             folder: &self.folder,
@@ -129,12 +129,12 @@ impl Said {
 
     /// Prints, and draws the curves where that was asked for.
     pub(super) fn report(&self, folder: &Path, parameters: &Value, report: &Report<Retrieval>) -> Result<ExitCode> {
-        let found = report.done.first().ok_or_else(|| Error::Empty("nothing to search in".into()))?;
+        let found = report.done.first().ok_or_else(|| Error::nothing("nothing to search in"))?;
         if let Some(path) = &self.png {
             let curve = |c: &RankCurve| (title(c), c.queries.iter().map(|query| query.rank).collect());
             let curves: Vec<(String, Vec<usize>)> = found.systems.iter().map(curve).collect();
             let image = picture::rank_curves_png(&curves, found.recordings + found.renderings);
-            export::write(path, &export::png(&image)?)?;
+            antiphon::files::write(path, &export::png(&image)?)?;
         }
         if self.json {
             let document = json!({
@@ -166,7 +166,7 @@ pub(super) fn compared<T>(
     load: impl Fn(&Path) -> Result<T>,
     bundled: impl Fn() -> Result<T>,
 ) -> Result<Vec<(String, T)>> {
-    let name = |path: &PathBuf| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = |path: &PathBuf| antiphon::files::stem(path);
     let mut models: Vec<(String, T)> = paths.iter().map(|path| Ok((name(path), load(path)?))).collect::<Result<_>>()?;
     models.push(("bundled model".into(), bundled()?));
     Ok(models)

@@ -160,14 +160,14 @@ impl EvaluateSearch {
         let progress = progress(self.quiet);
         let index = Index::open(&self.index)?;
         let (files, _) = sound_files(&self.queries);
-        let queries: Vec<PathBuf> = files.into_iter().filter(|file| antiphon::pair::is_midi(file)).collect();
+        let queries: Vec<PathBuf> = files.into_iter().filter(|file| antiphon::files::is_midi(file)).collect();
         let font = soundfont(self.soundfont.as_ref())?;
         let report = evaluate::cascade(&index, &queries, &font, &self.cascade.options(10), &progress)?;
-        let found = report.done.first().ok_or_else(|| Error::Empty("nothing was searched for".into()))?;
+        let found = report.done.first().ok_or_else(|| Error::nothing("nothing was searched for"))?;
         if let Some(path) = &self.png {
             let curve = |c: &RankCurve| (c.system.clone(), c.queries.iter().map(|query| query.rank).collect());
             let curves: Vec<(String, Vec<usize>)> = found.systems.iter().map(curve).collect();
-            export::write(path, &export::png(&picture::rank_curves_png(&curves, found.entries))?)?;
+            antiphon::files::write(path, &export::png(&picture::rank_curves_png(&curves, found.entries))?)?;
         }
         if self.json {
             let document = json!({

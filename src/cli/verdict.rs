@@ -7,7 +7,6 @@ use antiphon::curation::sample::unknown;
 use antiphon::curation::{Items, Record, Table};
 use antiphon::error::{Error, Result};
 use antiphon::evaluate::{self, Decided, DecidedPairs, LeftOut, VerdictReport};
-use antiphon::export;
 use antiphon::verdict::{self, Fingerprints, LabelledPair, TrainParams};
 use clap::Args;
 use serde_json::Value;
@@ -74,11 +73,11 @@ impl TrainVerdict {
             }
             pairs.extend(decided.iter().map(|pair| (pair.clone(), Default::default())));
         }
-        let params = params.ok_or_else(|| Error::Empty("no pairs to learn from".into()))?;
+        let params = params.ok_or_else(|| Error::nothing("no pairs to learn from"))?;
         let pairs: Vec<LabelledPair> = pairs.into_iter().map(|(pair, _)| pair).collect();
         let judge = verdict::train(&pairs, &params)?;
         let text = judge.to_json();
-        export::write(&self.output, text.as_bytes())?;
+        antiphon::files::write(&self.output, text.as_bytes())?;
         if self.json {
             super::print(format_args!("{text}"));
         } else {
@@ -106,7 +105,7 @@ impl TrainVerdict {
         let mut params: Option<TrainParams> = None;
         for path in &self.data {
             let (of_file, models, entries) = read(path)?;
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let name = antiphon::files::stem(path);
             let params = params.get_or_insert_with(|| TrainParams {
                 models: models.clone(),
                 data: Vec::new(),
@@ -148,7 +147,7 @@ impl TrainVerdict {
         };
         verdict::enough(count(true), count(false))?;
         if let Some(folder) = &self.cache {
-            export::create_folder(folder)?;
+            antiphon::files::create_folder(folder)?;
         }
         let font = soundfont(self.soundfont.as_ref())?;
         let progress = progress.part(0.02, 1.0);

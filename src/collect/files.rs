@@ -5,9 +5,9 @@ use crate::audio::{self, Tags};
 use crate::curation::csv::Rows;
 use crate::dataset::read_midi;
 use crate::error::{Error, Result};
-use crate::index::{About, Catalogue, absolute, sound_files};
+use crate::files::{absolute, ends_in, is_midi, is_midi_name};
+use crate::index::{About, Catalogue, sound_files};
 use crate::job::Progress;
-use crate::pair;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::io::BufReader;
@@ -65,7 +65,7 @@ pub(super) fn midi_files(listed: &Listed, skipped: &mut Skipped, progress: &Prog
                 }
             },
             Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(error) => skipped.push((path.clone(), error.to_string())),
+            Err(error) => skipped.push((path.clone(), error.reason(path))),
         }
     }
     unique.sort_by(|a, b| a.path.cmp(&b.path));
@@ -100,7 +100,7 @@ pub(super) fn recordings(
                 found.push(AudioFile { path: path.clone(), name });
             }
             Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(error) => skipped.push((path.clone(), error.to_string())),
+            Err(error) => skipped.push((path.clone(), error.reason(path))),
         }
     }
     Ok(found)
@@ -114,7 +114,7 @@ fn says(name: &Name) -> usize {
 /// The files of one side, MIDI or not, below `folders`.
 ///
 /// # Errors
-/// [`Error::Io`] for a folder that is not there, [`Error::Empty`] without any file.
+/// [`Error::Io`] for a folder that is not there, [`Error::Nothing`] without any file.
 pub(super) fn below(folders: &[PathBuf], midi: bool, skipped: &mut Skipped) -> Result<Listed> {
     let mut roots = Vec::new();
     for folder in folders {
@@ -122,10 +122,10 @@ pub(super) fn below(folders: &[PathBuf], midi: bool, skipped: &mut Skipped) -> R
         roots.push(absolute(folder)?);
     }
     let (mut files, unlisted) = sound_files(folders);
-    skipped.extend(unlisted.into_iter().map(|(path, error)| (path, error.to_string())));
-    files.retain(|path| is_midi_name(path) == midi);
+    skipped.extend(unlisted.into_iter().map(|(path, error)| (path.clone(), error.reason(&path))));
+    files.retain(|path| is_of_midi(path) == midi);
     if files.is_empty() {
-        return Err(Error::Empty(format!("no {} below {folders:?}", if midi { "MIDI files" } else { "recordings" })));
+        return Err(Error::nothing(format!("no {} below {folders:?}", if midi { "MIDI files" } else { "recordings" })));
     }
     // A list of pairs is text.
     files.retain(|path| {
@@ -139,9 +139,8 @@ pub(super) fn below(folders: &[PathBuf], midi: bool, skipped: &mut Skipped) -> R
 }
 
 /// By its name where that tells, so that broken files are named on their own side.
-fn is_midi_name(path: &Path) -> bool {
-    let ends = |kinds: &[&str]| path.extension().is_some_and(|e| kinds.iter().any(|kind| e.eq_ignore_ascii_case(kind)));
-    ends(&["mid", "midi", "kar", "rmi"]) || (path.extension().is_none() && pair::is_midi(path))
+fn is_of_midi(path: &Path) -> bool {
+    is_midi_name(path) || (path.extension().is_none() && is_midi(path))
 }
 
 /// The path from the nearest of the folders that were searched; of a file that was named itself its name.
@@ -157,7 +156,7 @@ fn seen_from(roots: &[PathBuf], path: &Path) -> PathBuf {
 /// # Errors
 /// [`Error::Io`], [`Error::Catalogue`], [`Error::List`] with the row.
 pub(super) fn catalogue(file: &Path) -> Result<Catalogue> {
-    if !file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+    if !ends_in(file, "csv") {
         return Catalogue::read(file);
     }
     let folder = absolute(file)?.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -221,6 +220,6 @@ mod tests {
         assert_eq!((files.len(), listed.files.len(), skipped.len()), (1, 4, 1));
         assert_eq!(files[0].name.artist.as_deref(), Some("Abba"));
         assert!(skipped[0].0.ends_with("broken.mid"));
-        assert!(matches!(below(&root, false, &mut skipped), Err(Error::Empty(_))));
+        assert!(matches!(below(&root, false, &mut skipped), Err(Error::Nothing { .. })));
     }
 }

@@ -30,11 +30,10 @@ use crate::alignment::{self, Preset};
 use crate::audio::Keep;
 use crate::dataset::Split;
 use crate::error::{Error, Result};
-use crate::export;
-use crate::index::{Catalogue, absolute, md5_of};
+use crate::files::{absolute, create_folder, md5_of, portable, write};
+use crate::index::Catalogue;
 use crate::job::Progress;
 use crate::pair;
-use crate::session::relative;
 use crate::synth::SoundFont;
 use crate::verdict;
 use files::{AudioFile, MidiFile, Skipped};
@@ -166,7 +165,7 @@ struct Candidates {
 /// new.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Empty`] when a side has no files; [`Error::Catalogue`]; [`Error::List`] when the journal is that of
+/// [`Error::Io`]; [`Error::Nothing`] when a side has no files; [`Error::Catalogue`]; [`Error::List`] when the journal is that of
 /// another soundfont, damaged, or in use; [`Error::Cancelled`]. Files that can't be used are in [`Collected::skipped`].
 pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Result<Collected> {
     let mut skipped = Skipped::new();
@@ -175,7 +174,7 @@ pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Resul
     let midi = files::below(&what.midi, true, &mut skipped)?;
     let audio = files::below(&what.audio, false, &mut skipped)?;
     let folder = list.parent().unwrap_or(Path::new(""));
-    export::create_folder(folder)?;
+    create_folder(folder)?;
     let parameters = json!({ "soundfont": what.font.name(), "preset": Preset::Antiphon });
     let mut journal = Alignments::open(&list, &parameters)?;
     let mut funnel = Funnel::default();
@@ -200,13 +199,13 @@ pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Resul
     skipped.dedup();
     let mut text = String::new();
     for pair in &pairs {
-        let (midi, audio) = (relative(&pair.midi, folder), relative(&pair.audio, folder));
+        let (midi, audio) = (portable(&pair.midi, folder), portable(&pair.audio, folder));
         // Absolute paths of UTF-8 are texts of JSON.
         let line = serde_json::to_string(&Pair { midi, audio, ..pair.clone() }).unwrap_or_default();
         text.push_str(&line);
         text.push('\n');
     }
-    export::write(&list, text.as_bytes())?;
+    write(&list, text.as_bytes())?;
     fill(&mut funnel, &candidates, &pairs);
     let mut songs: BTreeMap<Split, (BTreeSet<usize>, usize)> = BTreeMap::new();
     for pair in &pairs {
@@ -254,7 +253,7 @@ fn candidates(
         match md5 {
             Ok(md5) => drop(contents.insert(at, md5)),
             Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(error) => skipped.push((audio[at].path.clone(), error.to_string())),
+            Err(error) => skipped.push((audio[at].path.clone(), error.reason(&audio[at].path))),
         }
     }
     let mut pairs = Vec::new();
@@ -315,10 +314,10 @@ fn align(
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
                 // What the system refuses may be there the next time.
                 Err(error @ Error::Io { .. }) => {
-                    shared.1.push((audio.path.clone(), error.to_string()));
+                    shared.1.push((audio.path.clone(), error.reason(&audio.path)));
                     continue;
                 }
-                Err(error) => Outcome::Skipped { skipped: error.to_string() },
+                Err(error) => Outcome::Skipped { skipped: error.reason(&audio.path) },
             };
             let text = |path: &Path| path.to_string_lossy().into_owned();
             shared.0.add(Line {

@@ -4,6 +4,7 @@
 //! and worse (spec C2). What a name leaves open is left out: a wrong artist costs more than none.
 
 use crate::audio::Tags;
+use crate::files::{is_sound_name, name_key, stem};
 use crate::midi::Midi;
 use std::path::{Component, Path};
 use tantivy::tokenizer::{AsciiFoldingFilter, LowerCaser, SimpleTokenizer, TextAnalyzer};
@@ -59,7 +60,7 @@ impl Name {
                 _ => None,
             })
             .collect();
-        let stem = below.file_stem().unwrap_or_default().to_string_lossy();
+        let stem = stem(below);
         let (stem, numbered) = without_number(without_extension(&stem));
         // `Artist/Album/03 Title`: a numbered file lies in an album.
         let above = if numbered && folders.len() > 1 { folders.len() - 2 } else { folders.len().wrapping_sub(1) };
@@ -151,9 +152,9 @@ pub(crate) fn title(file: &Path) -> Option<String> {
 /// The words by which names are compared: small letters without accents; signs, "the" and "and" left out; numbers apart from
 /// letters and without leading zeros; `Opus 27 No. 2` as `op27 n2`; without guests (`feat.`).
 pub(super) fn fold(text: &str) -> Vec<String> {
-    // Accents that stand behind their letter, as some systems write file names; apostrophes don't part words.
+    // Accents without a letter of their own; apostrophes don't part words.
     let kept = |c: &char| !('\u{300}'..='\u{36f}').contains(c) && !"'’‘`´".contains(*c);
-    let text: String = text.chars().filter(kept).collect();
+    let text: String = name_key(text).chars().filter(kept).collect();
     let mut analyser =
         TextAnalyzer::builder(SimpleTokenizer::default()).filter(LowerCaser).filter(AsciiFoldingFilter).build();
     let mut words: Vec<String> = Vec::new();
@@ -218,8 +219,8 @@ fn spaced(text: &str) -> String {
 /// `song.mid.mid`, `song.kar.mid`
 fn without_extension(stem: &str) -> &str {
     let mut stem = stem;
-    while let Some((rest, last)) = stem.rsplit_once('.')
-        && ["mid", "midi", "kar", "mp3", "wav"].iter().any(|kind| last.eq_ignore_ascii_case(kind))
+    while is_sound_name(Path::new(stem))
+        && let Some((rest, _)) = stem.rsplit_once('.')
     {
         stem = rest;
     }

@@ -9,14 +9,12 @@ use super::{Act, Correction, Decision, Journal, Reason, Record, jams};
 use crate::alignment::Preset;
 use crate::audio::{AudioTime, Keep};
 use crate::error::{Error, Result};
-use crate::export::{create_folder, write};
+use crate::files::{Links, create_folder, ends_in, md5, md5_of, plain, portable, walk, write};
 use crate::job::Progress;
 use crate::midi::MidiTime;
 use crate::pair;
-use crate::session::{FileRef, plain, relative};
 use crate::synth::SoundFont;
 use crate::verdict;
-use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufReader;
@@ -68,7 +66,7 @@ pub fn moved(records: &[Record], from: &Path, to: &Path) -> Vec<Record> {
     let (from, to) = (absolute(from), absolute(to));
     let moved = |path: &Option<String>| {
         let path = plain(&from.join(path.as_deref()?));
-        Some(relative(&path, &to).to_string_lossy().into_owned())
+        Some(portable(&path, &to).to_string_lossy().into_owned())
     };
     records
         .iter()
@@ -126,7 +124,7 @@ pub fn write_jams(records: &[Record], folder: &Path) -> Result<usize> {
     create_folder(folder)?;
     for record in records {
         // An item's id may hold anything: its hash names the file.
-        let name = hexadecimal(&Md5::digest(format!("{}\n{}", record.item, record.curator)));
+        let name = md5(format!("{}\n{}", record.item, record.curator));
         let text = serde_json::to_string_pretty(&jams::document(record)).unwrap_or_default();
         write(&folder.join(format!("{name}.jams")), text.as_bytes())?;
     }
@@ -287,7 +285,7 @@ fn names(record: &Record, midi: &Path, audio: &Path, progress: &Progress) -> Res
     if let Some((md5, track)) = of_item {
         return Ok((md5.to_owned(), track.to_owned()));
     }
-    let hash = |path: &Path| Ok(FileRef::of(path, progress)?.md5.unwrap_or_default());
+    let hash = |path: &Path| Ok(md5_of(path, || progress.step(0, 1))?.0);
     Ok((hash(midi)?, hash(audio)?))
 }
 
@@ -299,18 +297,16 @@ fn names(record: &Record, midi: &Path, audio: &Path, progress: &Progress) -> Res
 pub fn read(path: &Path) -> Result<Vec<Record>> {
     if path.is_dir() {
         let mut records = Vec::new();
-        for entry in walkdir::WalkDir::new(path).sort_by_file_name().into_iter().flatten() {
-            if is(entry.path(), "jams") {
-                records.extend(read(entry.path())?);
-            }
+        for file in walk(path, Links::LeftOut).flatten().filter(|file| ends_in(file, "jams")) {
+            records.extend(read(&file)?);
         }
         return Ok(records);
     }
     let bad = |reason: String| Error::List { reason, path: path.to_path_buf() };
-    if is(path, "csv") {
+    if ends_in(path, "csv") {
         return read_csv(path);
     }
-    if !is(path, "json") && !is(path, "jams") {
+    if !ends_in(path, "json") && !ends_in(path, "jams") {
         let table: Table = Journal::read(path)?.0.into_iter().collect();
         return Ok(judgements(&table));
     }
@@ -320,7 +316,7 @@ pub fn read(path: &Path) -> Result<Vec<Record>> {
     }
     let text = std::fs::read(path).map_err(Error::io("read", path))?;
     let mut document: Value = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
-    if is(path, "jams") {
+    if ends_in(path, "jams") {
         return jams::records(&document).map_err(bad);
     }
     match document["format"].as_str() {
@@ -386,15 +382,6 @@ fn record_of(row: &BTreeMap<&str, &str>) -> core::result::Result<Record, String>
         seconds: number("seconds")?.unwrap_or(0.0),
         antiphon: owned("antiphon").unwrap_or_default(),
     })
-}
-
-fn is(path: &Path, extension: &str) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]

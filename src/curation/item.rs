@@ -1,10 +1,8 @@
 //! [`Item`]: a pair of a queue.
 
+use crate::files::{is_audio_name, same_place};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// Endings of recordings that are looked for.
-const AUDIO: [&str; 10] = ["ogg", "mp3", "flac", "wav", "opus", "m4a", "aiff", "aif", "mka", "webm"];
 
 /// A pair that is to be judged.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -29,17 +27,40 @@ pub struct Item {
 impl Item {
     /// The recording: where only the folder of a track is known, the first audio file in it or beside it under its name.
     pub fn recording(&self) -> PathBuf {
-        let is_audio =
-            |path: &Path| path.extension().is_some_and(|e| AUDIO.iter().any(|kind| e.eq_ignore_ascii_case(kind)));
-        if self.audio.is_dir() || self.audio.extension().is_none() {
-            let mut inside: Vec<PathBuf> =
-                std::fs::read_dir(&self.audio).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-            inside.sort();
-            let beside = AUDIO.iter().map(|kind| self.audio.with_extension(kind));
-            let found =
-                inside.into_iter().filter(|path| is_audio(path)).chain(beside.filter(|path| path.is_file())).next();
-            return found.unwrap_or_else(|| self.audio.clone());
+        if !self.audio.is_dir() && self.audio.extension().is_some() {
+            return self.audio.clone();
         }
-        self.audio.clone()
+        let files_of = |folder: &Path| {
+            let listed = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+            let mut files: Vec<PathBuf> = listed.filter(|path| is_audio_name(path)).collect();
+            files.sort();
+            files
+        };
+        let beside = |path: &PathBuf| path.is_file() && same_place(path, &self.audio);
+        let inside = files_of(&self.audio).into_iter().next();
+        let folder = self.audio.parent().unwrap_or(Path::new(""));
+        let found = inside.or_else(|| files_of(folder).into_iter().find(beside));
+        found.unwrap_or_else(|| self.audio.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_recording_beside_a_track_is_found_whatever_its_kind_and_form() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        for name in ["D\u{e9}j\u{e0}.AIFC", "D\u{e9}j\u{e0} 2.mp3", "D\u{e9}j\u{e0}.txt"] {
+            std::fs::write(at(name), "").expect("written");
+        }
+        let item = |audio: &str| Item { audio: at(audio), ..Item::default() };
+        assert_eq!(item("De\u{301}ja\u{300}").recording(), at("D\u{e9}j\u{e0}.AIFC"));
+        assert_eq!(item("other").recording(), at("other"));
+        // Inside goes before beside.
+        std::fs::create_dir(at("D\u{e9}j\u{e0}")).expect("a folder");
+        std::fs::write(at("D\u{e9}j\u{e0}/take.webm"), "").expect("written");
+        assert_eq!(item("D\u{e9}j\u{e0}").recording(), at("D\u{e9}j\u{e0}/take.webm"));
     }
 }

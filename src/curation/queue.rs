@@ -4,6 +4,7 @@ use super::sources::Items;
 use super::table::Table;
 use super::{Decision, Record};
 use crate::error::Result;
+use crate::files::search_key;
 use crate::job::Progress;
 use rand::{Rng as _, SeedableRng as _};
 use rand_pcg::Pcg64;
@@ -299,7 +300,7 @@ impl Queue {
 /// [`crate::Error::Cancelled`].
 pub fn arrange(items: &Items, states: &[u8], arrangement: &Arrangement, progress: &Progress) -> Result<Vec<u32>> {
     let Arrangement { order, filter } = arrangement;
-    let wanted = filter.text.trim().to_lowercase();
+    let wanted = search_key(filter.text.trim());
     let mut shown = Vec::new();
     for (index, state) in states.iter().enumerate() {
         if index % 4096 == 0 {

@@ -6,7 +6,7 @@ use super::csv::Rows;
 use super::export;
 use super::item::Item;
 use crate::error::{Error, Result};
-use crate::files::Kind;
+use crate::files::{Kind, ends_in, is_midi_name, search_key};
 use crate::job::Progress;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ impl Items {
     /// folder or its `match_scores.json`. Paths are relative to the file. A pair that comes again is left out.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::List`] with the line, [`Error::Empty`] when there is no pair, [`Error::Cancelled`].
+    /// [`Error::Io`], [`Error::List`] with the line, [`Error::Nothing`] when there is no pair, [`Error::Cancelled`].
     pub fn read(path: &Path, progress: &Progress) -> Result<Self> {
         let scores = path.join("match_scores.json");
         let (file, tree) = if path.is_dir() { (scores, true) } else { (path.to_path_buf(), false) };
@@ -64,15 +64,15 @@ impl Items {
             items.read_decisions(&file)?;
         } else if tree || name == "match_scores.json" {
             items.read_tree(&document(reader, length, &file)?, &file, &reading)?;
-        } else if has_extension(&file, "csv") {
+        } else if ends_in(&file, "csv") {
             items.read_table(reader, &file, &reading)?;
-        } else if has_extension(&file, "json") {
+        } else if ends_in(&file, "json") {
             items.read_document(&document(reader, length, &file)?, &file)?;
         } else {
             items.read_lines(&mut reader, length, &file, &reading)?;
         }
         if items.starts.is_empty() {
-            return Err(Error::Empty(format!("no pairs in {file:?}")));
+            return Err(Error::nothing("no pairs").at(&file));
         }
         items.index(&progress.part(0.8, 1.0))?;
         Ok(items)
@@ -148,7 +148,7 @@ impl Items {
 
     /// Whether one of its texts contains `wanted`, given in small letters.
     pub(super) fn matches(&self, index: usize, wanted: &str) -> bool {
-        self.texts(index).iter().any(|text| text.to_lowercase().contains(wanted))
+        self.texts(index).iter().any(|text| search_key(text).contains(wanted))
     }
 
     /// The item with this id.
@@ -391,7 +391,8 @@ impl Items {
                 let mut pair = found.clone();
                 // What was searched for stands outside, what was found inside; either may be the MIDI file.
                 let sides = [row.get("path"), found.get("path")].map(|path| path.cloned().unwrap_or_default());
-                let [outside, inside] = sides.each_ref().map(|path| is_midi_name(path.as_str().unwrap_or_default()));
+                let [outside, inside] =
+                    sides.each_ref().map(|path| is_midi_name(Path::new(path.as_str().unwrap_or_default())));
                 let [midi, audio] =
                     if inside && !outside { [1, 0] } else { [0, 1] }.map(|side: usize| sides[side].clone());
                 for (name, value) in [
@@ -436,10 +437,6 @@ impl Items {
     }
 }
 
-fn is_midi_name(path: &str) -> bool {
-    ["mid", "midi", "kar", "rmi"].iter().any(|ending| has_extension(Path::new(path), ending))
-}
-
 /// The folder of a track in a Lakh tree.
 pub(super) fn track_folder(track: &str) -> String {
     let letters: Vec<char> = track.chars().collect();
@@ -448,10 +445,6 @@ pub(super) fn track_folder(track: &str) -> String {
         return format!("{}/{}/{}/{track}", letters[2], letters[3], letters[4]);
     }
     format!("{}/{track}", letters.iter().take(2).collect::<String>())
-}
-
-fn has_extension(file: &Path, wanted: &str) -> bool {
-    file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
 }
 
 fn list_error(file: &Path, reason: String) -> Error {

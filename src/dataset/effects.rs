@@ -185,7 +185,7 @@ fn convolve(sound: &[f32], response: &[f32]) -> Result<Vec<f32>> {
     let block = size - response.len() + 1;
     let mut planner = RealFftPlanner::<f32>::new();
     let (forward, inverse) = (planner.plan_fft_forward(size), planner.plan_fft_inverse(size));
-    let failed = |error: realfft::FftError| Error::Empty(format!("a transform of {size} samples failed: {error}"));
+    let failed = |error: realfft::FftError| Error::Internal(format!("a transform of {size} samples failed: {error}"));
     let transform = |values: &[f32]| -> Result<Vec<Complex<f32>>> {
         let mut room = forward.make_input_vec();
         room[..values.len()].copy_from_slice(values);

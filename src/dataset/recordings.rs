@@ -9,6 +9,7 @@ use crate::audio::{ANALYSIS_RATE, AudioTime, Keep};
 use crate::error::{Error, Result};
 use crate::export;
 use crate::features;
+use crate::files::{MIDI, below, ends_in, is_audio_name, is_midi_name, stem};
 use crate::job::Progress;
 use crate::midi::Midi;
 use crate::pair::{self, MidiSide};
@@ -39,7 +40,6 @@ pub struct Recordings {
 
 /// Fewest frames that are worth a pair: 5 s.
 const FEWEST_FRAMES: usize = 108;
-const AUDIO: [&str; 9] = ["ogg", "mp3", "flac", "wav", "opus", "m4a", "aiff", "aif", "mka"];
 
 /// Aligns recordings with their MIDI files and stores what is accepted in `folder`, the MIDI synthesised as aligned: from
 /// its first note to where the first of the two ends. Pairs that are there already are kept.
@@ -72,7 +72,7 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
         }
     }
     if recordings.is_empty() {
-        return Err(Error::Empty(format!("no recordings with a MIDI file of the same name in {:?}", what.sources)));
+        return Err(Error::nothing(format!("no recordings with a MIDI file of the same name in {:?}", what.sources)));
     }
     let midis: Vec<PathBuf> = recordings.keys().cloned().collect();
     let found = Sources::find(&midis, &what.hold_out, what.seed, &progress.part(0.0, 0.05))?;
@@ -121,8 +121,8 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
                 }
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
                 Err(error) => {
-                    work.skipped = Some(error.to_string());
-                    skipped.push((audio.clone(), error.to_string()));
+                    work.skipped = Some(error.reason(&work.path));
+                    skipped.push((audio.clone(), error.reason(audio)));
                 }
             }
         }
@@ -137,8 +137,8 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
     let audio = pair::load_audio(path, Keep::Analysis, &progress.part(0.0, 0.4))?;
     let alignment = verdict::align(midi, &audio, Preset::Antiphon, &progress.part(0.4, 0.8))?;
     if !alignment.accepted() {
-        let value = format!("{:.2} with {:?}", alignment.confidence, midi.path);
-        return Err(Error::Limit { what: "confidence", value, limit: format!("what is accepted, above {ACCEPTED}") });
+        let reason = format!("confidence {:.2}, accepted is above {ACCEPTED}", alignment.confidence);
+        return Err(Error::Pair { reason, path: midi.path.clone() });
     }
     let aligned: Midi = export::aligned_midi(midi, &audio, &alignment)?;
     let wave = synth::render(&aligned, &font.font, ANALYSIS_RATE, &progress.part(0.8, 0.9))?;
@@ -148,8 +148,9 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
     let from = (first / FRAME_S).ceil() as usize;
     let to = ((aligned.end().0 / FRAME_S) as usize).min(of_midi.nrows()).min(of_audio.nrows());
     if to < from + FEWEST_FRAMES {
-        let value = format!("of {:.1} s", to.saturating_sub(from) as f64 * FRAME_S);
-        return Err(Error::Limit { what: "aligned part", value, limit: "5 s or more".into() });
+        let seconds = to.saturating_sub(from) as f64 * FRAME_S;
+        let reason = format!("the aligned part is {seconds:.1} s long, 5 s are needed");
+        return Err(Error::Pair { reason, path: midi.path.clone() });
     }
     let notes = aligned.notes().iter().filter(|note| !note.is_drum());
     let notes = notes.map(|note| (note.start.0, note.end.0, note.pitch, note.velocity));
@@ -202,22 +203,46 @@ fn pairs(source: &Path) -> Result<Vec<Line>> {
 
 /// Recordings below a folder that have a MIDI file of the same name beside them.
 fn beside(folder: &Path) -> Vec<Line> {
-    let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name();
-    let files = walk.into_iter().filter_map(core::result::Result::ok).map(walkdir::DirEntry::into_path);
-    let is_audio =
-        |path: &PathBuf| path.extension().is_some_and(|e| AUDIO.iter().any(|kind| e.eq_ignore_ascii_case(kind)));
-    files
-        .filter(is_audio)
-        .filter_map(|audio| {
-            let names = ["mid", "midi", "MID", "kar", "rmi"].map(|kind| audio.with_extension(kind));
-            Some(Line { midi: names.into_iter().find(|midi| midi.is_file())?, audio, split: None })
-        })
-        .collect()
+    let (recordings, rest): (Vec<_>, Vec<_>) = below(folder).into_iter().partition(|path| is_audio_name(path));
+    // Of several kinds of MIDI file under one name the first of the list of kinds.
+    let kind = |path: &Path| MIDI.iter().position(|&ending| ends_in(path, ending));
+    let mut midis: BTreeMap<(PathBuf, String), PathBuf> = BTreeMap::new();
+    let key = |path: &Path| (path.parent().unwrap_or(Path::new("")).to_path_buf(), stem(path));
+    for midi in rest.into_iter().filter(|path| is_midi_name(path)) {
+        let known = midis.entry(key(&midi)).or_insert_with(|| midi.clone());
+        if kind(&midi) < kind(known) {
+            *known = midi;
+        }
+    }
+    let with_midi = |audio: PathBuf| Some(Line { midi: midis.get(&key(&audio))?.clone(), audio, split: None });
+    recordings.into_iter().filter_map(with_midi).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_an_index_takes_finds_its_midi_in_any_case_and_form() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let pairs_of = [
+            ("1.webm", "1.mid"),
+            ("2.WebM", "2.Midi"),
+            ("3.aifc", "3.KAR"),
+            ("4.mp4", "4.smf"),
+            ("D\u{e9}j\u{e0}.mp3", "De\u{301}ja\u{300}.RMI"),
+        ];
+        for (audio, midi) in pairs_of {
+            std::fs::write(at(audio), b"x").expect("written");
+            std::fs::write(at(midi), b"x").expect("written");
+        }
+        let found = pairs(folder.path()).expect("a folder");
+        assert_eq!(found, pairs_of.map(|(audio, midi)| Line { midi: at(midi), audio: at(audio), split: None }));
+        // Of two kinds under one name the first of the list of kinds counts, not of the alphabet.
+        std::fs::write(at("1.kar"), b"x").expect("written");
+        assert_eq!(pairs(folder.path()).expect("a folder")[0].midi, at("1.mid"));
+    }
 
     #[test]
     fn recordings_find_their_midi_by_name_and_lists_their_own() {

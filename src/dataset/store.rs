@@ -2,7 +2,7 @@
 
 use crate::audio::ANALYSIS_RATE;
 use crate::error::{Error, Result};
-use crate::export;
+use crate::files;
 use crate::pair::HOP;
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
@@ -223,8 +223,8 @@ impl Dataset {
             "frame_s": FRAME_S,
             "works": self.works,
         });
-        export::create_folder(&Self::pairs_of(&self.folder))?;
-        export::write(&Self::document_of(&self.folder), format!("{document:#}\n").as_bytes())
+        files::create_folder(&Self::pairs_of(&self.folder))?;
+        files::write(&Self::document_of(&self.folder), format!("{document:#}\n").as_bytes())
     }
 
     /// What it was made with.
@@ -274,7 +274,7 @@ impl Dataset {
     pub fn store(folder: &Path, id: &str, variant: usize, pair: &Pair, made_by: &Value) -> Result<()> {
         let path = Self::pair_of(folder, id, variant);
         let bytes = pair.to_bytes(made_by).map_err(|reason| Error::Dataset { reason, path: path.clone() })?;
-        export::write(&path, &bytes)
+        files::write(&path, &bytes)
     }
 
     /// Says what became of the work at `entry`.

@@ -83,7 +83,7 @@ const SAVED_EVERY: usize = 100;
 ///
 /// # Errors
 /// [`Error::Limit`] and [`Error::Dataset`] for what can't be asked for or does not fit what the folder holds;
-/// [`Error::Empty`] without MIDI files; [`Error::Io`]; [`Error::Cancelled`]. A work that can't be used is no error: it is
+/// [`Error::Nothing`] without MIDI files; [`Error::Io`]; [`Error::Cancelled`]. A work that can't be used is no error: it is
 /// named with its reason.
 pub fn synthesize(what: &Synthesis, folder: &Path, progress: &Progress) -> Result<Made> {
     super::or_nothing(folder, || synthesized(what, folder, progress))
@@ -148,7 +148,7 @@ fn synthesized(what: &Synthesis, folder: &Path, progress: &Progress) -> Result<M
                 }
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
                 Err(error) => {
-                    skipped = Some(error.to_string());
+                    skipped = Some(error.reason(&source.path));
                     break;
                 }
             }
@@ -232,7 +232,7 @@ impl Synthesis {
             if level > SILENT {
                 Ok(wave)
             } else {
-                Err(Error::Empty(format!("no sound with the soundfont {:?}", font.name)))
+                Err(Error::nothing(format!("no sound with the soundfont {:?}", font.name)))
             }
         };
         let (mut written, mut notes) = transcription.score(midi, &cut, &mut random);
@@ -283,7 +283,7 @@ fn draw_cut(midi: &Midi, seconds: f64, random: &mut Pcg64) -> Result<Cut> {
     }
     let (notes, length) = most;
     let asked = format!("{FEWEST_NOTES} and {SHORTEST_S} s are needed");
-    Err(Error::Empty(format!("too little music, {notes} notes in {length:.1} s; {asked}")))
+    Err(Error::nothing(format!("too little music, {notes} notes in {length:.1} s; {asked}")))
 }
 
 /// A part of another work of the same split, as long as `cut`.

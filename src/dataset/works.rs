@@ -3,10 +3,9 @@
 use super::fingerprint::{self, Fingerprint};
 use super::{Split, Work, mix};
 use crate::error::{Error, Result};
+use crate::files::{self, below, is_midi, md5, name_key};
 use crate::job::Progress;
 use crate::midi::Midi;
-use crate::pair;
-use md5::{Digest as _, Md5};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -58,7 +57,7 @@ pub(super) struct Sources {
 pub(crate) fn other_works(from: &[PathBuf], held: &[PathBuf], progress: &Progress) -> Result<(Vec<PathBuf>, usize)> {
     match Sources::find(from, held, 0, progress) {
         Ok(found) => Ok((found.works.into_iter().map(|work| work.path).collect(), found.held_out)),
-        Err(Error::Empty(_)) => Ok((Vec::new(), 0)),
+        Err(Error::Nothing { .. }) => Ok((Vec::new(), 0)),
         Err(error) => Err(error),
     }
 }
@@ -74,7 +73,7 @@ impl Sources {
         let (mut works, skipped, copies) = read_all(&files(from)?, &progress.part(0.0, 0.9))?;
         let (kept_out, unread, _) = read_all(&files(hold_out)?, &progress.part(0.9, 1.0))?;
         if works.is_empty() && skipped.is_empty() {
-            return Err(Error::Empty(format!("no MIDI files below {from:?}")));
+            return Err(Error::nothing(format!("no MIDI files below {from:?}")));
         }
         if let Some((path, reason)) = unread.into_iter().next() {
             // What is held out must be known: a leak is worse than a stop.
@@ -140,7 +139,7 @@ fn read_all(paths: &[PathBuf], progress: &Progress) -> Result<Read> {
             Ok(source) if seen.insert(source.id.clone()) => works.push(source),
             Ok(_) => copies += 1,
             Err(Error::Cancelled) => return Err(Error::Cancelled),
-            Err(error) => skipped.push((path.clone(), error.to_string())),
+            Err(error) => skipped.push((path.clone(), error.reason(path))),
         }
     }
     Ok((works, skipped, copies))
@@ -149,16 +148,15 @@ fn read_all(paths: &[PathBuf], progress: &Progress) -> Result<Read> {
 /// MD5 of a MIDI file in hexadecimal, and what it holds.
 ///
 /// # Errors
-/// As [`Midi::read`]; [`Error::Empty`] for a file without notes.
+/// As [`Midi::read`]; [`Error::Nothing`] for a file without notes.
 pub(crate) fn read(path: &Path) -> Result<(String, Midi)> {
     let midi = Midi::read(path)?;
     if midi.notes().is_empty() {
-        return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));
+        return Err(Error::nothing("the MIDI file has no notes").at(path));
     }
     // The bytes once more, from the system's cache: of a file that `read` has found short enough.
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let id = Md5::digest(&bytes).iter().fold(String::new(), |id, byte| id + &format!("{byte:02x}"));
-    Ok((id, midi))
+    Ok((md5(&bytes), midi))
 }
 
 /// All MIDI files of these, sorted, each once.
@@ -166,9 +164,7 @@ fn files(from: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in from {
         if path.is_dir() {
-            let walk = walkdir::WalkDir::new(path).follow_links(true);
-            let files = walk.into_iter().filter_map(core::result::Result::ok).filter(|e| e.file_type().is_file());
-            found.extend(files.map(walkdir::DirEntry::into_path).filter(|path| pair::is_midi(path)));
+            found.extend(below(path).into_iter().filter(|path| is_midi(path)));
         } else if path.exists() {
             found.push(path.clone());
         } else {
@@ -183,8 +179,8 @@ fn files(from: &[PathBuf]) -> Result<Vec<PathBuf>> {
 /// The name of a file without what tells copies and versions apart: case, signs, numbers of tracks or parts, `_0` and
 /// `(1)`. A name that says nothing without its folder (`167`, `1-1`) gets the folder's in front.
 pub(super) fn title(path: &Path) -> String {
-    let lower = |name: Option<&std::ffi::OsStr>| name.unwrap_or_default().to_string_lossy().to_lowercase();
-    let stem = lower(path.file_stem());
+    let lower = |name: Option<&std::ffi::OsStr>| name_key(&name.unwrap_or_default().to_string_lossy()).to_lowercase();
+    let stem = files::stem(path).to_lowercase();
     let mut words: Vec<&str> = stem.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let counts = |word: &str| {
         ["tracks", "track", "trk", "parts", "part", "tr"].iter().any(|unit| {

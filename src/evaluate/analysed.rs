@@ -3,42 +3,26 @@
 use crate::audio::{self, ANALYSIS_RATE, Keep};
 use crate::dataset::{BINS, FIRST_NOTE, Pair};
 use crate::error::{Error, Result};
-use crate::export;
 use crate::features::{self, CqtParams};
+use crate::files;
 use crate::job::Progress;
 use crate::midi::Midi;
-use crate::pair;
 use crate::synth::{self, SoundFont};
 use half::f16;
-use md5::{Digest as _, Md5};
 use ndarray::Array2;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Name of the matrix in a file of the cache, and of what is in it: raised when the numbers change.
 const TENSOR: &str = "log_magnitudes/2";
-
-/// MD5 of bytes, in hexadecimal.
-fn md5(parts: &[&[u8]]) -> String {
-    use std::fmt::Write as _;
-    let mut hasher = Md5::new();
-    for part in parts {
-        hasher.update(part);
-    }
-    hasher.finalize().iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
-}
 
 /// Natural log magnitudes (frames × [`BINS`]) of a recording, or of the synthesis of a MIDI file with `font`: read from
 /// `cache` where they are, put there where not.
 ///
 /// # Errors
-/// Those of reading, decoding and synthesising; [`Error::Empty`] for a MIDI file without notes; [`Error::Cancelled`].
+/// Those of reading, decoding and synthesising; [`Error::Nothing`] for a MIDI file without notes; [`Error::Cancelled`].
 pub(super) fn log_magnitudes(
     path: &Path,
     font: &SoundFont,
@@ -46,9 +30,9 @@ pub(super) fn log_magnitudes(
     progress: &Progress,
 ) -> Result<Array2<f32>> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    let is_midi = pair::is_midi(path);
+    let is_midi = files::is_midi(path);
     let by = if is_midi { font.name() } else { "" };
-    let key = md5(&[TENSOR.as_bytes(), by.as_bytes(), &bytes]);
+    let key = files::md5([TENSOR.as_bytes(), by.as_bytes(), &bytes].concat());
     let kept = cache.map(|folder| folder.join(format!("{key}.safetensors")));
     if let Some(matrix) = kept.as_deref().and_then(read) {
         return Ok(matrix);
@@ -56,7 +40,7 @@ pub(super) fn log_magnitudes(
     let wave = if is_midi {
         let midi = Midi::parse(&bytes).map_err(|error| error.at(path))?;
         if midi.notes().is_empty() {
-            return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));
+            return Err(Error::nothing("the MIDI file has no notes").at(path));
         }
         synth::render(&midi, font, ANALYSIS_RATE, &progress.part(0.0, 0.8))?
     } else {
@@ -66,7 +50,7 @@ pub(super) fn log_magnitudes(
     let params = CqtParams { first_note: FIRST_NOTE, bins: BINS, cents, ..CqtParams::default() };
     let matrix = Pair::log_magnitudes(features::constant_q(&wave, &params, &progress.part(0.8, 1.0))?);
     if let Some(kept) = &kept {
-        export::write(kept, &bytes_of(&matrix, path)?)?;
+        files::write(kept, &bytes_of(&matrix, path)?)?;
     }
     // What a second run reads: halves.
     Ok(matrix.mapv(|x| f16::from_f32(x).to_f32()))
@@ -76,11 +60,8 @@ fn bytes_of(matrix: &Array2<f32>, path: &Path) -> Result<Vec<u8>> {
     let halves: Vec<u8> = matrix.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F16, vec![matrix.nrows(), matrix.ncols()], &halves);
     let metadata = HashMap::from([("path".to_owned(), path.to_string_lossy().into_owned())]);
-    view.and_then(|view| safetensors::serialize([(TENSOR, view)], Some(metadata))).map_err(|error| Error::Limit {
-        what: "matrix",
-        value: format!("of {:?}: {error}", matrix.dim()),
-        limit: "what the safetensors format holds".into(),
-    })
+    view.and_then(|view| safetensors::serialize([(TENSOR, view)], Some(metadata)))
+        .map_err(Error::internal("a matrix can't be kept"))
 }
 
 /// A file of the cache; none where it is missing, damaged or of another version: it is made again.
@@ -91,12 +72,6 @@ fn read(path: &Path) -> Option<Array2<f32>> {
     let &[frames, BINS] = tensor.shape() else { return None };
     let values: Vec<f32> = tensor.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect();
     Array2::from_shape_vec((frames, BINS), values).ok().filter(|matrix| matrix.iter().all(|x| x.is_finite()))
-}
-
-/// Files with one of the endings, of a list.
-pub(super) fn of_kind(files: &[PathBuf], kinds: &[&str]) -> Vec<PathBuf> {
-    let is_one = |path: &&PathBuf| path.extension().is_some_and(|e| kinds.iter().any(|k| e.eq_ignore_ascii_case(k)));
-    files.iter().filter(is_one).cloned().collect()
 }
 
 #[cfg(test)]
@@ -124,7 +99,7 @@ mod tests {
         assert_eq!(std::fs::read(&kept[0]).expect("read"), bytes);
     }
 
-    fn files_of(folder: &Path) -> Vec<PathBuf> {
-        super::super::files(folder)
+    fn files_of(folder: &Path) -> Vec<std::path::PathBuf> {
+        crate::files::below(folder)
     }
 }

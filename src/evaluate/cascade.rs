@@ -2,9 +2,10 @@
 //!
 //! A query's right entries are those of the same bytes, and those whose files are called the same: `x.ogg` for `x.mid`.
 
-use super::{RankCurve, Ranked, Report, stem};
+use super::{RankCurve, Ranked, Report};
 use crate::error::{Error, Result};
-use crate::index::{Entry, Index, md5_of};
+use crate::files::{md5_of, stem};
+use crate::index::{Entry, Index};
 use crate::job::Progress;
 use crate::search::{Query, Ranks, SearchOptions, ranks};
 use crate::synth::SoundFont;
@@ -44,7 +45,7 @@ const PRUNED: usize = 1_000_000;
 /// Searches for each file.
 ///
 /// # Errors
-/// [`Error::Empty`] without files; [`Error::Index`] when an entry is damaged; [`Error::Cancelled`].
+/// [`Error::Nothing`] without files; [`Error::Index`] when an entry is damaged; [`Error::Cancelled`].
 pub fn cascade(
     index: &Index,
     files: &[PathBuf],
@@ -53,7 +54,7 @@ pub fn cascade(
     progress: &Progress,
 ) -> Result<Report<CascadeQuality>> {
     if files.is_empty() {
-        return Err(Error::Empty("no files to search for".into()));
+        return Err(Error::nothing("no files to search for"));
     }
     let read = |(number, place): (usize, usize)| -> Result<(usize, Entry)> {
         if number.is_multiple_of(1024) {

@@ -38,7 +38,7 @@ pub(super) struct Clip {
 
 impl Clips {
     /// # Errors
-    /// As [`Dataset::open`]; [`Error::Empty`] where fewer than two works have a pair that is long enough.
+    /// As [`Dataset::open`]; [`Error::Nothing`] where fewer than two works have a pair that is long enough.
     pub fn open(folder: &Path, split: Split, seed: u64) -> Result<Self> {
         let data = Dataset::open(folder)?;
         let each = data.works(split).flat_map(|work| (0..work.variants()).map(move |variant| (work.clone(), variant)));
@@ -48,10 +48,11 @@ impl Clips {
         let first = wanted.first().map(|(work, _)| work.group);
         if wanted.iter().all(|(work, _)| Some(work.group) == first) {
             let seconds = CLIP_FRAMES.0 as f64 * FRAME_S;
-            return Err(Error::Empty(format!(
-                "two works of {seconds:.0} s or more are needed in the {} split: {folder:?}",
+            return Err(Error::nothing(format!(
+                "two works of {seconds:.0} s or more are needed in the {} split",
                 format!("{split:?}").to_lowercase()
-            )));
+            ))
+            .at(folder));
         }
         Ok(Self { data, too_short: count - wanted.len(), wanted, seed })
     }

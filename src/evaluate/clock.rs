@@ -2,10 +2,11 @@
 //! constant of the song. Transcriptions that were tapped along with a recording are such (POP909's are).
 
 use super::warned::{Warned, within};
-use super::{Report, each, files, stem};
+use super::{Report, each};
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{AudioTime, Keep};
 use crate::error::{Error, Result};
+use crate::files::{below, name_key, sides, stem};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::pair::{self, FRAME_S};
@@ -13,7 +14,7 @@ use crate::synth::SoundFont;
 use crate::verdict;
 use ndarray::{Array2, Axis, Zip, s};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Seconds between the moments at which warnings are judged.
 const MOMENT_S: f64 = 0.1;
@@ -176,7 +177,7 @@ impl ClockSummary {
 /// throughout is not blamed; one that is a verse late throughout is lost.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no pair; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no pair; [`Error::Cancelled`].
 pub fn clock(
     folder: &Path,
     only: &[String],
@@ -184,18 +185,12 @@ pub fn clock(
     presets: &[Preset],
     progress: &Progress,
 ) -> Result<Report<ClockErrors>> {
-    let all = files(folder);
-    let is_a = |path: &Path, kinds: &[&str]| {
-        path.extension().is_some_and(|e| kinds.iter().any(|kind| e.eq_ignore_ascii_case(kind)))
-    };
-    let recordings: Vec<&PathBuf> =
-        all.iter().filter(|path| is_a(path, &["ogg", "mp3", "flac", "wav", "opus", "m4a"])).collect();
+    let (mut midis, recordings) = sides(below(folder));
     let recording = |midi: &Path| recordings.iter().find(|path| stem(path) == stem(midi));
-    let wanted = |path: &Path| only.is_empty() || only.iter().any(|name| *name == stem(path));
-    let is_pair = |path: &&PathBuf| is_a(path, &["mid", "midi"]) && wanted(path) && recording(path).is_some();
-    let midis: Vec<PathBuf> = all.iter().filter(is_pair).cloned().collect();
+    let wanted = |path: &Path| only.is_empty() || only.iter().any(|name| name_key(name) == stem(path));
+    midis.retain(|path| wanted(path) && recording(path).is_some());
     if midis.is_empty() {
-        return Err(Error::Empty(format!("no MIDI files with recordings in {folder:?}")));
+        return Err(Error::nothing("no MIDI files with recordings").at(folder));
     }
     let report = each(&midis, progress, |path, p| {
         let Some(audio_path) = recording(path) else { return Ok(Vec::new()) };

@@ -1,11 +1,12 @@
 //! The corruption benchmark of Raffel and Ellis, "Optimizing DTW-Based Audio-to-MIDI Alignment and Matching" (ICASSP 2016;
 //! spec B, OPT): a MIDI file is aligned with a rendering of itself that was distorted in a known way.
 
-use super::{Errors, Report, each, files, rendering};
+use super::{Errors, Report, each, rendering};
 use crate::alignment::Preset;
 use crate::alignment::warp::TimeMap;
 use crate::audio::{ANALYSIS_RATE, AudioTime};
 use crate::error::{Error, Result};
+use crate::files::{below, sides};
 use crate::job::Progress;
 use crate::midi::{Message, Midi, MidiTime};
 use crate::pair::{AudioSide, MidiSide};
@@ -44,7 +45,7 @@ const MOMENT_S: f64 = 0.1;
 /// became of it, both with `font`. Files that can't be read, or shorter than 30 s or longer than 10 minutes, are skipped.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no MIDI file; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no MIDI file; [`Error::Cancelled`].
 pub fn corruption(
     folder: &Path,
     (pieces, seed): (usize, u64),
@@ -53,10 +54,9 @@ pub fn corruption(
     presets: &[Preset],
     progress: &Progress,
 ) -> Result<Report<Errors>> {
-    let is_midi = |path: &PathBuf| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mid"));
-    let mut paths: Vec<PathBuf> = files(folder).into_iter().filter(is_midi).collect();
+    let (mut paths, _) = sides(below(folder));
     if paths.is_empty() {
-        return Err(Error::Empty(format!("no MIDI files below {folder:?}")));
+        return Err(Error::nothing("no MIDI files").at(folder));
     }
     paths.shuffle(&mut Pcg64::seed_from_u64(seed));
     paths.truncate(pieces);

@@ -1,15 +1,16 @@
 //! Whether a recording that holds only a part of the MIDI is aligned as the whole recording is.
 
-use super::{Errors, Report, each, files, stem};
+use super::{Errors, Report, each};
 use crate::alignment::Preset;
 use crate::audio::{self, AudioTime, Keep, Recording, Waveform};
 use crate::error::{Error, Result};
+use crate::files::{below, sides, stem};
 use crate::job::Progress;
 use crate::pair::{self, AudioSide};
 use crate::synth::SoundFont;
 use crate::verdict;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Seconds between the moments compared.
 const STEP_S: f64 = 0.5;
@@ -18,14 +19,13 @@ const STEP_S: f64 = 0.5;
 /// middle. Errors are differences from the alignment of the whole recording, which is taken for the truth.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no pair; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no pair; [`Error::Cancelled`].
 pub fn cut(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progress) -> Result<Report<Errors>> {
-    let all = files(folder);
-    let is_midi = |path: &Path| path.extension().is_some_and(|e| e == "mid" || e == "midi");
-    let recording = |midi: &Path| all.iter().find(|path| !is_midi(path) && stem(path) == stem(midi) && !is_table(path));
-    let midis: Vec<PathBuf> = all.iter().filter(|path| is_midi(path) && recording(path).is_some()).cloned().collect();
+    let (mut midis, recordings) = sides(below(folder));
+    let recording = |midi: &Path| recordings.iter().find(|path| stem(path) == stem(midi));
+    midis.retain(|midi| recording(midi).is_some());
     if midis.is_empty() {
-        return Err(Error::Empty(format!("no MIDI files with recordings in {folder:?}")));
+        return Err(Error::nothing("no MIDI files with recordings").at(folder));
     }
     let rows = each(&midis, progress, |midi_path, p| {
         let Some(audio_path) = recording(midi_path) else { return Ok(Vec::new()) };
@@ -50,10 +50,6 @@ pub fn cut(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progr
         Ok(rows)
     })?;
     Ok(Report { done: rows.done.into_iter().flatten().collect(), skipped: rows.skipped })
-}
-
-fn is_table(path: &Path) -> bool {
-    path.extension().is_some_and(|e| ["csv", "json", "txt"].iter().any(|kind| e == *kind))
 }
 
 /// Some seconds of a recording.

@@ -1,13 +1,14 @@
 //! [`EmbeddingMatrix`]: how far all MIDI files of a set are from all its recordings, by one vector each. The talk's
 //! picture of about 100 × 100, with its dark diagonal.
 
-use super::analysed::{log_magnitudes, of_kind};
+use super::analysed::log_magnitudes;
 use super::clips::Clips;
-use super::retrieval::{AUDIO, Embedder, MIDI, window};
-use super::{Report, each, files, stem};
+use super::retrieval::{Embedder, window};
+use super::{Report, each};
 use crate::dataset::Split;
 use crate::embedding::{Distances, EmbeddingModel, squared_distance};
 use crate::error::{Error, Result};
+use crate::files::{below, same_place, sides, stem};
 use crate::hashing::Side;
 use crate::job::Progress;
 use crate::synth::SoundFont;
@@ -82,7 +83,7 @@ impl EmbeddingMatrix {
 /// Embeds at most `most` pairs, evenly taken. MIDI files are synthesised with `font`.
 ///
 /// # Errors
-/// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Empty`] where there are fewer than two pairs;
+/// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Nothing`] where there are fewer than two pairs;
 /// [`Error::Cancelled`].
 pub fn embedding_matrix(
     source: &PairSource,
@@ -106,10 +107,8 @@ pub fn embedding_matrix(
             seen.skipped
         }
         PairSource::Folder(folder) => {
-            let all = files(folder);
-            let mut midis = of_kind(&all, MIDI);
-            let recordings = of_kind(&all, AUDIO);
-            let own = |midi: &PathBuf| recordings.iter().find(|r| r.with_extension("") == midi.with_extension(""));
+            let (mut midis, recordings) = sides(below(folder));
+            let own = |midi: &PathBuf| recordings.iter().find(|recording| same_place(recording, midi));
             midis.retain(|midi| own(midi).is_some());
             let count = midis.len();
             if count > most {
@@ -132,7 +131,7 @@ pub fn embedding_matrix(
         let folder = match source {
             PairSource::Folder(folder) | PairSource::Split(folder, _) => folder,
         };
-        return Err(Error::Empty(format!("{} pairs to compare, 2 are needed: {folder:?}", midi.len())));
+        return Err(Error::nothing(format!("{} pairs to compare, 2 are needed", midi.len())).at(folder));
     }
     Ok(Report { done: vec![EmbeddingMatrix::new(midi, audio)], skipped })
 }

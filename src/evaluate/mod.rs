@@ -52,7 +52,7 @@ use crate::error::{Error, Result};
 use crate::job::Progress;
 use rayon::prelude::*;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Errors of one piece, in seconds where not said otherwise.
@@ -197,18 +197,6 @@ fn each<T: Send>(
         }
     }
     Ok(report)
-}
-
-/// All files below a folder, sorted. What can't be listed is left out: there is nothing in it to evaluate.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let walk = walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name();
-    walk.into_iter()
-        .filter_map(|e| e.ok().filter(|e| e.file_type().is_file()).map(walkdir::DirEntry::into_path))
-        .collect()
-}
-
-fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

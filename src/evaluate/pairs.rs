@@ -1,15 +1,16 @@
 //! Whether the confidence tells right pairs from wrong ones.
 
-use super::{Report, each, files, stem};
+use super::{Report, each};
 use crate::alignment::Preset;
 use crate::audio::Keep;
 use crate::error::{Error, Result};
+use crate::files::{below, sides, stem};
 use crate::job::Progress;
 use crate::pair;
 use crate::synth::SoundFont;
 use crate::verdict;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// One cell of the confusion table of [`pairs`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,19 +27,14 @@ pub struct Combination {
     pub confidence: f64,
 }
 
-/// Every MIDI file of a folder with every recording of it; `X.mid` belongs to `X.ogg` (or `.mp3`, `.flac`, `.wav`).
+/// Every MIDI file of a folder with every recording of it; `X.mid` belongs to `X.ogg`.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no pair; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no pair; [`Error::Cancelled`].
 pub fn pairs(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progress) -> Result<Report<Combination>> {
-    let all = files(folder);
-    let of = |kinds: &[&str]| -> Vec<PathBuf> {
-        let is_one = |path: &&PathBuf| path.extension().is_some_and(|e| kinds.iter().any(|k| e == *k));
-        all.iter().filter(is_one).cloned().collect()
-    };
-    let (midis, audios) = (of(&["mid", "midi"]), of(&["ogg", "mp3", "flac", "wav", "opus", "m4a"]));
+    let (midis, audios) = sides(below(folder));
     if midis.is_empty() || audios.is_empty() {
-        return Err(Error::Empty(format!("no MIDI files with recordings in {folder:?}")));
+        return Err(Error::nothing("no MIDI files with recordings").at(folder));
     }
     let loaded = each(&audios, &progress.part(0.0, 0.3), |path, p| pair::load_audio(path, Keep::Analysis, p))?;
     let rows = each(&midis, &progress.part(0.3, 1.0), |path, p| {

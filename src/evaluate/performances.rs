@@ -1,9 +1,10 @@
 //! Scores against human performances of them, whose moments are known. The sound is a rendering of the performance.
 
-use super::{Errors, Report, each, files, rendering, stem};
+use super::{Errors, Report, each, rendering};
 use crate::alignment::Preset;
 use crate::audio::{ANALYSIS_RATE, AudioTime};
 use crate::error::{Error, Result};
+use crate::files::{below, ends_in, is_midi_name, stem};
 use crate::job::Progress;
 use crate::midi::track::{Event, EventKind, Track};
 use crate::midi::{Midi, MidiTime};
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 /// Folders whose two files don't have the same number of beats are skipped: there the truth is unknown.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no such folder; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no such folder; [`Error::Cancelled`].
 pub fn asap(
     folder: &Path,
     midi_font: &SoundFont,
@@ -29,24 +30,22 @@ pub fn asap(
     progress: &Progress,
 ) -> Result<Report<Errors>> {
     let is_score = |path: &Path| path.file_name().is_some_and(|name| name == "midi_score.mid");
-    let scores: Vec<PathBuf> = files(folder).into_iter().filter(|path| is_score(path)).collect();
+    let scores: Vec<PathBuf> = below(folder).into_iter().filter(|path| is_score(path)).collect();
     if scores.is_empty() {
-        return Err(Error::Empty(format!("no midi_score.mid below {folder:?}")));
+        return Err(Error::nothing("no midi_score.mid").at(folder));
     }
     let piece = |score: &PathBuf, progress: &Progress| -> Result<Vec<Errors>> {
         let here = score.parent().unwrap_or(folder);
-        let is_midi = |path: &&PathBuf| path.extension().is_some_and(|e| e == "mid") && !is_score(path);
-        let near = files(here);
+        let is_midi = |path: &&PathBuf| is_midi_name(path) && !is_score(path);
+        let near = below(here);
         let performance =
-            near.iter().find(is_midi).ok_or_else(|| Error::Empty("no performance beside the score".into()))?;
+            near.iter().find(is_midi).ok_or_else(|| Error::nothing("no performance beside the score").at(score))?;
         let annotations = |path: &Path| path.with_file_name(format!("{}_annotations.txt", stem(path)));
         let (score_beats, performance_beats) = (beats(&annotations(score))?, beats(&annotations(performance))?);
         if score_beats.len() != performance_beats.len() {
-            return Err(Error::Empty(format!(
-                "{} beats in the score, {} in the performance",
-                score_beats.len(),
-                performance_beats.len()
-            )));
+            let (of_score, played) = (score_beats.len(), performance_beats.len());
+            let reason = format!("{of_score} beats in the score, {played} in the performance");
+            return Err(Error::Pair { reason, path: performance.clone() });
         }
         let midi = pair::load_midi(score, midi_font, progress)?;
         let moments = score_beats.into_iter().map(MidiTime).zip(performance_beats.into_iter().map(AudioTime));
@@ -62,7 +61,7 @@ pub fn asap(
 /// `audio_font`; each onset of the score is a moment: the mean of the times at which its notes were played.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no match file; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no match file; [`Error::Cancelled`].
 pub fn vienna(
     folder: &Path,
     midi_font: &SoundFont,
@@ -70,20 +69,21 @@ pub fn vienna(
     presets: &[Preset],
     progress: &Progress,
 ) -> Result<Report<Errors>> {
-    let all = files(folder);
-    let matches: Vec<PathBuf> = all.iter().filter(|p| p.extension().is_some_and(|e| e == "match")).cloned().collect();
+    let all = below(folder);
+    let matches: Vec<PathBuf> = all.iter().filter(|p| ends_in(p, "match")).cloned().collect();
     if matches.is_empty() {
-        return Err(Error::Empty(format!("no match files below {folder:?}")));
+        return Err(Error::nothing("no match files").at(folder));
     }
     let piece = |path: &PathBuf, progress: &Progress| -> Result<Vec<Errors>> {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        let matched = Match::parse(&text).ok_or_else(|| Error::Empty("not a match file".into()))?;
+        let matched =
+            Match::parse(&text).ok_or_else(|| Error::List { reason: "not a match file".into(), path: path.clone() })?;
         let performance = all
             .iter()
             .find(|p| p.file_name().is_some_and(|name| *name == *matched.midi_file))
-            .ok_or_else(|| Error::Empty(format!("no file {:?}", matched.midi_file)))?;
+            .ok_or_else(|| Error::nothing(format!("no file {:?}, its performance", matched.midi_file)).at(path))?;
         let performed = Midi::read(performance)?;
-        matched.check(&performed)?;
+        matched.check(&performed).map_err(|error| error.at(path))?;
         let midi = MidiSide::new(path.clone(), matched.score()?, midi_font, progress)?;
         let known = Known { name: stem(path), performance: performance.clone(), moments: matched.moments() };
         known.errors(&midi, &performed, audio_font, presets, progress)
@@ -188,7 +188,8 @@ impl Match {
         let played = self.notes.iter().filter_map(|note| Some(is_there(note.pitch, note.played_s?)));
         let (found, all) = played.fold((0, 0), |(found, all), there| (found + usize::from(there), all + 1));
         if 100 * found < 95 * all {
-            return Err(Error::Empty(format!("{found} of {all} notes are in its performance")));
+            let reason = format!("{found} of {all} notes are in its performance, 95 % are needed");
+            return Err(Error::Pair { reason, path: PathBuf::new() });
         }
         Ok(())
     }

@@ -11,12 +11,13 @@ pub use measure::{Jumps, Seconds};
 pub use structure::Edit;
 
 use super::warned::Warned;
-use super::{Report, each, files, rendering};
+use super::{Report, each, rendering};
 use crate::alignment::warp::TimeMap;
 use crate::alignment::{ACCEPTED, Preset};
 use crate::audio::{ANALYSIS_RATE, AudioTime, Waveform};
 use crate::dataset::{Effects, compressed, number};
 use crate::error::{Error, Result};
+use crate::files::{below, sides};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::pair::{AudioSide, MidiSide};
@@ -172,7 +173,7 @@ impl PopularSummary {
 /// short to edit are skipped.
 ///
 /// # Errors
-/// [`Error::Empty`] when there is no such file; [`Error::Cancelled`].
+/// [`Error::Nothing`] when there is no such file; [`Error::Cancelled`].
 pub fn popular(
     folder: &Path,
     (works, seed): (usize, u64),
@@ -263,9 +264,7 @@ pub(super) fn renderings<T: Send>(
 
 /// The first `count` usable files in a random order of all.
 fn draw(folder: &Path, count: usize, seed: u64, progress: &Progress) -> Result<Vec<(PathBuf, Midi)>> {
-    let kinds = ["mid", "midi", "kar"];
-    let is_midi = |path: &PathBuf| path.extension().is_some_and(|e| kinds.iter().any(|k| e.eq_ignore_ascii_case(k)));
-    let mut paths: Vec<PathBuf> = files(folder).into_iter().filter(is_midi).collect();
+    let (mut paths, _) = sides(below(folder));
     paths.shuffle(&mut Pcg64::seed_from_u64(seed));
     let mut drawn = Vec::new();
     for paths in paths.chunks(AT_A_TIME) {
@@ -279,9 +278,10 @@ fn draw(folder: &Path, count: usize, seed: u64, progress: &Progress) -> Result<V
     }
     if drawn.is_empty() {
         let (from, to) = (SECONDS.start() / 60.0, SECONDS.end() / 60.0);
-        return Err(Error::Empty(format!(
-            "no MIDI file of {from} to {to} minutes with {FEWEST_PARTS} parts and {FEWEST_NOTES} notes below {folder:?}"
-        )));
+        return Err(Error::nothing(format!(
+            "no MIDI file of {from} to {to} minutes with {FEWEST_PARTS} parts and {FEWEST_NOTES} notes"
+        ))
+        .at(folder));
     }
     drawn.truncate(count);
     Ok(drawn)

@@ -15,12 +15,13 @@ pub use codes::hash_retrieval;
 pub(super) use vectors::Embedder;
 pub use vectors::{embedding_held_out, embedding_retrieval};
 
-use super::analysed::{log_magnitudes, of_kind};
-use super::{Report, each, files, stem};
+use super::analysed::log_magnitudes;
+use super::{Report, each};
 use crate::dataset::{BINS, FIRST_NOTE, FRAME_S, other_works};
 use crate::embedding::Distances;
 use crate::error::{Error, Result};
 use crate::features;
+use crate::files::{below, is_audio_name, name_key, same_place, sides, stem};
 use crate::job::Progress;
 use crate::midi::Midi;
 use crate::synth::SoundFont;
@@ -37,8 +38,6 @@ const KEYS: std::ops::RangeInclusive<i32> = -5..=6;
 const FEWEST_FRAMES: usize = 240;
 /// Bins that a query is compared in: of the 60 kept, those that its key moves into notes 36 to 83.
 const SEEN: usize = 48;
-pub(super) const AUDIO: &[&str] = &["ogg", "mp3", "flac", "wav", "opus", "m4a"];
-pub(super) const MIDI: &[&str] = &["mid", "midi"];
 
 /// What is searched, and how.
 #[derive(Debug)]
@@ -200,16 +199,15 @@ struct Database<T> {
 
 impl<'a> Search<'a> {
     /// # Errors
-    /// [`Error::Empty`] when there is no MIDI file; that of the first MIDI file that can't be used; [`Error::Cancelled`].
+    /// [`Error::Nothing`] when there is no MIDI file; that of the first MIDI file that can't be used; [`Error::Cancelled`].
     fn new(params: &'a RetrievalParams<'a>, progress: &Progress) -> Result<Self> {
-        let all = files(params.folder);
-        let midis = of_kind(&all, MIDI);
-        let (sources, same_work) = sources(params, &all, &midis, &progress.part(0.0, 0.5))?;
+        let (midis, recordings) = sides(below(params.folder));
+        let (sources, same_work) = sources(params, &midis, &recordings, &progress.part(0.0, 0.5))?;
         let analysed =
             each(&midis, &progress.part(0.5, 1.0), |path, p| log_magnitudes(path, params.font, params.cache, p))?;
         if analysed.done.len() < midis.len() || midis.is_empty() {
             let first = analysed.skipped.into_iter().next().map(|(_, error)| error);
-            let none = || Error::Empty(format!("no MIDI files in {:?}", params.folder));
+            let none = || Error::nothing("no MIDI files").at(params.folder);
             return Err(first.unwrap_or_else(none));
         }
         let queries = midis.iter().enumerate().map(|(answer, path)| (stem(path), answer)).collect();
@@ -234,7 +232,7 @@ impl<'a> Search<'a> {
     /// Looks at each entry, (frames × 48) natural log magnitudes.
     ///
     /// # Errors
-    /// [`Error::Empty`] when there is nothing to search in; [`Error::Cancelled`].
+    /// [`Error::Nothing`] when there is nothing to search in; [`Error::Cancelled`].
     fn database<T: Send>(
         &self,
         progress: &Progress,
@@ -248,13 +246,13 @@ impl<'a> Search<'a> {
             if log.nrows() < FEWEST_FRAMES {
                 return Ok(None);
             }
-            let recording = !of_kind(std::slice::from_ref(path), AUDIO).is_empty();
+            let recording = is_audio_name(path);
             Ok(Some(Entry { name: stem(path), answers: source.answers, recording, seen: see(log, p)? }))
         })?;
         let found = entries.done.len();
         let kept: Vec<Entry<T>> = entries.done.into_iter().flatten().collect();
         if kept.is_empty() {
-            return Err(Error::Empty("nothing to search in".into()));
+            return Err(Error::nothing("no recordings to search in"));
         }
         Ok(Database { too_short: found - kept.len(), entries: kept, skipped: entries.skipped })
     }
@@ -272,15 +270,14 @@ impl<T> Database<T> {
 /// The database, by path, and how many decoys were left out because they are the same work as a query.
 fn sources(
     params: &RetrievalParams<'_>,
-    all: &[PathBuf],
     midis: &[PathBuf],
+    recordings: &[PathBuf],
     progress: &Progress,
 ) -> Result<(Vec<Source>, usize)> {
     let mut random = Pcg64::seed_from_u64(params.seed);
-    let recordings = of_kind(all, AUDIO);
     let mut sources = Vec::new();
     for (query, midi) in midis.iter().enumerate() {
-        let own = recordings.iter().find(|path| path.with_extension("") == midi.with_extension(""));
+        let own = recordings.iter().find(|path| same_place(path, midi));
         let other_key = random.random_bool(params.transposed.clamp(0.0, 1.0));
         let key = random.random_range(1..12) - 6;
         let key = if own.is_none() && other_key { if key >= 0 { key + 1 } else { key } } else { 0 };
@@ -289,14 +286,14 @@ fn sources(
     let lone = |path: &&PathBuf| !sources.iter().any(|source| source.path == **path);
     let mut decoys: Vec<PathBuf> = recordings.iter().filter(lone).cloned().collect();
     for folder in params.decoys {
-        decoys.extend(of_kind(&files(folder), AUDIO));
+        decoys.extend(sides(below(folder)).1);
     }
     let (mut drawn, mut same_work) = other_works(params.decoys, &[params.folder.to_path_buf()], progress)?;
     drawn.shuffle(&mut random);
-    let named = std::fs::read_to_string(params.folder.join("pairs.csv")).unwrap_or_default();
+    let named = name_key(&std::fs::read_to_string(params.folder.join("pairs.csv")).unwrap_or_default());
     let named: BTreeSet<&str> = named.split([',', ';', '\n', '"']).map(str::trim).collect();
     let count = drawn.len();
-    drawn.retain(|path| !named.contains(path.file_name().unwrap_or_default().to_string_lossy().as_ref()));
+    drawn.retain(|path| !named.contains(name_key(&path.file_name().unwrap_or_default().to_string_lossy()).as_str()));
     same_work += count - drawn.len();
     drawn.truncate(params.renderings);
     decoys.extend(drawn);

@@ -93,7 +93,7 @@ fn tpaa(data: &Dataset, split: Split) -> Result<Coder<'static>> {
 /// Codes of TPAA and of each model on all pairs of a split. Pairs that can't be read are named and left out.
 ///
 /// # Errors
-/// As [`Dataset::open`]; [`Error::Empty`] where fewer than two works of the split can be read; [`Error::Cancelled`].
+/// As [`Dataset::open`]; [`Error::Nothing`] where fewer than two works of the split can be read; [`Error::Cancelled`].
 pub fn separation(
     folder: &Path,
     split: Split,
@@ -104,7 +104,7 @@ pub fn separation(
     let wanted: Vec<(&Work, usize)> =
         data.works(split).flat_map(|work| (0..work.variants()).map(move |variant| (work, variant))).collect();
     if wanted.is_empty() {
-        return Err(Error::Empty(format!("no {} works in the data set: {folder:?}", json_name(split))));
+        return Err(Error::nothing(format!("no {} works in the data set", json_name(split))).at(folder));
     }
     let mut coders = vec![("tpaa".to_owned(), tpaa(&data, split)?)];
     coders.extend(models.iter().map(|(name, model)| (name.clone(), Coder::Model(model))));
@@ -131,7 +131,7 @@ pub fn separation(
     groups.sort_unstable();
     groups.dedup();
     if groups.len() < 2 {
-        return Err(Error::Empty(format!("{} works to tell apart, 2 are needed: {folder:?}", groups.len())));
+        return Err(Error::nothing(format!("{} works to tell apart, 2 are needed", groups.len())).at(folder));
     }
     let quality = |((system, coder), codes): (&(String, Coder), &Vec<CodePair>)| {
         let histograms = Separation::of(codes, coder.bits());

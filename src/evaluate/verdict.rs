@@ -11,11 +11,12 @@ mod report;
 pub use decided::{Decided, DecidedPairs, LeftOut, see_decided};
 pub use report::{VerdictReport, kinds};
 
-use super::{Report, each, files, stem};
+use super::{Report, each};
 use crate::alignment::{Preset, dtw::pool, explained, published};
 use crate::dataset::number;
 use crate::error::{Error, Result};
 use crate::features::{self, Features, FrameTimes};
+use crate::files::{below, sides, stem};
 use crate::job::Progress;
 use crate::midi::Midi;
 use crate::pair::{self, AudioSide, FRAME_S, MidiSide};
@@ -26,7 +27,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Seconds of a part of a recording.
 const PART_S: std::ops::Range<f64> = 30.0..90.0;
@@ -102,12 +103,12 @@ fn song(name: &str) -> String {
 /// Compares MIDI files and recordings.
 ///
 /// # Errors
-/// [`Error::Empty`] without any of them; [`Error::Cancelled`].
+/// [`Error::Nothing`] without any of them; [`Error::Cancelled`].
 pub fn verdict(data: &VerdictData, font: &SoundFont, progress: &Progress) -> Result<Report<VerdictPairs>> {
     let models = Models::bundled()?;
     let (midi_files, recordings, mut skipped) = sources(data, &progress.part(0.0, 0.1))?;
     if midi_files.is_empty() || recordings.is_empty() {
-        return Err(Error::Empty(format!("no MIDI files with recordings in {:?}", data.folder)));
+        return Err(Error::nothing("no MIDI files with recordings").at(&data.folder));
     }
     let names: Vec<PathBuf> = midi_files.iter().map(|(path, _)| path.clone()).collect();
     let midis = each(&names, &progress.part(0.1, 0.2), |path, p| {
@@ -190,12 +191,10 @@ type Sources = (Vec<(PathBuf, Option<Midi>)>, Vec<PathBuf>, Vec<(PathBuf, Error)
 
 /// MIDI files, recordings, and what can't be used.
 fn sources(data: &VerdictData, progress: &Progress) -> Result<Sources> {
-    let sounds = ["ogg", "mp3", "flac", "wav", "opus", "m4a"];
-    let of = |folder: &Path, kinds: &[&str]| super::analysed::of_kind(&files(folder), kinds);
     let (mut midis, mut recordings, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     if let Some((works, font)) = &data.made {
         let Some(folder) = &data.cache else {
-            return Err(Error::Empty("recordings that are made need a folder to be kept in".into()));
+            return Err(Error::nothing("no folder to keep the recordings in that are made"));
         };
         let made = super::popular::renderings(&data.folder, (*works, 0), font, progress, |place, midi, wave, p| {
             let name = format!("made{place}");
@@ -209,11 +208,12 @@ fn sources(data: &VerdictData, progress: &Progress) -> Result<Sources> {
             recordings.push(path);
         }
     } else {
-        midis.extend(of(&data.folder, &["mid", "midi"]).into_iter().map(|path| (path, None)));
-        recordings = of(&data.folder, &sounds);
+        let (of_midi, of_sound) = sides(below(&data.folder));
+        midis.extend(of_midi.into_iter().map(|path| (path, None)));
+        recordings = of_sound;
     }
     for folder in &data.decoys {
-        recordings.extend(of(folder, &sounds));
+        recordings.extend(sides(below(folder)).1);
     }
     Ok((midis, recordings, skipped))
 }

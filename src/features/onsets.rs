@@ -78,7 +78,7 @@ pub(crate) fn add_harmonics(template: &mut [f32; BANDS], pitch: u8, weight: f32)
 /// Compressed level of each band: (frames × bands). Frame `i` is centred on sample `i × hop`.
 fn band_levels(wave: &Waveform, cents: f64, progress: &Progress) -> Result<Array2<f32>> {
     if wave.samples.is_empty() {
-        return Err(Error::Empty("the recording has no samples".into()));
+        return Err(Error::nothing("the recording has no samples"));
     }
     let rate = f64::from(wave.sample_rate);
     let frames = 1 + wave.samples.len() / HOP_SAMPLES;
@@ -101,7 +101,7 @@ fn band_levels(wave: &Waveform, cents: f64, progress: &Progress) -> Result<Array
             *x = at.and_then(|at| wave.samples.get(at)).map_or(0.0, |s| s * w);
         }
         fft.process_with_scratch(&mut input, &mut spectrum, &mut scratch)
-            .map_err(|e| Error::Empty(format!("the spectrum can't be computed: {e}")))?;
+            .map_err(Error::internal("the spectrum can't be computed"))?;
         for (p, c) in power.iter_mut().zip(&spectrum) {
             *p = c.norm_sqr();
         }

@@ -3,7 +3,8 @@
 use super::model::{SearchForm, ToyForm, TrainingForm};
 use super::timeline::Follow;
 use crate::dataset::Split;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::files;
 use crate::picture::{ColorMap, Tone};
 use crate::playback::Rendition;
 use crate::playback::mixer::Mix;
@@ -262,15 +263,13 @@ impl Settings {
         self
     }
 
-    /// Writes the file, beside it first, so that it is never half-written.
+    /// Writes the file, whole or not at all.
     pub fn save(&self, file: &Path) -> Result<()> {
         if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+            files::create_folder(folder)?;
         }
-        let beside = file.with_extension("json.new");
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        std::fs::write(&beside, text).map_err(Error::io("write", &beside))?;
-        std::fs::rename(&beside, file).map_err(Error::io("write", file))
+        files::write(file, text.as_bytes())
     }
 }
 

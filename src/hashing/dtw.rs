@@ -116,7 +116,7 @@ pub struct HashPath {
 /// The path behind [`hash_dtw`]. Takes a byte for each pair of steps.
 ///
 /// # Errors
-/// [`Error::Empty`] when a sequence is empty; [`Error::Limit`] for more than 2^30 pairs of steps, or more than there is
+/// [`Error::Nothing`] when a sequence is empty; [`Error::Limit`] for more than 2^30 pairs of steps, or more than there is
 /// memory for; [`Error::Cancelled`].
 pub fn hash_dtw_path(x: &[u32], y: &[u32], params: HashDtw, progress: &Progress) -> Result<HashPath> {
     const DIAGONAL: u8 = 0;
@@ -124,7 +124,7 @@ pub fn hash_dtw_path(x: &[u32], y: &[u32], params: HashDtw, progress: &Progress)
     const LEFT: u8 = 2;
     let (n, m) = (x.len(), y.len());
     if n == 0 || m == 0 {
-        return Err(Error::Empty(format!("hash sequences of {n} and {m} steps have no path")));
+        return Err(Error::nothing(format!("hash sequences of {n} and {m} steps have no path")));
     }
     let mut moves = Vec::new();
     let cells = n.checked_mul(m).filter(|&cells| cells <= MOST_CELLS && moves.try_reserve_exact(cells).is_ok());
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(hash_dtw(&[0b1011], &[0b0001], HashDtw::GEN2).to_bits(), 2.0_f32.to_bits());
         assert!(hash_dtw(&[], &[1], HashDtw::GEN2).is_infinite());
         assert!(hash_dtw(&[1], &[], HashDtw::GEN1).is_infinite());
-        assert!(matches!(hash_dtw_path(&[], &[1], HashDtw::GEN1, &Progress::silent()), Err(Error::Empty(_))));
+        assert!(matches!(hash_dtw_path(&[], &[1], HashDtw::GEN1, &Progress::silent()), Err(Error::Nothing { .. })));
     }
 
     #[test]

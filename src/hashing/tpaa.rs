@@ -24,7 +24,7 @@ impl Tpaa {
     /// the training set; one side's set serves that side, because recordings and syntheses differ.
     ///
     /// # Errors
-    /// [`Error::Empty`] without a frame; [`Error::Limit`] for another number of bins, or a mean that is not a number.
+    /// [`Error::Nothing`] without a frame; [`Error::Limit`] for another number of bins, or a mean that is not a number.
     pub fn trained_on<'a>(training: impl IntoIterator<Item = ArrayView2<'a, f32>>) -> Result<Self> {
         let (mut sum, mut frames) = (Array1::<f64>::zeros(BINS), 0_usize);
         for matrix in training {
@@ -35,7 +35,7 @@ impl Tpaa {
             }
         }
         if frames == 0 {
-            return Err(Error::Empty("no frames to take thresholds from".into()));
+            return Err(Error::nothing("no frames to take thresholds from"));
         }
         let thresholds = sum.mapv(|sum| (sum / frames as f64) as f32);
         if let Some(bad) = thresholds.iter().find(|threshold| !threshold.is_finite()) {
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_not_features_is_refused() {
-        assert!(matches!(Tpaa::trained_on([]), Err(Error::Empty(_))));
+        assert!(matches!(Tpaa::trained_on([]), Err(Error::Nothing { .. })));
         assert!(matches!(Tpaa::trained_on([Array2::zeros((3, 47)).view()]), Err(Error::Limit { .. })));
         let nan = Array2::from_elem((3, 48), f32::NAN);
         assert!(matches!(Tpaa::trained_on([nan.view()]), Err(Error::Limit { .. })));

@@ -6,10 +6,11 @@ use crate::audio::{self, ANALYSIS_RATE, Keep, Tags};
 use crate::embedding::{self, EmbeddingModel};
 use crate::error::{Error, Result};
 use crate::features::{self, CqtParams, Features, FrameTimes};
+use crate::files;
 use crate::hashing::{HashModel, HashSequence, MidiInput, Side};
 use crate::job::Progress;
 use crate::midi::Midi;
-use crate::pair::{self, FRAME_S, HOP};
+use crate::pair::{FRAME_S, HOP};
 use crate::synth::{self, SoundFont};
 use crate::verdict::{self, Amount};
 use ndarray::{Array2, ArrayView2, s};
@@ -37,12 +38,12 @@ impl Analysis {
     /// Decodes a recording, or synthesises a MIDI file with `font`.
     ///
     /// # Errors
-    /// Those of reading, decoding and synthesising; [`Error::Empty`] without notes or samples; [`Error::Cancelled`].
+    /// Those of reading, decoding and synthesising; [`Error::Nothing`] without notes or samples; [`Error::Cancelled`].
     pub fn of(path: &Path, font: &SoundFont, progress: &Progress) -> Result<Self> {
-        let (side, wave, tags, warning) = if pair::is_midi(path) {
+        let (side, wave, tags, warning) = if files::is_midi(path) {
             let midi = Midi::read(path)?;
             if midi.notes().is_empty() {
-                return Err(Error::Empty(format!("the MIDI file has no notes: {path:?}")));
+                return Err(Error::nothing("the MIDI file has no notes").at(path));
             }
             let wave = synth::render(&midi, font, ANALYSIS_RATE, &progress.part(0.0, 0.8))?;
             (Side::Midi, wave, Tags::default(), None)
@@ -55,7 +56,7 @@ impl Analysis {
         let params = CqtParams { hop_samples: HOP, first_note, bins: BINS, cents: tuning, ..CqtParams::default() };
         let mut log = features::constant_q(&wave, &params, &progress.part(0.8, 1.0))?;
         if log.nrows() == 0 {
-            return Err(Error::Empty(format!("no samples: {path:?}")));
+            return Err(Error::nothing("the recording has no samples").at(path));
         }
         // What is not a number counts as silence.
         log.mapv_inplace(|m| if m > QUIETEST { m.min(f32::MAX).ln() } else { QUIETEST.ln() });

@@ -5,19 +5,19 @@
 //! passes over what is there.
 
 use super::analysis::{Analysis, Embedder, check_model};
-use super::entry::{Catalogue, Entry, absolute};
-use super::format::{EmbeddingKind, EmbeddingRecord, FileRecord, HashRecord, Manifest, Parameters, hex, md5_of};
+use super::entry::{Catalogue, Entry};
+use super::format::{EmbeddingKind, EmbeddingRecord, FileRecord, HashRecord, Manifest, Parameters};
 use super::writer::{Record, Writer};
 use super::{BINS, Index, levels};
 use crate::alignment::KEY_MARGIN;
 use crate::audio::ANALYSIS_RATE;
 use crate::error::{Error, Result};
 use crate::features::CqtParams;
+use crate::files::{self, Links, absolute, is_sound_name, md5_of, walk};
 use crate::hashing::{HashModel, Side};
 use crate::job::Progress;
 use crate::pair::HOP;
 use crate::synth::SoundFont;
-use md5::{Digest as _, Md5};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -30,12 +30,6 @@ const FILES_AT_ONCE: usize = 64;
 const SEGMENT_ENTRIES: usize = 512;
 /// or so many bytes of levels, which are 3½ hours of sound.
 const SEGMENT_BYTES: usize = 64 << 20;
-
-const AUDIO: &[&str] = &[
-    "mp3", "ogg", "oga", "opus", "flac", "wav", "wave", "aiff", "aif", "aifc", "caf", "m4a", "mp4", "aac", "mka",
-    "webm",
-];
-const MIDI: &[&str] = &["mid", "midi", "rmi", "kar"];
 
 /// Where files come from.
 #[derive(Debug, Default)]
@@ -115,7 +109,7 @@ fn planned(hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<(M
     check_model(hash)?;
     let mut models = Vec::new();
     let mut named = |bytes: Vec<u8>| {
-        let md5 = hex(&Md5::digest(&bytes));
+        let md5 = files::md5(&bytes);
         let record = FileRecord { name: format!("{md5}.safetensors"), bytes: bytes.len() as u64, md5 };
         models.push((record.clone(), bytes));
         record
@@ -151,10 +145,7 @@ fn planned(hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<(M
 /// Files below `paths`, absolute and sorted, each once; and what can't be listed. Files named themselves are taken whatever
 /// their names end with.
 pub fn sound_files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<(PathBuf, Error)>) {
-    let known = |path: &Path| {
-        path.extension().is_some_and(|e| AUDIO.iter().chain(MIDI).any(|kind| e.eq_ignore_ascii_case(kind)))
-    };
-    let (mut files, mut skipped) = (Vec::new(), Vec::new());
+    let (mut found, mut skipped) = (Vec::new(), Vec::new());
     for path in paths {
         let start = match absolute(path) {
             Ok(start) => start,
@@ -163,25 +154,17 @@ pub fn sound_files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<(PathBuf, Error)>) {
                 continue;
             }
         };
-        for found in walkdir::WalkDir::new(&start).follow_links(true) {
-            match found {
-                Ok(found) if found.file_type().is_file() => {
-                    if found.depth() == 0 || known(found.path()) {
-                        files.push(found.into_path());
-                    }
-                }
+        for file in walk(&start, Links::Followed) {
+            match file {
+                Ok(file) if file == start || is_sound_name(&file) => found.push(file),
                 Ok(_) => {}
-                Err(error) => {
-                    let path = error.path().unwrap_or(path).to_path_buf();
-                    let source = error.into_io_error().unwrap_or_else(|| std::io::Error::other("a loop of links"));
-                    skipped.push((path.clone(), Error::Io { action: "list", source, path }));
-                }
+                Err(error) => skipped.push((error.path().unwrap_or(path).to_path_buf(), error)),
             }
         }
     }
-    files.sort();
-    files.dedup();
-    (files, skipped)
+    found.sort();
+    found.dedup();
+    (found, skipped)
 }
 
 /// Where an entry is, and what it was made from.

@@ -2,6 +2,7 @@
 
 use crate::audio::Tags;
 use crate::error::{Error, Result};
+use crate::files::{absolute, any_path};
 use crate::hashing::Side;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -144,71 +145,6 @@ impl Catalogue {
     /// Its files, sorted.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.about.keys().map(PathBuf::as_path)
-    }
-}
-
-/// The path from the root, with nothing resolved but `.` and `..`.
-pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
-    let whole = std::path::absolute(path).map_err(Error::io("find", path))?;
-    let mut plain = PathBuf::new();
-    for part in whole.components() {
-        match part {
-            std::path::Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    Ok(plain)
-}
-
-/// Paths as JSON: a string, or where the name is not UTF-8 the bytes in an array.
-mod any_path {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-    use std::path::{Path, PathBuf};
-
-    #[derive(serde::Serialize, serde::Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Text(String),
-        Bytes(Vec<u8>),
-    }
-
-    pub(super) fn serialize<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
-        let written = match path.to_str() {
-            Some(text) => Written::Text(text.into()),
-            None => of_bytes(path),
-        };
-        written.serialize(to)
-    }
-
-    pub(super) fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<PathBuf, D::Error> {
-        Ok(match Written::deserialize(from)? {
-            Written::Text(text) => text.into(),
-            Written::Bytes(bytes) => path_of(bytes),
-        })
-    }
-
-    #[cfg(unix)]
-    fn of_bytes(path: &Path) -> Written {
-        use std::os::unix::ffi::OsStrExt as _;
-        Written::Bytes(path.as_os_str().as_bytes().to_vec())
-    }
-
-    #[cfg(unix)]
-    fn path_of(bytes: Vec<u8>) -> PathBuf {
-        use std::os::unix::ffi::OsStringExt as _;
-        std::ffi::OsString::from_vec(bytes).into()
-    }
-
-    #[cfg(not(unix))]
-    fn of_bytes(path: &Path) -> Written {
-        Written::Text(path.to_string_lossy().into())
-    }
-
-    #[cfg(not(unix))]
-    fn path_of(bytes: Vec<u8>) -> PathBuf {
-        String::from_utf8_lossy(&bytes).into_owned().into()
     }
 }
 

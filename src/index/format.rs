@@ -20,9 +20,8 @@
 //! of a search compares a few of very many, in whatever order, so that 32 of them are turned just before.
 
 use crate::error::{Error, Result};
-use md5::{Digest as _, Md5};
+use crate::files;
 use serde::{Deserialize, Serialize};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -157,7 +156,7 @@ impl Manifest {
         }
         let checksum = value.get("checksum").and_then(serde_json::Value::as_str).unwrap_or_default();
         let blank = if checksum.len() == 32 { text.replacen(checksum, NO_CHECKSUM, 1) } else { String::new() };
-        if hex(&Md5::digest(&blank)) != checksum {
+        if files::md5(&blank) != checksum {
             return Err(refused("damaged: its checksum is another".into()));
         }
         let manifest: Self = serde_json::from_value(value).map_err(|e| refused(format!("damaged: {e}")))?;
@@ -207,7 +206,7 @@ impl Manifest {
         self.counts = counts;
         let refused = |e: serde_json::Error| Error::Index { reason: e.to_string(), path: "index.json".into() };
         let text = serde_json::to_string_pretty(self).map_err(refused)?;
-        self.checksum = hex(&Md5::digest(&text));
+        self.checksum = files::md5(&text);
         Ok(text.replacen(NO_CHECKSUM, &self.checksum, 1))
     }
 }
@@ -216,42 +215,5 @@ impl SegmentRecord {
     /// The record of one of its files.
     pub(crate) fn file(&self, name: &str) -> Option<&FileRecord> {
         self.files.iter().find(|file| file.name == name)
-    }
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// The 16 bytes of an MD5 in hexadecimal.
-pub(crate) fn unhex(text: &str) -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    if text.len() != 32 || !text.is_ascii() {
-        return None;
-    }
-    for (i, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
-    }
-    Some(bytes)
-}
-
-/// MD5 of a file and its size; `step` is called for every MiB.
-pub(crate) fn md5_of(path: &Path, mut step: impl FnMut() -> Result<()>) -> Result<(String, u64)> {
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
-    let (mut hasher, mut block, mut bytes) = (Md5::new(), vec![0; 1 << 20], 0);
-    loop {
-        step()?;
-        match file.read(&mut block).map_err(Error::io("read", path))? {
-            0 => return Ok((hex(&hasher.finalize()), bytes)),
-            count => {
-                hasher.update(&block[..count]);
-                bytes += count as u64;
-            }
-        }
     }
 }

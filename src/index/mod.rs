@@ -47,12 +47,10 @@ pub use scan::ScanKernel;
 pub use synthetic::synthesize;
 pub use verify::{Fault, verify};
 
-pub(crate) use entry::absolute;
-pub(crate) use format::md5_of;
-
 use crate::alignment::KEY_MARGIN;
 use crate::embedding::EmbeddingModel;
 use crate::error::{Error, Result};
+use crate::files::md5_of;
 use crate::hashing::HashModel;
 use crate::job::Progress;
 use format::Manifest;

@@ -1,9 +1,10 @@
 //! [`Segment`]: a part of an index, mapped.
 
-use super::format::{SegmentRecord, hex};
+use super::format::SegmentRecord;
 use super::mapped::Mapped;
 use super::{BINS, Entry};
 use crate::error::{Error, Result};
+use crate::files::hex;
 use half::f16;
 use std::path::{Path, PathBuf};
 

@@ -85,7 +85,7 @@ fn record(number: usize, seed: u64, directions: &Array2<f32>) -> Record {
     let mut id = [0; 16];
     random.fill_bytes(&mut id);
     let entry = Entry {
-        md5: super::format::hex(&id),
+        md5: crate::files::hex(&id),
         side: Side::Audio,
         path: PathBuf::from(format!("/synthetic/{number:08}.mp3")),
         bytes: 0,

@@ -1,9 +1,10 @@
 //! Is every byte of an index what was written?
 
-use super::format::{FileRecord, Manifest, md5_of};
+use super::format::{FileRecord, Manifest};
 use super::segment::Segment;
 use super::{Index, checked};
 use crate::error::{Error, Result};
+use crate::files::md5_of;
 use crate::job::Progress;
 use std::path::{Path, PathBuf};
 

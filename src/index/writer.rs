@@ -4,14 +4,13 @@
 //! `index.json`, which is replaced as a whole. A process that is killed leaves a segment that nobody names; the next writer
 //! removes it. Readers hold the segments that they have mapped, whatever happens to the names.
 
-use super::format::{FileRecord, Manifest, SegmentRecord, hex};
+use super::format::{FileRecord, Manifest, SegmentRecord};
 use super::segment::{FILES, Segment};
 use super::{BINS, Entry};
 use crate::error::{Error, Result};
-use crate::export;
+use crate::files::{self, Md5};
 use crate::job::Progress;
 use half::f16;
-use md5::{Digest as _, Md5};
 use std::fs::{File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -57,7 +56,7 @@ fn lock(folder: &Path) -> Result<File> {
 impl Writer {
     /// Begins an index in a folder that holds none.
     pub(crate) fn create(folder: &Path, mut manifest: Manifest, models: &[(FileRecord, Vec<u8>)]) -> Result<Self> {
-        export::create_folder(&folder.join("segments"))?;
+        files::create_folder(&folder.join("segments"))?;
         let lock = lock(folder)?;
         if folder.join("index.json").exists() {
             let reason = "there is an index already; `index add` adds to it".into();
@@ -76,9 +75,9 @@ impl Writer {
 
     fn begin(&mut self, models: &[(FileRecord, Vec<u8>)]) -> Result<()> {
         let folder = self.folder.join("models");
-        export::create_folder(&folder)?;
+        files::create_folder(&folder)?;
         for (record, bytes) in models {
-            export::write(&folder.join(&record.name), bytes)?;
+            files::write(&folder.join(&record.name), bytes)?;
         }
         self.commit()
     }
@@ -133,7 +132,7 @@ impl Writer {
     pub(crate) fn commit(&mut self) -> Result<()> {
         let text = self.manifest.seal()?;
         let path = self.folder.join("index.json");
-        export::write(&path, text.as_bytes())?;
+        files::write(&path, text.as_bytes())?;
         // Best effort: the rename is in the folder's own pages.
         drop(File::open(&self.folder).and_then(|folder| folder.sync_all()));
         Ok(())
@@ -217,7 +216,7 @@ struct Column {
 impl Column {
     fn new(path: PathBuf) -> Result<Self> {
         let file = File::create(&path).map_err(Error::io("write", &path))?;
-        Ok(Self { file: BufWriter::with_capacity(1 << 17, file), path, hasher: Md5::new(), bytes: 0 })
+        Ok(Self { file: BufWriter::with_capacity(1 << 17, file), path, hasher: Md5::default(), bytes: 0 })
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -230,7 +229,7 @@ impl Column {
         let failed = |source| Error::Io { action: "write", source, path: self.path.clone() };
         let file = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
         file.sync_all().map_err(failed)?;
-        Ok(FileRecord { name: name.into(), bytes: self.bytes, md5: hex(&self.hasher.finalize()) })
+        Ok(FileRecord { name: name.into(), bytes: self.bytes, md5: self.hasher.finish() })
     }
 }
 
@@ -247,7 +246,7 @@ pub(crate) struct SegmentWriter {
 impl SegmentWriter {
     fn new(segments: &Path, name: String, dimension: usize) -> Result<Self> {
         let folder = segments.join(format!("{name}.part"));
-        export::create_folder(&folder)?;
+        files::create_folder(&folder)?;
         let mut columns = FILES.iter().map(|file| Column::new(folder.join(file))).collect::<Result<Vec<_>>>()?;
         for places in [2, 4, 6, 8] {
             columns[places].write(&0_u64.to_le_bytes())?;
@@ -272,7 +271,7 @@ impl SegmentWriter {
             path: record.entry.path.clone(),
         })?;
         line.push(b'\n');
-        let id = super::format::unhex(&record.entry.md5).unwrap_or_default();
+        let id = crate::files::unhex(&record.entry.md5).unwrap_or_default();
         let mut halves = Vec::with_capacity(record.embeddings.nrows() * self.stride);
         for row in record.embeddings.rows() {
             halves.extend(row.iter().map(|&v| f16::from_f32(v).to_bits()));

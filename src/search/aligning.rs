@@ -138,7 +138,7 @@ pub(super) fn align(
         let (found, score) = match found {
             Ok(found) => found,
             // A side that is silent is no match.
-            Err(Error::Empty(_)) => return Ok(()),
+            Err(Error::Nothing { .. }) => return Ok(()),
             Err(error) => return Err(error),
         };
         hit.judgement = Some(judge.judge(if knows_codes { Sight::Index } else { Sight::Sound }, &found));

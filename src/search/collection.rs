@@ -8,8 +8,9 @@ use crate::alignment::Preset;
 use crate::audio::Keep;
 use crate::error::{Error, Result};
 use crate::export;
+use crate::files::{self, ends_in, is_midi, md5_of};
 use crate::hashing::Side;
-use crate::index::{Index, md5_of};
+use crate::index::Index;
 use crate::job::Progress;
 use crate::pair;
 use crate::synth::SoundFont;
@@ -131,7 +132,7 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
         let limit = format!("1 to {of}");
         return Err(Error::Limit { what: "shard", value: number.to_string(), limit });
     }
-    export::create_folder(out)?;
+    files::create_folder(out)?;
     let path = out.join(how.shard.file());
     let header = header(how);
     let done: HashSet<String> = lines_of(&path, Some(&header))?.into_iter().map(|line| line.path).collect();
@@ -159,7 +160,7 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
             Ok(line) => line,
             Err(Error::Cancelled) => return Err(Error::Cancelled),
             Err(error) => {
-                Line { md5: String::new(), path: name(file), skipped: Some(error.to_string()), matches: Vec::new() }
+                Line { md5: String::new(), path: name(file), skipped: Some(error.reason(file)), matches: Vec::new() }
             }
         };
         // A thread that panicked has written its line or not: the file is as good as before.
@@ -229,16 +230,15 @@ fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Resu
 
 /// Aligns the pair with all that the files hold, and writes the MIDI on the recording's clock.
 fn write_aligned(file: &Path, hit: &Hit, how: &Matching<'_>, to: &Path, progress: &Progress) -> Result<()> {
-    let (midi, audio) =
-        if pair::is_midi(file) { (file, hit.entry.path.as_path()) } else { (hit.entry.path.as_path(), file) };
+    let (midi, audio) = if is_midi(file) { (file, hit.entry.path.as_path()) } else { (hit.entry.path.as_path(), file) };
     let midi = pair::load_midi(midi, how.font, progress)?;
     let audio = pair::load_audio(audio, Keep::Analysis, progress)?;
     let alignment = verdict::align(&midi, &audio, Preset::Antiphon, progress)?;
     let aligned = export::aligned_midi(&midi, &audio, &alignment)?;
     if let Some(folder) = to.parent() {
-        export::create_folder(folder)?;
+        files::create_folder(folder)?;
     }
-    export::write(to, &aligned.to_bytes())
+    files::write(to, &aligned.to_bytes())
 }
 
 /// Where a track's files lie: `<X>/<Y>/<Z>/<id>` for ids of the Million Song Dataset, as in Lakh; else `<first two>/<id>`.
@@ -327,14 +327,14 @@ fn summary(lines: &[Line]) -> (Scores, Summary) {
 /// however the work was shared.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Index`] when lines are damaged, or are those of different searches; [`Error::Empty`] without any.
+/// [`Error::Io`]; [`Error::Index`] when lines are damaged, or are those of different searches; [`Error::Nothing`] without any.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Summary> {
     let mut files = Vec::new();
     for folder in folders {
         let list = std::fs::read_dir(folder).map_err(Error::io("list", folder))?;
         files.extend(list.flatten().map(|found| found.path()).filter(|path| {
             let begins = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("matches."));
-            begins && path.extension().is_some_and(|extension| extension == "jsonl")
+            begins && ends_in(path, "jsonl")
         }));
     }
     files.sort();
@@ -354,13 +354,13 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Summary> {
         lines.extend(lines_of(path, None)?);
     }
     if files.is_empty() {
-        return Err(Error::Empty(format!("no matches*.jsonl in {folders:?}")));
+        return Err(Error::nothing(format!("no matches*.jsonl in {folders:?}")));
     }
     let (scores, summary) = summary(&lines);
-    export::create_folder(out)?;
-    export::write(&out.join("match_scores.json"), json!(scores).to_string().as_bytes())?;
+    files::create_folder(out)?;
+    files::write(&out.join("match_scores.json"), json!(scores).to_string().as_bytes())?;
     let report = json!({ "antiphon": env!("CARGO_PKG_VERSION"), "format": "match/1", "summary": summary });
-    export::write(&out.join("report.json"), format!("{report:#}").as_bytes())?;
+    files::write(&out.join("report.json"), format!("{report:#}").as_bytes())?;
     Ok(summary)
 }
 

@@ -75,10 +75,10 @@ impl Query {
     /// Of a MIDI file that has been synthesised already.
     ///
     /// # Errors
-    /// [`Error::Empty`] when it was made from features alone.
+    /// [`Error::Nothing`] when it was made from features alone.
     pub fn of_midi(midi: &MidiSide) -> Result<Self> {
         if !midi.analysed() {
-            return Err(Error::Empty("the MIDI file was not synthesised".into()));
+            return Err(Error::nothing("the MIDI file was not synthesised").at(&midi.path));
         }
         let analysis = Analysis::from_log(Side::Midi, midi.wide_log_magnitudes());
         Ok(Self { path: midi.path.clone(), analysis, in_keys: InKeys::default() })
@@ -251,11 +251,11 @@ pub struct Found {
 /// Looks for a file in an index. The same query finds the same in the same index on any number of cores.
 ///
 /// # Errors
-/// [`Error::Empty`] when the index is; [`Error::Index`] when an entry that is found is damaged; [`Error::Cancelled`].
+/// [`Error::Nothing`] when the index is; [`Error::Index`] when an entry that is found is damaged; [`Error::Cancelled`].
 pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &Progress) -> Result<Found> {
     let entries = index.counts().entries as usize;
     if entries == 0 {
-        return Err(Error::Empty(format!("the index has no entries: {:?}", index.folder())));
+        return Err(Error::nothing("the index has no entries").at(index.folder()));
     }
     let kept = options.kept(entries);
     let judge = Judge::bundled()?;

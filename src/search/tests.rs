@@ -117,7 +117,7 @@ fn an_empty_index_is_said() {
     let index = demo(folder.path(), &[]);
     let query = Query::open(&Path::new(DEMO).join("song.mid"), &font(), &silent()).expect("a MIDI file");
     let found = search(&index, &query, &SearchOptions::default(), &silent());
-    assert!(matches!(found, Err(Error::Empty(_))));
+    assert!(matches!(found, Err(Error::Nothing { .. })));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use super::{EPOCH_UPDATES, Epoch, Lengths, Pooling, Problem, Run, Task};
 use crate::error::{Error, Result};
-use crate::export;
+use crate::files;
 use crate::job::Progress;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -111,7 +111,7 @@ impl Table {
     /// # Errors
     /// [`Error::Io`]; [`Error::Session`] when `runs.json` is not a table of this version.
     pub fn open(folder: &Path) -> Result<Self> {
-        export::create_folder(folder)?;
+        files::create_folder(folder)?;
         let path = folder.join("runs.json");
         let runs = match std::fs::read(&path) {
             Ok(bytes) => {
@@ -207,7 +207,7 @@ impl Table {
     fn write(&self, name: &str, document: &impl Serialize) -> Result<()> {
         let path = self.folder.join(name);
         let text = serde_json::to_vec(document).map_err(std::io::Error::from).map_err(Error::io("write", &path))?;
-        export::write(&path, &text)
+        files::write(&path, &text)
     }
 }
 
@@ -254,7 +254,7 @@ mod tests {
         let table = Table::open(folder.path()).unwrap();
         let mut run = Run::new(TASK, 0.003, 1);
         run.epoch(2, &Progress::silent()).unwrap();
-        export::write(&folder.path().join("running.json"), &serde_json::to_vec(&run).unwrap()).unwrap();
+        files::write(&folder.path().join("running.json"), &serde_json::to_vec(&run).unwrap()).unwrap();
         assert_eq!(table.resumed(TASK, 0.003, 1), run);
         assert_eq!(table.resumed(TASK, 0.01, 1).epochs().len(), 0);
         std::fs::write(folder.path().join("running.json"), b"{\"task\":").unwrap();

@@ -99,7 +99,7 @@ impl Examples {
     /// them.
     ///
     /// # Errors
-    /// As [`Dataset::open`] and [`Dataset::load`]; [`Error::Empty`] where fewer than two works can be learned from, or none
+    /// As [`Dataset::open`] and [`Dataset::load`]; [`Error::Nothing`] where fewer than two works can be learned from, or none
     /// can say when to stop.
     pub fn load(folders: &[PathBuf], model: &HashModel, crop_frames: usize, progress: &Progress) -> Result<Self> {
         let (sees_roll, scaling) = (model.sees_roll(Side::Midi), model.architecture().scaling);

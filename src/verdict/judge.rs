@@ -6,6 +6,7 @@ use super::quality::Quality;
 use crate::alignment::{Judgement, Term, Verdict};
 use crate::embedding::EmbeddingModel;
 use crate::error::{Error, Result};
+use crate::files::md5;
 use crate::hashing::HashModel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -138,16 +139,6 @@ impl Fingerprints {
     pub fn bundled() -> Result<Self> {
         Self::of(&HashModel::bundled()?, &EmbeddingModel::bundled()?)
     }
-}
-
-fn md5(bytes: &[u8]) -> String {
-    use md5::{Digest as _, Md5};
-    use std::fmt::Write as _;
-    Md5::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 impl SearchRule {

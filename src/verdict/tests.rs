@@ -109,7 +109,7 @@ fn too_little_music_is_never_a_match() {
                 assert!(found.remarks.iter().any(|remark| remark.contains("too little music")), "{what}");
             }
             // What is too short to be aligned can't be told either.
-            Err(error) => assert!(matches!(error, crate::Error::Empty(_)), "{what}: {error}"),
+            Err(error) => assert!(matches!(error, crate::Error::Nothing { .. }), "{what}: {error}"),
         }
     }
 }

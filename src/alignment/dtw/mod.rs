@@ -164,7 +164,7 @@ pub struct Path {
 /// the top, and once more for the cells of the path.
 ///
 /// # Errors
-/// [`Error::Empty`] for a matrix without rows or columns; [`Error::Limit`] when no path leads through the corridor, when a
+/// [`Error::Nothing`] for a matrix without rows or columns; [`Error::Limit`] when no path leads through the corridor, when a
 /// step cost is negative or not finite, or when the memory for the moves can't be had; [`Error::Cancelled`].
 pub fn dtw(
     local: impl FnMut(usize, Range<usize>, &mut [f32]),
@@ -231,7 +231,7 @@ fn search_features(
 fn search(source: &mut impl LocalCosts, corridor: &Corridor, params: &DtwParams, progress: &Progress) -> Result<Path> {
     let (rows, columns) = (corridor.rows(), corridor.columns());
     if rows == 0 || columns == 0 {
-        return Err(Error::Empty(format!("a matrix of {rows} × {columns} frames has no path")));
+        return Err(Error::nothing(format!("a matrix of {rows} × {columns} frames has no path")));
     }
     params.steps.check()?;
     let filled = strip::fill(source, corridor, params, progress)?;

@@ -289,7 +289,7 @@ fn a_walled_corner_and_bad_step_costs_are_errors_not_paths() {
         assert!(matches!(dtw(rows_of(&costs), &whole, &params, &Progress::silent()), Err(Error::Limit { .. })));
     }
     let none = dtw(rows_of(&costs), &Corridor::full(0, 4), &DtwParams::default(), &Progress::silent());
-    assert!(matches!(none, Err(Error::Empty(_))));
+    assert!(matches!(none, Err(Error::Nothing { .. })));
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl EvaluateVerdict {
             None => Judge::bundled()?.clone(),
         };
         if let Some(folder) = &self.cache {
-            export::create_folder(folder)?;
+            antiphon::files::create_folder(folder)?;
         }
         let made = match self.made {
             Some(works) => Some((works, soundfont(self.audio_soundfont.as_ref())?)),
@@ -81,11 +81,11 @@ impl EvaluateVerdict {
             kinds,
         };
         let report = evaluate::verdict(&data, &font, &progress)?;
-        let found = report.done.first().ok_or_else(|| Error::Empty("nothing was compared".into()))?;
+        let found = report.done.first().ok_or_else(|| Error::nothing("nothing was compared"))?;
         let summaries = VerdictReport::all(&found.pairs, &judge);
         if let Some(path) = &self.png {
             let all = summaries.iter().filter(|report| report.kind == "all").map(reliability);
-            export::write(path, &export::png(&reliability_png(&all.collect::<Vec<_>>()))?)?;
+            antiphon::files::write(path, &export::png(&reliability_png(&all.collect::<Vec<_>>()))?)?;
         }
         if self.json {
             let document = json!({

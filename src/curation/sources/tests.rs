@@ -75,7 +75,7 @@ fn what_is_no_list_is_said_with_its_line() {
     for (name, text, said) in [
         ("a.jsonl", "{\"midi\": \"a\", \"audio\": \"b\"}\n{\"midi\": \"a\"}", "line 2: missing field `audio`"),
         ("a.jsonl", "{\"midi\": ", "line 1: EOF"),
-        ("a.jsonl", "", "no pairs in"),
+        ("a.jsonl", "", "no pairs: "),
         ("a.json", "7", "neither an object nor a list"),
         ("a.json", &"[".repeat(100_000), "recursion limit"),
         ("a.csv", "midi\nx\n", "row 2: missing field `audio`"),

@@ -75,7 +75,7 @@ impl Structure {
     /// Draws where the edit is made; `other` is the work that an intro is taken from.
     ///
     /// # Errors
-    /// [`Error::Empty`] when there are too few bars, or no other work for an intro.
+    /// [`Error::Nothing`] when there are too few bars, or no other work for an intro.
     pub(super) fn draw(edit: Edit, midi: &Midi, other: Option<&Midi>, random: &mut Pcg64) -> Result<Self> {
         let lines = bar_lines(midi);
         let (bars, end) = (lines.len() - 1, lines[lines.len() - 1]);
@@ -85,7 +85,8 @@ impl Structure {
         let stretch = |random: &mut Pcg64| {
             let most = (*BARS.end()).min((MOST * bars as f64) as usize);
             if most < *BARS.start() {
-                return Err(Error::Empty(format!("{bars} bars are too few to edit")));
+                let limit = format!("{:.0} or more", (*BARS.start() as f64 / MOST).ceil());
+                return Err(Error::Limit { what: "number of bars", value: bars.to_string(), limit });
             }
             let count = random.random_range(*BARS.start()..=most);
             let from = random.random_range(MARGIN..=bars - MARGIN - count);
@@ -109,7 +110,7 @@ impl Structure {
             }
             Edit::Intro => {
                 let other = other.map(bar_lines).filter(|other| other.len() > *INTRO_BARS.start());
-                let other = other.ok_or_else(|| Error::Empty("no other work with bars for an intro".into()))?;
+                let other = other.ok_or_else(|| Error::nothing("no other work with bars for an intro"))?;
                 let most = (*INTRO_BARS.end()).min(other.len() - 1);
                 let count = random.random_range(*INTRO_BARS.start()..=most);
                 let from = random.random_range(0..other.len() - count);

@@ -56,7 +56,7 @@ struct Seen {
 /// features, once for each number of `pooled`: so many frames averaged into one.
 ///
 /// # Errors
-/// [`Error::Empty`](crate::Error::Empty) when there is no MIDI file or nothing to search in;
+/// [`Error::Nothing`](crate::Error::Nothing) when there is no MIDI file or nothing to search in;
 /// [`Error::Cancelled`](crate::Error::Cancelled).
 pub fn hash_retrieval(
     params: &RetrievalParams<'_>,

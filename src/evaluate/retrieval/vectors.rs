@@ -92,7 +92,7 @@ fn by_both(query: &Vectors, entry: &Vectors) -> f32 {
 /// deviation of the bins: of the wholes, by the two windows that are nearest, and by both. Scores are Euclidean distances.
 ///
 /// # Errors
-/// [`Error::Empty`](crate::Error::Empty) when there is no MIDI file or nothing to search in;
+/// [`Error::Nothing`](crate::Error::Nothing) when there is no MIDI file or nothing to search in;
 /// [`Error::Cancelled`](crate::Error::Cancelled).
 pub fn embedding_retrieval(
     params: &RetrievalParams<'_>,
@@ -123,7 +123,7 @@ pub fn embedding_retrieval(
 /// seed and the work decide; what is searched are the clips of all works. Shorter pairs are left out.
 ///
 /// # Errors
-/// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Empty`](crate::Error::Empty) where there are fewer than
+/// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Nothing`](crate::Error::Nothing) where there are fewer than
 /// two works; [`Error::Cancelled`](crate::Error::Cancelled).
 pub fn embedding_held_out(
     folder: &Path,

@@ -2,9 +2,8 @@
 
 use crate::audio::{ANALYSIS_RATE, Keep, Recording, Waveform};
 use crate::error::{Error, Result};
-use crate::export;
 use crate::features::onsets::{HOP_SAMPLES, Onsets};
-use crate::index::md5_of;
+use crate::files::{self, ends_in, md5_of};
 use crate::job::Progress;
 use crate::pair::{self, AudioSide, FRAME_S};
 use half::f16;
@@ -24,7 +23,7 @@ pub(super) const ENDING: &str = "sound";
 /// # Errors
 /// Those of decoding and analysing; [`Error::Cancelled`].
 pub(super) fn recording(path: &Path, cache: Option<&Path>, progress: &Progress) -> Result<AudioSide> {
-    let kept: Option<PathBuf> = if path.extension().is_some_and(|ending| ending == ENDING) {
+    let kept: Option<PathBuf> = if ends_in(path, ENDING) {
         Some(path.to_path_buf())
     } else if let Some(folder) = cache {
         let (md5, _) = md5_of(path, || progress.step(0, 1))?;
@@ -54,16 +53,12 @@ pub(super) fn keep(side: &AudioSide, path: &Path) -> Result<()> {
         |rows: &Array2<f32>| -> Vec<u8> { rows.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect() };
     let (magnitudes, levels) = (halves(&log), halves(&onsets.levels));
     let view = |rows: &Array2<f32>, bytes| TensorView::new(Dtype::F16, vec![rows.nrows(), rows.ncols()], bytes);
-    let refused = |error: safetensors::SafeTensorError| Error::Limit {
-        what: "matrix",
-        value: error.to_string(),
-        limit: "what the safetensors format holds".into(),
-    };
+    let refused = |error: safetensors::SafeTensorError| Error::Internal(format!("a recording can't be kept: {error}"));
     let views = [
         (MAGNITUDES, view(&log, &magnitudes).map_err(refused)?),
         (LEVELS, view(&onsets.levels, &levels).map_err(refused)?),
     ];
-    export::write(path, &safetensors::serialize(views, None).map_err(refused)?)
+    files::write(path, &safetensors::serialize(views, None).map_err(refused)?)
 }
 
 /// What was kept; none where it is missing, damaged or of another version: it is made again.

@@ -8,8 +8,7 @@ use crate::audio::{AudioTime, Keep};
 use crate::curation::{
     Arrangement, Batch, Correction, Items, Journal, Queue, Record, arrange, export, telling_s, user_name,
 };
-use crate::export::{create_folder, write};
-use crate::files::Kind;
+use crate::files::{Kind, LISTS, create_folder, ends_in, write};
 use crate::midi::MidiTime;
 use crate::pair;
 use crate::playback::Material;
@@ -72,7 +71,7 @@ pub(in super::super) struct ToRead {
 
 /// Whether opening a file opens a queue, by its name.
 pub(super) fn is_queue(path: &Path) -> bool {
-    let list = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl") || e.eq_ignore_ascii_case("csv"));
+    let list = ends_in(path, "jsonl") || ends_in(path, "csv");
     list || path.file_name().is_some_and(|name| name == "match_scores.json") || path.join("match_scores.json").is_file()
 }
 
@@ -266,7 +265,7 @@ impl Loads {
     pub(in super::super) fn choose_queue(&mut self) {
         let dialog = rfd::AsyncFileDialog::new()
             .set_title("Open a list of matches to judge")
-            .add_filter("Lists, tables, trees, decisions", &["jsonl", "json", "csv", "jams"])
+            .add_filter("Lists, tables, trees, decisions", LISTS)
             .pick_file();
         let dialog = async { dialog.await.map(|file| vec![file]) };
         self.ask(Slot::ChooseQueueFile, Arrival::QueueFile, dialog);

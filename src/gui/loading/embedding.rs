@@ -58,12 +58,12 @@ impl Loads {
             move |progress| {
                 let (side, transpose) = (&pair.midi.side, pair.aligned.alignment.transpose);
                 let midi = side.log_magnitudes_moved(transpose).filter(|frames| frames.nrows() > 0);
-                let none = || Error::Empty(format!("nothing is kept {transpose} semitones away: {:?}", side.path));
+                let none = || Error::nothing(format!("nothing is kept {transpose} semitones away")).at(&side.path);
                 let midi = pair.model.model.embed(Side::Midi, midi.ok_or_else(none)?.view());
                 progress.step(1, 2)?;
                 let audio = pair.recording.side.log_magnitudes();
                 if audio.nrows() == 0 {
-                    return Err(Error::Empty(format!("no frames to embed: {:?}", pair.recording.side.path)));
+                    return Err(Error::nothing("no frames to embed").at(&pair.recording.side.path));
                 }
                 Ok(EmbeddedPair::new(midi, pair.model.model.embed(Side::Audio, audio.view())))
             },
@@ -117,7 +117,7 @@ impl Loads {
             let font = soundfont.as_deref().map_or_else(SoundFont::bundled, SoundFont::open)?;
             let report = embedding_matrix(&source, &model.model, &font, MOST_PAIRS, progress)?;
             let left_out = report.skipped.iter().map(|(path, error)| format!("{error}: {path:?}")).collect();
-            let matrix = report.done.into_iter().next().ok_or_else(|| Error::Empty("no pairs to compare".into()))?;
+            let matrix = report.done.into_iter().next().ok_or_else(|| Error::nothing("no pairs to compare"))?;
             Ok((Compared::new(name, false, matrix), left_out))
         });
     }

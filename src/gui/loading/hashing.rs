@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::separation;
 use crate::export;
 use crate::features;
+use crate::files;
 use crate::hashing::{
     CodePair, HashDtw, HashModel, HashSequence, MidiInput, Separation, Side, filters, hamming_matrix, hash_dtw_path,
     layer_output, seen_layers,
@@ -43,7 +44,7 @@ impl ToHash {
             MidiInput::PianoRoll => Some(features::piano_roll(&side.midi.transposed(transpose), FRAME_S).frames),
         };
         let midi =
-            midi.ok_or_else(|| Error::Empty(format!("nothing is kept {transpose} semitones away: {:?}", side.path)))?;
+            midi.ok_or_else(|| Error::nothing(format!("nothing is kept {transpose} semitones away")).at(&side.path))?;
         Ok((midi, self.recording.side.log_magnitudes()))
     }
 }
@@ -63,7 +64,7 @@ impl LoadedHashModel {
 
     /// Writes the filters of both sides into a folder: a picture and an array (filters × frames·bins) each.
     fn export(&self, folder: &Path, shared: bool, progress: &Progress) -> Result<Vec<String>> {
-        export::create_folder(folder)?;
+        files::create_folder(folder)?;
         let mut files = Vec::new();
         for (side, filters) in ["midi", "recording"].into_iter().zip(&self.filters) {
             progress.step(files.len(), 4)?;
@@ -71,12 +72,12 @@ impl LoadedHashModel {
             let width = filters.first().map_or(0, |filter| filter.weights.len());
             let rows = filters.iter().flat_map(|filter| filter.weights.iter().copied()).collect();
             let array = Array2::from_shape_vec((filters.len(), width), rows)
-                .map_err(|_| Error::Empty("filters of different sizes".into()))?;
+                .map_err(Error::internal("filters of different sizes"))?;
             for (name, bytes) in [
                 (format!("{side} filters.png"), export::png(&sheet.image)?),
                 (format!("{side} filters.npy"), export::npy(&array)),
             ] {
-                export::write(&folder.join(&name), &bytes)?;
+                files::write(&folder.join(&name), &bytes)?;
                 files.push(name);
             }
         }
@@ -89,7 +90,7 @@ impl Hashed {
     /// on its own clock.
     ///
     /// # Errors
-    /// [`Error::Empty`] when a side has no frame; as [`hash_dtw_path`].
+    /// [`Error::Nothing`] when a side has no frame; as [`hash_dtw_path`].
     pub fn new(
         model: &HashModel,
         midi: ArrayView2<f32>,
@@ -191,7 +192,7 @@ impl Loads {
             move |progress| {
                 let (midi, audio) = pair.frames()?;
                 let model = &pair.model.model;
-                let layer = pair.model.layers.get(index).ok_or_else(|| Error::Empty(format!("no layer {index}")))?;
+                let layer = pair.model.layers.get(index).ok_or_else(|| Error::Internal(format!("no layer {index}")))?;
                 let (midi, step_s) = layer_output(model, Side::Midi, midi.view(), FRAME_S, layer);
                 progress.step(1, 2)?;
                 let (audio, _) = layer_output(model, Side::Audio, audio.view(), FRAME_S, layer);

@@ -1,11 +1,11 @@
 //! The jobs that look into folders, keep sessions and export.
 
 use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
-use super::{Arrival, Loads, Slot, file_name, is_audio, is_midi, kind_of};
+use super::{Arrival, Loads, Slot, file_name, kind_of};
 use crate::audio::Stereo;
 use crate::error::Result;
 use crate::export;
-use crate::files::Kind;
+use crate::files::{self, Kind, Links, SESSION, is_audio_name, is_midi_name, walk};
 use crate::job::Progress;
 use crate::picture::{ColorMap, Panel, Tone, alignment_png, panel_png};
 use crate::session::{FileRef, Session};
@@ -80,14 +80,12 @@ impl Loads {
                     files.push((kind, path));
                     continue;
                 }
-                for entry in walkdir::WalkDir::new(&path).sort_by_file_name().into_iter().flatten() {
+                for path in walk(&path, Links::LeftOut).flatten() {
                     progress.step(0, 1)?;
-                    if entry.file_type().is_file() {
-                        match entry.path() {
-                            path if is_midi(path) => files.push((Kind::Midi, entry.into_path())),
-                            path if is_audio(path) => files.push((Kind::Audio, entry.into_path())),
-                            path => skipped.push(file_name(path)),
-                        }
+                    match () {
+                        () if is_midi_name(&path) => files.push((Kind::Midi, path)),
+                        () if is_audio_name(&path) => files.push((Kind::Audio, path)),
+                        () => skipped.push(file_name(&path)),
                     }
                 }
             }
@@ -115,7 +113,7 @@ impl Loads {
     pub(in super::super) fn autosave(&mut self, mut session: Session, path: PathBuf) {
         self.start(Slot::Autosave, 0, Arrival::SavedBeside, "Saving beside".into(), move |progress| {
             if let Some(folder) = path.parent() {
-                export::create_folder(folder)?;
+                files::create_folder(folder)?;
             }
             session.save(&path)?;
             if know_contents(&mut session, progress)? {
@@ -139,7 +137,7 @@ impl Loads {
     pub(in super::super) fn choose_session_file(&mut self) {
         let dialog = rfd::AsyncFileDialog::new()
             .set_title("Save the session")
-            .add_filter("Session", &["json"])
+            .add_filter("Session", SESSION)
             .set_file_name("session.antiphon.json")
             .save_file();
         let dialog = async { dialog.await.map(|file| vec![file]) };
@@ -158,12 +156,12 @@ impl Loads {
         let name = format!("Exporting to {}", file_name(&folder));
         self.start(Slot::Export, 0, Arrival::Exported, name, move |progress| {
             let (midi, audio, alignment) = (&pair.midi.side, &pair.recording.side, &pair.aligned.alignment);
-            let stem = audio.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            export::create_folder(&folder)?;
+            let stem = files::stem(&audio.path);
+            files::create_folder(&folder)?;
             let mut files = Vec::new();
             let mut write = |what: &str, bytes: &[u8]| -> Result<()> {
                 let name = format!("{stem} - {what}");
-                export::write(&folder.join(&name), bytes)?;
+                files::write(&folder.join(&name), bytes)?;
                 files.push(name);
                 Ok(())
             };

@@ -15,8 +15,7 @@ pub(super) use hashing::ToHash;
 pub(super) use keeping::ToExport;
 pub use keeping::{Expanded, ExportOrder, Exported};
 use kinds::kind_of;
-use kinds::{AUDIO_EXTENSIONS, MIDI_EXTENSIONS, is_audio};
-pub(super) use kinds::{effects, file_name, is_document, is_midi};
+pub(super) use kinds::{effects, file_name};
 
 use slots::{OF_CANDIDATE, SLOTS, Slot, Task, answer};
 
@@ -31,6 +30,7 @@ use crate::curation::{Arrangement, Batch};
 use crate::error::Result;
 use crate::evaluate::{CodeQuality, PairSource};
 use crate::features::Features;
+use crate::files;
 use crate::index::{Added, Index};
 use crate::job::Progress;
 use crate::pair::{self, AudioSide};
@@ -296,7 +296,7 @@ impl Loads {
     pub(super) fn choose_files(&mut self) {
         let dialog = rfd::AsyncFileDialog::new()
             .set_title("Open a MIDI file, recordings, or both")
-            .add_filter("MIDI, audio and sessions", &[MIDI_EXTENSIONS, AUDIO_EXTENSIONS, &["json"]].concat())
+            .add_filter("MIDI, audio and sessions", &[files::MIDI, files::AUDIO, files::SESSION].concat())
             .add_filter("All files", &["*"])
             .pick_files();
         self.ask(Slot::ChooseFiles, Arrival::Files, dialog);
@@ -305,7 +305,7 @@ impl Loads {
     /// Asks for a soundfont.
     pub(super) fn choose_soundfont(&mut self) {
         let dialog =
-            rfd::AsyncFileDialog::new().set_title("Choose a soundfont").add_filter("SF2", &["sf2", "SF2"]).pick_file();
+            rfd::AsyncFileDialog::new().set_title("Choose a soundfont").add_filter("SF2", files::SOUNDFONT).pick_file();
         let dialog = async { dialog.await.map(|file| vec![file]) };
         self.ask(Slot::ChooseSoundFont, Arrival::SoundFont, dialog);
     }

@@ -1,12 +1,12 @@
 //! The files: what is opened, looked at, taken out, read and aligned, and what went wrong with them.
 
 use super::super::command::Command;
-use super::super::loading::{Bookmark, Expanded, Stopped, file_name, is_document, is_midi};
+use super::super::loading::{Bookmark, Expanded, Stopped, file_name};
 use super::super::settings::Tab;
 use super::{Again, Candidate, Model, Problem};
 use crate::curation::Correction;
 use crate::error::{Error, Result};
-use crate::files::Kind;
+use crate::files::{Kind, is_document_name, is_midi_name};
 use crate::session::is_session;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use std::sync::Arc;
 impl Model {
     /// Opens files whose names say enough at once; folders and documents are looked into first.
     pub(super) fn open(&mut self, paths: Vec<PathBuf>, now: f64) {
-        if paths.iter().any(|path| path.is_dir() || is_document(path)) {
+        if paths.iter().any(|path| path.is_dir() || is_document_name(path)) {
             return self.loads.expand(paths);
         }
-        let kind = |path: PathBuf| (if is_midi(&path) { Kind::Midi } else { Kind::Audio }, path);
+        let kind = |path: PathBuf| (if is_midi_name(&path) { Kind::Midi } else { Kind::Audio }, path);
         self.take_files(paths.into_iter().map(kind).collect(), now);
     }
 
@@ -82,7 +82,7 @@ impl Model {
         for path in paths.iter().rev() {
             self.remember_file(path);
         }
-        let (midis, recordings): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_midi(path));
+        let (midis, recordings): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_midi_name(path));
         // One MIDI at a time: of several, the last, as if they had been opened one by one.
         if let Some(path) = midis.into_iter().next_back() {
             self.load_midi(path);

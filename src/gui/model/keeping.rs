@@ -3,6 +3,7 @@
 use super::super::loading::{Bookmark, ExportOrder, ToExport, file_name};
 use super::{Again, Model, Overlay};
 use crate::error::Error;
+use crate::files::Kind;
 use crate::session::{self, FORMAT, FileRef, Opened, QueueRef, Session, autosave_of};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,7 +64,7 @@ impl Model {
     pub fn keep_in(&mut self, folder: PathBuf) {
         let unsaved = folder.join("unsaved.json");
         self.keep.folder = Some(folder);
-        let last = self.settings.recent.iter().find(|path| session::is_session(path)).cloned();
+        let last = last_session(&self.settings.recent).cloned();
         self.keep.recovery =
             last.and_then(|file| left_beside(Some(file))).or_else(|| left_by(autosave_of(&unsaved), None));
         if self.keep.recovery.is_some() {
@@ -328,6 +329,13 @@ impl Model {
 }
 
 /// What a crash has left beside a session.
+/// The session opened last. Documents that were judged are among the recent files, too; a session that is gone may have left
+/// something beside it.
+fn last_session(recent: &[PathBuf]) -> Option<&PathBuf> {
+    let other = |path: &Path| Kind::of(path).is_ok_and(|kind| kind != Kind::Session);
+    recent.iter().find(|path| session::is_session(path) && !other(path))
+}
+
 fn left_beside(file: Option<PathBuf>) -> Option<Recovery> {
     let file = file?;
     let saved_s = Session::read(&file).ok().map(|session| session.saved_s);
@@ -337,4 +345,22 @@ fn left_beside(file: Option<PathBuf>) -> Option<Recovery> {
 fn left_by(autosave: PathBuf, saved: Option<(PathBuf, u64)>) -> Option<Recovery> {
     let session = Session::read(&autosave).ok()?;
     Some(Recovery { autosave, session, saved })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_that_was_judged_is_not_the_last_session() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("found.json"), r#"{"format": "search/1", "query": "a.mid", "hits": []}"#).expect("written");
+        std::fs::write(at("work.json"), r#"{"format": 1, "recordings": []}"#).expect("written");
+        let recent = ["song.mid", "found.json", "work.json"].map(at);
+        assert_eq!(last_session(&recent), Some(&recent[2]));
+        assert_eq!(last_session(&recent[..2]), None);
+        std::fs::remove_file(at("work.json")).expect("removed");
+        assert_eq!(last_session(&recent), Some(&recent[2]));
+    }
 }

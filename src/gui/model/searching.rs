@@ -1,9 +1,10 @@
 //! The index that is searched, what was found in it, and which hit is listened to.
 
-use super::super::loading::{file_name, is_midi};
+use super::super::loading::file_name;
 use super::super::settings::Tab;
 use super::{Again, Model};
 use crate::error::Error;
+use crate::files::{is_midi_name, search_key};
 use crate::index::Index;
 use crate::search::{Found, Hit};
 use serde::{Deserialize, Serialize};
@@ -225,12 +226,12 @@ impl Model {
     fn lay_out_hits(&mut self) {
         let Some(searched) = &self.searching.found else { return };
         let (hits, form) = (&searched.found.hits, &self.settings.search);
-        let wanted = form.filter.to_lowercase();
+        let wanted = search_key(&form.filter);
         let holds = |hit: &Hit| {
             let about = &hit.entry.about;
-            let path = hit.entry.path.to_string_lossy().to_lowercase();
+            let path = search_key(&hit.entry.path.to_string_lossy());
             let words = [about.artist.as_deref(), about.title.as_deref()].into_iter().flatten();
-            wanted.is_empty() || path.contains(&wanted) || words.into_iter().any(|w| w.to_lowercase().contains(&wanted))
+            wanted.is_empty() || path.contains(&wanted) || words.into_iter().any(|w| search_key(w).contains(&wanted))
         };
         let mut rows: Vec<usize> = (0..hits.len()).filter(|&at| holds(&hits[at])).collect();
         match form.order {
@@ -256,8 +257,10 @@ impl Model {
         let query = searched.query.clone();
         let next = (row + 1..=row + AHEAD).filter_map(|row| self.hit(row)).map(|hit| hit.entry.path.clone());
         let next: Vec<PathBuf> = next.collect();
-        match (is_midi(&query), is_midi(&hit.entry.path)) {
-            (true, false) => self.listen_to(&query, &hit.entry.path, next.iter().filter(|path| !is_midi(path)), now),
+        match (is_midi_name(&query), is_midi_name(&hit.entry.path)) {
+            (true, false) => {
+                self.listen_to(&query, &hit.entry.path, next.iter().filter(|path| !is_midi_name(path)), now);
+            }
             (false, true) => self.listen_to(&hit.entry.path, &query, std::iter::empty(), now),
             _ => self.say("Only a MIDI file and a recording can be heard together".into()),
         }

@@ -5,8 +5,7 @@ use super::Curating;
 use crate::alignment::warp::TimeMap;
 use crate::curation::{Act, Correction, Decision, Item, Reason, Record};
 use crate::error::Error;
-use crate::session::relative;
-use md5::{Digest as _, Md5};
+use crate::files::{Md5, portable};
 use std::path::Path;
 
 /// What could not be written is tried again after so many seconds.
@@ -33,7 +32,7 @@ impl Model {
         let home = curating.journal.path().parent().map(Path::to_path_buf).unwrap_or_default();
         let place = |path: &Path| {
             let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-            Some(relative(&absolute(path), &absolute(&home)).to_string_lossy().into_owned())
+            Some(portable(&absolute(path), &absolute(&home)).to_string_lossy().into_owned())
         };
         let heard = aligned.as_deref().map(|aligned| &aligned.alignment);
         let score = item.parts.remove("score").or_else(|| heard.map(|alignment| alignment.score));
@@ -48,12 +47,12 @@ impl Model {
         record.order = Some(curating.queue.order().name().to_owned());
         (record.score, record.parts) = (score, item.parts.clone());
         record.map = heard.map(|alignment| {
-            let mut hasher = Md5::new();
+            let mut hasher = Md5::default();
             for (midi, audio) in alignment.segments.maps().iter().flat_map(TimeMap::knots) {
                 hasher.update(midi.0.to_le_bytes());
                 hasher.update(audio.0.to_le_bytes());
             }
-            hasher.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+            hasher.finish()
         });
         record.correction = (!correction.is_none()).then_some(correction);
         (record.midi, record.audio) = (place(&item.midi), place(&item.recording()));

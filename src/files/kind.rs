@@ -1,5 +1,6 @@
 //! [`Kind`]: what a file is, by what it holds, so that whatever Antiphon has written opens again as what it is.
 
+use super::names::{LISTS, ends_in, has_ending, is_midi_name};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -68,12 +69,10 @@ impl Kind {
         let mut head = [0; 16];
         let known = read_up_to(&mut reader, &mut head).map_err(io)?;
         let head = &head[..known];
-        let riff = |of: &[u8]| head.starts_with(b"RIFF") && head.get(8..12) == Some(of);
-        let ends_in = |what: &str| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(what));
-        if head.starts_with(b"MThd") || riff(b"RMID") {
+        if begins_as_midi(head) {
             return Ok(Self::Midi);
         }
-        if riff(b"sfbk") {
+        if is_riff(head, b"sfbk") {
             return Ok(Self::SoundFont);
         }
         if head.starts_with(b"\x89PNG") {
@@ -83,7 +82,7 @@ impl Kind {
             return Ok(Self::Array);
         }
         let all = std::io::Cursor::new(head.to_vec()).chain(reader);
-        if ends_in("safetensors") {
+        if ends_in(path, "safetensors") {
             return model(all).map_err(io);
         }
         // A byte order mark is not part of a document.
@@ -94,11 +93,28 @@ impl Kind {
             std::io::copy(&mut all.by_ref().take(skip as u64), &mut std::io::sink()).map_err(io)?;
             return Ok(document(path, all));
         }
-        if ends_in("csv") {
+        if ends_in(path, "csv") {
             return table(all).map_err(io);
         }
-        Ok(if ends_in("json") || ends_in("jsonl") || ends_in("jams") { Self::Unknown } else { Self::Audio })
+        Ok(if has_ending(path, LISTS) { Self::Unknown } else { Self::Audio })
     }
+}
+
+/// Whether a file is MIDI: by its first bytes, or by its name where it can't be read.
+pub fn is_midi(path: &Path) -> bool {
+    let mut head = [0; 12];
+    match File::open(path).and_then(|mut file| read_up_to(&mut file, &mut head)) {
+        Ok(known) if known >= 4 => begins_as_midi(&head[..known]),
+        _ => is_midi_name(path),
+    }
+}
+
+fn begins_as_midi(head: &[u8]) -> bool {
+    head.starts_with(b"MThd") || is_riff(head, b"RMID")
+}
+
+fn is_riff(head: &[u8], of: &[u8]) -> bool {
+    head.starts_with(b"RIFF") && head.get(8..12) == Some(of)
 }
 
 /// Fills `buffer`, as far as there is anything.
@@ -158,7 +174,7 @@ fn document(path: &Path, reader: impl std::io::Read) -> Kind {
     let first = serde_json::Deserializer::from_reader(BufReader::new(reader)).into_iter::<Top>().next();
     // One that breaks off is read, and refused, as what its name says.
     let Some(Ok(top)) = first else {
-        let lines = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl"));
+        let lines = ends_in(path, "jsonl");
         return if lines { Kind::Pairs } else { Kind::Unknown };
     };
     let has = |name: &str| top.names.contains(name);

@@ -1,0 +1,39 @@
+//! Files: what they are, what they are called, what is in them, and how they are written. Nothing else in the crate knows an
+//! ending, sums up a file, or writes one by itself.
+//!
+//! | question | answer |
+//! |---|---|
+//! | What is this file, by its content? | [`Kind`] |
+//! | What is it by its name, and which endings are there? | [`is_audio_name`], [`is_midi_name`], [`AUDIO`], [`MIDI`] |
+//! | Which files lie below a folder? | `walk`, `below` |
+//! | Do two files have the same name? | [`name_key`], [`stem`] |
+//! | What is its path, seen from a list that names it? | `portable`, `absolute` |
+//! | Is it still the same? | `md5`, `md5_of` |
+//! | How does a file get on the disk whole? | [`write()`], [`create_folder`] |
+//!
+//! ```
+//! use antiphon::files;
+//! use std::path::Path;
+//!
+//! assert!(files::is_audio_name(Path::new("Take 1.FLAC")) && files::is_midi_name(Path::new("song.kar")));
+//! // Systems write an accented letter as one character or as two.
+//! assert_eq!(files::name_key("Ma\u{308}rz"), files::name_key("M\u{e4}rz"));
+//! ```
+
+mod hash;
+mod kind;
+mod names;
+mod paths;
+mod walk;
+mod writing;
+
+pub(crate) use hash::{Md5, hex, md5, md5_of, unhex};
+pub use kind::{Kind, is_midi};
+pub use names::{
+    AUDIO, DOCUMENTS, LISTS, MIDI, SESSION, SOUNDFONT, ends_in, is_audio_name, is_decisions_name, is_document_name,
+    is_midi_name, name_key, stem,
+};
+pub(crate) use names::{has_ending, is_sound_name, same_place, search_key};
+pub(crate) use paths::{absolute, any_path, plain, portable};
+pub(crate) use walk::{Links, below, sides, walk};
+pub use writing::{create_folder, write};

@@ -1,0 +1,119 @@
+//! What a file is by its name, and when two names are the same.
+
+use std::path::{Path, PathBuf};
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Endings of recordings, in lower case; letter case does not matter.
+#[rustfmt::skip]
+pub const AUDIO: &[&str] = &[
+    "wav", "wave", "aif", "aiff", "aifc", "caf", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "alac", "mka",
+    "mkv", "webm",
+];
+/// Endings of MIDI files, in lower case; letter case does not matter.
+pub const MIDI: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
+/// Endings of sessions.
+pub const SESSION: &[&str] = &["json"];
+/// Endings of soundfonts.
+pub const SOUNDFONT: &[&str] = &["sf2"];
+/// Endings of what holds decisions and is no journal.
+const DECISIONS: &[&str] = &["csv", "json", "jams"];
+/// Endings of what holds pairs or decisions.
+pub const LISTS: &[&str] = &["jsonl", "json", "csv", "jams"];
+/// Endings of files that are looked into before they are opened: their names do not say what they are.
+pub const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "jams", "safetensors", "sf2", "npy", "png"];
+
+/// Whether a file's name ends in one of `endings`, which are in lower case.
+pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
+    path.extension().is_some_and(|is| endings.iter().any(|ending| is.eq_ignore_ascii_case(ending)))
+}
+
+/// Whether a file's name ends in `.ending`, in whatever letter case.
+pub fn ends_in(path: &Path, ending: &str) -> bool {
+    has_ending(path, &[ending])
+}
+
+/// Whether a file is a recording by its name.
+pub fn is_audio_name(path: &Path) -> bool {
+    has_ending(path, AUDIO)
+}
+
+/// Whether a file is MIDI by its name. [`is_midi`](super::is_midi) looks into it.
+pub fn is_midi_name(path: &Path) -> bool {
+    has_ending(path, MIDI)
+}
+
+/// Whether a file is a recording or MIDI by its name.
+pub(crate) fn is_sound_name(path: &Path) -> bool {
+    is_audio_name(path) || is_midi_name(path)
+}
+
+/// Whether a file holds decisions and is no journal, by its name.
+pub fn is_decisions_name(path: &Path) -> bool {
+    has_ending(path, DECISIONS)
+}
+
+/// Whether a file is looked into before it is opened.
+pub fn is_document_name(path: &Path) -> bool {
+    has_ending(path, DOCUMENTS)
+}
+
+/// A name as names are compared: in NFC, for systems write `ä` as one character or as an `a` and two dots. Letter case stays.
+pub fn name_key(name: &str) -> String {
+    if name.is_ascii() { name.to_owned() } else { name.nfc().collect() }
+}
+
+/// A text as it is looked for: as [`name_key`], in lower case.
+pub(crate) fn search_key(text: &str) -> String {
+    name_key(text).to_lowercase()
+}
+
+/// The name of a file without its ending, [as names are compared](name_key).
+pub fn stem(path: &Path) -> String {
+    name_key(&path.file_stem().unwrap_or_default().to_string_lossy())
+}
+
+/// Whether two files have the same name in the same folder, whatever their endings.
+pub(crate) fn same_place(a: &Path, b: &Path) -> bool {
+    let key = |path: &Path| -> PathBuf { path.with_file_name(stem(path)) };
+    key(a) == key(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letter_case_of_an_ending_does_not_matter() {
+        for name in ["a.MP3", "a.WebM", "a.b.flac", "x/.hidden.Aifc"] {
+            assert!(is_audio_name(Path::new(name)) && !is_midi_name(Path::new(name)), "{name}");
+        }
+        for name in ["a.MID", "a.Kar", "a.smf", "a.rMi"] {
+            assert!(is_midi_name(Path::new(name)) && !is_audio_name(Path::new(name)), "{name}");
+        }
+        for name in ["mp3", ".mp3", "a.mp", "a.mp33", "a", ""] {
+            assert!(!is_sound_name(Path::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_ending_is_written_in_lower_case_and_stands_once() {
+        let all: Vec<&str> = [AUDIO, MIDI, DOCUMENTS].concat();
+        let unique: std::collections::BTreeSet<&str> = all.iter().copied().collect();
+        assert_eq!(unique.len(), all.len());
+        assert!(all.iter().all(|ending| ending.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())));
+        for endings in [SESSION, SOUNDFONT, DECISIONS, LISTS] {
+            assert!(endings.iter().all(|ending| DOCUMENTS.contains(ending)), "{endings:?}");
+        }
+    }
+
+    #[test]
+    fn composed_and_decomposed_names_are_the_same() {
+        let (one, two) = ("x/De\u{301}ja\u{300} vu.mid", "x/D\u{e9}j\u{e0} vu.ogg");
+        assert!(same_place(Path::new(one), Path::new(two)));
+        assert!(!same_place(Path::new("y/D\u{e9}j\u{e0} vu.ogg"), Path::new(one)));
+        assert_eq!(stem(Path::new(one)), "D\u{e9}j\u{e0} vu");
+        // Another letter and another case are other names.
+        assert!(!same_place(Path::new("a.mid"), Path::new("A.ogg")));
+        assert!(!same_place(Path::new("a.mid"), Path::new("\u{e4}.ogg")));
+    }
+}
