@@ -457,4 +457,6 @@ fn outputs(traces: &[Trace]) -> Vec<ArrayView2<'_, f32>> {
 }
 
 #[cfg(test)]
+mod goldens;
+#[cfg(test)]
 mod tests;
