@@ -21,8 +21,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("picture", &["job", "audio", "midi", "features", "alignment", "pair"]),
     ("playback", &["job", "audio", "midi", "synth", "alignment"]),
     ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
-    ("hashing", &["job", "network", "export"]),
-    ("embedding", &["job", "network", "hashing"]),
+    ("encoder", &[]),
+    ("hashing", &["job", "network", "export", "encoder"]),
+    ("embedding", &["job", "network", "encoder"]),
     ("verdict", &["job", "audio", "midi", "synth", "alignment", "pair", "hashing", "embedding"]),
     ("session", &["job", "export"]),
     (
@@ -82,7 +83,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "index",
         ],
     ),
-    ("training", &["job", "network", "export", "dataset", "hashing", "embedding"]),
+    ("training", &["job", "network", "export", "dataset", "encoder", "hashing", "embedding"]),
     (
         "evaluate",
         &[

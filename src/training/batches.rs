@@ -2,8 +2,9 @@
 
 use super::colour::Colour;
 use crate::dataset::{BINS, Dataset, FRAME_S, Pair, Split, Work};
+use crate::encoder::{INPUT_BINS, InputScaling, Levels, Side, least_one, scale_roll};
 use crate::error::{Error, Result};
-use crate::hashing::{HashModel, INPUT_BINS, InputScaling, Levels, Side, least_one, scale_roll};
+use crate::hashing::HashModel;
 use crate::job::Progress;
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;

@@ -259,7 +259,7 @@ pub fn train_embedding(
     if !options.start.has_learned() {
         songs.standardise(&mut model);
     }
-    let sizes = SIDES.map(|(_, side)| model.branch(side).sizes()).concat();
+    let sizes = SIDES.map(|(_, side)| model.branch(side).network.parameters().map(<[f32]>::len)).concat();
     let mut trainer = Trainer {
         optimisers: sizes.iter().map(|&count| Optimiser::new(options.rule, count)).collect(),
         validation: songs.validation(&model),
@@ -315,7 +315,7 @@ impl Trainer<'_> {
         let mut steps_of_optimisers = [0; 6];
         let mut model = self.model.clone();
         for (index, (name, side)) in SIDES.into_iter().enumerate() {
-            for (group, parameters) in model.branch_mut(side).parameters_mut().into_iter().enumerate() {
+            for (group, parameters) in model.branch_mut(side).network.parameters_mut().into_iter().enumerate() {
                 let (steps, first, second) = self.optimisers[3 * index + group].memory();
                 steps_of_optimisers[3 * index + group] = steps;
                 put(format!("{name}.{group}.parameters"), parameters);
@@ -362,7 +362,7 @@ impl Trainer<'_> {
         }
         let mut numbers = |name: String| file.remove(&name).map(|(_, v)| v).ok_or_else(|| format!("no tensor {name}"));
         for (index, (name, side)) in SIDES.into_iter().enumerate() {
-            for (group, parameters) in self.model.branch_mut(side).parameters_mut().into_iter().enumerate() {
+            for (group, parameters) in self.model.branch_mut(side).network.parameters_mut().into_iter().enumerate() {
                 let at = 3 * index + group;
                 let kept = numbers(format!("{name}.{group}.parameters"))?;
                 if kept.len() != parameters.len() {
@@ -445,7 +445,7 @@ impl Trainer<'_> {
         }
         for (index, ((_, side), d_outputs)) in SIDES.into_iter().zip([&loss.d_midi, &loss.d_audio]).enumerate() {
             let gradients = self.gradients(side, &traces[index], d_outputs);
-            let parameters = self.model.branch_mut(side).parameters_mut();
+            let parameters = self.model.branch_mut(side).network.parameters_mut();
             let optimisers = &mut self.optimisers[3 * index..];
             for ((parameters, gradient), optimiser) in parameters.into_iter().zip(&gradients).zip(optimisers) {
                 optimiser.step(parameters, gradient, rate);
@@ -458,24 +458,24 @@ impl Trainer<'_> {
     }
 
     fn traces(&self, side: Side, inputs: &[Array2<f32>]) -> Vec<EmbeddingTrace> {
-        let branch = self.model.branch(side);
+        let branch = &self.model.branch(side).network;
         inputs.par_iter().map(|input| branch.trace(input.view())).collect()
     }
 
     fn gradients(&self, side: Side, traces: &[EmbeddingTrace], d_outputs: &[Array2<f32>]) -> [Vec<f32>; 3] {
-        let branch = self.model.branch(side);
+        let branch = &self.model.branch(side).network;
         let parts: Vec<[Vec<f32>; 3]> = traces
             .par_chunks(SUMMED_TOGETHER)
             .zip(d_outputs.par_chunks(SUMMED_TOGETHER))
             .map(|(traces, d_outputs)| {
-                let mut sums = branch.sizes().map(|count| vec![0.0; count]);
+                let mut sums = branch.parameters().map(<[f32]>::len).map(|count| vec![0.0; count]);
                 for (trace, d_output) in traces.iter().zip(d_outputs) {
                     branch.gradient(trace, d_output.view(), &mut sums);
                 }
                 sums
             })
             .collect();
-        let mut sums = branch.sizes().map(|count| vec![0.0; count]);
+        let mut sums = branch.parameters().map(<[f32]>::len).map(|count| vec![0.0; count]);
         for part in parts {
             for (sum, part) in sums.iter_mut().zip(part) {
                 sum.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);

@@ -2,8 +2,8 @@
 
 use crate::dataset::{Dataset, FRAME_S, Split, Work};
 use crate::embedding::{EmbeddingModel, WINDOW_FRAMES, pool_frames};
+use crate::encoder::{INPUT_BINS, InputScaling, Levels, Side, least_one};
 use crate::error::{Error, Result};
-use crate::hashing::{INPUT_BINS, InputScaling, Levels, Side, least_one};
 use crate::job::Progress;
 use crate::training::colour::Colour;
 use ndarray::{Array2, ArrayView2, s};
