@@ -21,7 +21,7 @@ pub use attention::Attention;
 pub use distances::Distances;
 pub(crate) use model::{EMBEDDED, pool_frames, unit_length};
 pub use model::{Embedded, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord};
-pub(crate) use network::EmbeddingTrace;
+pub(crate) use network::{AttentionNetwork, EmbeddingTrace};
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use std::ops::Range;
