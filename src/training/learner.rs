@@ -124,7 +124,7 @@ fn step<T: Task>(
     let Batch { midi, audio, groups } = batch;
     let [f, g] = Side::BOTH.map(|side| &T::branch(model, side).network);
     let (f_traces, g_traces) = rayon::join(|| f.traces(&midi), || g.traces(&audio));
-    let outputs = [&f_traces, &g_traces].map(|traces| T::Network::outputs(traces));
+    let outputs = [&f_traces, &g_traces].map(|traces| T::Network::outputs_of(traces));
     let loss = objective.loss(&outputs[0], &outputs[1], &groups, &mut rng);
     if !loss.value.is_finite() {
         return loss.value;

@@ -34,7 +34,7 @@ pub(super) trait Learnable: Clone + Send + Sync {
     fn traces(&self, inputs: &[Array2<f32>]) -> Vec<Self::Trace>;
 
     /// What came out, (steps × values) for each sequence.
-    fn outputs(traces: &[Self::Trace]) -> Vec<ArrayView2<'_, f32>>;
+    fn outputs_of(traces: &[Self::Trace]) -> Vec<ArrayView2<'_, f32>>;
 
     /// Of each group, given that of the outputs, on all cores; the same sums whatever their number.
     fn gradients(&self, traces: &[Self::Trace], d_outputs: &[Array2<f32>]) -> Vec<Vec<f32>>;

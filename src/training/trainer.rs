@@ -173,7 +173,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         let Batch { midi, audio, groups } = &self.validation;
         let traces = [(Side::Midi, midi), (Side::Audio, audio)]
             .map(|(side, inputs)| T::branch(&self.model, side).network.traces(inputs));
-        let outputs = traces.each_ref().map(|traces| T::Network::outputs(traces));
+        let outputs = traces.each_ref().map(|traces| T::Network::outputs_of(traces));
         let (score, measured) = self.task.measure(&mut self.model, outputs, groups, &reached)?;
 
         let (before, best) = (self.standing.best.map(|(score, _)| score), self.schedule.best);

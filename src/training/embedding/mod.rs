@@ -323,7 +323,7 @@ impl Learnable for AttentionNetwork {
         inputs.par_iter().map(|input| self.trace(input.view())).collect()
     }
 
-    fn outputs(traces: &[EmbeddingTrace]) -> Vec<ArrayView2<'_, f32>> {
+    fn outputs_of(traces: &[EmbeddingTrace]) -> Vec<ArrayView2<'_, f32>> {
         traces.iter().map(EmbeddingTrace::output).collect()
     }
 

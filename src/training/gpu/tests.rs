@@ -55,7 +55,8 @@ fn check(layers: Vec<Layer>, objective: Objective) {
     let groups = vec![7, 2, 7 + (1 << 40), 4, 2];
     let traces = [(Side::Midi, &midi), (Side::Audio, &audio)].map(|(s, inputs)| model.network(s).trace_batch(inputs));
     let rng = Pcg64::seed_from_u64(1);
-    let loss = objective.loss(&Network::outputs(&traces[0]), &Network::outputs(&traces[1]), &groups, &mut rng.clone());
+    let loss =
+        objective.loss(&Network::outputs_of(&traces[0]), &Network::outputs_of(&traces[1]), &groups, &mut rng.clone());
     let expected = [
         model.network(Side::Midi).gradient_batch(&traces[0], &loss.d_midi),
         model.network(Side::Audio).gradient_batch(&traces[1], &loss.d_audio),

@@ -325,7 +325,7 @@ impl Learnable for Network {
         self.trace_batch(inputs)
     }
 
-    fn outputs(traces: &[Trace]) -> Vec<ArrayView2<'_, f32>> {
+    fn outputs_of(traces: &[Trace]) -> Vec<ArrayView2<'_, f32>> {
         traces.iter().flat_map(Trace::outputs).collect()
     }
 
