@@ -7,7 +7,6 @@ use crate::alignment::warp::TimeMap;
 use crate::alignment::{ACCEPTED, Alignment, Played, Preset, Segment, retime};
 use crate::audio::{AudioTime, Stereo};
 use crate::error::{Error, Result};
-pub(crate) use crate::files::write;
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::pair::{AudioSide, MidiSide};

@@ -7,6 +7,7 @@ pub mod curation;
 pub mod dataset;
 pub mod demo;
 pub mod embedding;
+pub mod encoder;
 pub mod error;
 
 pub mod evaluate;

@@ -1,6 +1,6 @@
 //! [`Distances`]: how far embeddings are apart where they belong together, and where they don't.
 
-use crate::hashing::bhattacharyya;
+use crate::encoder::bhattacharyya;
 use serde::{Deserialize, Serialize};
 
 /// Bins of the histograms (spec G).

@@ -15,11 +15,13 @@
 mod attention;
 mod distances;
 mod model;
+mod network;
 
 pub use attention::Attention;
 pub use distances::Distances;
-pub(crate) use model::{EMBEDDED, EmbeddingTrace, pool_frames, unit_length};
+pub(crate) use model::{EMBEDDED, pool_frames, unit_length};
 pub use model::{Embedded, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord};
+pub(crate) use network::{AttentionNetwork, EmbeddingTrace};
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use std::ops::Range;

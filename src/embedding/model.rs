@@ -1,11 +1,12 @@
 //! [`EmbeddingModel`]: the two networks, their file, what they make of a sequence.
 
-use super::attention::{Attention, Pooled, Pooling};
+use super::attention::{Attention, Pooling};
 use super::distances::Distances;
+use super::network::AttentionNetwork;
+use crate::encoder::{self, Branch, Branches, INPUT_BINS, InputScaling, Levels, Side};
 use crate::error::{Error, Result};
-use crate::hashing::{INPUT_BINS, InputScaling, Levels, Side};
 use crate::network::tensors::{self, Tensor};
-use crate::network::{Layer, Network, Trace};
+use crate::network::{Layer, Network};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,8 +19,6 @@ static BUNDLED: &[u8] = include_bytes!("../../assets/models/embedding.safetensor
 pub const EMBEDDED: usize = 128;
 /// What a model file says it is.
 const FORMAT: &str = "embedding-model/1";
-/// Bytes of a model file at most.
-const MOST_BYTES: u64 = 1 << 30;
 
 /// Shape and inputs of both networks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,66 +117,6 @@ pub struct EmbeddingRecord {
     pub validation_distances: Distances,
 }
 
-/// One of the two networks, with its input's standardisation over the training set.
-#[derive(Debug, Clone)]
-pub(crate) struct Branch {
-    pub front: Network,
-    pub pooling: Pooling,
-    pub head: Network,
-    pub mean: Vec<f32>,
-    pub deviation: Vec<f32>,
-}
-
-/// What a sequence became in each part of a network.
-#[derive(Debug)]
-pub(crate) struct EmbeddingTrace {
-    front: Trace,
-    pooled: Pooled,
-    head: Trace,
-}
-
-impl EmbeddingTrace {
-    /// What came out, (1 × 128), before it is brought to unit length.
-    pub(crate) fn output(&self) -> ArrayView2<'_, f32> {
-        self.head.outputs()[0]
-    }
-}
-
-impl Branch {
-    pub fn trace(&self, input: ArrayView2<f32>) -> EmbeddingTrace {
-        let front = self.front.trace(&[input]);
-        let pooled = self.pooling.forward(front.outputs()[0]);
-        let head = self.head.trace(&[pooled.mean.view().insert_axis(Axis(0))]);
-        EmbeddingTrace { front, pooled, head }
-    }
-
-    /// The three groups of parameters: front, attention, head.
-    pub fn parameters_mut(&mut self) -> [&mut [f32]; 3] {
-        [self.front.parameters_mut(), &mut self.pooling.parameters, self.head.parameters_mut()]
-    }
-
-    /// How many there are in each group.
-    pub fn sizes(&self) -> [usize; 3] {
-        [self.front.parameters().len(), self.pooling.parameters.len(), self.head.parameters().len()]
-    }
-
-    /// Adds the gradient of the parameters, group by group, given that of the output.
-    pub fn gradient(&self, trace: &EmbeddingTrace, d_output: ArrayView2<f32>, sums: &mut [Vec<f32>; 3]) {
-        let [front, pooling, head] = sums;
-        let d_mean = self.head.backward(&trace.head, &[d_output], head, true);
-        let steps = trace.front.outputs()[0];
-        let d_steps = self.pooling.backward(steps, &trace.pooled, d_mean.row(0), pooling);
-        self.front.backward(&trace.front, &[d_steps.view()], front, false);
-    }
-
-    fn standardise(&self, mut frames: ArrayViewMut2<f32>) {
-        for mut row in frames.rows_mut() {
-            let each = row.iter_mut().zip(&self.mean).zip(&self.deviation);
-            each.for_each(|((v, mean), deviation)| *v = (*v - mean) / deviation);
-        }
-    }
-}
-
 /// What a sequence became.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedded {
@@ -190,7 +129,7 @@ pub struct Embedded {
 /// Both networks of a trained model.
 ///
 /// ```
-/// use antiphon::{embedding::{EmbeddingArchitecture, EmbeddingModel}, hashing::Side};
+/// use antiphon::{embedding::{EmbeddingArchitecture, EmbeddingModel}, encoder::Side};
 /// let model = EmbeddingModel::new(EmbeddingArchitecture::antiphon(), 0)?;
 /// let embedded = model.embed(Side::Audio, ndarray::Array2::zeros((500, 48)).view());
 /// assert_eq!((embedded.vector.len(), embedded.attention.len()), (128, 500));
@@ -199,8 +138,7 @@ pub struct Embedded {
 #[derive(Debug, Clone)]
 pub struct EmbeddingModel {
     architecture: EmbeddingArchitecture,
-    midi: Branch,
-    audio: Branch,
+    branches: Branches<AttentionNetwork>,
     record: EmbeddingRecord,
 }
 
@@ -223,18 +161,17 @@ impl EmbeddingModel {
             let (value, limit) = (architecture.pooled_frames.to_string(), "1 ..= 64".into());
             return Err(Error::Limit { what: "pooled frames", value, limit });
         }
-        let branch = |seed: u64| -> Result<Branch> {
-            let front = Network::new(INPUT_BINS, &architecture.front, seed)?;
-            let pooling = Pooling::new(architecture.attention, front.outputs(), seed ^ 0xA77);
-            let head = Network::new(front.outputs(), &architecture.head, seed ^ 0x4EAD)?;
-            if head.outputs() != EMBEDDED {
-                let (value, limit) = (head.outputs().to_string(), EMBEDDED.to_string());
+        let network = |seed: u64| {
+            let EmbeddingArchitecture { front, attention, head, .. } = &architecture;
+            let network = AttentionNetwork::new(INPUT_BINS, front, *attention, head, seed)?;
+            if network.head.outputs() != EMBEDDED {
+                let (value, limit) = (network.head.outputs().to_string(), EMBEDDED.to_string());
                 return Err(Error::Limit { what: "values of an embedding", value, limit });
             }
-            Ok(Branch { front, pooling, head, mean: vec![0.0; INPUT_BINS], deviation: vec![1.0; INPUT_BINS] })
+            Ok(network)
         };
-        let (midi, audio) = (branch(2 * seed)?, branch(2 * seed + 1)?);
-        Ok(Self { architecture, midi, audio, record: EmbeddingRecord::default() })
+        let branches = Branches::new(seed, network)?;
+        Ok(Self { architecture, branches, record: EmbeddingRecord::default() })
     }
 
     /// The model that comes with the program.
@@ -261,17 +198,17 @@ impl EmbeddingModel {
         self.record = record;
     }
 
-    pub(crate) fn branch(&self, side: Side) -> &Branch {
-        if side == Side::Midi { &self.midi } else { &self.audio }
+    pub(crate) fn branch(&self, side: Side) -> &Branch<AttentionNetwork> {
+        self.branches.of(side)
     }
 
-    pub(crate) fn branch_mut(&mut self, side: Side) -> &mut Branch {
-        if side == Side::Midi { &mut self.midi } else { &mut self.audio }
+    pub(crate) fn branch_mut(&mut self, side: Side) -> &mut Branch<AttentionNetwork> {
+        self.branches.of_mut(side)
     }
 
     /// Parameters of both networks.
     pub fn parameter_count(&self) -> usize {
-        self.midi.sizes().iter().chain(&self.audio.sizes()).sum()
+        Side::BOTH.into_iter().flat_map(|side| self.branch(side).network.parameters()).map(<[f32]>::len).sum()
     }
 
     /// What the network of a side sees of `frames` (frames × 48 from MIDI note 36), natural logarithms of constant-Q
@@ -301,13 +238,13 @@ impl EmbeddingModel {
     /// If there are not 48 bins, or no frames.
     pub fn embed(&self, side: Side, frames: ArrayView2<f32>) -> Embedded {
         assert!(frames.nrows() > 0, "no frames to embed");
-        let trace = self.branch(side).trace(self.input(side, frames).view());
+        let trace = self.branch(side).network.trace(self.input(side, frames).view());
         let mut vector = trace.output().row(0).to_owned();
         if self.architecture.unit_length {
             unit_length(&mut vector);
         }
         // A step's weight is shared by its frames.
-        let span = self.architecture.pooled_frames * self.branch(side).front.downsampling();
+        let span = self.architecture.pooled_frames * self.branch(side).network.front.downsampling();
         let share = |at: usize| {
             let step = at / span;
             let frames = ((step + 1) * span).min(frames.nrows()) - step * span;
@@ -323,11 +260,11 @@ impl EmbeddingModel {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let refused = |reason: String| Error::Model { reason, path: PathBuf::new() };
         let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
-        for (side, branch) in [("midi", &self.midi), ("audio", &self.audio)] {
-            tensors.extend(branch.front.tensors(&format!("{side}.front")));
-            tensors.extend(branch.head.tensors(&format!("{side}.head")));
-            let parts =
-                [("attention", &branch.pooling.parameters), ("mean", &branch.mean), ("deviation", &branch.deviation)];
+        for side in Side::BOTH {
+            let (side, Branch { network, mean, deviation }) = (side.name(), self.branch(side));
+            tensors.extend(network.front.tensors(&format!("{side}.front")));
+            tensors.extend(network.head.tensors(&format!("{side}.head")));
+            let parts = [("attention", &network.pooling.parameters), ("mean", mean), ("deviation", deviation)];
             for (part, values) in parts {
                 tensors.insert(format!("{side}.{part}"), (vec![values.len()], values.clone()));
             }
@@ -355,7 +292,7 @@ impl EmbeddingModel {
         if !(1..=64).contains(&architecture.pooled_frames) {
             return Err(format!("it pools {} frames, 1 to 64 are read", architecture.pooled_frames));
         }
-        let branch = |side: &str| -> core::result::Result<Branch, String> {
+        let branch = |side: &str| -> core::result::Result<_, String> {
             let front = Network::from_tensors(INPUT_BINS, &architecture.front, &format!("{side}.front"), &tensors)?;
             let width = front.outputs();
             let head = Network::from_tensors(width, &architecture.head, &format!("{side}.head"), &tensors)?;
@@ -368,14 +305,12 @@ impl EmbeddingModel {
             };
             let pooling = Pooling::with_parameters(architecture.attention, width, numbers("attention")?)
                 .ok_or_else(|| format!("{side}.attention has another size than its steps need"))?;
-            let (mean, deviation) = (numbers("mean")?, numbers("deviation")?);
-            if mean.len() != INPUT_BINS || deviation.len() != INPUT_BINS || deviation.iter().any(|d| *d <= 0.0) {
-                return Err(format!("{side}: mean and deviation of {INPUT_BINS} bins expected, deviations above 0"));
-            }
-            Ok(Branch { front, pooling, head, mean, deviation })
+            let network = AttentionNetwork { front, pooling, head };
+            Branch::standardised(network, numbers("mean")?, numbers("deviation")?)
+                .map_err(|reason| format!("{side} {reason}"))
         };
-        let (midi, audio) = (branch("midi")?, branch("audio")?);
-        Ok(Self { architecture, midi, audio, record: training })
+        let branches = Branches { midi: branch("midi")?, audio: branch("audio")? };
+        Ok(Self { architecture, branches, record: training })
     }
 
     /// Reads a file of [`to_bytes`](Self::to_bytes).
@@ -384,13 +319,7 @@ impl EmbeddingModel {
     /// [`Error::Io`]; [`Error::Model`] for a file that is cut short, of another kind or version, larger than 1 GiB, whose
     /// tensors are not those of its architecture, or that holds what is not a number.
     pub fn load(path: &Path) -> Result<Self> {
-        let refused = |reason| Error::Model { reason, path: path.to_path_buf() };
-        let length = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
-        if length > MOST_BYTES {
-            return Err(refused(format!("{length} bytes, at most {MOST_BYTES} are read")));
-        }
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-        Self::from_bytes(&bytes).map_err(refused)
+        encoder::load(path, Self::from_bytes)
     }
 }
 

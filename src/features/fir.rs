@@ -47,6 +47,7 @@ pub(super) fn halve(coefficients: &[f32], input: &[f32], input_first: i64, outpu
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         #[expect(unsafe_code, reason = "the features that the function is compiled for were detected")]
+        // SAFETY: the processor has the features; nothing else is asked of a caller.
         return unsafe { halve_avx2(coefficients, input, input_first, output, room) };
     }
     halve_loop::<false>(coefficients, input, input_first, output, room);
@@ -58,6 +59,7 @@ pub(super) fn filter(taps: &[Tap], samples: &[f32], starts: &[usize], magnitudes
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         #[expect(unsafe_code, reason = "the features that the function is compiled for were detected")]
+        // SAFETY: the processor has the features; nothing else is asked of a caller.
         return unsafe { filter_avx2(taps, samples, starts, magnitudes) };
     }
     filter_loop::<false>(taps, samples, starts, magnitudes);

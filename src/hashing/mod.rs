@@ -45,14 +45,14 @@ mod simd_neon;
 mod sweep;
 mod tpaa;
 
+pub use crate::encoder::{INPUT_BINS, InputScaling, Side};
 pub(crate) use blocks::scores_of;
 pub use blocks::{HashBlocks, HashBlocksParts, Kernel};
 pub use bound::least_score;
 pub use dtw::{HashDtw, HashPath, hamming_along, hamming_matrix, hash_dtw, hash_dtw_path};
 pub use filters::{Filter, SeenLayer, filters, layer_output, seen_layers, strongest};
-pub use network::{Architecture, HashModel, INPUT_BINS, InputScaling, MidiInput, Side, TrainingRecord};
-pub(crate) use network::{Levels, codes, least_one, scale_roll};
-pub(crate) use separation::bhattacharyya;
+pub(crate) use network::codes;
+pub use network::{Architecture, HashModel, MidiInput, TrainingRecord};
 pub use separation::{CodePair, Separation};
 pub use sequence::HashSequence;
 pub use tpaa::Tpaa;

@@ -3,10 +3,11 @@
 //! Spec D: networks f (MIDI) and g (audio) of equal shape and own parameters; bit `b` of a step's code is 1 where output
 //! `b` is above 0. Architectures are data: those of the papers, and ours.
 
+use crate::encoder::{self, Branch, Branches, INPUT_BINS, InputScaling, Levels, Side, scale_roll};
 use crate::error::{Error, Result};
 use crate::network::tensors::{self, Tensor};
 use crate::network::{Layer, Network};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,23 +15,8 @@ use std::sync::OnceLock;
 
 static BUNDLED: &[u8] = include_bytes!("../../assets/models/hash.safetensors");
 
-/// Bins of both inputs: MIDI notes 36 to 83 (spec A).
-pub const INPUT_BINS: usize = 48;
 /// What a model file says it is.
 const FORMAT: &str = "hash-model/1";
-/// Bytes of a model file at most; the largest of the papers has 85 MB.
-const MOST_BYTES: u64 = 1 << 30;
-
-/// Which of the two networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Side {
-    /// f: a MIDI file, synthesised or as a piano roll.
-    Midi,
-    /// g: a recording.
-    Audio,
-}
-
 /// What the MIDI side is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,95 +25,6 @@ pub enum MidiInput {
     ConstantQ,
     /// Its piano roll: summed velocities (NIPS 2015).
     PianoRoll,
-}
-
-/// How log magnitudes become the input, before each bin is standardised over the training set. A piano roll is brought
-/// to unit length frame by frame, whatever this says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InputScaling {
-    /// Relative to the file's loudest, not below −80 of the papers' half decibels, frames of unit length (spec A).
-    Papers,
-    /// Not below −80 dB of the file's loudest, less the frame's mean: neither gain nor loudness matters.
-    FrameMean,
-    /// Not below −80 dB of the file's loudest, each bin of mean 0 and deviation 1 over the file: its equalisation
-    /// doesn't matter either.
-    Standardised,
-}
-
-/// ln of 80 of the papers' half decibels, which are 160 of the usual ones.
-const PAPERS_FLOOR: f32 = 18.42;
-/// ln of 80 dB.
-const FLOOR: f32 = 9.21;
-
-/// What scaling a part of a file must know of all of it.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Levels {
-    loudest: f32,
-    /// Of each bin, once floored.
-    mean: Vec<f32>,
-    deviation: Vec<f32>,
-}
-
-impl Levels {
-    /// Of a whole file, (frames × any bins).
-    pub fn of(scaling: InputScaling, frames: ArrayView2<f32>) -> Self {
-        let loudest = frames.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let bins = frames.ncols();
-        if scaling != InputScaling::Standardised {
-            return Self { loudest, mean: vec![0.0; bins], deviation: vec![1.0; bins] };
-        }
-        let column = |bin: usize| frames.column(bin).mapv(|v| v.max(loudest - FLOOR));
-        let mean: Vec<f32> = (0..bins).map(|bin| column(bin).mean().unwrap_or(0.0)).collect();
-        let deviation = (0..bins).map(|bin| least_one(column(bin).std(0.0))).collect();
-        Self { loudest, mean, deviation }
-    }
-}
-
-/// A deviation to divide by: 1 where nothing varies.
-pub(crate) fn least_one(deviation: f32) -> f32 {
-    if deviation > 1e-6 { deviation } else { 1.0 }
-}
-
-impl InputScaling {
-    /// What all below counts as.
-    pub(crate) fn floor(self, levels: &Levels) -> f32 {
-        levels.loudest - if self == Self::Papers { PAPERS_FLOOR } else { FLOOR }
-    }
-
-    /// Scales some frames of a file in place; their first bin is bin `from` of what the levels were taken of.
-    pub(crate) fn apply(self, levels: &Levels, from: usize, mut frames: ArrayViewMut2<f32>) {
-        let floor = self.floor(levels);
-        for mut row in frames.rows_mut() {
-            match self {
-                Self::Papers => {
-                    row.mapv_inplace(|v| v.max(floor) - levels.loudest);
-                    unit_length(row);
-                }
-                Self::FrameMean => {
-                    row.mapv_inplace(|v| v.max(floor));
-                    let mean = row.mean().unwrap_or(0.0);
-                    row.mapv_inplace(|v| v - mean);
-                }
-                Self::Standardised => {
-                    let each = row.iter_mut().zip(&levels.mean[from..]).zip(&levels.deviation[from..]);
-                    each.for_each(|((v, mean), deviation)| *v = (v.max(floor) - mean) / deviation);
-                }
-            }
-        }
-    }
-}
-
-/// A piano roll's scaling: rows of unit length (spec A); empty ones stay 0.
-pub(crate) fn scale_roll(mut frames: ArrayViewMut2<f32>) {
-    frames.rows_mut().into_iter().for_each(unit_length);
-}
-
-fn unit_length(mut row: ndarray::ArrayViewMut1<f32>) {
-    let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt();
-    if norm > 0.0 {
-        row.mapv_inplace(|v| v / norm);
-    }
 }
 
 /// Shape and inputs of both networks.
@@ -224,24 +121,6 @@ pub struct TrainingRecord {
     pub validation_bc: f64,
 }
 
-/// One of the two networks, with its input's standardisation over the training set.
-#[derive(Debug, Clone)]
-pub(crate) struct Branch {
-    pub network: Network,
-    pub mean: Vec<f32>,
-    pub deviation: Vec<f32>,
-}
-
-impl Branch {
-    /// Brings each bin to the mean and deviation of the training set: 0 and 1.
-    pub fn standardise(&self, mut frames: ArrayViewMut2<f32>) {
-        for mut row in frames.rows_mut() {
-            let each = row.iter_mut().zip(&self.mean).zip(&self.deviation);
-            each.for_each(|((v, mean), deviation)| *v = (*v - mean) / deviation);
-        }
-    }
-}
-
 /// Both networks of a trained model.
 ///
 /// ```
@@ -254,8 +133,7 @@ impl Branch {
 #[derive(Debug, Clone)]
 pub struct HashModel {
     architecture: Architecture,
-    midi: Branch,
-    audio: Branch,
+    branches: Branches<Network>,
     record: TrainingRecord,
 }
 
@@ -282,16 +160,16 @@ impl HashModel {
     /// # Errors
     /// [`Error::Limit`] for layers that can't be, or a code that is not of 1 to 32 bits.
     pub fn new(architecture: Architecture, seed: u64) -> Result<Self> {
-        let branch = |seed| -> Result<Branch> {
+        let network = |seed| {
             let network = Network::new(INPUT_BINS, &architecture.layers, seed)?;
             if !(1..=32).contains(&network.outputs()) {
                 let (value, limit) = (network.outputs().to_string(), "1 ..= 32".into());
                 return Err(Error::Limit { what: "bits of a code", value, limit });
             }
-            Ok(Branch { network, mean: vec![0.0; INPUT_BINS], deviation: vec![1.0; INPUT_BINS] })
+            Ok(network)
         };
-        let (midi, audio) = (branch(2 * seed)?, branch(2 * seed + 1)?);
-        Ok(Self { architecture, midi, audio, record: TrainingRecord::default() })
+        let branches = Branches::new(seed, network)?;
+        Ok(Self { architecture, branches, record: TrainingRecord::default() })
     }
 
     /// The one that comes with the program (`assets/models/HOW.md` tells how it was trained). Parsed once.
@@ -320,12 +198,12 @@ impl HashModel {
 
     /// Bits of a code.
     pub fn bits(&self) -> usize {
-        self.midi.network.outputs()
+        self.network(Side::Midi).outputs()
     }
 
     /// Frames of one code; a remainder makes one too.
     pub fn downsampling(&self) -> usize {
-        self.midi.network.downsampling()
+        self.network(Side::Midi).downsampling()
     }
 
     /// The network of a side.
@@ -333,12 +211,12 @@ impl HashModel {
         &self.branch(side).network
     }
 
-    pub(crate) fn branch(&self, side: Side) -> &Branch {
-        if side == Side::Midi { &self.midi } else { &self.audio }
+    pub(crate) fn branch(&self, side: Side) -> &Branch<Network> {
+        self.branches.of(side)
     }
 
-    pub(crate) fn branch_mut(&mut self, side: Side) -> &mut Branch {
-        if side == Side::Midi { &mut self.midi } else { &mut self.audio }
+    pub(crate) fn branch_mut(&mut self, side: Side) -> &mut Branch<Network> {
+        self.branches.of_mut(side)
     }
 
     /// Whether the side is shown a piano roll.
@@ -408,20 +286,22 @@ impl HashModel {
     /// [`Error::Model`] when parameters are not finite: a training that came to nothing.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let refused = |reason: String| Error::Model { reason, path: PathBuf::new() };
-        let standardisation =
-            |branch: &Branch| Standardisation { mean: branch.mean.clone(), deviation: branch.deviation.clone() };
+        let standardisation = |side| {
+            let Branch { mean, deviation, .. } = self.branches.of(side);
+            Standardisation { mean: mean.clone(), deviation: deviation.clone() }
+        };
         let metadata = Metadata {
             antiphon: env!("CARGO_PKG_VERSION").into(),
             format: FORMAT.into(),
             architecture: self.architecture.clone(),
-            midi: standardisation(&self.midi),
-            audio: standardisation(&self.audio),
+            midi: standardisation(Side::Midi),
+            audio: standardisation(Side::Audio),
             training: self.record.clone(),
         };
         let metadata = serde_json::to_string(&metadata).map_err(|error| refused(error.to_string()))?;
         let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
-        for (side, branch) in [("midi", &self.midi), ("audio", &self.audio)] {
-            tensors.extend(branch.network.tensors(side));
+        for side in Side::BOTH {
+            tensors.extend(self.network(side).tensors(side.name()));
         }
         tensors::write(&tensors, metadata).map_err(refused)
     }
@@ -436,24 +316,16 @@ impl HashModel {
             None => return Err(format!("it names no format, {FORMAT:?} is read")),
         }
         let metadata: Metadata = serde_json::from_value(value).map_err(|error| error.to_string())?;
-        let branch = |side: &str, standardisation: &Standardisation| -> core::result::Result<Branch, String> {
-            let Standardisation { mean, deviation } = standardisation;
-            for (what, values) in [("mean", mean), ("deviation", deviation)] {
-                if values.len() != INPUT_BINS {
-                    return Err(format!("{side} {what} has {} values, {INPUT_BINS} expected", values.len()));
-                }
-                if let Some(wrong) = values.iter().find(|v| !v.is_finite() || (what == "deviation" && **v <= 0.0)) {
-                    return Err(format!("{side} {what} holds {wrong}"));
-                }
-            }
-            let network = Network::from_tensors(INPUT_BINS, &metadata.architecture.layers, side, &tensors)?;
+        let branch = |side: Side, Standardisation { mean, deviation }| {
+            let network = Network::from_tensors(INPUT_BINS, &metadata.architecture.layers, side.name(), &tensors)?;
             if !(1..=32).contains(&network.outputs()) {
                 return Err(format!("its codes have {} bits, 1 to 32 are read", network.outputs()));
             }
-            Ok(Branch { network, mean: mean.clone(), deviation: deviation.clone() })
+            Branch::standardised(network, mean, deviation).map_err(|reason| format!("{} {reason}", side.name()))
         };
-        let (midi, audio) = (branch("midi", &metadata.midi)?, branch("audio", &metadata.audio)?);
-        Ok(Self { architecture: metadata.architecture, midi, audio, record: metadata.training })
+        let branches =
+            Branches { midi: branch(Side::Midi, metadata.midi)?, audio: branch(Side::Audio, metadata.audio)? };
+        Ok(Self { architecture: metadata.architecture, branches, record: metadata.training })
     }
 
     /// Reads a file of [`to_bytes`](Self::to_bytes).
@@ -462,13 +334,7 @@ impl HashModel {
     /// [`Error::Io`]; [`Error::Model`] for a file that is cut short, of another kind or version, larger than 1 GiB, whose
     /// tensors are not those of its architecture, or that holds what is not a number.
     pub fn load(path: &Path) -> Result<Self> {
-        let refused = |reason| Error::Model { reason, path: path.to_path_buf() };
-        let length = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
-        if length > MOST_BYTES {
-            return Err(refused(format!("{length} bytes, at most {MOST_BYTES} are read")));
-        }
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-        Self::from_bytes(&bytes).map_err(refused)
+        encoder::load(path, Self::from_bytes)
     }
 }
 

@@ -1,5 +1,6 @@
 //! [`Separation`]: how well codes tell matching moments from others.
 
+use crate::encoder::bhattacharyya;
 use serde::Serialize;
 
 /// Codes of both sides of one pair: entry `i` of each is the same moment.
@@ -78,16 +79,6 @@ impl Separation {
         };
         (mean(&self.matching), mean(&self.different))
     }
-}
-
-/// Bhattacharyya coefficient of two histograms over the same bins; 1 where one of them is empty.
-pub(crate) fn bhattacharyya(matching: &[u64], different: &[u64]) -> f64 {
-    let sum = |counts: &[u64]| counts.iter().sum::<u64>() as f64;
-    let (p, q) = (sum(matching), sum(different));
-    if p == 0.0 || q == 0.0 {
-        return 1.0;
-    }
-    matching.iter().zip(different).map(|(&a, &b)| (a as f64 / p * (b as f64 / q)).sqrt()).sum()
 }
 
 #[cfg(test)]

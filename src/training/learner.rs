@@ -1,14 +1,15 @@
 //! [`Learner`]: what takes the steps of a training.
 
-use super::ahead::Drawn;
-use super::batches::Batch;
-use super::{Options, outputs};
-use crate::error::Result;
-use crate::hashing::{HashModel, Side};
-use crate::network::Optimiser;
-
+use super::Objective;
+use super::batch::{Batch, Drawn};
 #[cfg(feature = "gpu")]
 use super::gpu::Gpu;
+use super::task::{Learnable, Task};
+use crate::encoder::Side;
+#[cfg(feature = "gpu")]
+use crate::error::Error;
+use crate::error::Result;
+use crate::network::Optimiser;
 
 /// What a training computes on. It does not decide what is learned: a training that was interrupted goes on on another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,25 +36,32 @@ pub(super) enum Learner {
 
 impl Learner {
     /// Goes on from a model and its optimisers.
+    ///
+    /// # Errors
+    /// [`Error::Training`](crate::Error::Training) where there is no such processor, or the networks are more than layers
+    /// on one that has kernels for layers only.
     #[cfg_attr(not(feature = "gpu"), expect(clippy::unnecessary_wraps, reason = "there may be no card"))]
-    pub fn new(
+    pub fn new<T: Task>(
         processor: Processor,
-        options: &Options,
-        model: &HashModel,
-        optimisers: &[Optimiser; 2],
+        objective: Objective,
+        model: &T::Model,
+        optimisers: &[Optimiser],
     ) -> Result<Self> {
         #[cfg(not(feature = "gpu"))]
-        let _ = (options, model, optimisers);
+        let _ = (objective, model, optimisers);
+        #[cfg(feature = "gpu")]
+        let gpu = |device| {
+            let [Some(midi), Some(audio)] = Side::BOTH.map(|side| T::branch(model, side).network.layers()) else {
+                return Err(Error::Training("networks with attention are learned on the cores only".into()));
+            };
+            Ok(Self::Gpu(Box::new(Gpu::new(device, objective, [midi, audio], optimisers))))
+        };
         match processor {
             Processor::Cpu => Ok(Self::Cpu),
             #[cfg(feature = "gpu")]
-            Processor::Gpu => {
-                Ok(Self::Gpu(Box::new(Gpu::new(super::gpu::graphics_card()?, options.objective, model, optimisers))))
-            }
+            Processor::Gpu => gpu(super::gpu::graphics_card()?),
             #[cfg(all(test, feature = "gpu"))]
-            Processor::Flex => {
-                Ok(Self::Gpu(Box::new(Gpu::new(burn::tensor::Device::flex(), options.objective, model, optimisers))))
-            }
+            Processor::Flex => gpu(burn::tensor::Device::flex()),
         }
     }
 
@@ -68,52 +76,66 @@ impl Learner {
     }
 
     /// Takes a step; the sum of the losses of this and earlier steps that were not told yet, 0 where none is known.
-    pub fn step(
+    pub fn step<T: Task>(
         &mut self,
-        model: &mut HashModel,
-        optimisers: &mut [Optimiser; 2],
-        options: &Options,
+        model: &mut T::Model,
+        optimisers: &mut [Optimiser],
+        objective: Objective,
         drawn: Drawn,
         rate: f32,
     ) -> f64 {
         match self {
-            Self::Cpu => step(model, optimisers, options, drawn, rate),
+            Self::Cpu => step::<T>(model, optimisers, objective, drawn, rate),
             #[cfg(feature = "gpu")]
             Self::Gpu(gpu) => gpu.step(drawn, rate),
         }
     }
 
     /// Brings the model and the optimisers to where the training stands; the losses that were not told yet.
-    pub fn settle(&mut self, model: &mut HashModel, optimisers: &mut [Optimiser; 2]) -> f64 {
+    pub fn settle<T: Task>(&mut self, model: &mut T::Model, optimisers: &mut [Optimiser]) -> f64 {
         match self {
             Self::Cpu => {
                 let _ = (model, optimisers);
                 0.0
             }
             #[cfg(feature = "gpu")]
-            Self::Gpu(gpu) => gpu.settle(model, optimisers),
+            Self::Gpu(gpu) => {
+                let Some((parameters, loss)) = gpu.settle(optimisers) else {
+                    return f64::NAN;
+                };
+                for (side, parameters) in Side::BOTH.into_iter().zip(parameters) {
+                    // It took layers only: one group, of this size.
+                    let network = &mut T::branch_mut(model, side).network;
+                    network.groups_mut().into_iter().for_each(|group| group.copy_from_slice(&parameters));
+                }
+                loss
+            }
         }
     }
 }
 
-fn step(
-    model: &mut HashModel,
-    optimisers: &mut [Optimiser; 2],
-    options: &Options,
+fn step<T: Task>(
+    model: &mut T::Model,
+    optimisers: &mut [Optimiser],
+    objective: Objective,
     (batch, mut rng): Drawn,
     rate: f32,
 ) -> f64 {
     let Batch { midi, audio, groups } = batch;
-    let (f, g) = (model.network(Side::Midi), model.network(Side::Audio));
-    let (f_traces, g_traces) = rayon::join(|| f.trace_batch(&midi), || g.trace_batch(&audio));
-    let loss = options.objective.loss(&outputs(&f_traces), &outputs(&g_traces), &groups, &mut rng);
+    let [f, g] = Side::BOTH.map(|side| &T::branch(model, side).network);
+    let (f_traces, g_traces) = rayon::join(|| f.traces(&midi), || g.traces(&audio));
+    let outputs = [&f_traces, &g_traces].map(|traces| T::Network::outputs_of(traces));
+    let loss = objective.loss(&outputs[0], &outputs[1], &groups, &mut rng);
     if !loss.value.is_finite() {
         return loss.value;
     }
-    let (d_f, d_g) =
-        rayon::join(|| f.gradient_batch(&f_traces, &loss.d_midi), || g.gradient_batch(&g_traces, &loss.d_audio));
-    for ((side, gradient), optimiser) in [(Side::Midi, d_f), (Side::Audio, d_g)].into_iter().zip(optimisers) {
-        optimiser.step(model.branch_mut(side).network.parameters_mut(), &gradient, rate);
+    let (d_f, d_g) = rayon::join(|| f.gradients(&f_traces, &loss.d_midi), || g.gradients(&g_traces, &loss.d_audio));
+    let mut optimisers = optimisers.iter_mut();
+    for (side, gradients) in Side::BOTH.into_iter().zip([d_f, d_g]) {
+        let parameters = T::branch_mut(model, side).network.groups_mut();
+        for ((parameters, gradient), optimiser) in parameters.into_iter().zip(&gradients).zip(&mut optimisers) {
+            optimiser.step(parameters, gradient, rate);
+        }
     }
     loss.value
 }

@@ -1,12 +1,19 @@
 //! A tiny set is learned; what is interrupted goes on as if it had not been; what can't be is refused.
 
+use super::task::Standing;
 use super::*;
 use crate::dataset::{BINS, Dataset, Pair, Split, Work};
-use crate::network::Layer;
+use crate::encoder::Side;
+use crate::error::{Error, Result};
+use crate::hashing::{Architecture, HashModel};
+use crate::job::Progress;
+use crate::network::{Layer, tensors};
+use ndarray::Array2;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A data set of so many training works, half of which are validated on as well: what it tells is whether they are
@@ -181,6 +188,32 @@ fn a_checkpoint_of_another_training_or_damaged_is_refused_and_stays() {
     assert!(error.contains("not a whole safetensors file"), "{error}");
 }
 
+/// Checkpoints of version 0.1.0 had the names of what `train --json` prints.
+#[test]
+fn a_checkpoint_has_a_name_of_its_own_and_goes_on_under_the_old_one() {
+    let data = data(6, 64);
+    let options = Options { steps: 40, batch: 5, ..options() };
+    let output = data.path().join("model");
+    assert!(matches!(train(&data, &options, &output, &cancelled_after(30)), Err(Error::Cancelled)));
+    let place = checkpoint::place(&output);
+    let (tensors, metadata) = tensors::read(&std::fs::read(&place).expect("a checkpoint")).expect("whole");
+    let mut metadata: Value = serde_json::from_str(&metadata).expect("JSON");
+    assert_eq!(metadata["format"], "hash-checkpoint/1");
+    let named = |metadata: &mut Value, format: &str| {
+        metadata["format"] = format.into();
+        std::fs::write(&place, tensors::write(&tensors, metadata.to_string()).expect("bytes")).expect("written");
+    };
+
+    named(&mut metadata, "embedding-checkpoint/1");
+    let error = train(&data, &options, &output, &Progress::silent()).expect_err("refused").to_string();
+    assert!(error.contains("its format is \"embedding-checkpoint/1\", \"hash-checkpoint/1\" is read"), "{error}");
+
+    named(&mut metadata, "training/1");
+    let (_, lines) = train(&data, &options, &output, &Progress::silent()).expect("goes on");
+    assert!(metadata["standing"]["step"].as_u64().is_some_and(|step| step > 0));
+    assert_eq!(lines.len(), 1, "{lines:?}");
+}
+
 #[test]
 fn what_cannot_be_learned_from_is_refused_with_its_reason() {
     let data = data(4, 40);
@@ -201,8 +234,8 @@ proptest! {
     fn the_rate_falls_and_ends_at_0(step in 0_u64..1000) {
         let options = Options { steps: 1000, ..Options::antiphon() };
         let at = |step| {
-            let standing = Standing { step, patience: 0, best: None, loss: (0.0, 0), seconds: 0.0 };
-            options.rate_at(options.fraction(&standing))
+            let standing = Standing { step, ..Standing::default() };
+            options.schedule().rate_at(options.schedule().fraction(&standing))
         };
         prop_assert!(at(step + 1) < at(step) && at(1000) < 1e-9);
     }

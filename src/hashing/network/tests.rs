@@ -82,22 +82,6 @@ fn gain_changes_no_code() {
 }
 
 #[test]
-fn scalings_are_those_described() {
-    let file = ndarray::array![[0.0_f32, -1.0], [-100.0, -3.0]];
-    let scaled = |scaling: InputScaling| {
-        let mut part = file.clone();
-        scaling.apply(&Levels::of(scaling, file.view()), 0, part.view_mut());
-        part
-    };
-    let near = |a: &Array2<f32>, b: &Array2<f32>| (a - b).iter().all(|d| d.abs() < 1e-4);
-    let norm = PAPERS_FLOOR.hypot(3.0);
-    assert!(near(&scaled(InputScaling::Papers), &ndarray::array![[0.0, -1.0], [-PAPERS_FLOOR / norm, -3.0 / norm]]));
-    let half = f32::midpoint(-FLOOR, -3.0);
-    assert!(near(&scaled(InputScaling::FrameMean), &ndarray::array![[0.5, -0.5], [-FLOOR - half, -3.0 - half]]));
-    assert!(near(&scaled(InputScaling::Standardised), &ndarray::array![[1.0, 1.0], [-1.0, -1.0]]));
-}
-
-#[test]
 fn bits_are_signs() {
     let outputs = ndarray::array![[0.5_f32, -0.5, 0.1], [0.0, f32::NAN, 1.0]];
     assert_eq!(codes(outputs.view()), [0b101, 0b100]);

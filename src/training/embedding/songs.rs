@@ -2,20 +2,19 @@
 
 use crate::dataset::{Dataset, FRAME_S, Split, Work};
 use crate::embedding::{EmbeddingModel, WINDOW_FRAMES, pool_frames};
+use crate::encoder::{INPUT_BINS, InputScaling, Levels, Side, least_one};
 use crate::error::{Error, Result};
-use crate::hashing::{INPUT_BINS, InputScaling, Levels, Side, least_one};
 use crate::job::Progress;
+use crate::training::batch::{Batch, MOST_TRANSPOSED};
 use crate::training::colour::Colour;
 use ndarray::{Array2, ArrayView2, s};
 use rand::seq::index;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Semitones that both sides are moved by at most, either way: what the pairs have beside the 48 bins.
-pub(super) const MOST_TRANSPOSED: usize = 6;
 /// The first bin of the highest window.
 const HIGHEST: usize = 2 * MOST_TRANSPOSED;
 /// How often the MIDI side shows all there is of the work; else a stretch around the recording's.
@@ -49,13 +48,6 @@ pub(super) struct Songs {
     pooled_frames: usize,
     /// Works learned from, and works validated on.
     pub works: (usize, usize),
-}
-
-/// Inputs of both networks, song by song, and the group of each.
-pub(super) struct Batch {
-    pub midi: Vec<Array2<f32>>,
-    pub audio: Vec<Array2<f32>>,
-    pub groups: Vec<usize>,
 }
 
 /// How a batch is drawn.
@@ -134,7 +126,7 @@ impl Songs {
     /// shown.
     pub fn standardise(&self, model: &mut EmbeddingModel) {
         let scaling = model.architecture().scaling;
-        for side in [Side::Midi, Side::Audio] {
+        for side in Side::BOTH {
             let (mut sum, mut squares, mut count) = (vec![0.0; INPUT_BINS], vec![0.0; INPUT_BINS], 0.0);
             for song in &self.train {
                 let recorded = if side == Side::Midi { &song.midi } else { &song.audio };
@@ -243,11 +235,6 @@ fn resampled(rows: ArrayView2<f32>, ratio: f32) -> Array2<f32> {
         to.assign(&(&rows.row(low) * (1.0 - share) + &rows.row(high) * share));
     }
     out
-}
-
-/// Name of a data set for the record: the folder's.
-pub(super) fn name(folder: &Path) -> String {
-    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use super::super::tests::data;
 use super::*;
-use crate::network::Layer;
+use crate::error::Error;
+use crate::network::{Layer, tensors};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn options() -> EmbeddingOptions {

@@ -8,11 +8,9 @@ mod losses;
 mod network;
 
 use super::Objective;
-use super::ahead::Drawn;
-use super::batches::Batch;
+use super::batch::{Batch, Drawn};
 use crate::error::{Error, Result};
-use crate::hashing::{HashModel, Side};
-use crate::network::{Optimiser, Rule};
+use crate::network::{Network, Optimiser, Rule};
 use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
 use losses::Targets;
 use network::Shape;
@@ -20,7 +18,6 @@ use std::sync::OnceLock;
 
 /// Steps after which losses are told: how far the card may lag behind.
 const TELL: u32 = 32;
-const SIDES: [Side; 2] = [Side::Midi, Side::Audio];
 
 /// The card that the system prefers.
 ///
@@ -56,17 +53,21 @@ pub(super) struct Gpu {
 }
 
 impl Gpu {
-    /// Goes on from a model and its optimisers.
-    pub fn new(device: Device, objective: Objective, model: &HashModel, optimisers: &[Optimiser; 2]) -> Self {
+    /// Goes on from the networks of both sides, of equal layers, and their optimisers.
+    ///
+    /// # Panics
+    /// If there are not two optimisers.
+    pub fn new(device: Device, objective: Objective, networks: [&Network; 2], optimisers: &[Optimiser]) -> Self {
         let upload = |midi: &[f32], audio: &[f32]| {
             let shape = [2, midi.len()];
             Tensor::from_data(TensorData::new([midi, audio].concat(), shape), &device)
         };
-        let [midi, audio] = SIDES.map(|side| model.network(side).parameters());
-        let [(steps, first, second), (_, audio_first, audio_second)] = optimisers.each_ref().map(Optimiser::memory);
+        let [midi, audio] = networks.map(Network::parameters);
+        let [(steps, first, second), (_, audio_first, audio_second)] =
+            [0, 1].map(|side: usize| optimisers[side].memory());
         Self {
             objective,
-            shape: Shape::of(model.network(Side::Midi)),
+            shape: Shape::of(networks[0]),
             rule: optimisers[0].rule(),
             steps,
             parameters: upload(midi, audio),
@@ -138,23 +139,20 @@ impl Gpu {
         sum.try_into_scalar::<f32>().map_or(f64::NAN, f64::from)
     }
 
-    /// Brings the model and the optimisers to where the training stands; the losses that were not told yet.
-    pub fn settle(&mut self, model: &mut HashModel, optimisers: &mut [Optimiser; 2]) -> f64 {
-        let read = |tensor: &Tensor<2>| tensor.try_to_vec_as::<f32>().unwrap_or_else(|_| Vec::new());
-        let (parameters, first, second) = (read(&self.parameters), read(&self.first), read(&self.second));
-        for (index, side) in SIDES.into_iter().enumerate() {
-            let half = |values: &[f32]| values[index * values.len() / 2..(index + 1) * values.len() / 2].to_vec();
-            let into = model.branch_mut(side).network.parameters_mut();
-            if parameters.len() != 2 * into.len() {
-                return f64::NAN;
-            }
-            into.copy_from_slice(&half(&parameters));
-            let Some(optimiser) = optimisers[index].clone().resumed(self.steps, half(&first), half(&second)) else {
-                return f64::NAN;
-            };
-            optimisers[index] = optimiser;
+    /// Brings the optimisers to where the training stands; the parameters of both sides, and the losses that were not told
+    /// yet. `None` where the card can't be read.
+    pub fn settle(&mut self, optimisers: &mut [Optimiser]) -> Option<([Vec<f32>; 2], f64)> {
+        let [_, count] = self.parameters.dims();
+        let halves = |tensor: &Tensor<2>| -> Option<[Vec<f32>; 2]> {
+            let mut midi = tensor.try_to_vec_as::<f32>().ok()?;
+            let audio = midi.split_off(midi.len() / 2);
+            Some([midi, audio])
+        };
+        let (parameters, first, second) = (halves(&self.parameters)?, halves(&self.first)?, halves(&self.second)?);
+        for ((optimiser, first), second) in optimisers.iter_mut().zip(first).zip(second) {
+            *optimiser = optimiser.clone().resumed(self.steps, first, second)?;
         }
-        self.tell()
+        parameters.iter().all(|side| side.len() == count).then(|| (parameters, self.tell()))
     }
 }
 

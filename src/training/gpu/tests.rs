@@ -1,11 +1,13 @@
 //! On burn's CPU: losses, gradients and steps are those of our own networks; a training learns, and goes on on either.
 
 use super::*;
-use crate::hashing::Architecture;
+use crate::encoder::Side;
+use crate::hashing::{Architecture, HashModel};
 use crate::job::Progress;
 use crate::network::Layer;
+use crate::training::task::Learnable;
 use crate::training::tests::{cancelled_after, data, options, train_on};
-use crate::training::{Measured, Options, Processor, checkpoint, outputs};
+use crate::training::{Measured, Options, Processor, checkpoint};
 use ndarray::Array2;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -19,7 +21,20 @@ fn model(layers: Vec<Layer>) -> HashModel {
 }
 
 fn optimisers(rule: Rule, model: &HashModel) -> [Optimiser; 2] {
-    SIDES.map(|side| Optimiser::new(rule, model.network(side).parameters().len()))
+    Side::BOTH.map(|side| Optimiser::new(rule, model.network(side).parameters().len()))
+}
+
+fn networks(model: &HashModel) -> [&Network; 2] {
+    Side::BOTH.map(|side| model.network(side))
+}
+
+/// Brings the model and the optimisers to where the card stands; the loss that was not told yet.
+fn settle(gpu: &mut Gpu, model: &mut HashModel, optimisers: &mut [Optimiser; 2]) -> f64 {
+    let (parameters, loss) = gpu.settle(optimisers).expect("read");
+    for (side, parameters) in Side::BOTH.into_iter().zip(parameters) {
+        model.branch_mut(side).network.parameters_mut().copy_from_slice(&parameters);
+    }
+    loss
 }
 
 fn noise(seed: u64) -> Array2<f32> {
@@ -40,7 +55,8 @@ fn check(layers: Vec<Layer>, objective: Objective) {
     let groups = vec![7, 2, 7 + (1 << 40), 4, 2];
     let traces = [(Side::Midi, &midi), (Side::Audio, &audio)].map(|(s, inputs)| model.network(s).trace_batch(inputs));
     let rng = Pcg64::seed_from_u64(1);
-    let loss = objective.loss(&outputs(&traces[0]), &outputs(&traces[1]), &groups, &mut rng.clone());
+    let loss =
+        objective.loss(&Network::outputs_of(&traces[0]), &Network::outputs_of(&traces[1]), &groups, &mut rng.clone());
     let expected = [
         model.network(Side::Midi).gradient_batch(&traces[0], &loss.d_midi),
         model.network(Side::Audio).gradient_batch(&traces[1], &loss.d_audio),
@@ -48,7 +64,7 @@ fn check(layers: Vec<Layer>, objective: Objective) {
     .concat();
     assert!(expected.iter().any(|v| v.abs() > 1e-3), "{name}: no gradient");
 
-    let gpu = Gpu::new(Device::flex(), objective, &model, &optimisers(ADAM, &model));
+    let gpu = Gpu::new(Device::flex(), objective, networks(&model), &optimisers(ADAM, &model));
     let (value, gradient) = gpu.gradient((Batch { midi, audio, groups }, rng));
     let value = f64::from(value.into_scalar::<f32>());
     assert!((value - loss.value).abs() < 1e-4 * (1.0 + loss.value), "{name}: {value} {}", loss.value);
@@ -87,13 +103,13 @@ fn steps_and_memory_are_those_of_the_cores() {
             // Halfway it is brought back and goes on.
             if step % 2 == 0 {
                 if let Some(mut gpu) = gpu.take() {
-                    assert!(gpu.settle(&mut there, &mut resumed).abs() < 1e-9);
+                    assert!(settle(&mut gpu, &mut there, &mut resumed).abs() < 1e-9);
                 }
-                gpu = Some(Gpu::new(Device::flex(), HINGE, &there, &resumed));
+                gpu = Some(Gpu::new(Device::flex(), HINGE, networks(&there), &resumed));
             }
             let gradients = [noise(step as u64), noise(9 + step as u64)].map(|g| g.into_raw_vec_and_offset().0);
             let count = model.network(Side::Midi).parameters().len();
-            for ((side, gradient), optimiser) in SIDES.into_iter().zip(&gradients).zip(&mut optimisers) {
+            for ((side, gradient), optimiser) in Side::BOTH.into_iter().zip(&gradients).zip(&mut optimisers) {
                 optimiser.step(model.branch_mut(side).network.parameters_mut(), &gradient[..count], rate);
             }
             let both = gradients.iter().flat_map(|g| &g[..count]).copied().collect();
@@ -101,8 +117,8 @@ fn steps_and_memory_are_those_of_the_cores() {
                 .expect("made")
                 .update(Tensor::from_data(TensorData::new(both, [2, count]), &Device::flex()), rate);
         }
-        gpu.expect("made").settle(&mut there, &mut resumed);
-        for (index, side) in SIDES.into_iter().enumerate() {
+        settle(&mut gpu.expect("made"), &mut there, &mut resumed);
+        for (index, side) in Side::BOTH.into_iter().enumerate() {
             assert!(near(there.network(side).parameters(), model.network(side).parameters()), "{rule:?}");
             let ((steps, first, second), expected) = (resumed[index].memory(), optimisers[index].memory());
             assert!(steps == expected.0 && near(first, expected.1) && near(second, expected.2), "{rule:?}");

@@ -1,10 +1,12 @@
 //! [`Examples`]: the pairs in memory, and the batches drawn from them.
 
-use super::colour::Colour;
 use crate::dataset::{BINS, Dataset, FRAME_S, Pair, Split, Work};
+use crate::encoder::{INPUT_BINS, InputScaling, Levels, Side, least_one, scale_roll};
 use crate::error::{Error, Result};
-use crate::hashing::{HashModel, INPUT_BINS, InputScaling, Levels, Side, least_one, scale_roll};
+use crate::hashing::HashModel;
 use crate::job::Progress;
+use crate::training::batch::{Batch, MOST_TRANSPOSED};
+use crate::training::colour::Colour;
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 use ndarray::{Array2, s};
@@ -12,11 +14,9 @@ use rand::seq::index;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Semitones that both sides are moved by at most, either way: what the pairs have beside the 48 bins.
-const MOST_TRANSPOSED: usize = 6;
 /// Pairs over which inputs are standardised at most.
 const STANDARDISED: usize = 512;
 
@@ -85,13 +85,6 @@ pub(super) struct Draw {
     pub transposed: usize,
     /// Strength of the audio side's [`Colour`].
     pub recolour: f32,
-}
-
-/// Inputs of both networks, crop by crop, and the group of each.
-pub(super) struct Batch {
-    pub midi: Vec<Array2<f32>>,
-    pub audio: Vec<Array2<f32>>,
-    pub groups: Vec<usize>,
 }
 
 impl Examples {
@@ -212,7 +205,7 @@ impl Examples {
         let count = self.train.len().min(STANDARDISED);
         let chosen = index::sample(&mut rng, self.train.len(), count).into_vec();
         let from: Vec<usize> = chosen.iter().map(|_| rng.random_range(0..=2 * MOST_TRANSPOSED)).collect();
-        for side in [Side::Midi, Side::Audio] {
+        for side in Side::BOTH {
             let sums: Vec<(Vec<f64>, Vec<f64>, usize)> = chosen
                 .par_iter()
                 .zip(&from)
@@ -289,9 +282,4 @@ impl Examples {
         let groups = chosen.iter().map(|example| example.group).collect();
         Batch { midi: side(Side::Midi), audio: side(Side::Audio), groups }
     }
-}
-
-/// Name of a data set for the record: the folder's.
-pub(super) fn name(folder: &Path) -> String {
-    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }

@@ -1,0 +1,23 @@
+//! [`Batch`]: what both networks are shown in one step.
+
+use ndarray::Array2;
+use rand_pcg::Pcg64;
+use std::path::Path;
+
+/// Semitones that both sides are moved by at most, either way: what the pairs have beside the 48 bins.
+pub(super) const MOST_TRANSPOSED: usize = 6;
+
+/// Inputs of both networks, crop by crop or song by song, and the group of each: those of one group are the same music.
+pub(super) struct Batch {
+    pub midi: Vec<Array2<f32>>,
+    pub audio: Vec<Array2<f32>>,
+    pub groups: Vec<usize>,
+}
+
+/// A batch, and the random numbers that follow those it was drawn with: for the loss of the same step.
+pub(super) type Drawn = (Batch, Pcg64);
+
+/// Name of a data set for the record: the folder's.
+pub(super) fn name(folder: &Path) -> String {
+    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
+}
