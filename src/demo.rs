@@ -30,7 +30,7 @@ const LICENCE: (&str, &[u8]) = ("LICENSE", include_bytes!("../assets/demo/LICENS
 /// Writes the files into `folder`, which is made if it isn't there. A file that is there with the right content stays.
 ///
 /// # Errors
-/// [`Error::Io`] when the folder can't be made or a file can't be written.
+/// [`Error::Io`](crate::Error::Io) when the folder can't be made or a file can't be written.
 ///
 /// ```
 /// let folder = tempfile::tempdir()?;
