@@ -11,23 +11,16 @@
 //! # antiphon::Result::Ok(())
 //! ```
 
-use crate::alignment::{self, Alignment, AudioInput, KEY_MARGIN, MidiInput, Preset, published};
+use crate::alignment::{self, Alignment, AudioInput, MidiInput, Preset, published};
 use crate::audio::{self, ANALYSIS_RATE, AudioTime, Keep, Recording, Waveform};
 use crate::error::{Error, Result};
 use crate::features::onsets::Onsets;
-use crate::features::{self, CqtParams, Features, FrameTimes};
+use crate::features::{self, CqtParams, FRAME_S, Features, HOP, Spectrum};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::synth::{self, SoundFont};
-use ndarray::{Array2, ArrayView2, s};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-
-/// Samples between frames of the features of both sides, at the analysis rate, unless told otherwise (spec A, generation 2).
-pub const HOP: usize = 1024;
-
-/// Seconds between frames [`HOP`] apart.
-pub const FRAME_S: f64 = HOP as f64 / ANALYSIS_RATE as f64;
 
 /// A MIDI file ready to be aligned.
 #[derive(Debug, Clone)]
@@ -38,8 +31,8 @@ pub struct MidiSide {
     pub midi: Midi,
     /// Constant-Q features of its synthesis.
     pub features: Features,
-    /// Magnitudes with [`KEY_MARGIN`] bins more at each end; empty when made from features.
-    magnitudes: Array2<f32>,
+    /// Wide; empty when made from features.
+    spectrum: Spectrum,
     /// Its synthesis.
     wave: Waveform,
 }
@@ -53,9 +46,10 @@ pub struct AudioSide {
     pub recording: Recording,
     /// Cents that it is tuned above A4 = 440 Hz, and analysed at; see [`features::tuning()`].
     pub tuning: f64,
-    /// Constant-Q features, hop 1024 at 22 050 Hz.
+    /// Constant-Q features, [`HOP`] apart unless told otherwise.
     pub features: Features,
-    magnitudes: Array2<f32>,
+    /// Empty when made from features.
+    spectrum: Spectrum,
     onsets: Option<Onsets>,
 }
 
@@ -83,26 +77,19 @@ impl MidiSide {
             return Err(Error::nothing("the MIDI file has no notes").at(&path));
         }
         let wave = synth::render(&midi, font, ANALYSIS_RATE, &progress.part(0.0, 0.9))?;
-        let params = CqtParams { hop_samples, ..CqtParams::default() };
-        let wide = CqtParams {
-            first_note: params.first_note - KEY_MARGIN as u8,
-            bins: params.bins + 2 * KEY_MARGIN,
-            ..params
-        };
-        let magnitudes = features::constant_q(&wave, &wide, &progress.part(0.9, 1.0))?;
-        let inner = magnitudes.slice(s![.., KEY_MARGIN..KEY_MARGIN + params.bins]).to_owned();
-        let features = Features { frames: features::log_normalize(&inner), times: times(hop_samples) };
-        Ok(Self { path, midi, features, magnitudes, wave })
+        let params = CqtParams { hop_samples, ..CqtParams::wide() };
+        let spectrum = Spectrum::of(&wave, &params, &progress.part(0.9, 1.0))?;
+        Ok(Self { path, midi, features: spectrum.features(0), spectrum, wave })
     }
 
     /// Whether it was synthesised and analysed, and not made from features.
     pub fn analysed(&self) -> bool {
-        self.magnitudes.nrows() > 0
+        !self.spectrum.is_empty()
     }
 
-    /// Its constant-Q magnitudes, with [`KEY_MARGIN`] bins more at each end.
-    pub(crate) fn wide_magnitudes(&self) -> &Array2<f32> {
-        &self.magnitudes
+    /// The wide spectrum of its synthesis, 48 bins and as many more as it may be moved by; empty when made from features.
+    pub fn spectrum(&self) -> &Spectrum {
+        &self.spectrum
     }
 
     /// Forgets its sound, which takes most of the memory and which only gen1 needs.
@@ -111,30 +98,10 @@ impl MidiSide {
         self
     }
 
-    /// As [`log_magnitudes`](Self::log_magnitudes), of the music moved by `semitones`; `None` when made from features, or for
-    /// more semitones than were kept.
-    pub fn log_magnitudes_moved(&self, semitones: i32) -> Option<Array2<f32>> {
-        let from = usize::try_from(KEY_MARGIN as i32 - semitones).ok()?;
-        let bins = from..from + CqtParams::default().bins;
-        (bins.end <= self.magnitudes.ncols()).then(|| logarithm(self.magnitudes.slice(s![.., bins])))
-    }
-
-    /// Natural logarithm of the constant-Q magnitudes of its synthesis, not below `ln 1e-10`: (frames × 48), what hash
-    /// models are shown. No frames when it was made from features.
-    pub fn log_magnitudes(&self) -> Array2<f32> {
-        let bins = if self.magnitudes.ncols() == 0 { 0..0 } else { KEY_MARGIN..self.magnitudes.ncols() - KEY_MARGIN };
-        logarithm(self.magnitudes.slice(s![.., bins]))
-    }
-
-    /// As [`log_magnitudes`](Self::log_magnitudes) with [`KEY_MARGIN`] bins more at each end.
-    pub(crate) fn wide_log_magnitudes(&self) -> Array2<f32> {
-        logarithm(self.magnitudes.view())
-    }
-
     /// A side that can be shown but not aligned: its features are known and nothing is synthesised.
     pub fn from_features(path: PathBuf, midi: Midi, features: Features) -> Self {
         let wave = Waveform { samples: Vec::new(), sample_rate: ANALYSIS_RATE };
-        Self { path, midi, features, magnitudes: Array2::zeros((0, 0)), wave }
+        Self { path, midi, features, spectrum: Spectrum::empty(), wave }
     }
 }
 
@@ -178,36 +145,35 @@ impl AudioSide {
     ) -> Result<Self> {
         let tuning = features::tuning(&recording.mono);
         let params = CqtParams { hop_samples, cents: tuning, ..CqtParams::default() };
-        let magnitudes = features::constant_q(&recording.mono, &params, &progress.part(0.0, 0.3))?;
-        if magnitudes.nrows() == 0 {
+        let spectrum = Spectrum::of(&recording.mono, &params, &progress.part(0.0, 0.3))?;
+        if spectrum.is_empty() {
             return Err(Error::nothing("the recording has no samples").at(&path));
         }
-        let features = Features { frames: features::log_normalize(&magnitudes), times: times(hop_samples) };
+        let features = spectrum.features(0);
         seen(&features);
         let onsets = Onsets::new(&recording.mono, tuning, &progress.part(0.3, 1.0))?;
-        Ok(Self { path, recording, tuning, features, magnitudes, onsets: Some(onsets) })
+        Ok(Self { path, recording, tuning, features, spectrum, onsets: Some(onsets) })
     }
 
     /// Whether it was analysed, and not made from features.
     pub fn analysed(&self) -> bool {
-        self.magnitudes.nrows() > 0
+        !self.spectrum.is_empty()
     }
 
-    /// Its constant-Q magnitudes and its onsets; none of these when made from features.
-    pub(crate) fn analysis(&self) -> Option<(&Array2<f32>, &Onsets)> {
-        Some((&self.magnitudes, self.onsets.as_ref()?))
+    /// Its spectrum, 48 bins; empty when made from features.
+    pub fn spectrum(&self) -> &Spectrum {
+        &self.spectrum
     }
 
-    /// From an analysis with frames [`HOP`] apart that was made before. It has no samples, so gen1 can't align it.
-    pub(crate) fn from_analysis(path: PathBuf, recording: Recording, magnitudes: Array2<f32>, onsets: Onsets) -> Self {
-        let features = Features { frames: features::log_normalize(&magnitudes), times: times(HOP) };
+    /// Its onsets; none when made from features.
+    pub(crate) fn onsets(&self) -> Option<&Onsets> {
+        self.onsets.as_ref()
+    }
+
+    /// From an analysis that was made before. It has no samples, so gen1 can't align it.
+    pub(crate) fn from_analysis(path: PathBuf, recording: Recording, spectrum: Spectrum, onsets: Onsets) -> Self {
         // Nothing can be analysed anew, at 440 Hz or otherwise.
-        Self { path, recording, tuning: 0.0, features, magnitudes, onsets: Some(onsets) }
-    }
-
-    /// As [`MidiSide::log_magnitudes`], of the recording.
-    pub fn log_magnitudes(&self) -> Array2<f32> {
-        logarithm(self.magnitudes.view())
+        Self { path, recording, tuning: 0.0, features: spectrum.features(0), spectrum, onsets: Some(onsets) }
     }
 
     /// As [`features`](Self::features), at 440 Hz whatever its tuning, as the published systems have them.
@@ -225,16 +191,8 @@ impl AudioSide {
 
     /// A side that can be shown but not aligned: its features are known and nothing is analysed.
     pub fn from_features(path: PathBuf, recording: Recording, features: Features) -> Self {
-        Self { path, recording, tuning: 0.0, features, magnitudes: Array2::zeros((0, 0)), onsets: None }
+        Self { path, recording, tuning: 0.0, features, spectrum: Spectrum::empty(), onsets: None }
     }
-}
-
-fn logarithm(magnitudes: ArrayView2<'_, f32>) -> Array2<f32> {
-    magnitudes.mapv(|m| m.max(1e-10).ln())
-}
-
-fn times(hop_samples: usize) -> FrameTimes {
-    FrameTimes::Regular(hop_samples as f64 / f64::from(ANALYSIS_RATE))
 }
 
 /// Seconds between frames of both sides.
@@ -270,10 +228,10 @@ pub fn load_audio(path: &Path, keep: Keep, progress: &Progress) -> Result<AudioS
 pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Progress) -> Result<Alignment> {
     match preset {
         Preset::Antiphon => {
-            let onsets = audio.onsets.as_ref().filter(|_| midi.magnitudes.nrows() > 0);
+            let onsets = audio.onsets.as_ref().filter(|_| midi.analysed());
             let onsets = onsets.ok_or_else(|| Error::nothing("a side was made from features alone"))?;
-            let midi_input = MidiInput { notes: midi.midi.notes(), magnitudes: &midi.magnitudes };
-            let audio_input = AudioInput { magnitudes: &audio.magnitudes, onsets };
+            let midi_input = MidiInput { notes: midi.midi.notes(), magnitudes: midi.spectrum.magnitudes() };
+            let audio_input = AudioInput { magnitudes: audio.spectrum.magnitudes(), onsets };
             let second = published::gen2(&midi.features, &audio.features, &progress.part(0.0, 0.3))?;
             let knots = alignment::knots_of(&second, &midi.features, &audio.features);
             let frame_s = frame_s(midi, audio);
@@ -318,13 +276,8 @@ pub fn correct(
     for note in notes.iter_mut().filter(|note| !note.is_drum()) {
         note.pitch = (i32::from(note.pitch) + semitones).clamp(0, 127) as u8;
     }
-    let bins = CqtParams::default().bins;
-    let first = KEY_MARGIN as i32 - semitones;
-    let in_key = usize::try_from(first).ok().filter(|first| semitones != 0 && first + bins <= midi.magnitudes.ncols());
-    let moved = in_key.map(|first| {
-        let magnitudes = midi.magnitudes.slice(s![.., first..first + bins]).to_owned();
-        Features { frames: features::log_normalize(&magnitudes), times: midi.features.times.clone() }
-    });
+    let in_key = semitones != 0 && midi.analysed() && midi.spectrum.holds(semitones);
+    let moved = in_key.then(|| midi.spectrum.features(semitones));
     let features = moved.as_ref().unwrap_or(&midi.features);
     let attacks = audio.onsets.as_ref().map(|onsets| (notes.as_slice(), onsets));
     let found = alignment::anchored(alignment, anchors, features, &audio.features, attacks, progress)?;
@@ -334,9 +287,8 @@ pub fn correct(
 /// Generation 1's beat-synchronous features of both sides: hop 512, beats of the MIDI doubled to 240 a minute or more,
 /// the recording's tracked at that tempo (spec A).
 fn beat_features(midi: &MidiSide, audio: &AudioSide, progress: &Progress) -> Result<(Features, Features)> {
-    const HOP: usize = 512;
-    let params = CqtParams { hop_samples: HOP, ..CqtParams::default() };
-    let frame_s = HOP as f64 / f64::from(ANALYSIS_RATE);
+    let params = CqtParams { hop_samples: HOP / 2, ..CqtParams::default() };
+    let frame_s = FRAME_S / 2.0;
     let beats: Vec<f64> = midi.midi.beats().into_iter().map(|MidiTime(s)| s).collect();
     let midi_beats = features::double_until(&beats, 240.0);
     let midi_magnitudes = features::constant_q(&midi.wave, &params, progress)?;

@@ -20,19 +20,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("pair", &["job", "audio", "midi", "synth", "features", "alignment"]),
     ("picture", &["job", "audio", "midi", "features", "alignment", "pair"]),
     ("playback", &["job", "audio", "midi", "synth", "alignment"]),
-    ("export", &["job", "audio", "midi", "synth", "alignment", "pair"]),
-    ("encoder", &[]),
-    ("hashing", &["job", "network", "encoder"]),
+    ("export", &["job", "files", "audio", "midi", "synth", "alignment", "pair", "picture"]),
+    ("encoder", &["features"]),
+    ("hashing", &["job", "features", "network", "encoder"]),
     ("embedding", &["network", "encoder"]),
-    ("verdict", &["job", "files", "audio", "midi", "synth", "alignment", "pair", "hashing", "embedding"]),
+    ("verdict", &["job", "files", "audio", "midi", "synth", "features", "alignment", "pair", "hashing", "embedding"]),
     ("session", &["job", "files"]),
     ("curation", &["job", "files", "resumable", "audio", "midi", "synth", "alignment", "pair", "export", "verdict"]),
     ("toy", &["job", "files"]),
     ("dataset", &["job", "files", "audio", "midi", "synth", "features", "alignment", "pair", "export", "verdict"]),
-    (
-        "index",
-        &["job", "files", "audio", "midi", "synth", "features", "alignment", "pair", "hashing", "embedding", "verdict"],
-    ),
+    ("index", &["job", "files", "audio", "midi", "synth", "features", "hashing", "embedding", "verdict"]),
     (
         "search",
         &[
@@ -67,7 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "index",
         ],
     ),
-    ("training", &["job", "files", "network", "dataset", "encoder", "hashing", "embedding"]),
+    ("training", &["job", "files", "features", "network", "dataset", "encoder", "hashing", "embedding"]),
     (
         "evaluate",
         &[

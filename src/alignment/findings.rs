@@ -1,8 +1,9 @@
 //! What the aligner measured, as plain numbers that a judge can weigh.
 
 use super::rough::{contrast, transposed};
-use super::{KEY_MARGIN, structure};
+use super::structure;
 use crate::error::{Error, Result};
+use crate::features::KEY_MARGIN;
 use crate::job::Progress;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};

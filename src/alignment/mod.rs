@@ -21,7 +21,7 @@ pub(crate) use anchored::{anchored, moved};
 pub use findings::Findings;
 pub(crate) use findings::{Explained, explained};
 pub use judgement::{Judgement, Term, Verdict};
-pub(crate) use rough::{KEY_MARGIN, contrast};
+pub(crate) use rough::contrast;
 pub use segments::{Segment, Segments};
 pub use unfold::Played;
 
@@ -57,7 +57,7 @@ pub enum Preset {
 pub(crate) struct MidiInput<'a> {
     /// All notes, by start.
     pub(crate) notes: &'a [Note],
-    /// Constant-Q magnitudes of its synthesis, with [`KEY_MARGIN`] bins more at each end than the recording's.
+    /// Constant-Q magnitudes of its synthesis, with [`KEY_MARGIN`](crate::features::KEY_MARGIN) bins more at each end than the recording's.
     pub(crate) magnitudes: &'a Array2<f32>,
 }
 

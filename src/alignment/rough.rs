@@ -16,11 +16,10 @@ use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw_features_
 use super::steady::{slopes, steady, usual_slope};
 use super::structure;
 use crate::error::{Error, Result};
+use crate::features::KEY_MARGIN;
 use crate::job::Progress;
 use ndarray::{Array1, Array2, ArrayView2, s};
 
-/// Semitones by which the MIDI's bins extend below and above the recording's.
-pub(crate) const KEY_MARGIN: usize = 6;
 /// Transpositions tried, in semitones.
 const TRANSPOSITIONS: std::ops::RangeInclusive<i32> = -5..=6;
 /// Longest side, in frames, of the matrix that is searched without a corridor.

@@ -6,10 +6,9 @@ use antiphon::alignment::Preset;
 use antiphon::audio::{self, Keep};
 use antiphon::curation::{AlignedList, Aligning, Items, align_list};
 use antiphon::error::{Error, Result};
-use antiphon::export::{self, Seconds};
+use antiphon::export::{self, Artefact, Exported, Seconds, write_artefacts};
 use antiphon::midi::Midi;
-use antiphon::pair::{self, AudioSide, MidiSide};
-use antiphon::picture;
+use antiphon::pair::{AudioSide, MidiSide};
 use antiphon::verdict;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -65,7 +64,7 @@ pub(super) struct Align {
     #[arg(long)]
     soundfont: Option<PathBuf>,
     /// Samples between frames at 22,050 Hz, 64 to 8192.
-    #[arg(long, value_name = "SAMPLES", default_value_t = pair::HOP as u16, value_parser = clap::value_parser!(u16).range(64..=8192), requires = "audio")]
+    #[arg(long, value_name = "SAMPLES", default_value_t = antiphon::features::HOP as u16, value_parser = clap::value_parser!(u16).range(64..=8192), requires = "audio")]
     hop: u16,
     /// No progress.
     #[arg(long)]
@@ -128,35 +127,27 @@ impl Align {
         let alignment = verdict::align(&midi, &audio, preset, &progress.part(0.7, 0.9))?;
         seconds.align = split();
 
-        let document = export::document(&midi, &audio, &alignment, preset, font.name(), seconds);
-        let document = format!("{document:#}\n");
+        let pair = Exported {
+            midi: &midi,
+            audio: &audio,
+            alignment: &alignment,
+            preset,
+            font: Some(&font),
+            sound: audio.recording.stereo.as_ref(),
+            seconds: Some(seconds),
+            span: None,
+            colours: Default::default(),
+            scale: 1,
+        };
         if let Some(folder) = &self.output {
-            let aligned = export::aligned_midi(&midi, &audio, &alignment)?;
-            let image = picture::alignment_png(&midi, &audio, &alignment, 1, &progress.part(0.9, 0.95))?;
-            let png = export::png(&image)?;
-            let sound = if self.listen {
-                let sound = export::listen(
-                    &midi,
-                    audio.recording.stereo.as_ref(),
-                    &alignment,
-                    &font,
-                    &progress.part(0.95, 0.99),
-                )?;
-                Some(export::wav(&sound, &progress.part(0.99, 1.0))?)
-            } else {
-                None
-            };
-            antiphon::files::write(&folder.join("aligned.mid"), &aligned.to_bytes())?;
-            antiphon::files::write(&folder.join("alignment.json"), document.as_bytes())?;
-            antiphon::files::write(&folder.join("alignment.csv"), export::csv(&alignment).as_bytes())?;
-            antiphon::files::write(&folder.join("alignment.png"), &png)?;
-            if let Some(sound) = sound {
-                antiphon::files::write(&folder.join("listen.wav"), &sound)?;
-            }
+            let wanted = [Artefact::Midi, Artefact::Document, Artefact::Table, Artefact::Page];
+            let wanted = wanted.into_iter().chain(self.listen.then_some(Artefact::Listen));
+            write_artefacts(wanted, &pair, folder, str::to_owned, &progress.part(0.9, 1.0))?;
         }
         progress.step(1, 1)?;
         if self.json {
-            super::print(format_args!("{document}"));
+            let document = export::document(&midi, &audio, &alignment, preset, Some(font.name()), Some(seconds));
+            super::print(format_args!("{document:#}\n"));
         } else {
             answer!("{}, confidence {:.2}, score {:.3}", alignment.verdict(), alignment.confidence, alignment.score);
             for remark in &alignment.remarks {
@@ -176,7 +167,7 @@ pub(super) struct Features {
     #[arg(short, long, value_name = "NPY")]
     output: PathBuf,
     /// Samples between frames at 22,050 Hz, 64 to 8192.
-    #[arg(long, value_name = "SAMPLES", default_value_t = pair::HOP as u16, value_parser = clap::value_parser!(u16).range(64..=8192))]
+    #[arg(long, value_name = "SAMPLES", default_value_t = antiphon::features::HOP as u16, value_parser = clap::value_parser!(u16).range(64..=8192))]
     hop: u16,
     /// Soundfont (SF2) to synthesise a MIDI file with.
     #[arg(long)]

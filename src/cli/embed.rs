@@ -46,17 +46,17 @@ impl Embed {
         let progress = progress(self.quiet);
         let model = self.model.as_deref().map_or_else(EmbeddingModel::bundled, EmbeddingModel::load)?;
         let started = Instant::now();
-        let (side, frames) = if antiphon::files::is_midi(&self.file) {
+        let (side, log) = if antiphon::files::is_midi(&self.file) {
             let midi = pair::load_midi(&self.file, &soundfont(self.soundfont.as_ref())?, &progress)?;
-            (Side::Midi, midi.log_magnitudes())
+            (Side::Midi, midi.spectrum().logarithm())
         } else {
-            (Side::Audio, pair::load_audio(&self.file, Keep::Analysis, &progress)?.log_magnitudes())
+            (Side::Audio, pair::load_audio(&self.file, Keep::Analysis, &progress)?.spectrum().logarithm())
         };
-        if frames.nrows() == 0 {
+        if log.is_empty() {
             return Err(Error::nothing("no frames to embed").at(&self.file));
         }
         let features_s = started.elapsed().as_secs_f64();
-        let embedded = model.embed(side, frames.view());
+        let embedded = model.embed(side, log.window(0));
         let embedding_s = started.elapsed().as_secs_f64() - features_s;
         if let Some(output) = &self.output {
             antiphon::files::write(output, &export::npy(&embedded.vector.clone().insert_axis(Axis(0))))?;
@@ -65,7 +65,7 @@ impl Embed {
             let row = Array2::from_shape_vec((1, embedded.attention.len()), embedded.attention.clone());
             antiphon::files::write(output, &export::npy(&row.expect("one row")))?;
         }
-        let most = embedded.attention.iter().copied().fold(0.0f32, f32::max) * frames.nrows() as f32;
+        let most = embedded.attention.iter().copied().fold(0.0f32, f32::max) * log.frames() as f32;
         answer!(
             "{:#}",
             json!({
@@ -74,7 +74,7 @@ impl Embed {
                 "file": self.file.to_string_lossy(),
                 "side": side,
                 "model": self.model.as_ref().map_or("bundled".into(), |path| path.to_string_lossy()),
-                "frames": frames.nrows(),
+                "frames": log.frames(),
                 "seconds": { "features": features_s, "embedding": embedding_s },
                 "attention_most": most,
                 "embedding": embedded.vector.to_vec(),

@@ -3,11 +3,11 @@
 use super::retrieval::{Search, SplitName, compared};
 use super::{progress, soundfont};
 use antiphon::audio::Keep;
-use antiphon::dataset::{FRAME_S, Split};
+use antiphon::dataset::Split;
 use antiphon::error::Result;
 use antiphon::evaluate::{self, CodeQuality};
 use antiphon::export;
-use antiphon::features;
+use antiphon::features::{self, FRAME_S};
 use antiphon::hashing::{HashModel, HashSequence, MidiInput, Side, Tpaa};
 use antiphon::pair;
 use antiphon::picture::{self, Histogram};
@@ -53,12 +53,12 @@ impl Hash {
             let input = if model.as_ref().is_some_and(by_roll) {
                 features::piano_roll(&midi.midi, FRAME_S).frames
             } else {
-                midi.log_magnitudes()
+                midi.spectrum().logarithm().window(0).to_owned()
             };
             (Side::Midi, midi.features, input)
         } else {
             let audio = pair::load_audio(&self.file, Keep::Analysis, &progress)?;
-            let input = audio.log_magnitudes();
+            let input = audio.spectrum().logarithm().window(0).to_owned();
             (Side::Audio, audio.features, input)
         };
         let sequence = match &model {

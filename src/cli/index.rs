@@ -206,7 +206,7 @@ impl Info {
             embedding.model.as_ref().map_or("statistics", |model| model.name.as_str()),
             counts.codes,
             hash.bits,
-            counts.frames as f64 * antiphon::pair::FRAME_S / 3600.0
+            counts.frames as f64 * antiphon::features::FRAME_S / 3600.0
         );
         answer!("codes by {}; MIDI files synthesised with {:?}", hash.model.name, index.parameters().soundfont);
         if self.entries {

@@ -5,7 +5,7 @@ use super::sources::Items;
 use crate::alignment::Preset;
 use crate::audio::Keep;
 use crate::error::{Error, Result};
-use crate::export::{self, Seconds};
+use crate::export;
 use crate::job::Progress;
 use crate::pair;
 use crate::resumable::Resumable;
@@ -116,7 +116,7 @@ fn one(item: &Item, how: &Aligning<'_>, progress: &Progress) -> Result<Value> {
     let midi = pair::load_midi(&item.midi, how.font, &progress.part(0.0, 0.3))?;
     let audio = pair::load_audio(&item.recording(), Keep::Analysis, &progress.part(0.3, 0.6))?;
     let alignment = verdict::align(&midi, &audio, how.preset, &progress.part(0.6, 1.0))?;
-    let mut line = export::document(&midi, &audio, &alignment, how.preset, how.font.name(), Seconds::default());
+    let mut line = export::document(&midi, &audio, &alignment, how.preset, Some(how.font.name()), None);
     line["item"] = json!(item.id);
     if let Some(fields) = line.as_object_mut() {
         // How long it took beside others says little.

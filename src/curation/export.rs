@@ -9,6 +9,7 @@ use super::{Act, Correction, Decision, Journal, Reason, Record, jams};
 use crate::alignment::Preset;
 use crate::audio::{AudioTime, Keep};
 use crate::error::{Error, Result};
+use crate::export::{Artefact, Exported};
 use crate::files::{Links, create_folder, ends_in, md5, md5_of, plain, portable, walk, write};
 use crate::job::Progress;
 use crate::midi::MidiTime;
@@ -220,8 +221,8 @@ pub fn write_tree(
 pub struct AlignedPair {
     /// The MIDI file on the recording's clock: all of it, or what lies in the span that was set.
     pub midi: Vec<u8>,
-    /// The time map, `audio_s,midi_s,cost`.
-    pub map: String,
+    /// The time map, `audio_s,midi_s,cost`, as CSV.
+    pub map: Vec<u8>,
 }
 
 /// Aligns the two files of a record, with the corrections of that.
@@ -243,13 +244,22 @@ pub fn aligned(
         let anchors: Vec<_> = correction.anchors.iter().map(|&[m, a]| (MidiTime(m), AudioTime(a))).collect();
         let offset_s = correction.offset_ms / 1000.0;
         alignment = pair::correct(&midi, &audio, &alignment, &anchors, offset_s, &progress.part(0.9, 1.0))?;
-        span = correction.span;
+        span = correction.span.map(|[from, to]| (AudioTime(from), AudioTime(to)));
     }
-    let made = match span {
-        None => crate::export::aligned_midi(&midi, &audio, &alignment)?,
-        Some([from, to]) => crate::export::aligned_part(&midi, &alignment, (AudioTime(from), AudioTime(to)))?,
+    let of = Exported {
+        midi: &midi,
+        audio: &audio,
+        alignment: &alignment,
+        preset: Preset::default(),
+        font: Some(font),
+        sound: None,
+        seconds: None,
+        span,
+        colours: Default::default(),
+        scale: 1,
     };
-    Ok(AlignedPair { midi: made.to_bytes(), map: crate::export::csv(&alignment) })
+    let [midi, map] = [Artefact::Midi, Artefact::Table].map(|artefact| artefact.bytes(&of, progress));
+    Ok(AlignedPair { midi: midi?, map: map? })
 }
 
 /// As [`write_tree`] with aligned MIDI files, `<md5>.mid`, and their time maps beside them, `<md5>.csv`.
@@ -263,7 +273,7 @@ pub fn write_aligned_tree(
     font: &SoundFont,
     progress: &Progress,
 ) -> Result<Tree> {
-    let mut maps: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut maps: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
     let align = |record: &Record, midi: &Path, audio: &Path, progress: &Progress| {
         let made = aligned(record, midi, audio, font, progress)?;
         let (md5, track) = names(record, midi, audio, progress)?;
@@ -272,7 +282,7 @@ pub fn write_aligned_tree(
     };
     let tree = write_tree(records, base, folder, align, progress)?;
     for (place, map) in &maps {
-        write(place, map.as_bytes())?;
+        write(place, map)?;
     }
     Ok(tree)
 }

@@ -7,7 +7,7 @@
 //! [`synthesize()`] makes pairs from MIDI alone: each file is rendered as it is and once more as a recording of it would
 //! differ. [`align`] makes them from recordings that have a MIDI file, where the aligner accepts the two.
 //!
-//! Matrices are frames × [`BINS`], row = time, from MIDI note [`FIRST_NOTE`]: six semitones more at either end than the
+//! Matrices are frames × [`WIDE_BINS`](crate::features::WIDE_BINS), row = time, from MIDI note [`WIDE_FIRST_NOTE`](crate::features::WIDE_FIRST_NOTE): six semitones more at either end than the
 //! 48 bins from C2 of spec A, so that a window of 48 can slide by −6…+6 semitones and transpose both sides alike.
 //!
 //! ```no_run
@@ -37,7 +37,7 @@ mod works;
 
 pub(crate) use effects::Effects;
 pub use recordings::{Recordings, align};
-pub use store::{BINS, Dataset, FIRST_NOTE, FORMAT, FRAME_S, Pair, Split, Work};
+pub use store::{Dataset, FORMAT, Pair, Split, Work};
 pub use synthesize::{Font, Synthesis, synthesize};
 pub(crate) use voice::{melody, sing};
 pub(crate) use works::{number, other_works, read as read_midi};

@@ -3,12 +3,12 @@
 
 use super::synthesize::{Font, log_constant_q};
 use super::works::{Source, Sources};
-use super::{BINS, Dataset, FIRST_NOTE, FRAME_S, Made, Pair, Split, Work};
+use super::{Dataset, Made, Pair, Split, Work};
 use crate::alignment::{ACCEPTED, Preset};
 use crate::audio::{ANALYSIS_RATE, AudioTime, Keep};
 use crate::error::{Error, Result};
 use crate::export;
-use crate::features;
+use crate::features::{self, FRAME_S, WIDE_BINS, WIDE_FIRST_NOTE};
 use crate::files::{MIDI, below, ends_in, is_audio_name, is_midi_name, stem};
 use crate::job::Progress;
 use crate::midi::Midi;
@@ -154,7 +154,7 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
     }
     let notes = aligned.notes().iter().filter(|note| !note.is_drum());
     let notes = notes.map(|note| (note.start.0, note.end.0, note.pitch, note.velocity));
-    let roll = features::summed_velocity(notes, to, FRAME_S, FIRST_NOTE, BINS);
+    let roll = features::summed_velocity(notes, to, FRAME_S, WIDE_FIRST_NOTE, WIDE_BINS);
     let made_by = json!({
         "midi": midi.path,
         "audio": path,

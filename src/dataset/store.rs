@@ -1,9 +1,8 @@
 //! The folder: `dataset.json` and a safetensors file a pair.
 
-use crate::audio::ANALYSIS_RATE;
 use crate::error::{Error, Result};
+use crate::features::{FRAME_S, WIDE_BINS, WIDE_FIRST_NOTE};
 use crate::files;
-use crate::pair::HOP;
 use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 use ndarray::Array2;
@@ -16,13 +15,6 @@ use std::path::{Path, PathBuf};
 
 /// What `dataset.json` says it is.
 pub const FORMAT: &str = "dataset/1";
-/// MIDI note of the lowest bin.
-pub const FIRST_NOTE: u8 = 30;
-/// Bins of every matrix: MIDI notes 30 to 89.
-pub const BINS: usize = 60;
-
-/// Seconds between frames (spec A, generation 2).
-pub const FRAME_S: f64 = HOP as f64 / ANALYSIS_RATE as f64;
 
 /// What a work is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -83,29 +75,19 @@ impl Work {
 /// Both sides of the same moments: row `i` of each matrix is the same moment of the music.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
-    /// (frames × [`BINS`]) natural logarithm of the constant-Q magnitudes of the synthesised MIDI, not normalised, not
+    /// (frames × [`WIDE_BINS`]) natural logarithm of the constant-Q magnitudes of the synthesised MIDI, not normalised, not
     /// below `ln 1e-10` (spec A before its logarithm, floor and norm).
     pub midi: Array2<f32>,
     /// The same of the recording.
     pub audio: Array2<f32>,
-    /// (frames × [`BINS`]) piano roll: summed velocity (1–127 a note) of all notes but drums, each counted for the part of
+    /// (frames × [`WIDE_BINS`]) piano roll: summed velocity (1–127 a note) of all notes but drums, each counted for the part of
     /// the frame in which it sounds; rows not normalised.
     pub roll: Array2<f32>,
     /// Seconds of the MIDI file's own clock at each frame: where its tempo and the recording's differ, this is the warp.
     pub midi_time: Vec<f32>,
 }
 
-/// The smallest magnitude of which the logarithm is kept (spec A).
-const QUIETEST: f32 = 1e-10;
-
 impl Pair {
-    /// The logarithm that [`midi`](Self::midi) and [`audio`](Self::audio) hold, of constant-Q magnitudes. What is not a
-    /// number counts as silence.
-    pub fn log_magnitudes(mut magnitudes: Array2<f32>) -> Array2<f32> {
-        magnitudes.mapv_inplace(|m| if m > QUIETEST { m.min(f32::MAX).ln() } else { QUIETEST.ln() });
-        magnitudes
-    }
-
     /// The bytes of a file of it; `made_by` tells how it was made.
     fn to_bytes(&self, made_by: &Value) -> core::result::Result<Vec<u8>, String> {
         let frames = self.midi_time.len();
@@ -115,7 +97,7 @@ impl Pair {
         let times: Vec<u8> = self.midi_time.iter().flat_map(|x| x.to_le_bytes()).collect();
         let mut tensors = BTreeMap::new();
         for (name, bytes) in &matrices {
-            let view = TensorView::new(Dtype::F16, vec![frames, BINS], bytes);
+            let view = TensorView::new(Dtype::F16, vec![frames, WIDE_BINS], bytes);
             tensors.insert(*name, view.map_err(|error| format!("{name}: {error}"))?);
         }
         let view = TensorView::new(Dtype::F32, vec![frames], &times);
@@ -139,15 +121,15 @@ impl Pair {
         let midi_time: Vec<f32> = numbers.collect();
         let matrix = |name: &str| {
             let tensor = tensors.tensor(name).map_err(|_| format!("no tensor {name}"))?;
-            if (tensor.dtype(), tensor.shape()) != (Dtype::F16, &[frames, BINS]) {
+            if (tensor.dtype(), tensor.shape()) != (Dtype::F16, &[frames, WIDE_BINS]) {
                 let (kind, shape) = (tensor.dtype(), tensor.shape());
-                return Err(format!("{name} is {kind} {shape:?}, F16 [{frames}, {BINS}] expected"));
+                return Err(format!("{name} is {kind} {shape:?}, F16 [{frames}, {WIDE_BINS}] expected"));
             }
             let halves: Vec<f16> = tensor.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]])).collect();
             let values = halves.to_f32_vec();
             match values.iter().position(|x| !x.is_finite()) {
-                Some(at) => Err(format!("{name} holds {} at frame {}", values[at], at / BINS)),
-                None => Array2::from_shape_vec((frames, BINS), values).map_err(|error| format!("{name}: {error}")),
+                Some(at) => Err(format!("{name} holds {} at frame {}", values[at], at / WIDE_BINS)),
+                None => Array2::from_shape_vec((frames, WIDE_BINS), values).map_err(|error| format!("{name}: {error}")),
             }
         };
         if let Some(at) = midi_time.iter().position(|x| !x.is_finite()) {
@@ -192,10 +174,12 @@ impl Dataset {
             None => return Err(damaged(format!("it names no format, {FORMAT:?} is read"))),
         }
         let document: Document = serde_json::from_value(value).map_err(|error| damaged(error.to_string()))?;
-        if (document.first_note, document.bins) != (FIRST_NOTE, BINS) || (document.frame_s - FRAME_S).abs() > 1e-9 {
+        if (document.first_note, document.bins) != (WIDE_FIRST_NOTE, WIDE_BINS)
+            || (document.frame_s - FRAME_S).abs() > 1e-9
+        {
             let Document { first_note, bins, frame_s, .. } = document;
             let found = format!("{bins} bins from note {first_note}, frames of {frame_s:.4} s");
-            return Err(damaged(format!("{found}; {BINS} from {FIRST_NOTE}, {FRAME_S:.4} s are read")));
+            return Err(damaged(format!("{found}; {WIDE_BINS} from {WIDE_FIRST_NOTE}, {FRAME_S:.4} s are read")));
         }
         // An id becomes a file name: nothing that leads out of the folder.
         if let Some(work) = document.works.iter().find(|work| !is_id(&work.id)) {
@@ -218,8 +202,8 @@ impl Dataset {
             "antiphon": env!("CARGO_PKG_VERSION"),
             "format": FORMAT,
             "parameters": self.parameters,
-            "first_note": FIRST_NOTE,
-            "bins": BINS,
+            "first_note": WIDE_FIRST_NOTE,
+            "bins": WIDE_BINS,
             "frame_s": FRAME_S,
             "works": self.works,
         });
@@ -324,7 +308,7 @@ mod tests {
     }
 
     fn pair(frames: usize) -> Pair {
-        let matrix = |from: f32| Array2::from_shape_fn((frames, BINS), |(i, j)| from - (i * 3 + j) as f32 / 8.0);
+        let matrix = |from: f32| Array2::from_shape_fn((frames, WIDE_BINS), |(i, j)| from - (i * 3 + j) as f32 / 8.0);
         let midi_time = (0..frames).map(|i| i as f32 * 0.05).collect();
         Pair { midi: matrix(0.0), audio: matrix(2.0), roll: matrix(90.0), midi_time }
     }
@@ -379,14 +363,7 @@ mod tests {
         store(&broken).expect("stored");
         let error = data.load(&data.works[0], 0).expect_err("not finite").to_string();
         assert!(error.contains("audio holds NaN at frame 1"), "{error}");
-        assert!(store(&Pair { midi: Array2::zeros((3, BINS)), ..pair(2) }).is_err());
-    }
-
-    #[test]
-    fn logarithms_of_silence_and_nonsense_are_finite() {
-        let log = Pair::log_magnitudes(ndarray::array![[0.0, 1.0, f32::NAN, f32::INFINITY]]);
-        assert!(log.iter().all(|x| x.is_finite()), "{log}");
-        assert!(log[[0, 1]].abs() < 1e-6 && (log[[0, 0]] - QUIETEST.ln()).abs() < 1e-4);
+        assert!(store(&Pair { midi: Array2::zeros((3, WIDE_BINS)), ..pair(2) }).is_err());
     }
 
     proptest! {

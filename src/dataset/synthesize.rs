@@ -3,13 +3,12 @@
 use super::take::{Arrangement, Cut};
 use super::transcription::{Sounding, Transcription};
 use super::works::{self, Source, Sources};
-use super::{BINS, Dataset, FIRST_NOTE, FRAME_S, Made, Pair, Split, Work, effects};
+use super::{Dataset, Made, Pair, Split, Work, effects};
 use crate::audio::{ANALYSIS_RATE, Waveform};
 use crate::error::{Error, Result};
-use crate::features::{self, CqtParams};
+use crate::features::{self, CqtParams, FRAME_S, Spectrum, WIDE_BINS, WIDE_FIRST_NOTE};
 use crate::job::Progress;
 use crate::midi::Midi;
-use crate::pair::HOP;
 use crate::synth::{self, SoundFont};
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -253,7 +252,7 @@ impl Synthesis {
         let audio_wave = arrangement.mastering.apply(audio_wave, &name, progress)?;
         let mut audio = log_constant_q(&audio_wave, 0.0, progress)?;
         for (bin, mut column) in audio.columns_mut().into_iter().enumerate() {
-            let gain = arrangement.effects.log_gain(bin, BINS);
+            let gain = arrangement.effects.log_gain(bin, WIDE_BINS);
             column.mapv_inplace(|x| x + gain);
         }
         let made_by = json!({
@@ -295,8 +294,8 @@ fn other_work(source: &Source, all: &[Source], cut: &Cut, random: &mut Pcg64) ->
 }
 
 pub(super) fn log_constant_q(wave: &Waveform, cents: f64, progress: &Progress) -> Result<ndarray::Array2<f32>> {
-    let params = CqtParams { hop_samples: HOP, first_note: FIRST_NOTE, bins: BINS, cents, ..CqtParams::default() };
-    Ok(Pair::log_magnitudes(features::constant_q(wave, &params, progress)?))
+    let spectrum = Spectrum::of(wave, &CqtParams { cents, ..CqtParams::wide() }, progress)?;
+    Ok(spectrum.into_logarithm().into_rows())
 }
 
 /// Both sides of a part, of the frames that both have; `notes` are those of the side of the MIDI.
@@ -309,7 +308,7 @@ fn pair(
     let frames = of_midi.nrows().min(of_audio.nrows());
     of_midi.slice_collapse(ndarray::s![..frames, ..]);
     of_audio.slice_collapse(ndarray::s![..frames, ..]);
-    let roll = features::summed_velocity(notes, frames, FRAME_S, FIRST_NOTE, BINS);
+    let roll = features::summed_velocity(notes, frames, FRAME_S, WIDE_FIRST_NOTE, WIDE_BINS);
     let times = (0..frames).map(|i| cut.clock.to_midi(crate::audio::AudioTime(i as f64 * FRAME_S)).0 as f32);
     Pair { midi: of_midi, audio: of_audio, roll, midi_time: times.collect() }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Bins of both inputs: MIDI notes 36 to 83 (spec A).
-pub const INPUT_BINS: usize = 48;
+pub const INPUT_BINS: usize = crate::features::BINS;
 /// Bytes of a model file at most; the largest of the papers has 85 MB.
 const MOST_BYTES: u64 = 1 << 30;
 

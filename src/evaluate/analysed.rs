@@ -1,9 +1,8 @@
 //! Log magnitudes of files, kept on disk: what retrieval is measured on takes long to render and seconds to read again.
 
 use crate::audio::{self, ANALYSIS_RATE, Keep};
-use crate::dataset::{BINS, FIRST_NOTE, Pair};
 use crate::error::{Error, Result};
-use crate::features::{self, CqtParams};
+use crate::features::{self, CqtParams, LogSpectrum, Spectrum, WIDE_BINS};
 use crate::files;
 use crate::job::Progress;
 use crate::midi::Midi;
@@ -18,24 +17,24 @@ use std::path::Path;
 /// Name of the matrix in a file of the cache, and of what is in it: raised when the numbers change.
 const TENSOR: &str = "log_magnitudes/2";
 
-/// Natural log magnitudes (frames × [`BINS`]) of a recording, or of the synthesis of a MIDI file with `font`: read from
+/// The wide spectrum of a recording, or of the synthesis of a MIDI file with `font`: read from
 /// `cache` where they are, put there where not.
 ///
 /// # Errors
 /// Those of reading, decoding and synthesising; [`Error::Nothing`] for a MIDI file without notes; [`Error::Cancelled`].
-pub(super) fn log_magnitudes(
+pub(super) fn log_spectrum(
     path: &Path,
     font: &SoundFont,
     cache: Option<&Path>,
     progress: &Progress,
-) -> Result<Array2<f32>> {
+) -> Result<LogSpectrum> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     let is_midi = files::is_midi(path);
     let by = if is_midi { font.name() } else { "" };
     let key = files::md5([TENSOR.as_bytes(), by.as_bytes(), &bytes].concat());
     let kept = cache.map(|folder| folder.join(format!("{key}.safetensors")));
     if let Some(matrix) = kept.as_deref().and_then(read) {
-        return Ok(matrix);
+        return Ok(LogSpectrum::from_rows(matrix));
     }
     let wave = if is_midi {
         let midi = Midi::parse(&bytes).map_err(|error| error.at(path))?;
@@ -47,13 +46,13 @@ pub(super) fn log_magnitudes(
         audio::decode(path, Keep::Analysis, &progress.part(0.0, 0.8))?.mono
     };
     let cents = if is_midi { 0.0 } else { features::tuning(&wave) };
-    let params = CqtParams { first_note: FIRST_NOTE, bins: BINS, cents, ..CqtParams::default() };
-    let matrix = Pair::log_magnitudes(features::constant_q(&wave, &params, &progress.part(0.8, 1.0))?);
+    let params = CqtParams { cents, ..CqtParams::wide() };
+    let matrix = Spectrum::of(&wave, &params, &progress.part(0.8, 1.0))?.into_logarithm().into_rows();
     if let Some(kept) = &kept {
         files::write(kept, &bytes_of(&matrix, path)?)?;
     }
     // What a second run reads: halves.
-    Ok(matrix.mapv(|x| f16::from_f32(x).to_f32()))
+    Ok(LogSpectrum::from_rows(matrix.mapv(|x| f16::from_f32(x).to_f32())))
 }
 
 fn bytes_of(matrix: &Array2<f32>, path: &Path) -> Result<Vec<u8>> {
@@ -69,9 +68,9 @@ fn read(path: &Path) -> Option<Array2<f32>> {
     let bytes = std::fs::read(path).ok()?;
     let tensors = SafeTensors::deserialize(&bytes).ok()?;
     let tensor = tensors.tensor(TENSOR).ok().filter(|tensor| tensor.dtype() == Dtype::F16)?;
-    let &[frames, BINS] = tensor.shape() else { return None };
+    let &[frames, WIDE_BINS] = tensor.shape() else { return None };
     let values: Vec<f32> = tensor.data().chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect();
-    Array2::from_shape_vec((frames, BINS), values).ok().filter(|matrix| matrix.iter().all(|x| x.is_finite()))
+    Array2::from_shape_vec((frames, WIDE_BINS), values).ok().filter(|matrix| matrix.iter().all(|x| x.is_finite()))
 }
 
 #[cfg(test)]
@@ -87,9 +86,9 @@ mod tests {
         std::fs::write(&midi, notes).expect("written");
         let cache = folder.path().join("cache");
         std::fs::create_dir(&cache).expect("a folder");
-        let analyse = || log_magnitudes(&midi, &font, Some(&cache), &Progress::silent()).expect("a note");
+        let analyse = || log_spectrum(&midi, &font, Some(&cache), &Progress::silent()).expect("a note").into_rows();
         let first = analyse();
-        assert!(first.nrows() > 5 && first.ncols() == BINS);
+        assert!(first.nrows() > 5 && first.ncols() == WIDE_BINS);
         let kept = files_of(&cache);
         assert_eq!(kept.len(), 1);
         assert_eq!(read(&kept[0]).expect("whole"), first);

@@ -1,8 +1,9 @@
 //! Pairs of a data set as they are met in life: all of the MIDI on its own clock, a clip of the recording.
 
 use super::Report;
-use crate::dataset::{BINS, Dataset, FRAME_S, Pair, Split, Work};
+use crate::dataset::{Dataset, Pair, Split, Work};
 use crate::error::{Error, Result};
+use crate::features::{FRAME_S, WIDE_BINS};
 use crate::job::Progress;
 use ndarray::{Array2, s};
 use rand::{RngExt as _, SeedableRng as _};
@@ -123,7 +124,7 @@ fn on_its_own_clock(pair: &Pair) -> Array2<f32> {
         return pair.midi.clone();
     }
     let count = (f64::from(last - first) / FRAME_S) as usize + 1;
-    let mut frames = Array2::zeros((count, BINS));
+    let mut frames = Array2::zeros((count, WIDE_BINS));
     let mut at = 0;
     for (index, mut row) in frames.rows_mut().into_iter().enumerate() {
         let time = first + (index as f64 * FRAME_S) as f32;
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
 
     fn pair(times: Vec<f32>) -> Pair {
-        let midi = Array2::from_shape_fn((times.len(), BINS), |(frame, _)| frame as f32);
+        let midi = Array2::from_shape_fn((times.len(), WIDE_BINS), |(frame, _)| frame as f32);
         Pair { audio: midi.clone(), roll: midi.clone(), midi, midi_time: times }
     }
 

@@ -1,18 +1,19 @@
 //! [`EmbeddingMatrix`]: how far all MIDI files of a set are from all its recordings, by one vector each. The talk's
 //! picture of about 100 × 100, with its dark diagonal.
 
-use super::analysed::log_magnitudes;
+use super::analysed::log_spectrum;
 use super::clips::Clips;
-use super::retrieval::{Embedder, window};
+use super::retrieval::Embedder;
 use super::{Report, each};
 use crate::dataset::Split;
 use crate::embedding::{Distances, EmbeddingModel, squared_distance};
 use crate::error::{Error, Result};
+use crate::features::wide_window;
 use crate::files::{below, same_place, sides, stem};
 use crate::hashing::Side;
 use crate::job::Progress;
 use crate::synth::SoundFont;
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView2};
 use std::path::PathBuf;
 
 /// Where pairs come from.
@@ -93,12 +94,14 @@ pub fn embedding_matrix(
     progress: &Progress,
 ) -> Result<Report<EmbeddingMatrix>> {
     let embedder = Embedder::Model("", model);
-    let embed = |side, log: &Array2<f32>| embedder.vector(side, window(log, 0));
+    let embed = |side, log: ArrayView2<'_, f32>| embedder.vector(side, log);
     let (mut midi, mut audio) = (Vec::new(), Vec::new());
     let skipped = match source {
         PairSource::Split(folder, split) => {
             let clips = Clips::open(folder, *split, 0)?.thinned(most);
-            let seen = clips.each(progress, |midi, audio| (embed(Side::Midi, midi), embed(Side::Audio, audio)))?;
+            let seen = clips.each(progress, |midi, audio| {
+                (embed(Side::Midi, wide_window(midi, 0)), embed(Side::Audio, wide_window(audio, 0)))
+            })?;
             for (clip, (of_midi, of_audio)) in seen.done {
                 let (name, group) = (clip.name, clip.group);
                 midi.push((Sounding { name: name.clone(), path: Some(clip.midi), group }, of_midi));
@@ -116,8 +119,13 @@ pub fn embedding_matrix(
             }
             let seen = each(&midis, progress, |path, p| {
                 let recording = own(path).unwrap_or(path).clone();
-                let of_midi = embed(Side::Midi, &log_magnitudes(path, font, None, p)?);
-                Ok((path.clone(), of_midi, embed(Side::Audio, &log_magnitudes(&recording, font, None, p)?), recording))
+                let of_midi = embed(Side::Midi, log_spectrum(path, font, None, p)?.window(0));
+                Ok((
+                    path.clone(),
+                    of_midi,
+                    embed(Side::Audio, log_spectrum(&recording, font, None, p)?.window(0)),
+                    recording,
+                ))
             })?;
             for (group, (path, of_midi, of_audio, recording)) in seen.done.into_iter().enumerate() {
                 let name = stem(&path);

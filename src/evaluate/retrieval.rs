@@ -15,17 +15,17 @@ pub use codes::hash_retrieval;
 pub(super) use vectors::Embedder;
 pub use vectors::{embedding_held_out, embedding_retrieval};
 
-use super::analysed::log_magnitudes;
+use super::analysed::log_spectrum;
 use super::{Report, each};
-use crate::dataset::{BINS, FIRST_NOTE, FRAME_S, other_works};
+use crate::dataset::other_works;
 use crate::embedding::Distances;
 use crate::error::{Error, Result};
-use crate::features;
+use crate::features::{self, FRAME_S, LogSpectrum, WIDE_BINS, WIDE_FIRST_NOTE};
 use crate::files::{below, is_audio_name, name_key, same_place, sides, stem};
 use crate::job::Progress;
 use crate::midi::Midi;
 use crate::synth::SoundFont;
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2};
 use rand::{RngExt as _, SeedableRng as _, seq::SliceRandom as _};
 use rand_pcg::Pcg64;
 use serde::Serialize;
@@ -36,8 +36,6 @@ use std::path::{Path, PathBuf};
 const KEYS: std::ops::RangeInclusive<i32> = -5..=6;
 /// An entry with fewer frames tells nothing: it has fewer than 30 codes of 8 frames (spec E).
 const FEWEST_FRAMES: usize = 240;
-/// Bins that a query is compared in: of the 60 kept, those that its key moves into notes 36 to 83.
-const SEEN: usize = 48;
 
 /// What is searched, and how.
 #[derive(Debug)]
@@ -185,7 +183,7 @@ struct Search<'a> {
     queries: Vec<Query>,
     midis: Vec<PathBuf>,
     /// Of each query, (frames × 60).
-    logs: Vec<Array2<f32>>,
+    logs: Vec<LogSpectrum>,
     sources: Vec<Source>,
     same_work: usize,
 }
@@ -204,7 +202,7 @@ impl<'a> Search<'a> {
         let (midis, recordings) = sides(below(params.folder));
         let (sources, same_work) = sources(params, &midis, &recordings, &progress.part(0.0, 0.5))?;
         let analysed =
-            each(&midis, &progress.part(0.5, 1.0), |path, p| log_magnitudes(path, params.font, params.cache, p))?;
+            each(&midis, &progress.part(0.5, 1.0), |path, p| log_spectrum(path, params.font, params.cache, p))?;
         if analysed.done.len() < midis.len() || midis.is_empty() {
             let first = analysed.skipped.into_iter().next().map(|(_, error)| error);
             let none = || Error::nothing("no MIDI files").at(params.folder);
@@ -224,7 +222,7 @@ impl<'a> Search<'a> {
             let frames = (midi.end().0 / FRAME_S).ceil() as usize;
             let notes = midi.notes().iter().filter(|note| !note.is_drum());
             let notes = notes.map(|note| (note.start.0, note.end.0, note.pitch, note.velocity));
-            Ok(features::summed_velocity(notes, frames, FRAME_S, FIRST_NOTE, BINS))
+            Ok(features::summed_velocity(notes, frames, FRAME_S, WIDE_FIRST_NOTE, WIDE_BINS))
         };
         self.midis.iter().map(roll).collect()
     }
@@ -241,8 +239,8 @@ impl<'a> Search<'a> {
         let paths: Vec<PathBuf> = self.sources.iter().map(|source| source.path.clone()).collect();
         let entries = each(&paths, progress, |path, p| {
             let source = &self.sources[paths.binary_search(path).unwrap_or(0)];
-            let log = log_magnitudes(path, self.params.other_font, self.params.cache, p)?;
-            let log = window(&log, source.key);
+            let log = log_spectrum(path, self.params.other_font, self.params.cache, p)?;
+            let log = log.window(source.key);
             if log.nrows() < FEWEST_FRAMES {
                 return Ok(None);
             }
@@ -301,13 +299,6 @@ fn sources(
     sources.sort_by(|a, b| a.path.cmp(&b.path));
     sources.dedup_by(|a, b| a.path == b.path);
     Ok((sources, same_work))
-}
-
-/// The 48 bins from note 36 on, of music moved up by `key` semitones.
-pub(super) fn window(log: &Array2<f32>, key: i32) -> ArrayView2<'_, f32> {
-    let middle = (BINS - SEEN) / 2;
-    let from = middle.saturating_add_signed(-key as isize).min(BINS - SEEN);
-    log.slice(s![.., from..from + SEEN])
 }
 
 /// The papers' features (spec A) of natural log magnitudes.
@@ -399,13 +390,5 @@ mod tests {
         let curves = curves("x", &[keys], &entries, &[("q".into(), 0)], &[0.0, 0.1]);
         let found: Vec<(usize, i32)> = curves.iter().map(|c| (c.queries[0].rank, c.queries[0].key)).collect();
         assert_eq!(found, [(2, 0), (1, 1), (2, 1)]);
-    }
-
-    #[test]
-    fn a_window_moves_the_music() {
-        let log = Array2::from_shape_fn((1, BINS), |(_, bin)| bin as f32);
-        // Note 36 is bin 6; moved up by 5 semitones, note 31 sounds there.
-        assert_eq!((window(&log, 0)[[0, 0]], window(&log, 5)[[0, 0]], window(&log, -5)[[0, 0]]), (6.0, 1.0, 11.0));
-        assert_eq!(window(&log, 6).ncols(), SEEN);
     }
 }

@@ -4,17 +4,16 @@
 use super::Report;
 use crate::dataset::{Dataset, Pair, Split, Work};
 use crate::error::{Error, Result};
-use crate::features::log_normalize;
-use crate::hashing::{CodePair, HashModel, INPUT_BINS, MidiInput, Separation, Side, Tpaa};
+use crate::features::{log_normalize, wide_window};
+use crate::hashing::{CodePair, HashModel, MidiInput, Separation, Side, Tpaa};
 use crate::job::Progress;
-use ndarray::{Array2, s};
+use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bins of a pair below those that codes are made of: 6 semitones for transposing.
-const BELOW: usize = 6;
 /// Pairs of the training split that thresholds are taken from.
 const THRESHOLD_PAIRS: usize = 200;
 
@@ -47,7 +46,7 @@ enum Coder<'a> {
 
 /// The 48 bins that codes are made of.
 fn seen(frames: &Array2<f32>) -> Array2<f32> {
-    frames.slice(s![.., BELOW..BELOW + INPUT_BINS]).to_owned()
+    wide_window(frames, 0).to_owned()
 }
 
 fn published(log_magnitudes: &Array2<f32>) -> Array2<f32> {
@@ -167,7 +166,7 @@ fn json_name(split: Split) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::BINS;
+    use crate::features::WIDE_BINS;
     use crate::hashing::Architecture;
     use rand::{RngExt as _, SeedableRng as _};
     use rand_pcg::Pcg64;
@@ -180,7 +179,7 @@ mod tests {
         let mut entries = Vec::new();
         for index in 0..works {
             let mut rng = Pcg64::seed_from_u64(index as u64);
-            let midi = Array2::from_shape_fn((80, BINS), |_| rng.random_range(-9.0..0.0));
+            let midi = Array2::from_shape_fn((80, WIDE_BINS), |_| rng.random_range(-9.0..0.0));
             let id = format!("{index:032x}");
             let pair = Pair { audio: midi.clone(), roll: midi.clone(), midi, midi_time: vec![0.0; 80] };
             Dataset::store(folder.path(), &id, 0, &pair, &Value::Null).expect("stored");

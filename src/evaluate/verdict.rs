@@ -15,11 +15,11 @@ use super::{Report, each};
 use crate::alignment::{Preset, dtw::pool, explained, published};
 use crate::dataset::number;
 use crate::error::{Error, Result};
-use crate::features::{self, Features, FrameTimes};
+use crate::features::{FRAME_S, Features, FrameTimes};
 use crate::files::{below, sides, stem};
 use crate::job::Progress;
 use crate::midi::Midi;
-use crate::pair::{self, AudioSide, FRAME_S, MidiSide};
+use crate::pair::{self, AudioSide, MidiSide};
 use crate::synth::SoundFont;
 use crate::verdict::{self, CodeMatch, Evidence, Fingerprints, LabelledPair, Models, Sight, Traits};
 use rand::seq::SliceRandom as _;
@@ -303,16 +303,17 @@ fn see(
     let embedding = found.value("embedding");
     pair.see(Sight::Pair, &found);
 
-    let Some((magnitudes, _)) = audio.analysis() else { return Ok(()) };
-    let by_index = explained(midi.wide_magnitudes(), magnitudes, codes.key, FRAME_S, progress)?;
+    if !audio.analysed() {
+        return Ok(());
+    }
+    let (of_midi, of_audio) = (midi.spectrum(), audio.spectrum());
+    let by_index = explained(of_midi.magnitudes(), of_audio.magnitudes(), codes.key, FRAME_S, progress)?;
     let coarse = |features: &Features| Features {
         frames: pool(features.frames.view(), POOL),
         times: FrameTimes::Regular(POOL as f64 * FRAME_S),
     };
-    let moved = midi.log_magnitudes_moved(codes.key).unwrap_or_else(|| midi.log_magnitudes());
-    let moved =
-        Features { frames: features::log_normalize(&moved.mapv(f32::exp)), times: FrameTimes::Regular(FRAME_S) };
-    let published = published::gen2(&coarse(&moved), &coarse(&audio.features), progress)?;
+    let published =
+        published::gen2(&coarse(&of_midi.logarithm().features(codes.key)), &coarse(&audio.features), progress)?;
     let mut found = Evidence::new([midi_traits.amount, audio_traits.amount], None);
     found.add_codes(codes);
     found.set("embedding", embedding);

@@ -3,7 +3,8 @@
 //! | question | answer |
 //! |---|---|
 //! | How loud is each semitone at each moment? | [`constant_q`] |
-//! | What do aligners and networks see of it? | [`log_normalize`], both at once [`features`] |
+//! | What do aligners see of it? | [`log_normalize`], both at once [`features`] |
+//! | What do networks, data sets and indexes share of it, in any key? | [`Spectrum`] and its [logarithm](LogSpectrum) |
 //! | Where does something begin? | [`onset_strength()`] of a transform, [`mel_onset_strength`] of a waveform |
 //! | Where are the beats? | [`beats::track`], at the tempo told or at [`beats::tempo`] |
 //! | One row a beat, for generation 1? | [`double_until`] for the beats, [`beat_synchronous()`] for the rows |
@@ -37,6 +38,7 @@ mod fir;
 mod normalize;
 mod onset_strength;
 mod piano_roll;
+mod spectrum;
 mod tuning;
 
 pub use beat_synchronous::{beat_synchronous, double_until, mean_tempo};
@@ -45,6 +47,8 @@ pub use normalize::log_normalize;
 pub use onset_strength::{mel_onset_strength, onset_strength};
 pub use piano_roll::piano_roll;
 pub(crate) use piano_roll::summed_velocity;
+pub(crate) use spectrum::wide_window;
+pub use spectrum::{BINS, FIRST_NOTE, FRAME_S, HOP, KEY_MARGIN, LogSpectrum, Spectrum, WIDE_BINS, WIDE_FIRST_NOTE};
 pub use tuning::tuning;
 
 pub(crate) mod onsets;
@@ -71,7 +75,7 @@ pub struct CqtParams {
 
 impl Default for CqtParams {
     fn default() -> Self {
-        Self { hop_samples: 1024, first_note: 36, bins: 48, bins_per_octave: 12, cents: 0.0 }
+        Self { hop_samples: HOP, first_note: FIRST_NOTE, bins: BINS, bins_per_octave: 12, cents: 0.0 }
     }
 }
 

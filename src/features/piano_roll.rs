@@ -3,14 +3,10 @@
 //! The cross-modal variant of Raffel's hashing (NIPS 2015; thesis): `pretty_midi`'s piano roll at the frame times,
 //! summed over all instruments but drums, cut to the range of the transform, rows of unit length.
 
-use super::{Features, FrameTimes};
+use super::{BINS, FIRST_NOTE, Features, FrameTimes};
 use crate::midi::{Midi, Note};
 use ndarray::{Array2, Axis};
 
-/// Lowest note of the roll: that of the constant-Q transform (spec A).
-const FIRST_NOTE: u8 = 36;
-/// Notes of the roll.
-const BINS: usize = 48;
 /// Frames that are made at most; at 46 ms it is 54 hours.
 const MOST_FRAMES: usize = 1 << 22;
 

@@ -8,8 +8,8 @@ use super::model::Model;
 use super::read_out::describe;
 use super::strip_marks::{crosshair, head};
 use super::theme::{self, Palette};
+use crate::features::FRAME_S;
 use crate::hashing::Side;
-use crate::pair::FRAME_S;
 use egui::{Align2, Mesh, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2};
 
 /// Its name, and that of its widget.

@@ -222,7 +222,7 @@ impl FiltersPanel {
                 ui.painter().text(at, Align2::RIGHT_CENTER, note_name(note), theme::small(), palette.faint);
             }
         }
-        let width = format!("{frames} frames × {bins} bins, {:.0} ms", frames as f64 * crate::pair::FRAME_S * 1e3);
+        let width = format!("{frames} frames × {bins} bins, {:.0} ms", frames as f64 * crate::features::FRAME_S * 1e3);
         ui.painter().text(
             rect.center_bottom() + vec2(0.0, 2.0),
             Align2::CENTER_TOP,

@@ -3,14 +3,11 @@
 use super::command::{Command, Hover};
 use super::model::Model;
 use super::timeline::PitchView;
-use crate::features::CqtParams;
+use crate::features::{CqtParams, FRAME_S};
 use egui::{Event, EventFilter, Key, Modifiers, PointerButton, Pos2, Rect, Response, Ui, Vec2};
 
 /// A press of an arrow key moves the crosshair by this share of what is shown, with Shift by ten of them.
 const STEP: f64 = 0.01;
-/// With the command key it moves by a frame of the features, in seconds.
-const FRAME_S: f64 = 1024.0 / crate::audio::ANALYSIS_RATE as f64;
-
 /// Seek by click and drag, pan by the middle or right button and by sideways scrolling, zoom by the wheel and by
 /// pinching. Returns the moment under the pointer.
 pub(super) fn time_gestures(

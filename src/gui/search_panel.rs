@@ -7,6 +7,7 @@ use super::icon::Icon;
 use super::loading::file_name;
 use super::model::{HitOrder, Model, SearchForm, Searched, hit_name};
 use super::theme::{self, Palette};
+use crate::features::FRAME_S;
 use crate::hashing::Side;
 use crate::search::{Hit, Stage, StageName};
 use egui::accesskit::Role;
@@ -29,8 +30,6 @@ const COLUMNS: [(HitOrder, &str, f32); 6] = [
 const FAR_CODES: f32 = 16.0;
 /// Distance of vectors of length 1 that have nothing to do with each other: √2, the end of the bar.
 const FAR_VECTORS: f32 = std::f32::consts::SQRT_2;
-/// A frame of the features in seconds (spec A).
-const FRAME_S: f64 = 1024.0 / crate::audio::ANALYSIS_RATE as f64;
 const ROW_HEIGHT: f32 = 22.0;
 /// Height of the bar of a stage.
 const STAGE_HEIGHT: f32 = 18.0;

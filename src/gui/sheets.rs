@@ -6,7 +6,7 @@ use super::loading::{ExportOrder, file_name};
 use super::model::{Model, Recover};
 use super::settings::Settings;
 use super::theme;
-use crate::picture::Panel;
+use crate::export::Artefact;
 use crate::session::now_s;
 use egui::{Align2, Button, Context, Key, Modifiers, RichText, Window};
 
@@ -15,18 +15,13 @@ pub(super) fn export(ctx: &Context, order: &mut ExportOrder, out: &mut Vec<Comma
     let mut open = true;
     let window = Window::new("Export").open(&mut open).collapsible(false).resizable(false);
     window.anchor(Align2::CENTER_CENTER, [0.0, 0.0]).show(ctx, |ui| {
-        ui.checkbox(&mut order.csv, "Table of the time map (CSV)");
-        ui.checkbox(&mut order.midi, "MIDI on the recording's clock");
-        ui.checkbox(&mut order.listen, "Sound: MIDI left, recording right (WAV)");
-        ui.separator();
-        ui.checkbox(&mut order.page, "One picture of everything (PNG)");
-        for panel in Panel::ALL {
-            let mut wanted = order.panels.contains(&panel);
-            if ui.checkbox(&mut wanted, format!("Picture: {}", panel.name())).changed() {
+        for artefact in Artefact::all() {
+            let mut wanted = order.artefacts.contains(&artefact);
+            if ui.checkbox(&mut wanted, artefact.label()).changed() {
                 if wanted {
-                    order.panels.insert(panel);
+                    order.artefacts.insert(artefact);
                 } else {
-                    order.panels.remove(&panel);
+                    order.artefacts.remove(&artefact);
                 }
             }
         }
@@ -37,8 +32,7 @@ pub(super) fn export(ctx: &Context, order: &mut ExportOrder, out: &mut Vec<Comma
             }
         });
         ui.add_space(6.0);
-        let any = order.csv || order.midi || order.listen || order.page || !order.panels.is_empty();
-        if ui.add_enabled(any, Button::new("Choose a folder…")).clicked() {
+        if ui.add_enabled(!order.artefacts.is_empty(), Button::new("Choose a folder…")).clicked() {
             out.push(Command::ExportTo(order.clone(), None));
         }
     });

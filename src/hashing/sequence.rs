@@ -33,7 +33,7 @@ impl HashSequence {
     }
 
     /// Codes of a whole file: `log_magnitudes` are natural logarithms of constant-Q magnitudes, (frames × 48), `frame_s`
-    /// seconds apart, as [`MidiSide::log_magnitudes`](crate::pair::MidiSide::log_magnitudes) has them, or a piano roll
+    /// seconds apart, as a [`LogSpectrum`](crate::features::LogSpectrum) has them, or a piano roll
     /// where the model's MIDI side takes one.
     ///
     /// # Errors

@@ -2,15 +2,13 @@
 
 use super::HashSequence;
 use crate::error::{Error, Result};
+use crate::features::BINS;
 use ndarray::{Array1, ArrayView2, Axis, s};
 
 /// Frames whose mean makes a step (spec D).
 const FRAMES: usize = 8;
 /// Bins left out at each end, so that 32 of 48 are left.
 const LEFT_OUT: usize = 8;
-/// Bins of the features.
-const BINS: usize = 48;
-
 /// Thresholded piecewise aggregate approximation: the mean of each bin over 8 frames is a bit, set where it lies above the
 /// bin's threshold. The 8 lowest and 8 highest of the 48 bins are left out.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,35 +1,25 @@
 //! What a file sounds like, as everything that searches needs of it.
 
-use super::BINS;
-use crate::alignment::KEY_MARGIN;
 use crate::audio::{self, ANALYSIS_RATE, Keep, Tags};
 use crate::embedding::{self, EmbeddingModel};
 use crate::error::{Error, Result};
-use crate::features::{self, CqtParams, Features, FrameTimes};
+use crate::features::{self, BINS, CqtParams, FRAME_S, Features, LogSpectrum, Spectrum, WIDE_BINS};
 use crate::files;
 use crate::hashing::{HashModel, HashSequence, MidiInput, Side};
 use crate::job::Progress;
 use crate::midi::Midi;
-use crate::pair::{FRAME_S, HOP};
 use crate::synth::{self, SoundFont};
 use crate::verdict::{self, Amount};
 use ndarray::{Array2, ArrayView2, s};
 use std::path::Path;
 
-/// The smallest magnitude of which the logarithm is taken (spec A).
-const QUIETEST: f32 = 1e-10;
-/// Bins that codes, embeddings and alignments see.
-const SEEN: usize = 48;
-
 /// A file as it is indexed, or searched for.
 #[derive(Debug, Clone)]
 pub struct Analysis {
     pub(crate) side: Side,
-    /// Natural log magnitudes, (frames × [`BINS`]).
-    pub(crate) log: Array2<f32>,
+    /// Wide.
+    pub(crate) log: LogSpectrum,
     pub(crate) seconds: f64,
-    /// Cents that a recording is tuned above 440 Hz, and was analysed at.
-    pub(crate) tuning: f64,
     pub(crate) tags: Tags,
     pub(crate) warning: Option<String>,
 }
@@ -51,27 +41,24 @@ impl Analysis {
             let recording = audio::decode(path, Keep::Analysis, &progress.part(0.0, 0.8))?;
             (Side::Audio, recording.mono, recording.tags, recording.warning)
         };
-        let tuning = if side == Side::Audio { features::tuning(&wave) } else { 0.0 };
-        let first_note = CqtParams::default().first_note - KEY_MARGIN as u8;
-        let params = CqtParams { hop_samples: HOP, first_note, bins: BINS, cents: tuning, ..CqtParams::default() };
-        let mut log = features::constant_q(&wave, &params, &progress.part(0.8, 1.0))?;
-        if log.nrows() == 0 {
+        let cents = if side == Side::Audio { features::tuning(&wave) } else { 0.0 };
+        let params = CqtParams { cents, ..CqtParams::wide() };
+        let spectrum = Spectrum::of(&wave, &params, &progress.part(0.8, 1.0))?;
+        if spectrum.is_empty() {
             return Err(Error::nothing("the recording has no samples").at(path));
         }
-        // What is not a number counts as silence.
-        log.mapv_inplace(|m| if m > QUIETEST { m.min(f32::MAX).ln() } else { QUIETEST.ln() });
-        Ok(Self { side, log, seconds: wave.seconds(), tuning, tags, warning })
+        Ok(Self { side, log: spectrum.into_logarithm(), seconds: wave.seconds(), tags, warning })
     }
 
     /// Of levels that an index kept.
     pub(crate) fn from_levels(side: Side, bytes: &[u8]) -> Self {
-        Self::from_log(side, super::levels::from_bytes(bytes, BINS))
+        Self::from_log(side, LogSpectrum::from_rows(super::levels::from_bytes(bytes, WIDE_BINS)))
     }
 
-    /// Of natural log magnitudes, (frames × [`BINS`]).
-    pub(crate) fn from_log(side: Side, log: Array2<f32>) -> Self {
-        let seconds = log.nrows() as f64 * FRAME_S;
-        Self { side, log, seconds, tuning: 0.0, tags: Tags::default(), warning: None }
+    /// Of a wide spectrum.
+    pub(crate) fn from_log(side: Side, log: LogSpectrum) -> Self {
+        let seconds = log.frames() as f64 * FRAME_S;
+        Self { side, log, seconds, tags: Tags::default(), warning: None }
     }
 
     /// Which kind of file it is.
@@ -86,8 +73,7 @@ impl Analysis {
 
     /// The 48 bins from note 36 on, of the music moved up by `key` semitones, −6 to 6.
     pub(crate) fn window(&self, key: i32) -> ArrayView2<'_, f32> {
-        let from = KEY_MARGIN.saturating_add_signed(-key as isize).min(BINS - SEEN);
-        self.log.slice(s![.., from..from + SEEN])
+        self.log.window(key)
     }
 
     /// How much music there is in it.
@@ -102,8 +88,7 @@ impl Analysis {
 
     /// The papers' features (spec A), moved up by `key` semitones.
     pub(crate) fn features(&self, key: i32) -> Features {
-        let frames = features::log_normalize(&self.window(key).mapv(f32::exp));
-        Features { frames, times: FrameTimes::Regular(FRAME_S) }
+        self.log.features(key)
     }
 }
 
@@ -128,7 +113,7 @@ impl Embedder {
     /// Values of a vector.
     pub fn dimension(&self) -> usize {
         match self {
-            Self::Statistics => 2 * SEEN,
+            Self::Statistics => 2 * BINS,
             Self::Model(_) => embedding::EMBEDDED,
         }
     }

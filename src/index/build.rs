@@ -8,15 +8,13 @@ use super::analysis::{Analysis, Embedder, check_model};
 use super::entry::{Catalogue, Entry};
 use super::format::{EmbeddingKind, EmbeddingRecord, FileRecord, HashRecord, Manifest, Parameters};
 use super::writer::{Record, Writer};
-use super::{BINS, Index, levels};
-use crate::alignment::KEY_MARGIN;
+use super::{Index, levels};
 use crate::audio::ANALYSIS_RATE;
 use crate::error::{Error, Result};
-use crate::features::CqtParams;
+use crate::features::{HOP, WIDE_BINS, WIDE_FIRST_NOTE};
 use crate::files::{self, Links, absolute, is_sound_name, md5_of, walk};
 use crate::hashing::{HashModel, Side};
 use crate::job::Progress;
-use crate::pair::HOP;
 use crate::synth::SoundFont;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -117,8 +115,8 @@ fn planned(hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<(M
     let parameters = Parameters {
         sample_rate: ANALYSIS_RATE,
         hop: HOP,
-        first_note: CqtParams::default().first_note - KEY_MARGIN as u8,
-        bins: BINS,
+        first_note: WIDE_FIRST_NOTE,
+        bins: WIDE_BINS,
         soundfont: font.name().into(),
     };
     let hash =
@@ -386,7 +384,7 @@ fn add_some(
             bytes,
             modified_ns,
             seconds: analysis.seconds,
-            tuning: Some(analysis.tuning).filter(|cents| *cents != 0.0),
+            tuning: Some(analysis.log.cents()).filter(|cents| *cents != 0.0),
             warning: analysis.warning.clone(),
             about: about.unwrap_or_default().or(analysis.tags.clone()),
         };
@@ -394,7 +392,7 @@ fn add_some(
             entry,
             embeddings: index.embedder().rows(&analysis, 0),
             codes: analysis.codes(index.hash_model(), 0)?.codes().to_vec(),
-            levels: levels::to_bytes(analysis.log.view()),
+            levels: levels::to_bytes(analysis.log.rows().view()),
         })
     };
     let made: Vec<Result<Record>> = new.par_iter().with_max_len(1).map(analyse).collect();

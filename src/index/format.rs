@@ -172,7 +172,7 @@ impl Manifest {
         };
         within("bits", self.hash.bits as usize, 1, 32)?;
         within("dimension", self.embedding.dimension, 1, 4096)?;
-        within("bins", self.parameters.bins, super::BINS, super::BINS)?;
+        within("bins", self.parameters.bins, crate::features::WIDE_BINS, crate::features::WIDE_BINS)?;
         within("downsampling", self.hash.downsampling, 1, 1 << 16)?;
         for segment in &self.segments {
             if segment.name.is_empty() || !segment.name.bytes().all(|b| b.is_ascii_digit()) {

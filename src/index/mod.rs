@@ -47,7 +47,6 @@ pub use scan::ScanKernel;
 pub use synthetic::synthesize;
 pub use verify::{Fault, verify};
 
-use crate::alignment::KEY_MARGIN;
 use crate::embedding::EmbeddingModel;
 use crate::error::{Error, Result};
 use crate::files::md5_of;
@@ -59,9 +58,6 @@ use std::path::{Path, PathBuf};
 
 #[cfg(target_endian = "big")]
 compile_error!("files of an index are little-endian and mapped as they are");
-
-/// Bins that are kept of each frame: those compared, and as many more at each end as a search moves the music by.
-const BINS: usize = 48 + 2 * KEY_MARGIN;
 
 /// How often an index is opened again when a writer has replaced it meanwhile.
 const TRIES: usize = 8;

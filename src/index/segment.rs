@@ -1,9 +1,10 @@
 //! [`Segment`]: a part of an index, mapped.
 
+use super::Entry;
 use super::format::SegmentRecord;
 use super::mapped::Mapped;
-use super::{BINS, Entry};
 use crate::error::{Error, Result};
+use crate::features::WIDE_BINS;
 use crate::files::hex;
 use half::f16;
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ impl Segment {
             places(record.entries),
             record.codes.checked_mul(4),
             places(record.entries),
-            record.frames.checked_mul(BINS as u64),
+            record.frames.checked_mul(WIDE_BINS as u64),
             places(record.entries),
         ];
         for ((name, expected), map) in FILES.iter().zip(expected).zip(&segment.maps) {
@@ -142,10 +143,10 @@ impl Segment {
         &self.maps[5].numbers()[self.places(6, entry)]
     }
 
-    /// Levels of an entry, (frames × [`BINS`]).
+    /// Levels of an entry, (frames × [`WIDE_BINS`]).
     pub(crate) fn levels(&self, entry: usize) -> &[u8] {
         let frames = self.places(8, entry);
-        &self.maps[7].bytes()[frames.start * BINS..frames.end * BINS]
+        &self.maps[7].bytes()[frames.start * WIDE_BINS..frames.end * WIDE_BINS]
     }
 
     /// Number of frames of an entry.

@@ -90,7 +90,7 @@ fn record(number: usize, seed: u64, directions: &Array2<f32>) -> Record {
         path: PathBuf::from(format!("/synthetic/{number:08}.mp3")),
         bytes: 0,
         modified_ns: None,
-        seconds: steps as f64 * 8.0 * crate::pair::FRAME_S,
+        seconds: steps as f64 * 8.0 * crate::features::FRAME_S,
         tuning: None,
         warning: None,
         about: About { title: Some(format!("Synthetic {number}")), ..About::default() },

@@ -2,6 +2,7 @@
 
 use super::writer::Writer;
 use super::*;
+use crate::features::WIDE_BINS;
 use crate::hashing::Side;
 use crate::synth::SoundFont;
 use std::fs;
@@ -77,7 +78,7 @@ fn files_are_added_kept_replaced_renamed_and_removed() {
     let again = Analysis::of(&music.join("a.wav"), &font(), &silent()).expect("decodes");
     assert_eq!(opened.codes(0), again.codes(opened.hash_model(), 0).expect("codes").codes());
     let levels = opened.analysis(0, Side::Audio).expect("levels");
-    assert_eq!(levels.log.dim(), again.log.dim());
+    assert_eq!(levels.log.rows().dim(), again.log.rows().dim());
     let own = opened.embedding_distances(Embedder::Statistics.rows(&again, 0).view(), &silent()).expect("distances");
     assert!(own[0] < 1e-4 && own[1] > own[0] && own[2] > own[0], "{own:?}");
 
@@ -177,7 +178,7 @@ fn small_segments_are_merged() {
         let entry = from.entry(place).expect("whole");
         let embeddings = ndarray::Array2::from_elem((1, 128), place as f32);
         let codes = from.codes(place).to_vec();
-        let record = writer::Record { entry, embeddings, codes, levels: vec![7; BINS * place] };
+        let record = writer::Record { entry, embeddings, codes, levels: vec![7; WIDE_BINS * place] };
         writer.write(&[record], &[]).expect("written");
     }
     assert_eq!(Index::open(&index).expect("opens").segment_count(), 20);
@@ -187,7 +188,7 @@ fn small_segments_are_merged() {
     assert_eq!((merged.segment_count(), merged.counts().entries), (1, 19));
     let (last, before) = (merged.entry(18).expect("whole"), from.entry(19).expect("whole"));
     assert_eq!((last, merged.codes(18)), (before, from.codes(19)));
-    assert_eq!(merged.analysis(18, Side::Audio).expect("levels").log.nrows(), 19);
+    assert_eq!(merged.analysis(18, Side::Audio).expect("levels").log.frames(), 19);
     assert!(verify(&index, &silent()).expect("read").is_empty());
 }
 

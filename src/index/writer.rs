@@ -4,10 +4,11 @@
 //! `index.json`, which is replaced as a whole. A process that is killed leaves a segment that nobody names; the next writer
 //! removes it. Readers hold the segments that they have mapped, whatever happens to the names.
 
+use super::Entry;
 use super::format::{FileRecord, Manifest, SegmentRecord};
 use super::segment::{FILES, Segment};
-use super::{BINS, Entry};
 use crate::error::{Error, Result};
+use crate::features::WIDE_BINS;
 use crate::files::{self, Md5};
 use crate::job::Progress;
 use half::f16;
@@ -27,7 +28,7 @@ pub(crate) struct Record {
     /// (rows × dimension).
     pub(crate) embeddings: ndarray::Array2<f32>,
     pub(crate) codes: Vec<u32>,
-    /// Frames of [`BINS`] bytes.
+    /// Frames of [`WIDE_BINS`] bytes.
     pub(crate) levels: Vec<u8>,
 }
 
@@ -296,7 +297,7 @@ impl SegmentWriter {
         self.record.entries += 1;
         self.record.embeddings += (halves.len() / self.stride) as u64;
         self.record.codes += codes.len() as u64;
-        self.record.frames += (levels.len() / BINS) as u64;
+        self.record.frames += (levels.len() / WIDE_BINS) as u64;
         let ends =
             [(2, self.columns[1].bytes), (4, self.record.embeddings), (6, self.record.codes), (8, self.record.frames)];
         for (file, end) in ends {

@@ -8,11 +8,10 @@ use super::pruning::Candidate;
 use super::{Hit, Query, Thoroughness};
 use crate::alignment::{Judgement, Verdict, dtw::pool, explained, published};
 use crate::error::{Error, Result};
-use crate::features::{Features, FrameTimes};
+use crate::features::{FRAME_S, Features, FrameTimes};
 use crate::hashing::{HashSequence, Side};
 use crate::index::{Analysis, Index};
 use crate::job::Progress;
-use crate::pair::FRAME_S;
 use crate::verdict::{self, Amount, CodeMatch, Evidence, InKey, Judge, Sight};
 use rayon::prelude::*;
 use std::cmp::Ordering;
@@ -161,8 +160,8 @@ fn evidence(
     progress: &Progress,
 ) -> Result<(Evidence, f64)> {
     let judge = Judge::bundled()?;
-    let moved = query.analysis.log.mapv(f32::exp);
-    let explained = explained(&moved, &entry.window(0).mapv(f32::exp), codes.key, FRAME_S, progress)?;
+    let moved = query.analysis.log.magnitudes();
+    let explained = explained(moved.magnitudes(), &entry.window(0).mapv(f32::exp), codes.key, FRAME_S, progress)?;
     let published = published::gen2(&coarse(&query.analysis, codes.key), &coarse(entry, 0), progress)?;
     let mut found = Evidence::new([amount, entry.amount()], None);
     found.add_codes(&codes);

@@ -80,7 +80,7 @@ impl Query {
         if !midi.analysed() {
             return Err(Error::nothing("the MIDI file was not synthesised").at(&midi.path));
         }
-        let analysis = Analysis::from_log(Side::Midi, midi.wide_log_magnitudes());
+        let analysis = Analysis::from_log(Side::Midi, midi.spectrum().logarithm());
         Ok(Self { path: midi.path.clone(), analysis, in_keys: InKeys::default() })
     }
 

@@ -5,7 +5,7 @@ use rand_pcg::Pcg64;
 use std::path::Path;
 
 /// Semitones that both sides are moved by at most, either way: what the pairs have beside the 48 bins.
-pub(super) const MOST_TRANSPOSED: usize = 6;
+pub(super) const MOST_TRANSPOSED: usize = crate::features::KEY_MARGIN;
 
 /// Inputs of both networks, crop by crop or song by song, and the group of each: those of one group are the same music.
 pub(super) struct Batch {

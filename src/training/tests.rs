@@ -2,9 +2,10 @@
 
 use super::task::Standing;
 use super::*;
-use crate::dataset::{BINS, Dataset, Pair, Split, Work};
+use crate::dataset::{Dataset, Pair, Split, Work};
 use crate::encoder::Side;
 use crate::error::{Error, Result};
+use crate::features::WIDE_BINS;
 use crate::hashing::{Architecture, HashModel};
 use crate::job::Progress;
 use crate::network::{Layer, tensors};
@@ -26,13 +27,13 @@ pub(super) fn data(works: usize, frames: usize) -> tempfile::TempDir {
         .map(|index| {
             let mut rng = Pcg64::seed_from_u64((index % works) as u64);
             let (mut midi, mut audio) =
-                (Array2::from_elem((frames, BINS), -9.0), Array2::from_elem((frames, BINS), -6.0));
+                (Array2::from_elem((frames, WIDE_BINS), -9.0), Array2::from_elem((frames, WIDE_BINS), -6.0));
             for chord in 0..frames.div_ceil(8) {
-                for note in (0..4).map(|_| rng.random_range(0..BINS)).collect::<Vec<_>>() {
+                for note in (0..4).map(|_| rng.random_range(0..WIDE_BINS)).collect::<Vec<_>>() {
                     for frame in chord * 8..(chord * 8 + 8).min(frames) {
                         midi[[frame, note]] = 0.0;
                         audio[[frame, note]] = -0.5;
-                        if note + 12 < BINS {
+                        if note + 12 < WIDE_BINS {
                             audio[[frame, note + 12]] = -1.5;
                         }
                     }

@@ -1,13 +1,14 @@
 //! What the networks know of one file: its codes, in every key where it is a MIDI file, its vectors, and how much music there
 //! is.
 
-use crate::alignment::{KEY_MARGIN, contrast};
+use crate::alignment::contrast;
 use crate::embedding::{self, EmbeddingModel};
 use crate::error::Result;
+use crate::features::{FRAME_S, LogSpectrum};
 use crate::hashing::{HashModel, HashSequence, Side};
 use crate::job::Progress;
-use crate::pair::{AudioSide, FRAME_S, MidiSide};
-use ndarray::{Array2, ArrayView2, Axis, s};
+use crate::pair::{AudioSide, MidiSide};
+use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 /// Keys that a MIDI file is tried in, in semitones.
@@ -47,8 +48,8 @@ pub(crate) struct Amount {
 #[derive(Debug, Clone)]
 pub(crate) struct Traits {
     side: Side,
-    /// Natural log magnitudes, (frames × 48 or, of a MIDI file, 60), [`FRAME_S`] apart.
-    log: Array2<f32>,
+    /// [`FRAME_S`] apart; wide of a MIDI file.
+    log: LogSpectrum,
     /// In each of its keys: one for a recording.
     pub(crate) codes: Vec<InKey>,
     pub(crate) amount: Amount,
@@ -57,32 +58,31 @@ pub(crate) struct Traits {
 impl Traits {
     /// Of a MIDI file.
     pub(crate) fn of_midi(midi: &MidiSide, models: &Models, progress: &Progress) -> Result<Self> {
-        Self::new(Side::Midi, midi.wide_log_magnitudes(), midi.features.times.seconds(1.0), models, progress)
+        Self::new(Side::Midi, midi.spectrum().logarithm(), models, progress)
     }
 
     /// Of a recording.
     pub(crate) fn of_audio(audio: &AudioSide, models: &Models, progress: &Progress) -> Result<Self> {
-        Self::new(Side::Audio, audio.log_magnitudes(), audio.features.times.seconds(1.0), models, progress)
+        Self::new(Side::Audio, audio.spectrum().logarithm(), models, progress)
     }
 
-    fn new(side: Side, log: Array2<f32>, frame_s: f64, models: &Models, progress: &Progress) -> Result<Self> {
-        let log = at_models_rate(log, frame_s);
-        let wide = log.ncols() > crate::hashing::INPUT_BINS;
-        let keys = if wide { KEYS } else { 0..=0 };
+    fn new(side: Side, log: LogSpectrum, models: &Models, progress: &Progress) -> Result<Self> {
+        let log = log.at_usual_rate();
+        let keys = if log.is_wide() { KEYS } else { 0..=0 };
         let in_key = |key| {
             progress.step(0, 1)?;
-            let codes = HashSequence::of(&models.hash, side, window(&log, key), FRAME_S)?;
+            let codes = HashSequence::of(&models.hash, side, log.window(key), FRAME_S)?;
             Ok(InKey { key, codes })
         };
         let keys: Vec<i32> = keys.collect();
         let codes = keys.into_par_iter().map(in_key).collect::<Result<Vec<_>>>()?;
-        let amount = amount(window(&log, 0));
+        let amount = amount(log.window(0));
         Ok(Self { side, log, codes, amount })
     }
 
     /// Its vectors in a key: one for each window of some seconds, then the whole.
     pub(crate) fn vectors(&self, key: i32, model: &EmbeddingModel) -> Array2<f32> {
-        let frames = window(&self.log, key);
+        let frames = self.log.window(key);
         let mut windows = embedding::windows(frames.nrows());
         windows.push(0..frames.nrows());
         let mut rows = Array2::zeros((windows.len(), embedding::EMBEDDED));
@@ -93,25 +93,6 @@ impl Traits {
         }
         rows
     }
-}
-
-/// The bins that the networks see, of the music moved up by `key` semitones.
-fn window(log: &Array2<f32>, key: i32) -> ArrayView2<'_, f32> {
-    let margin = (log.ncols() - crate::hashing::INPUT_BINS) / 2;
-    debug_assert!(margin == 0 || margin == KEY_MARGIN);
-    let from = margin.saturating_add_signed(-key as isize).min(2 * margin);
-    log.slice(s![.., from..from + crate::hashing::INPUT_BINS])
-}
-
-/// Frames as far apart as those that the networks learned from: the nearest ones.
-fn at_models_rate(log: Array2<f32>, frame_s: f64) -> Array2<f32> {
-    if (frame_s / FRAME_S - 1.0).abs() < 1e-6 || log.nrows() == 0 {
-        return log;
-    }
-    let count = ((log.nrows() as f64 * frame_s / FRAME_S).ceil() as usize).max(1);
-    let nearest = |i: usize| ((i as f64 * FRAME_S / frame_s).round() as usize).min(log.nrows() - 1);
-    let rows: Vec<usize> = (0..count).map(nearest).collect();
-    log.select(Axis(0), &rows)
 }
 
 /// Of natural log magnitudes, (frames × 48), [`FRAME_S`] apart.

@@ -5,6 +5,7 @@
 use antiphon::alignment::Alignment;
 use antiphon::alignment::warp::TimeMap;
 use antiphon::audio::{AudioTime, Recording, Tags, Waveform};
+use antiphon::features::FRAME_S;
 use antiphon::features::{Features, FrameTimes};
 use antiphon::gui::{Aligned, App, Arrival, Command, LoadedMidi, LoadedRecording, Model, Settings};
 use antiphon::midi::{Midi, MidiTime};
@@ -21,8 +22,6 @@ use std::time::Instant;
 
 const MIDI_FRAMES: usize = 5_000;
 const FRAMES: usize = 8_000;
-const FRAME_S: f64 = 1024.0 / 22_050.0;
-
 /// The window, with a watch in its hand.
 struct Timed {
     app: App,

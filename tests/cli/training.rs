@@ -1,8 +1,9 @@
 //! A data set that is made, learned from and measured on, as a script would.
 
 use super::{antiphon, fails, path, text};
-use antiphon::dataset::{BINS, Dataset, Pair, Split, Work};
+use antiphon::dataset::{Dataset, Pair, Split, Work};
 use antiphon::embedding::{EmbeddingArchitecture, EmbeddingModel};
+use antiphon::features::WIDE_BINS;
 use ndarray::Array2;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ fn data(folder: &Path, works: usize, frames: usize) -> String {
     std::fs::create_dir_all(data.join("pairs")).expect("a folder");
     let work = |index: usize| {
         let value = |(t, b): (usize, usize)| -(((t / 8 * 31 + b * 17 + index * 13) % 23) as f32) / 3.0;
-        let midi = Array2::from_shape_fn((frames, BINS), value);
+        let midi = Array2::from_shape_fn((frames, WIDE_BINS), value);
         let id = format!("{index:032x}");
         let pair = Pair { audio: midi.clone(), roll: midi.clone(), midi, midi_time: vec![0.0; frames] };
         Dataset::store(&data, &id, 0, &pair, &Value::Null).expect("stored");

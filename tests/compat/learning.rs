@@ -2,8 +2,9 @@
 
 use super::{RECORDING, SECOND, TOO_SHORT, copied, json, json_lines, npy, sample, silent};
 use antiphon::audio::Keep;
-use antiphon::dataset::{self, BINS, Dataset, FRAME_S, Font, Pair, Split, Synthesis, Work};
+use antiphon::dataset::{self, Dataset, Font, Pair, Split, Synthesis, Work};
 use antiphon::embedding::{EmbeddingArchitecture, EmbeddingModel, squared_distance};
+use antiphon::features::{FRAME_S, WIDE_BINS};
 use antiphon::hashing::{Architecture, HashModel, HashSequence, Side};
 use antiphon::pair::{self, AudioSide};
 use antiphon::toy::Task;
@@ -48,7 +49,7 @@ fn a_hash_model_of_0_1_0_gives_the_codes_that_it_gave() {
     assert_eq!((record.step, record.steps, record.validation_bc), (200, 300, 0.109_375));
     assert_eq!(record.options["seed"], 5);
 
-    let codes = HashSequence::of(&model, Side::Audio, recording().log_magnitudes().view(), FRAME_S).unwrap();
+    let codes = HashSequence::of(&model, Side::Audio, recording().spectrum().logarithm().window(0), FRAME_S).unwrap();
     let (was, shape) = npy(&sample("arrays/codes.npy"), "<u4");
     assert_eq!((shape, codes.len()), (vec![32], 32));
     let different: u32 =
@@ -66,7 +67,7 @@ fn an_embedding_model_of_0_1_0_gives_the_vector_that_it_gave() {
     assert_eq!(record.validation_distances.matching.iter().sum::<u64>(), 2);
     assert_eq!(record.options["tempo"].as_f64(), Some(1.25));
 
-    let embedded = model.embed(Side::Audio, recording().log_magnitudes().view());
+    let embedded = model.embed(Side::Audio, recording().spectrum().logarithm().window(0));
     let ((vector, shape), (attention, frames)) = (floats("arrays/embedding.npy"), floats("arrays/attention.npy"));
     assert_eq!((shape, frames), (vec![1, 128], vec![1, embedded.attention.len()]));
     let distance = squared_distance(Array1::from(vector).view(), embedded.vector.view()).sqrt();
@@ -82,7 +83,7 @@ fn data(folder: &Path) -> PathBuf {
     std::fs::create_dir_all(data.join("pairs")).unwrap();
     let work = |index: usize| {
         let value = |(t, b): (usize, usize)| -(((t / 8 * 31 + b * 17 + index * 13) % 23) as f32) / 3.0;
-        let midi = Array2::from_shape_fn((FRAMES, BINS), value);
+        let midi = Array2::from_shape_fn((FRAMES, WIDE_BINS), value);
         let id = format!("{index:032x}");
         let pair = Pair { audio: midi.clone(), roll: midi.clone(), midi, midi_time: vec![0.0; FRAMES] };
         Dataset::store(&data, &id, 0, &pair, &Value::Null).unwrap();
@@ -151,7 +152,7 @@ fn data_sets_of_0_1_0_open_with_their_works_and_pairs() {
     assert_eq!(work.frames, [205, 200]);
     for variant in 0..work.variants() {
         let pair = rendered.load(work, variant).unwrap();
-        assert_eq!((pair.midi.dim(), pair.midi_time.len()), ((work.frames[variant], BINS), work.frames[variant]));
+        assert_eq!((pair.midi.dim(), pair.midi_time.len()), ((work.frames[variant], WIDE_BINS), work.frames[variant]));
         assert!(pair.midi_time.is_sorted() && pair.roll.iter().any(|&velocity| velocity > 60.0));
         assert_eq!(rendered.made_by(work, variant).unwrap()["soundfont"], "bundled");
     }
@@ -160,7 +161,7 @@ fn data_sets_of_0_1_0_open_with_their_works_and_pairs() {
     let work = aligned.works(Split::Valid).next().unwrap();
     assert_eq!((work.frames.as_slice(), work.recordings.len()), ([236].as_slice(), 1));
     assert!(work.recordings[0].ends_with("Ann Other - First Tune.wav"), "{work:?}");
-    assert_eq!(aligned.load(work, 0).unwrap().audio.dim(), (236, BINS));
+    assert_eq!(aligned.load(work, 0).unwrap().audio.dim(), (236, WIDE_BINS));
     assert_eq!(aligned.made_by(work, 0).unwrap()["confidence"].as_f64(), Some(1.0));
 }
 

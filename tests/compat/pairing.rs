@@ -91,7 +91,7 @@ fn an_alignment_still_has_every_field_that_it_had_in_0_1_0() {
     let midi = pair::load_midi(&sample(FIRST), &font, &silent()).unwrap();
     let audio = pair::load_audio(&sample(RECORDING), Keep::Analysis, &silent()).unwrap();
     let alignment = pair::align(&midi, &audio, Preset::Antiphon, &silent()).unwrap();
-    let is = export::document(&midi, &audio, &alignment, Preset::Antiphon, font.name(), Seconds::default());
+    let is = export::document(&midi, &audio, &alignment, Preset::Antiphon, Some(font.name()), Some(Seconds::default()));
     assert_eq!(is["format"], "alignment/1");
     stays(&json(&sample("alignment/alignment.json")), &is, "alignment/1");
     assert!(alignment.accepted());

@@ -39,8 +39,9 @@ pub(super) fn looked_into(model: &mut Model) {
     let hashed = Hashed::new(&networks, midi, audio, &aligned.alignment, &Progress::silent()).unwrap();
     let id = model.candidate().unwrap().id;
     let layers = antiphon::hashing::seen_layers(&networks);
-    let output =
-        |side, frames| antiphon::hashing::layer_output(&networks, side, frames, antiphon::pair::FRAME_S, &layers[0]);
+    let output = |side, frames| {
+        antiphon::hashing::layer_output(&networks, side, frames, antiphon::features::FRAME_S, &layers[0])
+    };
     let ((midi, step_s), (audio, _)) = (output(Side::Midi, midi), output(Side::Audio, audio));
     let output = LayerOutput { layer: 0, outputs: [midi, audio], step_s };
     model.receive(Arrival::HashModel(Ok(LoadedHashModel::new(networks, None))), 0.0);
@@ -163,7 +164,7 @@ fn a_filter_is_chosen_and_its_strongest_moments_are_played() {
     let unit = Unit { side: Side::Audio, channel: 3 };
     assert_eq!(harness.state().model().unit(), Some(unit));
     let steps = harness.state().model().recording().unwrap().frames().nrows();
-    let step_s = antiphon::pair::FRAME_S;
+    let step_s = antiphon::features::FRAME_S;
     let mut outputs = [Array2::zeros((steps, 128)), Array2::zeros((steps, 128))];
     outputs[1][[200, 3]] = 2.0;
     outputs[1][[700, 3]] = 3.0;

@@ -11,7 +11,7 @@ use ndarray::Array2;
 use std::path::PathBuf;
 
 /// Seconds from a frame to the next, hop 1024 at 22 050 Hz.
-pub const FRAME_S: f64 = 1024.0 / 22_050.0;
+pub use antiphon::features::FRAME_S;
 
 /// A tune of `bars` bars at 120 beats a minute: a bass, chords and a melody.
 pub fn tune(bars: u32) -> Midi {

@@ -252,7 +252,7 @@ proptest! {
         };
         let mut delays = Vec::new();
         for (start, _, note) in cut.notes(&midi).filter(|n| n.0 > 0.5 && n.0 + 0.5 < cut.seconds) {
-            let bin = usize::from(note.pitch - FIRST_NOTE);
+            let bin = usize::from(note.pitch - WIDE_FIRST_NOTE);
             let (a, b) = (onset(&pair.midi, bin, start), onset(&pair.audio, bin, start));
             delays.push(b as i64 - a as i64);
             // The roll begins there, and the clock of the file says when.

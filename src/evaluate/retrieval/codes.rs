@@ -1,11 +1,10 @@
 //! Retrieval by hash sequences, by their Hamming DTW, and by the features themselves.
 
 use super::super::Report;
-use super::{KEYS, Retrieval, RetrievalParams, Search, curves, published_features, window};
+use super::{KEYS, Retrieval, RetrievalParams, Search, curves, published_features};
 use crate::alignment::{dtw::pool, published};
-use crate::dataset::FRAME_S;
 use crate::error::Result;
-use crate::features::{Features, FrameTimes};
+use crate::features::{FRAME_S, Features, FrameTimes, LogSpectrum, wide_window};
 use crate::hashing::{HashBlocks, HashDtw, HashModel, HashSequence, MidiInput, Side, Tpaa};
 use crate::job::Progress;
 use ndarray::{Array2, ArrayView2};
@@ -71,7 +70,7 @@ pub fn hash_retrieval(
     // By granularity and query; in the written key only, for the others would take hours.
     let coarsened: Vec<Vec<Features>> = pooled
         .iter()
-        .map(|&factor| search.logs.par_iter().map(|log| coarse(window(log, 0), factor)).collect())
+        .map(|&factor| search.logs.par_iter().map(|log| coarse(log.window(0), factor)).collect())
         .collect();
     let database = search.database(&progress.part(0.1, 0.9), |log, p| {
         let scores = pooled.iter().zip(&coarsened).map(|(&factor, queries)| {
@@ -96,11 +95,16 @@ pub fn hash_retrieval(
         let dtw = HashDtw::for_bits(blocks.bits());
         let of_query = |(number, seen): (usize, &Array2<f32>)| {
             let at = 0.9 + 0.1 * (place * search.queries.len() + number) as f32 / count as f32;
-            let of_key = |key| blocks.scores(&hasher.hash(Side::Midi, window(seen, key))?, dtw, &progress.part(at, at));
+            let of_key =
+                |key| blocks.scores(&hasher.hash(Side::Midi, wide_window(seen, key))?, dtw, &progress.part(at, at));
             KEYS.map(of_key).collect::<Result<Vec<Vec<f32>>>>()
         };
-        let queries = if hasher.sees_roll() { &rolls } else { &search.logs };
-        let scores = queries.iter().enumerate().map(of_query).collect::<Result<Vec<_>>>()?;
+        let queries: Vec<&Array2<f32>> = if hasher.sees_roll() {
+            rolls.iter().collect()
+        } else {
+            search.logs.iter().map(LogSpectrum::rows).collect()
+        };
+        let scores = queries.into_iter().enumerate().map(of_query).collect::<Result<Vec<_>>>()?;
         systems.extend(curves(&hasher.name(), &scores, entries, &search.queries, params.handicaps));
     }
     for (place, factor) in pooled.iter().enumerate() {

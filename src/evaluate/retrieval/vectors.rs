@@ -2,12 +2,11 @@
 
 use super::super::Report;
 use super::super::clips::Clips;
-use super::{
-    Database, Entry, KEYS, Query, RankCurve, Retrieval, RetrievalParams, Search, curves, published_features, window,
-};
+use super::{Database, Entry, KEYS, Query, RankCurve, Retrieval, RetrievalParams, Search, curves, published_features};
 use crate::dataset::Split;
 use crate::embedding::{EmbeddingModel, squared_distance, statistics, windows};
 use crate::error::Result;
+use crate::features::wide_window;
 use crate::hashing::Side;
 use crate::job::Progress;
 use ndarray::{Array1, Array2, ArrayView2, s};
@@ -65,7 +64,7 @@ impl Vectors {
     /// Of a query in all keys, or in the written one.
     fn in_keys(embedder: &Embedder<'_>, log: &Array2<f32>, several: bool) -> Vec<Self> {
         let keys = if several { KEYS } else { 0..=0 };
-        keys.map(|key| Self::of(embedder, Side::Midi, window(log, key))).collect()
+        keys.map(|key| Self::of(embedder, Side::Midi, wide_window(log, key))).collect()
     }
 }
 
@@ -110,7 +109,10 @@ pub fn embedding_retrieval(
         .par_iter()
         .map(|log| {
             progress.part(0.9, 1.0).step(begun.fetch_add(1, Ordering::Relaxed), search.logs.len())?;
-            Ok(embedders.iter().map(|embedder| Vectors::in_keys(embedder, log, !params.handicaps.is_empty())).collect())
+            Ok(embedders
+                .iter()
+                .map(|embedder| Vectors::in_keys(embedder, log.rows(), !params.handicaps.is_empty()))
+                .collect())
         })
         .collect::<Result<_>>()?;
     let systems = ranked(&embedders, &search.queries, &queries, &database.entries, params.handicaps);
@@ -139,7 +141,7 @@ pub fn embedding_held_out(
         let query: Vec<Vec<Vectors>> =
             embedders.iter().map(|embedder| Vectors::in_keys(embedder, midi, !handicaps.is_empty())).collect();
         let answer: Vec<Vectors> =
-            embedders.iter().map(|embedder| Vectors::of(embedder, Side::Audio, window(audio, 0))).collect();
+            embedders.iter().map(|embedder| Vectors::of(embedder, Side::Audio, wide_window(audio, 0))).collect();
         (query, answer)
     })?;
     let (mut names, mut queries, mut entries) = (Vec::new(), Vec::new(), Vec::new());

@@ -3,9 +3,10 @@
 use crate::audio::{ANALYSIS_RATE, Keep, Recording, Waveform};
 use crate::error::{Error, Result};
 use crate::features::onsets::{HOP_SAMPLES, Onsets};
+use crate::features::{FRAME_S, LogSpectrum, Spectrum};
 use crate::files::{self, ends_in, md5_of};
 use crate::job::Progress;
-use crate::pair::{self, AudioSide, FRAME_S};
+use crate::pair::{self, AudioSide};
 use half::f16;
 use ndarray::{Array2, s};
 use safetensors::tensor::TensorView;
@@ -33,7 +34,7 @@ pub(super) fn recording(path: &Path, cache: Option<&Path>, progress: &Progress) 
     };
     if let Some([log, levels]) = kept.as_deref().and_then(read) {
         let onsets = Onsets::from_levels(levels, HOP_SAMPLES as f64 / f64::from(ANALYSIS_RATE));
-        return Ok(AudioSide::from_analysis(path.into(), silent(), log.mapv(f32::exp), onsets));
+        return Ok(AudioSide::from_analysis(path.into(), silent(), LogSpectrum::from_rows(log).magnitudes(), onsets));
     }
     let side = pair::load_audio(path, Keep::Analysis, progress)?;
     if let Some(kept) = &kept {
@@ -47,8 +48,8 @@ pub(super) fn recording(path: &Path, cache: Option<&Path>, progress: &Progress) 
 /// # Errors
 /// [`Error::Io`].
 pub(super) fn keep(side: &AudioSide, path: &Path) -> Result<()> {
-    let log = side.log_magnitudes();
-    let Some((_, onsets)) = side.analysis() else { return Ok(()) };
+    let log = side.spectrum().logarithm().into_rows();
+    let Some(onsets) = side.onsets() else { return Ok(()) };
     let halves =
         |rows: &Array2<f32>| -> Vec<u8> { rows.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect() };
     let (magnitudes, levels) = (halves(&log), halves(&onsets.levels));
@@ -81,10 +82,10 @@ fn silent() -> Recording {
 
 /// The part of a recording between two frames of its features.
 pub(super) fn part(side: &AudioSide, (from, to): (usize, usize)) -> Option<AudioSide> {
-    let (magnitudes, onsets) = side.analysis()?;
+    let onsets = side.onsets()?;
     let of_onsets = |frame: usize| ((frame as f64 * FRAME_S / onsets.frame_s) as usize).min(onsets.frames());
     let levels = onsets.levels.slice(s![of_onsets(from)..of_onsets(to), ..]).to_owned();
     let onsets = Onsets::from_levels(levels, onsets.frame_s);
-    let magnitudes = magnitudes.slice(s![from..to, ..]).to_owned();
-    Some(AudioSide::from_analysis(side.path.clone(), silent(), magnitudes, onsets))
+    let magnitudes = side.spectrum().magnitudes().slice(s![from..to, ..]).to_owned();
+    Some(AudioSide::from_analysis(side.path.clone(), silent(), Spectrum::from_magnitudes(magnitudes), onsets))
 }

@@ -57,15 +57,15 @@ impl Loads {
             name,
             move |progress| {
                 let (side, transpose) = (&pair.midi.side, pair.aligned.alignment.transpose);
-                let midi = side.log_magnitudes_moved(transpose).filter(|frames| frames.nrows() > 0);
+                let midi = super::hashing::in_key(side, transpose).filter(|frames| frames.nrows() > 0);
                 let none = || Error::nothing(format!("nothing is kept {transpose} semitones away")).at(&side.path);
                 let midi = pair.model.model.embed(Side::Midi, midi.ok_or_else(none)?.view());
                 progress.step(1, 2)?;
-                let audio = pair.recording.side.log_magnitudes();
-                if audio.nrows() == 0 {
+                let audio = pair.recording.side.spectrum().logarithm();
+                if audio.is_empty() {
                     return Err(Error::nothing("no frames to embed").at(&pair.recording.side.path));
                 }
-                Ok(EmbeddedPair::new(midi, pair.model.model.embed(Side::Audio, audio.view())))
+                Ok(EmbeddedPair::new(midi, pair.model.model.embed(Side::Audio, audio.window(0))))
             },
         );
     }

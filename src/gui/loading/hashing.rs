@@ -8,14 +8,14 @@ use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::evaluate::separation;
 use crate::export;
-use crate::features;
+use crate::features::{self, FRAME_S};
 use crate::files;
 use crate::hashing::{
     CodePair, HashDtw, HashModel, HashSequence, MidiInput, Separation, Side, filters, hamming_matrix, hash_dtw_path,
     layer_output, seen_layers,
 };
 use crate::job::Progress;
-use crate::pair::FRAME_S;
+use crate::pair::MidiSide;
 use crate::picture::{Strip, filter_sheet};
 use crate::training::{self, Measured, Processor};
 use ndarray::{Array2, ArrayView2};
@@ -40,13 +40,18 @@ impl ToHash {
     fn frames(&self) -> Result<(Array2<f32>, Array2<f32>)> {
         let (side, transpose) = (&self.midi.side, self.aligned.alignment.transpose);
         let midi = match self.model.model.architecture().midi_input {
-            MidiInput::ConstantQ => side.log_magnitudes_moved(transpose),
+            MidiInput::ConstantQ => in_key(side, transpose),
             MidiInput::PianoRoll => Some(features::piano_roll(&side.midi.transposed(transpose), FRAME_S).frames),
         };
         let midi =
             midi.ok_or_else(|| Error::nothing(format!("nothing is kept {transpose} semitones away")).at(&side.path))?;
-        Ok((midi, self.recording.side.log_magnitudes()))
+        Ok((midi, self.recording.side.spectrum().logarithm().window(0).to_owned()))
     }
+}
+
+/// What networks see of a MIDI file moved by `semitones`; none where so much is not kept.
+pub(super) fn in_key(side: &MidiSide, semitones: i32) -> Option<Array2<f32>> {
+    side.spectrum().holds(semitones).then(|| side.spectrum().logarithm().window(semitones).to_owned())
 }
 
 impl LoadedHashModel {

@@ -2,12 +2,13 @@
 
 use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
 use super::{Arrival, Loads, Slot, file_name, kind_of};
+use crate::alignment::Preset;
 use crate::audio::Stereo;
 use crate::error::Result;
-use crate::export;
+use crate::export::{self, Artefact, write_artefacts};
 use crate::files::{self, Kind, Links, SESSION, is_audio_name, is_midi_name, walk};
 use crate::job::Progress;
-use crate::picture::{ColorMap, Panel, Tone, alignment_png, panel_png};
+use crate::picture::{ColorMap, Tone};
 use crate::session::{FileRef, Session};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -25,25 +26,16 @@ pub struct Expanded {
 
 /// What is to be exported of the pair that is looked at.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "one box to tick for each")]
 pub struct ExportOrder {
-    /// One picture of everything.
-    pub page: bool,
-    /// Pictures of single panels.
-    pub panels: BTreeSet<Panel>,
+    /// The files.
+    pub artefacts: BTreeSet<Artefact>,
     /// 1 or 2: pixels of a picture a point.
     pub scale: u32,
-    /// The map as a table.
-    pub csv: bool,
-    /// The MIDI on the recording's clock.
-    pub midi: bool,
-    /// MIDI left, recording right.
-    pub listen: bool,
 }
 
 impl Default for ExportOrder {
     fn default() -> Self {
-        Self { page: true, panels: BTreeSet::new(), scale: 1, csv: true, midi: true, listen: false }
+        Self { artefacts: [Artefact::Midi, Artefact::Table, Artefact::Page].into(), scale: 1 }
     }
 }
 
@@ -155,39 +147,22 @@ impl Loads {
     pub(in super::super) fn export(&mut self, order: ExportOrder, pair: ToExport, folder: PathBuf) {
         let name = format!("Exporting to {}", file_name(&folder));
         self.start(Slot::Export, 0, Arrival::Exported, name, move |progress| {
-            let (midi, audio, alignment) = (&pair.midi.side, &pair.recording.side, &pair.aligned.alignment);
-            let stem = files::stem(&audio.path);
-            files::create_folder(&folder)?;
-            let mut files = Vec::new();
-            let mut write = |what: &str, bytes: &[u8]| -> Result<()> {
-                let name = format!("{stem} - {what}");
-                files::write(&folder.join(&name), bytes)?;
-                files.push(name);
-                Ok(())
+            let audio = &pair.recording.side;
+            let of = export::Exported {
+                midi: &pair.midi.side,
+                audio,
+                alignment: &pair.aligned.alignment,
+                preset: Preset::default(),
+                font: pair.midi.font.as_ref(),
+                sound: pair.sound.as_deref(),
+                seconds: None,
+                span: None,
+                colours: pair.colours,
+                scale: order.scale,
             };
-            if order.page {
-                let picture = alignment_png(midi, audio, alignment, order.scale, &progress.part(0.0, 0.2))?;
-                write("alignment.png", &export::png(&picture)?)?;
-            }
-            for (i, &panel) in order.panels.iter().enumerate() {
-                let from = 0.2 + 0.4 * i as f32 / order.panels.len() as f32;
-                let part = progress.part(from, from + 0.4 / order.panels.len() as f32);
-                let picture = panel_png(panel, midi, audio, alignment, pair.colours, order.scale, &part)?;
-                write(&format!("{}.png", panel.name()), &export::png(&picture)?)?;
-            }
-            if order.csv {
-                write("alignment.csv", export::csv(alignment).as_bytes())?;
-            }
-            if order.midi {
-                write("aligned.mid", &export::aligned_midi(midi, audio, alignment)?.to_bytes())?;
-            }
-            if order.listen
-                && let Some(font) = &pair.midi.font
-            {
-                let part = progress.part(0.6, 0.95);
-                let sound = export::listen(midi, pair.sound.as_deref(), alignment, font, &part)?;
-                write("listen.wav", &export::wav(&sound, &progress.part(0.95, 1.0))?)?;
-            }
+            let stem = files::stem(&audio.path);
+            let name = |what: &str| format!("{stem} - {what}");
+            let files = write_artefacts(order.artefacts, &of, &folder, name, progress)?;
             Ok(Exported { folder, files })
         });
     }

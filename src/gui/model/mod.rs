@@ -40,8 +40,9 @@ use super::keys;
 use super::loading::{ExportOrder, Loads, WakeUp};
 use super::settings::{Settings, Tab, Theme};
 use super::timeline::{Follow, PitchView, TimeView};
-use crate::audio::{ANALYSIS_RATE, Stereo};
+use crate::audio::Stereo;
 use crate::curation::Correction;
+use crate::features::FRAME_S;
 use crate::picture::Tone;
 use crate::playback::device::Sound;
 use crate::playback::mixer::Listen;
@@ -49,8 +50,6 @@ use crate::playback::{Material, Rendition, Transport};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A frame of the features in seconds (spec A: hop 1024 at 22 050 Hz).
-const FRAME_S: f64 = 1024.0 / ANALYSIS_RATE as f64;
 /// A press of a zoom key.
 const ZOOM_STEP: f64 = 1.5;
 /// The view stays for so many seconds after a change of the loop by the pointer.

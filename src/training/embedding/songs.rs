@@ -1,9 +1,10 @@
 //! [`Songs`]: the pairs in memory, pooled as the network sees them, and the batches drawn from them.
 
-use crate::dataset::{Dataset, FRAME_S, Split, Work};
+use crate::dataset::{Dataset, Split, Work};
 use crate::embedding::{EmbeddingModel, WINDOW_FRAMES, pool_frames};
 use crate::encoder::{INPUT_BINS, InputScaling, Levels, Side, least_one};
 use crate::error::{Error, Result};
+use crate::features::FRAME_S;
 use crate::job::Progress;
 use crate::training::batch::{Batch, MOST_TRANSPOSED};
 use crate::training::colour::Colour;

@@ -1,8 +1,9 @@
 //! [`Examples`]: the pairs in memory, and the batches drawn from them.
 
-use crate::dataset::{BINS, Dataset, FRAME_S, Pair, Split, Work};
+use crate::dataset::{Dataset, Pair, Split, Work};
 use crate::encoder::{INPUT_BINS, InputScaling, Levels, Side, least_one, scale_roll};
 use crate::error::{Error, Result};
+use crate::features::{FRAME_S, WIDE_BINS};
 use crate::hashing::HashModel;
 use crate::job::Progress;
 use crate::training::batch::{Batch, MOST_TRANSPOSED};
@@ -244,7 +245,7 @@ impl Examples {
             .map(|at| {
                 let start = rng.random_range(0..=self.train[at].frames - frames);
                 let from = rng.random_range(MOST_TRANSPOSED - reach..=MOST_TRANSPOSED + reach);
-                let colour = (recolour > 0.0).then(|| Colour::draw(recolour, BINS, FRAME_S as f32, rng));
+                let colour = (recolour > 0.0).then(|| Colour::draw(recolour, WIDE_BINS, FRAME_S as f32, rng));
                 (at, start, from, colour)
             })
             .collect();

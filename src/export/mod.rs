@@ -3,6 +3,10 @@
 //! The formats are those of the README's manual, which scripts rely on. Every file is written beside its place and then
 //! renamed, so that nothing half-written is ever found under its name.
 
+mod artefact;
+
+pub use artefact::{Artefact, Exported, write_artefacts};
+
 use crate::alignment::warp::TimeMap;
 use crate::alignment::{ACCEPTED, Alignment, Played, Preset, Segment, retime};
 use crate::audio::{AudioTime, Stereo};
@@ -12,6 +16,7 @@ use crate::midi::{Midi, MidiTime};
 use crate::pair::{AudioSide, MidiSide};
 use crate::synth::{self, Score, SoundFont};
 use ndarray::Array2;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +25,7 @@ use std::path::{Path, PathBuf};
 const CHECKED_EVERY: usize = 1 << 18;
 
 /// Seconds that the stages of a whole job took.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Seconds {
     /// Decoding and resampling the recording.
     pub decode: f64,
@@ -32,14 +37,14 @@ pub struct Seconds {
     pub align: f64,
 }
 
-/// The document `alignment/1`.
+/// The document `alignment/1`. Its `seconds` are null where nothing was measured.
 pub fn document(
     midi: &MidiSide,
     audio: &AudioSide,
     alignment: &Alignment,
     preset: Preset,
-    soundfont: &str,
-    seconds: Seconds,
+    soundfont: Option<&str>,
+    seconds: Option<Seconds>,
 ) -> Value {
     let knots: Vec<[f64; 2]> = alignment.map.knots().map(|(m, a)| [m.0, a.0]).collect();
     let (first, last) = (knots[0], knots[knots.len() - 1]);
@@ -66,12 +71,7 @@ pub fn document(
         "remarks": alignment.remarks,
         "warning": audio.recording.warning,
         "parameters": { "preset": preset, "soundfont": soundfont },
-        "seconds": {
-            "decode": seconds.decode,
-            "synthesize": seconds.synthesize,
-            "features": seconds.features,
-            "align": seconds.align,
-        },
+        "seconds": seconds,
     })
 }
 
