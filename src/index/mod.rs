@@ -21,7 +21,8 @@
 //! | Is it whole? | [`verify()`] |
 //! | How does a search grow? | [`synthesize`] makes one of any size |
 //!
-//! One process writes, others read meanwhile: see `writer`.
+//! A [search](crate::search) asks for no more than `seam` lists, so that an index can be kept elsewhere too. One process writes,
+//! others read meanwhile: see `writer`.
 
 mod analysis;
 mod build;
@@ -30,6 +31,7 @@ mod format;
 mod levels;
 mod mapped;
 mod scan;
+mod seam;
 mod segment;
 #[cfg(target_arch = "x86_64")]
 mod simd_avx2;
@@ -51,7 +53,6 @@ use crate::embedding::EmbeddingModel;
 use crate::error::{Error, Result};
 use crate::files::md5_of;
 use crate::hashing::HashModel;
-use crate::job::Progress;
 use format::Manifest;
 use segment::Segment;
 use std::path::{Path, PathBuf};
@@ -149,16 +150,6 @@ impl Index {
         &self.manifest.parameters
     }
 
-    /// Where its codes come from.
-    pub fn hash_record(&self) -> &HashRecord {
-        &self.manifest.hash
-    }
-
-    /// Where its embeddings come from.
-    pub fn embedding_record(&self) -> &EmbeddingRecord {
-        &self.manifest.embedding
-    }
-
     /// Changes with every change of the index.
     pub fn fingerprint(&self) -> &str {
         &self.manifest.checksum
@@ -169,65 +160,9 @@ impl Index {
         self.segments.len()
     }
 
-    /// The model of its codes.
-    pub fn hash_model(&self) -> &HashModel {
-        &self.hash
-    }
-
-    /// What makes its embeddings.
-    pub fn embedder(&self) -> &Embedder {
-        &self.embedder
-    }
-
-    /// Places of its entries, in the order in which they were added: `0 ..` without those that were removed.
-    pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
-        self.segments.iter().zip(&self.starts).flat_map(|(segment, start)| {
-            (0..segment.len()).filter(|&entry| !segment.is_removed(entry)).map(move |entry| start + entry)
-        })
-    }
-
-    /// What is known of the entry at a place.
-    ///
-    /// # Errors
-    /// [`Error::Index`] when it is damaged.
-    ///
-    /// # Panics
-    /// If there is no such place.
-    pub fn entry(&self, place: usize) -> Result<Entry> {
-        let (segment, entry) = self.locate(place);
-        segment.entry(entry)
-    }
-
     fn locate(&self, place: usize) -> (&Segment, usize) {
         let segment = self.starts.partition_point(|&start| start <= place) - 1;
         (&self.segments[segment], place - self.starts[segment])
-    }
-
-    /// Codes of the entry at a place.
-    pub(crate) fn codes(&self, place: usize) -> &[u32] {
-        let (segment, entry) = self.locate(place);
-        segment.codes(entry)
-    }
-
-    /// What the last stage aligns; none where levels were not kept.
-    pub(crate) fn analysis(&self, place: usize, side: crate::hashing::Side) -> Option<Analysis> {
-        let (segment, entry) = self.locate(place);
-        (segment.frames(entry) > 0).then(|| Analysis::from_levels(side, segment.levels(entry)))
-    }
-
-    /// Squared distance of each entry from a sequence with these vectors, by place: the mean of the squared Euclidean
-    /// distances of the two wholes and of the two windows that are nearest to each other. `queries` are as
-    /// [`Embedder::rows`] gives them. Infinite for removed entries. Values of the index are rounded to f16; sums are f32,
-    /// and exact in that every row is looked at.
-    ///
-    /// # Errors
-    /// [`Error::Cancelled`].
-    pub(crate) fn embedding_distances(
-        &self,
-        queries: ndarray::ArrayView2<'_, f32>,
-        progress: &Progress,
-    ) -> Result<Vec<f32>> {
-        scan::entry_distances(&self.segments, queries, progress)
     }
 }
 

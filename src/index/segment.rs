@@ -12,18 +12,76 @@ use std::path::{Path, PathBuf};
 /// Values of a row are filled up to a multiple of this, so that the kernels need no remainder.
 pub(crate) const STRIDE: usize = 16;
 
-/// Names of a segment's files, in the order in which they are written.
-pub(crate) const FILES: [&str; 9] = [
-    "ids.bin",
-    "entries.jsonl",
-    "lines.u64",
-    "embeddings.f16",
-    "rows.u64",
-    "codes.u32",
-    "steps.u64",
-    "levels.u8",
-    "frames.u64",
-];
+/// A file of a segment: what it keeps of each entry, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// MD5 of its file, 16 bytes.
+    Ids,
+    /// A line of JSON.
+    Lines,
+    /// Where each line ends.
+    LineEnds,
+    /// Rows of f16, [`STRIDE`] of them or a multiple.
+    Embeddings,
+    /// Where the rows of each entry end.
+    RowEnds,
+    /// Codes, u32.
+    Codes,
+    /// Where the codes of each entry end.
+    CodeEnds,
+    /// Levels, [`WIDE_BINS`] bytes a frame.
+    Levels,
+    /// Where the frames of each entry end.
+    FrameEnds,
+}
+
+impl Column {
+    /// All of them, in the order in which they are written and numbered.
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Ids,
+        Self::Lines,
+        Self::LineEnds,
+        Self::Embeddings,
+        Self::RowEnds,
+        Self::Codes,
+        Self::CodeEnds,
+        Self::Levels,
+        Self::FrameEnds,
+    ];
+
+    /// Those that hold a place after each entry, and a 0 before the first.
+    pub(crate) const ENDS: [Self; 4] = [Self::LineEnds, Self::RowEnds, Self::CodeEnds, Self::FrameEnds];
+
+    /// The name of its file.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ids => "ids.bin",
+            Self::Lines => "entries.jsonl",
+            Self::LineEnds => "lines.u64",
+            Self::Embeddings => "embeddings.f16",
+            Self::RowEnds => "rows.u64",
+            Self::Codes => "codes.u32",
+            Self::CodeEnds => "steps.u64",
+            Self::Levels => "levels.u8",
+            Self::FrameEnds => "frames.u64",
+        }
+    }
+
+    /// Bytes that a segment of so many entries, rows of `stride` values, codes and frames has of it; none where that is more
+    /// than there can be, and of lines, which are as long as they are.
+    fn bytes(self, record: &SegmentRecord, stride: usize) -> Option<u64> {
+        match self {
+            Self::Ids => record.entries.checked_mul(16),
+            Self::Lines => None,
+            Self::LineEnds | Self::RowEnds | Self::CodeEnds | Self::FrameEnds => {
+                record.entries.checked_add(1)?.checked_mul(8)
+            }
+            Self::Embeddings => record.embeddings.checked_mul(2 * stride as u64),
+            Self::Codes => record.codes.checked_mul(4),
+            Self::Levels => record.frames.checked_mul(WIDE_BINS as u64),
+        }
+    }
+}
 
 /// Entries that were written together.
 #[derive(Debug)]
@@ -31,7 +89,8 @@ pub(crate) struct Segment {
     pub(crate) record: SegmentRecord,
     folder: PathBuf,
     stride: usize,
-    maps: [Mapped; FILES.len()],
+    /// In the order of [`Column::ALL`].
+    maps: [Mapped; Column::ALL.len()],
 }
 
 impl Segment {
@@ -44,42 +103,30 @@ impl Segment {
         let folder = folder.join("segments").join(&record.name);
         let refused = |name: &str, reason: String| Error::Index { reason, path: folder.join(name) };
         let stride = dimension.next_multiple_of(STRIDE);
-        let open = |name: &str| {
+        let open = |column: Column| {
+            let name = column.name();
             let file = record.file(name).ok_or_else(|| refused(name, "not named in index.json".into()))?;
             Mapped::open(&folder.join(name), file.bytes)
         };
-        let maps: Vec<Mapped> = FILES.iter().map(|name| open(name)).collect::<Result<_>>()?;
-        let maps = <[Mapped; FILES.len()]>::try_from(maps).map_err(|_| refused("", "files are missing".into()))?;
+        let maps: Vec<Mapped> = Column::ALL.into_iter().map(open).collect::<Result<_>>()?;
+        let maps = maps.try_into().map_err(|_| refused("", "files are missing".into()))?;
         let segment = Self { record: record.clone(), folder: folder.clone(), stride, maps };
-        let places = |count: u64| Some(8 * (count.checked_add(1)?));
-        let expected = [
-            record.entries.checked_mul(16),
-            None,
-            places(record.entries),
-            record.embeddings.checked_mul(2 * stride as u64),
-            places(record.entries),
-            record.codes.checked_mul(4),
-            places(record.entries),
-            record.frames.checked_mul(WIDE_BINS as u64),
-            places(record.entries),
-        ];
-        for ((name, expected), map) in FILES.iter().zip(expected).zip(&segment.maps) {
-            let found = map.bytes().len() as u64;
+        for column in Column::ALL {
+            let (found, expected) = (segment.map(column).bytes().len() as u64, column.bytes(record, stride));
             // The lines are checked by their places.
-            if *name != "entries.jsonl" && expected != Some(found) {
+            if column != Column::Lines && expected != Some(found) {
                 let expected = expected.map_or("more than there can be".into(), |bytes| bytes.to_string());
-                return Err(refused(name, format!("{found} bytes, {expected} needed")));
+                return Err(refused(column.name(), format!("{found} bytes, {expected} needed")));
             }
         }
-        let ends =
-            [(2, segment.maps[1].bytes().len() as u64), (4, record.embeddings), (6, record.codes), (8, record.frames)];
-        for (file, end) in ends {
-            let places: &[u64] = segment.maps[file].numbers();
+        let lines = segment.map(Column::Lines).bytes().len() as u64;
+        for (column, end) in Column::ENDS.into_iter().zip([lines, record.embeddings, record.codes, record.frames]) {
+            let places: &[u64] = segment.map(column).numbers();
             let fine = places.first() == Some(&0)
                 && places.last() == Some(&end)
                 && places.windows(2).all(|pair| pair[0] <= pair[1]);
             if !fine {
-                return Err(refused(FILES[file], format!("places don't ascend from 0 to {end}")));
+                return Err(refused(column.name(), format!("places don't ascend from 0 to {end}")));
             }
         }
         Ok(segment)
@@ -96,17 +143,21 @@ impl Segment {
 
     /// MD5 of an entry's file.
     pub(crate) fn id(&self, entry: usize) -> &[u8] {
-        &self.maps[0].bytes()[16 * entry..16 * entry + 16]
+        &self.map(Column::Ids).bytes()[16 * entry..16 * entry + 16]
     }
 
-    fn places(&self, file: usize, entry: usize) -> std::ops::Range<usize> {
-        let places: &[u64] = self.maps[file].numbers();
+    fn map(&self, column: Column) -> &Mapped {
+        &self.maps[column as usize]
+    }
+
+    fn places(&self, ends: Column, entry: usize) -> std::ops::Range<usize> {
+        let places: &[u64] = self.map(ends).numbers();
         places[entry] as usize..places[entry + 1] as usize
     }
 
     /// The bytes of an entry's line.
     pub(crate) fn line(&self, entry: usize) -> &[u8] {
-        &self.maps[1].bytes()[self.places(2, entry)]
+        &self.map(Column::Lines).bytes()[self.places(Column::LineEnds, entry)]
     }
 
     /// What is known of an entry.
@@ -114,7 +165,7 @@ impl Segment {
     /// # Errors
     /// [`Error::Index`] when its line is damaged.
     pub(crate) fn entry(&self, entry: usize) -> Result<Entry> {
-        let damaged = |reason| Error::Index { reason, path: self.folder.join(FILES[1]) };
+        let damaged = |reason| Error::Index { reason, path: self.folder.join(Column::Lines.name()) };
         let found: Entry = serde_json::from_slice(self.line(entry))
             .map_err(|error| damaged(format!("entry {entry} is damaged: {error}")))?;
         if found.md5 != hex(self.id(entry)) {
@@ -125,7 +176,7 @@ impl Segment {
 
     /// All embeddings, rows of [`Segment::stride`] values.
     pub(crate) fn embeddings(&self) -> &[u16] {
-        self.maps[3].numbers()
+        self.map(Column::Embeddings).numbers()
     }
 
     /// Values from row to row.
@@ -135,23 +186,28 @@ impl Segment {
 
     /// Rows of an entry.
     pub(crate) fn rows(&self, entry: usize) -> std::ops::Range<usize> {
-        self.places(4, entry)
+        self.places(Column::RowEnds, entry)
     }
 
     /// Codes of an entry.
     pub(crate) fn codes(&self, entry: usize) -> &[u32] {
-        &self.maps[5].numbers()[self.places(6, entry)]
+        &self.map(Column::Codes).numbers()[self.places(Column::CodeEnds, entry)]
+    }
+
+    /// Number of codes of an entry.
+    pub(crate) fn steps(&self, entry: usize) -> usize {
+        self.places(Column::CodeEnds, entry).len()
     }
 
     /// Levels of an entry, (frames × [`WIDE_BINS`]).
     pub(crate) fn levels(&self, entry: usize) -> &[u8] {
-        let frames = self.places(8, entry);
-        &self.maps[7].bytes()[frames.start * WIDE_BINS..frames.end * WIDE_BINS]
+        let frames = self.places(Column::FrameEnds, entry);
+        &self.map(Column::Levels).bytes()[frames.start * WIDE_BINS..frames.end * WIDE_BINS]
     }
 
     /// Number of frames of an entry.
     pub(crate) fn frames(&self, entry: usize) -> usize {
-        self.places(8, entry).len()
+        self.places(Column::FrameEnds, entry).len()
     }
 
     /// Whether all embeddings are numbers, for verification: what is not would be passed over by a scan.

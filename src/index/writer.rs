@@ -6,7 +6,7 @@
 
 use super::Entry;
 use super::format::{FileRecord, Manifest, SegmentRecord};
-use super::segment::{FILES, Segment};
+use super::segment::{Column, Segment};
 use crate::error::{Error, Result};
 use crate::features::WIDE_BINS;
 use crate::files::{self, Md5};
@@ -207,14 +207,14 @@ impl Writer {
 
 /// A file that is summed up as it is written.
 #[derive(Debug)]
-struct Column {
+struct ColumnFile {
     file: BufWriter<File>,
     path: PathBuf,
     hasher: Md5,
     bytes: u64,
 }
 
-impl Column {
+impl ColumnFile {
     fn new(path: PathBuf) -> Result<Self> {
         let file = File::create(&path).map_err(Error::io("write", &path))?;
         Ok(Self { file: BufWriter::with_capacity(1 << 17, file), path, hasher: Md5::default(), bytes: 0 })
@@ -240,7 +240,8 @@ pub(crate) struct SegmentWriter {
     folder: PathBuf,
     name: String,
     stride: usize,
-    columns: Vec<Column>,
+    /// In the order of [`Column::ALL`].
+    columns: Vec<ColumnFile>,
     record: SegmentRecord,
 }
 
@@ -248,9 +249,10 @@ impl SegmentWriter {
     fn new(segments: &Path, name: String, dimension: usize) -> Result<Self> {
         let folder = segments.join(format!("{name}.part"));
         files::create_folder(&folder)?;
-        let mut columns = FILES.iter().map(|file| Column::new(folder.join(file))).collect::<Result<Vec<_>>>()?;
-        for places in [2, 4, 6, 8] {
-            columns[places].write(&0_u64.to_le_bytes())?;
+        let create = |column: Column| ColumnFile::new(folder.join(column.name()));
+        let mut columns = Column::ALL.into_iter().map(create).collect::<Result<Vec<_>>>()?;
+        for ends in Column::ENDS {
+            columns[ends as usize].write(&0_u64.to_le_bytes())?;
         }
         let record = SegmentRecord {
             name: name.clone(),
@@ -289,19 +291,24 @@ impl SegmentWriter {
     }
 
     fn raw(&mut self, id: &[u8], line: &[u8], halves: &[u16], codes: &[u32], levels: &[u8]) -> Result<()> {
-        self.columns[0].write(id)?;
-        self.columns[1].write(line)?;
-        self.columns[3].write(bytemuck::cast_slice(halves))?;
-        self.columns[5].write(bytemuck::cast_slice(codes))?;
-        self.columns[7].write(levels)?;
+        let of_entry: [(Column, &[u8]); 5] = [
+            (Column::Ids, id),
+            (Column::Lines, line),
+            (Column::Embeddings, bytemuck::cast_slice(halves)),
+            (Column::Codes, bytemuck::cast_slice(codes)),
+            (Column::Levels, levels),
+        ];
+        for (column, bytes) in of_entry {
+            self.columns[column as usize].write(bytes)?;
+        }
         self.record.entries += 1;
         self.record.embeddings += (halves.len() / self.stride) as u64;
         self.record.codes += codes.len() as u64;
         self.record.frames += (levels.len() / WIDE_BINS) as u64;
-        let ends =
-            [(2, self.columns[1].bytes), (4, self.record.embeddings), (6, self.record.codes), (8, self.record.frames)];
-        for (file, end) in ends {
-            self.columns[file].write(&end.to_le_bytes())?;
+        let lines = self.columns[Column::Lines as usize].bytes;
+        let ends = [lines, self.record.embeddings, self.record.codes, self.record.frames];
+        for (column, end) in Column::ENDS.into_iter().zip(ends) {
+            self.columns[column as usize].write(&end.to_le_bytes())?;
         }
         Ok(())
     }
@@ -309,8 +316,11 @@ impl SegmentWriter {
     /// Brings it to the disk under its name.
     pub(crate) fn finish(mut self) -> Result<SegmentRecord> {
         let columns = std::mem::take(&mut self.columns);
-        self.record.files =
-            columns.into_iter().zip(FILES).map(|(column, name)| column.finish(name)).collect::<Result<_>>()?;
+        self.record.files = columns
+            .into_iter()
+            .zip(Column::ALL)
+            .map(|(file, column)| file.finish(column.name()))
+            .collect::<Result<_>>()?;
         let (from, to) = (self.folder.join(format!("{}.part", self.name)), self.folder.join(&self.name));
         std::fs::rename(&from, &to).map_err(Error::io("rename", &to))?;
         Ok(self.record)

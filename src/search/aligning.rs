@@ -102,13 +102,15 @@ pub(super) fn align(
 ) -> Result<Vec<Aligned>> {
     let judge = Judge::bundled()?;
     let in_keys = query.in_keys(index)?;
-    let codes: Vec<&[u32]> = candidates.iter().map(|candidate| index.codes(candidate.place)).collect();
+    let places: Vec<usize> = candidates.iter().map(|candidate| candidate.place).collect();
+    let sequences = index.codes_of(&places)?;
+    let codes: Vec<&[u32]> = sequences.iter().map(AsRef::as_ref).collect();
     let matches = verdict::code_matches(&in_keys, &codes, &progress.part(0.0, 0.2))?;
     let knows_codes = judge.knows_codes(&index.hash_record().model.md5);
     let amount = query.analysis.amount();
     let step_s = in_keys.first().map_or(0.0, |in_key| in_key.codes.step_s());
     let by_codes = |(candidate, codes): (Candidate, &CodeMatch)| {
-        let seconds = index.codes(candidate.place).len() as f64 * step_s;
+        let seconds = index.steps(candidate.place) as f64 * step_s;
         let mut found = Evidence::new([amount, Amount { seconds, ..amount }], None);
         found.add_codes(codes);
         let judgement = knows_codes.then(|| judge.judge(Sight::Codes, &found));
@@ -179,8 +181,8 @@ fn evidence(
         found.set("embedding", distance);
     }
     if let Some(in_key) = in_keys.iter().find(|in_key| in_key.key == codes.key) {
-        let of_entry =
-            HashSequence::new(index.codes(candidate.place).to_vec(), in_key.codes.bits(), in_key.codes.step_s())?;
+        let codes = index.codes_of(&[candidate.place])?.remove(0).into_owned();
+        let of_entry = HashSequence::new(codes, in_key.codes.bits(), in_key.codes.step_s())?;
         found.set("codes along the map", verdict::along(&in_key.codes, &of_entry, verdict::by_runs(&explained)));
     }
     Ok((found, published.score))

@@ -102,11 +102,12 @@ pub(super) fn by_codes(
     let of_keys: Vec<&HashSequence> = of_keys.collect();
     for (at, (&key, codes)) in keys.iter().zip(of_keys).enumerate() {
         let part = progress.part(at as f32 / keys.len() as f32, (at + 1) as f32 / keys.len() as f32);
-        let long_enough =
-            |candidate: &&Candidate| candidate.key == key && index.codes(candidate.place).len() >= FEWEST_CODES;
+        let long_enough = |candidate: &&Candidate| candidate.key == key && index.steps(candidate.place) >= FEWEST_CODES;
         let mut of_key: Vec<Candidate> = candidates.par_iter().filter(long_enough).copied().collect();
         part.step(0, 1)?;
-        let sequences: Vec<&[u32]> = of_key.par_iter().map(|candidate| index.codes(candidate.place)).collect();
+        let places: Vec<usize> = of_key.iter().map(|candidate| candidate.place).collect();
+        let sequences = index.codes_of(&places)?;
+        let sequences: Vec<&[u32]> = sequences.iter().map(AsRef::as_ref).collect();
         let scores = hashing::scores_of(codes, &sequences, HashDtw::for_bits(codes.bits()), &part)?;
         for (candidate, score) in of_key.iter_mut().zip(scores) {
             candidate.hash = score;
