@@ -70,7 +70,7 @@ pub(super) struct Report {
     #[arg(long, default_value_t = 0.5)]
     threshold: f64,
     #[command(flatten)]
-    report: Json,
+    printed: Json,
 }
 
 impl Report {
@@ -84,7 +84,7 @@ impl Report {
         let count = |decision: Option<Decision>| records.iter().filter(|record| record.decision() == decision).count();
         let seconds: f64 = records.iter().map(|record| record.seconds).sum();
         let flagged = records.iter().filter(|record| record.flag).count();
-        if self.report.json {
+        if self.printed.json {
             let counts: serde_json::Map<String, Value> =
                 Decision::ALL.iter().map(|&d| (d.name().to_owned(), count(Some(d)).into())).collect();
             let pairs: Vec<Value> = agreements
@@ -337,7 +337,7 @@ const ACTS: [Act; 5] = [
     Act::Undone,
 ];
 
-fn act_name(act: &Act) -> &'static str {
+fn act_name(act: Act) -> &'static str {
     match act {
         Act::Decided(decision) => decision.name(),
         Act::Noted => "noted",
@@ -363,7 +363,7 @@ pub(super) struct Decide {
     #[arg(long, required_unless_present = "lines")]
     item: Option<String>,
     /// The decision; `undone` takes the last one back.
-    #[arg(long, value_parser = one_of(ACTS, act_name), required_unless_present = "lines")]
+    #[arg(long, value_parser = one_of(ACTS, |act| act_name(*act)), required_unless_present = "lines")]
     decision: Option<Act>,
     /// Reason for a rejection.
     #[arg(long, value_parser = one_of(Reason::ALL, |reason| reason.name()))]
@@ -435,7 +435,7 @@ impl Decide {
             (record.midi, record.audio, record.confidence) = (text("midi"), text("audio"), row["confidence"].as_f64());
             (record.judge, record.order) = (text("judge"), text("order"));
             let decision = text("decision").unwrap_or_default();
-            let act = ACTS.into_iter().find(|act| act_name(act) == decision);
+            let act = ACTS.into_iter().find(|act| act_name(*act) == decision);
             record.act = act.ok_or_else(|| {
                 let reason = format!("unknown decision {decision:?}");
                 Error::List { reason, path: journal.path().into() }

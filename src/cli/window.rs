@@ -112,7 +112,7 @@ impl Window {
     }
 
     #[cfg(not(feature = "gui"))]
-    #[expect(clippy::unnecessary_wraps, reason = "as the one that opens a window")]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as the one that opens a window")]
     pub(super) fn open(self, _: Instant) -> Result<ExitCode> {
         message!("antiphon: built without a window; `antiphon align MIDI AUDIO` works without one");
         Ok(ExitCode::FAILURE)
