@@ -16,13 +16,15 @@ const GROUPS: [(&str, &[&str]); 6] = [
 
 /// The page: usage, the commands by their groups, options.
 pub(super) fn template(commands: &clap::Command) -> StyledStr {
+    let width = GROUPS.iter().flat_map(|(_, names)| *names).map(|name| name.len()).max().unwrap_or_default() + 2;
+    let literal = Styles::styled().get_literal().to_owned();
     let mut groups = String::new();
     for (title, names) in GROUPS {
         groups += &heading(title);
         for name in names {
             let about = commands.find_subcommand(name).and_then(clap::Command::get_about).cloned().unwrap_or_default();
-            let literal = Styles::styled().get_literal().to_owned();
-            let _infallible = write!(groups, "\n  {literal}{name}{literal:#}{:1$}{about}", "", 10 - name.len());
+            let gap = " ".repeat(width - name.len());
+            let _infallible = write!(groups, "\n  {literal}{name}{literal:#}{gap}{about}");
         }
         groups += "\n\n";
     }

@@ -28,6 +28,9 @@ use help::examples;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// The place of what all commands have, after their own flags.
+const LAST: usize = 500;
+
 /// Find the recording that a MIDI file belongs to, align the two, and judge the match by ear and eye.
 ///
 /// Without a command, Antiphon opens its window: with the files named, or with the demo.
@@ -37,7 +40,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// Write a log of this level and above [default: info for the window, none for commands].
-    #[arg(long, global = true, value_name = "LEVEL", value_parser = log::LEVELS)]
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log::LEVELS, display_order = LAST)]
     log: Option<String>,
     #[command(flatten)]
     window: window::Window,
