@@ -195,7 +195,6 @@ const DISPATCH: &[(&str, &[&str])] = &[
 /// Those that are still to be opened. What is no circle any more is struck off.
 const CIRCLES: &[(&str, &[&str])] = &[
     ("alignment", &["rough", "steady", "structure"]),
-    ("cli", &["embed", "evaluate", "hash", "retrieval", "search", "train", "verdict"]),
     ("curation", &["export", "journal", "sources"]),
     ("dataset", &["effects", "mastering", "take", "voice"]),
     ("gui", &["attention_strip", "audit_panel", "curves_panel"]),

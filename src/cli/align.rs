@@ -1,8 +1,8 @@
 //! `antiphon align` and `antiphon features`.
 
+use super::flags::{Hop, Json, MidiFont, PresetName, Quiet};
 use super::output::or_no_folder;
-use super::{progress, soundfont};
-use antiphon::alignment::Preset;
+use super::terminal::print;
 use antiphon::audio::{self, Keep};
 use antiphon::curation::{AlignedList, Aligning, Items, align_list};
 use antiphon::error::{Error, Result};
@@ -10,65 +10,41 @@ use antiphon::export::{self, Artefact, Exported, Seconds, write_artefacts};
 use antiphon::midi::Midi;
 use antiphon::pair::{AudioSide, MidiSide};
 use antiphon::verdict;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum PresetName {
-    /// Ours.
-    Antiphon,
-    /// Raffel 2015, beat-synchronous.
-    Gen1,
-    /// Raffel 2016, the Lakh MIDI Dataset's.
-    Gen2,
-}
-
-impl From<PresetName> for Preset {
-    fn from(name: PresetName) -> Self {
-        match name {
-            PresetName::Antiphon => Self::Antiphon,
-            PresetName::Gen1 => Self::Gen1,
-            PresetName::Gen2 => Self::Gen2,
-        }
-    }
-}
-
 /// Arguments of `antiphon align`.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
+#[command(mut_arg("json", |arg| arg.requires("audio")), mut_arg("hop", |arg| arg.requires("audio")))]
 pub(super) struct Align {
-    /// The MIDI file; or a list of pairs (JSON lines, JSON, CSV, a Lakh tree) that are all to be aligned.
+    /// The MIDI file; or a list of pairs to align (JSON lines, JSON, CSV, a Lakh tree).
     #[arg(value_name = "MIDI|LIST")]
     midi: PathBuf,
-    /// The recording; none for a list.
+    /// The recording; leave it out for a list.
     audio: Option<PathBuf>,
-    /// Print one JSON document.
-    #[arg(long, requires = "audio")]
-    json: bool,
-    /// Write aligned.mid, alignment.json, alignment.csv and alignment.png into this folder; for a list: add a line for each
-    /// pair to this file. Run again after an interruption, it goes on.
+    #[command(flatten)]
+    report: Json,
+    /// Write aligned.mid, alignment.json, alignment.csv and alignment.png to this folder. For a list: add a line for each pair
+    /// to this file; run again after an interruption, it goes on.
     #[arg(short, long, value_name = "DIR|FILE", required_unless_present = "audio")]
     output: Option<PathBuf>,
-    /// With a list: the path of each pair, too.
+    /// With a list: write the path of each pair, too.
     #[arg(long, conflicts_with = "audio")]
     paths: bool,
-    /// With -o: also listen.wav, the MIDI left and the recording right.
+    /// With -o: also write listen.wav, the MIDI left and the recording right.
     #[arg(long, requires_all = ["output", "audio"])]
     listen: bool,
-    /// Which aligner.
+    /// Aligner.
     #[arg(long, value_enum, default_value = "antiphon")]
     preset: PresetName,
-    /// Soundfont (SF2) to synthesise with.
-    #[arg(long)]
-    soundfont: Option<PathBuf>,
-    /// Samples between frames at 22,050 Hz, 64 to 8192.
-    #[arg(long, value_name = "SAMPLES", default_value_t = antiphon::features::HOP as u16, value_parser = clap::value_parser!(u16).range(64..=8192), requires = "audio")]
-    hop: u16,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    font: MidiFont,
+    #[command(flatten)]
+    frames: Hop,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Align {
@@ -82,9 +58,9 @@ impl Align {
         if antiphon::files::is_midi(&self.midi) {
             return Err(Error::nothing("no recording was named beside").at(&self.midi));
         }
-        let progress = progress(self.quiet);
+        let progress = self.terminal.progress();
         let items = Items::read(&self.midi, &progress.part(0.0, 0.01))?;
-        let font = soundfont(self.soundfont.as_ref())?;
+        let font = self.font.open()?;
         let how = Aligning { font: &font, preset: self.preset.into(), paths: self.paths };
         let out = self.output.unwrap_or_default();
         let found = align_list(&items, &how, &out, &progress.part(0.01, 1.0))?;
@@ -97,12 +73,12 @@ impl Align {
     }
 
     fn align(self, audio: PathBuf) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
+        let progress = self.terminal.progress();
         if let Some(folder) = &self.output {
             // Known before the work, not after it, when it can't be written.
             antiphon::files::create_folder(folder)?;
         }
-        let font = soundfont(self.soundfont.as_ref())?;
+        let font = self.font.open()?;
         let mut seconds = Seconds::default();
         let mut lap = Instant::now();
         let mut split = || {
@@ -110,7 +86,7 @@ impl Align {
             lap = Instant::now();
             spent
         };
-        let hop = usize::from(self.hop);
+        let hop = self.frames.samples();
         let midi = Midi::read(&self.midi)?;
         split();
         let midi = MidiSide::at_hop(self.midi, midi, &font, hop, &progress.part(0.0, 0.4))?;
@@ -145,9 +121,9 @@ impl Align {
             write_artefacts(wanted, &pair, folder, str::to_owned, &progress.part(0.9, 1.0))?;
         }
         progress.step(1, 1)?;
-        if self.json {
+        if self.report.json {
             let document = export::document(&midi, &audio, &alignment, preset, Some(font.name()), Some(seconds));
-            super::print(format_args!("{document:#}\n"));
+            print(format_args!("{document:#}\n"));
         } else {
             answer!("{}, confidence {:.2}, score {:.3}", alignment.verdict(), alignment.confidence, alignment.score);
             for remark in &alignment.remarks {
@@ -163,27 +139,24 @@ impl Align {
 pub(super) struct Features {
     /// A recording or a MIDI file.
     file: PathBuf,
-    /// Where the array goes: f32, (frames × 48), rows of unit length.
+    /// Write the array to this file: f32, (frames × 48), rows of unit length.
     #[arg(short, long, value_name = "NPY")]
     output: PathBuf,
-    /// Samples between frames at 22,050 Hz, 64 to 8192.
-    #[arg(long, value_name = "SAMPLES", default_value_t = antiphon::features::HOP as u16, value_parser = clap::value_parser!(u16).range(64..=8192))]
-    hop: u16,
-    /// Soundfont (SF2) to synthesise a MIDI file with.
-    #[arg(long)]
-    soundfont: Option<PathBuf>,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    frames: Hop,
+    #[command(flatten)]
+    font: MidiFont,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Features {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
-        let hop = usize::from(self.hop);
+        let progress = self.terminal.progress();
+        let hop = self.frames.samples();
         let features = if antiphon::files::is_midi(&self.file) {
             let midi = Midi::read(&self.file)?;
-            MidiSide::at_hop(self.file, midi, &soundfont(self.soundfont.as_ref())?, hop, &progress)?.features
+            MidiSide::at_hop(self.file, midi, &self.font.open()?, hop, &progress)?.features
         } else {
             let recording = audio::decode(&self.file, Keep::Analysis, &progress.part(0.0, 0.6))?;
             AudioSide::at_hop(self.file, recording, hop, &progress.part(0.6, 0.9))?

@@ -1,7 +1,8 @@
 //! `antiphon collect`.
 
+use super::flags::{Draw, Json, MidiFont, Quiet};
 use super::output::or_no_folder;
-use super::{progress, soundfont};
+use super::terminal::skipped_for;
 use antiphon::collect::{self, Collected, Collecting, Side, TEXT_SCORE};
 use antiphon::error::Result;
 use antiphon::export;
@@ -14,39 +15,36 @@ use std::process::ExitCode;
 /// Arguments of `antiphon collect`.
 #[derive(Debug, Args)]
 pub(super) struct Collect {
-    /// MIDI files, and folders with such below them; may be given several times.
+    /// MIDI files, or folders of them; may be given several times.
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     midi: Vec<PathBuf>,
-    /// Recordings, and folders with such below them; may be given several times.
+    /// Recordings, or folders of them; may be given several times.
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     audio: Vec<PathBuf>,
-    /// What recordings are called: JSON lines or a CSV table of `path`, `artist`, `title`. Tags and paths fill what is missing.
+    /// Take names of recordings from this file: JSON lines or a CSV table of `path`, `artist`, `title`. Tags and paths fill what
+    /// is missing.
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
-    /// The list of pairs, JSON lines. Run again after an interruption, it goes on.
+    /// Write the list of pairs to this file: JSON lines. Run again after an interruption, it goes on.
     #[arg(short, long, value_name = "LIST")]
     output: PathBuf,
-    /// The words of artist and title must score more (BM25), unless the titles are equal.
+    /// Least score (BM25) of the words of artist and title, unless the titles are equal.
     #[arg(long, value_name = "SCORE", default_value_t = TEXT_SCORE)]
     text_score: f32,
-    /// Also try so many recordings of each MIDI file by its title alone.
+    /// Also try this many recordings for each MIDI file by its title alone.
     #[arg(long, value_name = "N", default_value_t = 0)]
     by_title: usize,
-    /// Seed of the splits.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Draw how many are left after each step.
+    #[command(flatten)]
+    draw: Draw,
+    /// Draw how many files are left after each step.
     #[arg(long, value_name = "PNG")]
     funnel: Option<PathBuf>,
-    /// Soundfont (SF2) to synthesise with.
-    #[arg(long, value_name = "SF2")]
-    soundfont: Option<PathBuf>,
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    font: MidiFont,
+    #[command(flatten)]
+    report: Json,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Collect {
@@ -56,25 +54,25 @@ impl Collect {
     }
 
     fn collect(self) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
-        let font = soundfont(self.soundfont.as_ref())?;
+        let progress = self.terminal.progress();
+        let font = self.font.open()?;
         let what = Collecting {
             midi: self.midi,
             audio: self.audio,
             catalogue: self.catalogue,
             text_score: self.text_score,
             by_title: self.by_title,
-            seed: self.seed,
+            seed: self.draw.seed,
             font: &font,
         };
         let found = collect::collect(&what, &self.output, &progress)?;
         for (path, reason) in &found.skipped {
-            super::skipped_for(path, reason);
+            skipped_for(path, reason);
         }
         if let Some(path) = &self.funnel {
             antiphon::files::write(path, &export::png(&picture(&found))?)?;
         }
-        if self.json {
+        if self.report.json {
             answer!("{:#}", document(&what, &found));
         } else {
             print(&found);

@@ -1,12 +1,12 @@
 //! `antiphon curate`.
 
+use super::flags::{Json, MidiFont, Quiet, one_of};
+use super::help::examples;
 use super::output::or_no_folder;
-use super::progress;
 use antiphon::curation::evaluate::{Agreement, Judged, Share, agreement, merge};
-use antiphon::curation::{Decision, Journal, Reason, Record, State, Table, export};
+use antiphon::curation::{Act, Decision, Journal, Order, Reason, Record, State, Table, export};
 use antiphon::error::{Error, Result};
 use antiphon::job::Progress;
-use antiphon::synth::SoundFont;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -19,16 +19,26 @@ const LONGEST: u64 = 1 << 20;
 /// Disagreements that are listed without `--json`.
 const LISTED: usize = 20;
 
-/// Decisions of people about matches.
+/// What is done with journals of decisions.
 #[derive(Debug, Subcommand)]
 pub(super) enum Curate {
-    /// Counts, precision and recall at a threshold, agreement of curators.
+    /// Report counts, precision and recall at a threshold, and the agreement of curators.
+    #[command(after_help = examples(&["antiphon curate report ann.jsonl bob.jsonl --threshold 0.7"]))]
     Report(Report),
-    /// Write decisions as a table, documents, lists and trees.
+    /// Export decisions as tables, documents, lists and trees.
+    #[command(after_help = examples(&[
+        "antiphon curate export pairs.decisions.jsonl --csv decisions.csv",
+        "antiphon curate export pairs.decisions.jsonl --pairs confirmed.jsonl --aligned tree",
+    ]))]
     Export(Box<Export>),
-    /// Make one journal of several, and say where they disagree.
+    /// Merge journals into one, and list where they disagree.
+    #[command(after_help = examples(&["antiphon curate merge ann.jsonl bob.jsonl -o both.jsonl"]))]
     Merge(Merge),
-    /// Decide by a script: on the disk when it is acknowledged.
+    /// Record decisions from a script: each is on the disk once it is acknowledged.
+    #[command(after_help = examples(&[
+        "antiphon curate decide pairs.decisions.jsonl --item song-12 --decision rejected --reason wrong-key",
+        "antiphon curate decide pairs.decisions.jsonl --lines",
+    ]))]
     Decide(Box<Decide>),
 }
 
@@ -43,23 +53,29 @@ impl Curate {
     }
 }
 
-/// Arguments of `antiphon curate report`.
+/// What is read.
 #[derive(Debug, Args)]
-pub(super) struct Report {
+struct Journals {
     /// Journals of decisions; also exported tables and documents.
     #[arg(required = true)]
     journals: Vec<PathBuf>,
-    /// Pairs with a confidence above it are accepted.
+}
+
+/// Arguments of `antiphon curate report`.
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    #[command(flatten)]
+    of: Journals,
+    /// Accept pairs with a confidence above this.
     #[arg(long, default_value_t = 0.5)]
     threshold: f64,
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    printed: Json,
 }
 
 impl Report {
     fn run(self) -> Result<ExitCode> {
-        let (journals, code) = read_all(&self.journals)?;
+        let (journals, code) = read_all(&self.of.journals)?;
         let table: Table = merge(&journals).into_iter().collect();
         let records: Vec<Record> = table.records().cloned().collect();
         let judged = Judged::of(&records);
@@ -68,7 +84,7 @@ impl Report {
         let count = |decision: Option<Decision>| records.iter().filter(|record| record.decision() == decision).count();
         let seconds: f64 = records.iter().map(|record| record.seconds).sum();
         let flagged = records.iter().filter(|record| record.flag).count();
-        if self.json {
+        if self.printed.json {
             let counts: serde_json::Map<String, Value> =
                 Decision::ALL.iter().map(|&d| (d.name().to_owned(), count(Some(d)).into())).collect();
             let pairs: Vec<Value> = agreements
@@ -195,22 +211,22 @@ pub(super) fn folder_of(path: &Path) -> PathBuf {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true, id = "outputs")]
 pub(super) struct Outputs {
-    /// A table, a row a decision.
+    /// Write a table: one row for each decision.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// The document `curation/1`.
+    /// Write the document `curation/1`.
     #[arg(long, value_name = "FILE")]
     document: Option<PathBuf>,
-    /// A JAMS document for each decision.
+    /// Write a JAMS document for each decision.
     #[arg(long, value_name = "DIR")]
     jams: Option<PathBuf>,
-    /// The confirmed pairs, JSON lines: for `dataset align`.
+    /// Write the confirmed pairs as JSON lines, for `dataset align`.
     #[arg(long, value_name = "FILE")]
     pairs: Option<PathBuf>,
-    /// A Lakh tree of the confirmed MIDI files, with `match_scores.json`.
+    /// Write a Lakh tree of the confirmed MIDI files, with `match_scores.json`.
     #[arg(long, value_name = "DIR")]
     tree: Option<PathBuf>,
-    /// The same with the MIDI files aligned as corrected, and the time map as a table beside each.
+    /// Write the same tree with the MIDI files aligned as corrected, and the time map as a table beside each.
     #[arg(long, value_name = "DIR")]
     aligned: Option<PathBuf>,
 }
@@ -218,17 +234,14 @@ pub(super) struct Outputs {
 /// Arguments of `antiphon curate export`.
 #[derive(Debug, Args)]
 pub(super) struct Export {
-    /// Journals of decisions; also exported tables and documents.
-    #[arg(required = true)]
-    journals: Vec<PathBuf>,
+    #[command(flatten)]
+    of: Journals,
     #[command(flatten)]
     outputs: Outputs,
-    /// Soundfont (SF2) to synthesise with, for `--aligned`.
-    #[arg(long, value_name = "SF2")]
-    soundfont: Option<PathBuf>,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    font: MidiFont,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Export {
@@ -239,9 +252,9 @@ impl Export {
     }
 
     fn write(&self) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
-        let (journals, mut code) = read_all(&self.journals)?;
-        let home = folder_of(&self.journals[0]);
+        let progress = self.terminal.progress();
+        let (journals, mut code) = read_all(&self.of.journals)?;
+        let home = folder_of(&self.of.journals[0]);
         let table: Table = merge(&journals).into_iter().collect();
         let records = export::judgements(&table);
         let to = |path: &Path| export::moved(&records, &home, &folder_of(path));
@@ -267,7 +280,7 @@ impl Export {
             trees.push(export::write_tree(&records, &home, folder, copy, &progress)?);
         }
         if let Some(folder) = &outputs.aligned {
-            let font = self.soundfont.as_ref().map_or_else(SoundFont::bundled, |path| SoundFont::open(path))?;
+            let font = self.font.open()?;
             trees.push(export::write_aligned_tree(&records, &home, folder, &font, &progress)?);
         }
         for tree in &trees {
@@ -291,7 +304,7 @@ pub(super) struct Merge {
     /// Journals of decisions.
     #[arg(required = true, num_args = 2..)]
     journals: Vec<PathBuf>,
-    /// The journal to write; must not exist.
+    /// Write this journal; it must not exist.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
@@ -315,24 +328,50 @@ impl Merge {
     }
 }
 
+/// What a script may do to an item.
+const ACTS: [Act; 5] = [
+    Act::Decided(Decision::Confirmed),
+    Act::Decided(Decision::Rejected),
+    Act::Decided(Decision::Unsure),
+    Act::Decided(Decision::Skipped),
+    Act::Undone,
+];
+
+fn act_name(act: Act) -> &'static str {
+    match act {
+        Act::Decided(decision) => decision.name(),
+        Act::Noted => "noted",
+        Act::Undone => "undone",
+    }
+}
+
+/// The orders by their names; a journal has neither threshold nor seed.
+const ORDERS: [Order; 5] = [
+    Order::Listed,
+    Order::Best,
+    Order::Uncertain { threshold: 0.5 },
+    Order::Stratified { seed: 0 },
+    Order::Random { seed: 0 },
+];
+
 /// Arguments of `antiphon curate decide`.
 #[derive(Debug, Args)]
 pub(super) struct Decide {
     /// The journal; begun where there is none.
     journal: PathBuf,
-    /// The item.
+    /// The item to decide on.
     #[arg(long, required_unless_present = "lines")]
     item: Option<String>,
     /// The decision; `undone` takes the last one back.
-    #[arg(long, value_parser = ["confirmed", "rejected", "unsure", "skipped", "undone"], required_unless_present = "lines")]
-    decision: Option<String>,
-    /// Why it is rejected.
-    #[arg(long, value_parser = Reason::ALL.map(Reason::name))]
-    reason: Option<String>,
-    /// In your words.
+    #[arg(long, value_parser = one_of(ACTS, |act| act_name(*act)), required_unless_present = "lines")]
+    decision: Option<Act>,
+    /// Reason for a rejection.
+    #[arg(long, value_parser = one_of(Reason::ALL, |reason| reason.name()))]
+    reason: Option<Reason>,
+    /// Note, in your words.
     #[arg(long, default_value = "")]
     note: String,
-    /// Mark it.
+    /// Flag the item.
     #[arg(long)]
     flag: bool,
     /// The MIDI file.
@@ -344,16 +383,16 @@ pub(super) struct Decide {
     /// The confidence, 0 to 1.
     #[arg(long)]
     confidence: Option<f64>,
-    /// Which judge gave it: `judge` of a list or document.
+    /// The judge that gave the confidence: `judge` of a list or document.
     #[arg(long)]
     judge: Option<String>,
-    /// The order in which the queue is judged.
-    #[arg(long, value_parser = ["listed", "best", "uncertain", "stratified", "random"])]
-    order: Option<String>,
-    /// Read JSON lines with `item` and `decision` instead, and acknowledge each when it is on the disk.
+    /// Order of the queue.
+    #[arg(long, value_parser = one_of(ORDERS, |order| order.name()))]
+    order: Option<Order>,
+    /// Read JSON lines with `item` and `decision` from standard input instead, and acknowledge each once it is on the disk.
     #[arg(long, conflicts_with = "item")]
     lines: bool,
-    /// Who decides [default: your name in this system].
+    /// Name of the person who decides [default: your name on this system].
     #[arg(long)]
     curator: Option<String>,
 }
@@ -372,10 +411,12 @@ impl Decide {
             let mut record = Record::new(self.item.unwrap_or_default(), Decision::Skipped);
             (record.midi, record.audio) = (self.midi.as_ref().map(text), self.audio.as_ref().map(text));
             let mut record = export::moved(&[record], &here, &folder).remove(0);
-            record.reason = self.reason.as_deref().and_then(Reason::named);
+            record.reason = self.reason;
             (record.note, record.flag, record.confidence) = (self.note, self.flag, self.confidence);
-            (record.judge, record.order) = (self.judge, self.order);
-            return decide(&mut journal, record, &self.decision.unwrap_or_default());
+            record.judge = self.judge;
+            record.order = self.order.map(|order| order.name().to_owned());
+            record.act = self.decision.unwrap_or(record.act);
+            return decide(&mut journal, record);
         }
         let mut input = std::io::stdin().lock();
         let mut line = Vec::new();
@@ -393,20 +434,20 @@ impl Decide {
             record.note = text("note").unwrap_or_default();
             (record.midi, record.audio, record.confidence) = (text("midi"), text("audio"), row["confidence"].as_f64());
             (record.judge, record.order) = (text("judge"), text("order"));
-            decide(&mut journal, record, &text("decision").unwrap_or_default())?;
+            let decision = text("decision").unwrap_or_default();
+            let act = ACTS.into_iter().find(|act| act_name(*act) == decision);
+            record.act = act.ok_or_else(|| {
+                let reason = format!("unknown decision {decision:?}");
+                Error::List { reason, path: journal.path().into() }
+            })?;
+            decide(&mut journal, record)?;
         }
     }
 }
 
 /// Writes a decision and says so, once it is on the disk.
-fn decide(journal: &mut Journal, mut record: Record, decision: &str) -> Result<ExitCode> {
+fn decide(journal: &mut Journal, record: Record) -> Result<ExitCode> {
     let item = record.item.clone();
-    if decision == "undone" {
-        record.act = antiphon::curation::Act::Undone;
-    } else {
-        let unknown = || Error::List { reason: format!("unknown decision {decision:?}"), path: journal.path().into() };
-        record.act = antiphon::curation::Act::Decided(Decision::named(decision).ok_or_else(unknown)?);
-    }
     journal.decide(record)?;
     let state =
         journal.table().current(&item).and_then(Record::decision).map_or(State::Unreviewed.name(), Decision::name);

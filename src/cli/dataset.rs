@@ -1,10 +1,12 @@
 //! `antiphon dataset`.
 
+use super::flags::{Draw, MidiFont, Quiet, split};
+use super::help::examples;
 use super::output::or_no_folder;
-use super::progress;
+use super::terminal::skipped_for;
 use antiphon::dataset::{self, Font, Made, Recordings, Split, Synthesis};
 use antiphon::error::Result;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,8 +14,16 @@ use std::process::ExitCode;
 #[derive(Debug, Subcommand)]
 pub(super) enum Dataset {
     /// Render MIDI files twice: as they are, and as a recording would differ.
+    #[command(after_help = examples(&[
+        "antiphon dataset synthesize midis -o rendered",
+        "antiphon dataset synthesize midis -o rendered --audio-soundfont other.sf2 --hold-out test-midis",
+    ]))]
     Synthesize(Synthesize),
-    /// Align recordings with their MIDI files and keep the accepted pairs.
+    /// Align recordings with their MIDI files, and keep the accepted pairs.
+    #[command(after_help = examples(&[
+        "antiphon dataset align recordings -o real",
+        "antiphon dataset align pairs.jsonl -o real --split test",
+    ]))]
     Align(Align),
 }
 
@@ -26,48 +36,52 @@ impl Dataset {
     }
 }
 
+/// Music that must not get in.
+#[derive(Debug, Args)]
+struct HoldOut {
+    /// Leave out all music of this MIDI file, or of the files in this folder; may be given several times.
+    #[arg(long, value_name = "FOLDER")]
+    hold_out: Vec<PathBuf>,
+}
+
 /// Arguments of `antiphon dataset synthesize`.
 #[derive(Debug, Args)]
 pub(super) struct Synthesize {
-    /// MIDI files, and folders with MIDI files below them.
+    /// MIDI files, or folders of them.
     #[arg(required = true)]
     sources: Vec<PathBuf>,
-    /// The folder of the data set.
+    /// Write the data set to this folder.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Soundfont (SF2) of the MIDI side.
-    #[arg(long, value_name = "SF2")]
-    soundfont: Option<PathBuf>,
-    /// Soundfont of the recording side; may be given several times [default: that of the MIDI side].
+    #[command(flatten)]
+    font: MidiFont,
+    /// Render recordings with this soundfont (SF2); may be given several times [default: that of the MIDI side].
     #[arg(long, value_name = "SF2")]
     audio_soundfont: Vec<PathBuf>,
-    /// Soundfont of the recording side in the test split.
+    /// Render the recordings of the test split with this soundfont (SF2).
     #[arg(long, value_name = "SF2")]
     test_soundfont: Option<PathBuf>,
-    /// Leave out all music that this MIDI file, or a file of this folder, holds; may be given several times.
-    #[arg(long, value_name = "FOLDER")]
-    hold_out: Vec<PathBuf>,
-    /// Longest part of a work that is rendered.
+    #[command(flatten)]
+    without: HoldOut,
+    /// Longest part of a work to render, in seconds.
     #[arg(long, default_value_t = 60.0)]
     seconds: f64,
-    /// Pairs of each work.
+    /// Pairs to render of each work.
     #[arg(long, default_value_t = 1)]
     variants: usize,
-    /// Draw so many works.
+    /// Draw this many works.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Seed of every draw.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    draw: Draw,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Synthesize {
     fn run(self) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
-        let midi_font = Font::open(self.soundfont.as_deref())?;
+        let progress = self.terminal.progress();
+        let midi_font = Font::open(self.font.soundfont.as_deref())?;
         let mut audio_fonts: Vec<Font> =
             self.audio_soundfont.iter().map(|path| Font::open(Some(path))).collect::<Result<_>>()?;
         if audio_fonts.is_empty() {
@@ -76,14 +90,14 @@ impl Synthesize {
         let test_font = self.test_soundfont.as_ref().map(|path| Font::open(Some(path))).transpose()?;
         let what = Synthesis {
             sources: self.sources,
-            hold_out: self.hold_out,
+            hold_out: self.without.hold_out,
             midi_font,
             audio_fonts,
             test_font,
             seconds: self.seconds,
             variants: self.variants,
             limit: self.limit,
-            seed: self.seed,
+            seed: self.draw.seed,
         };
         let made =
             or_no_folder(std::slice::from_ref(&self.output), || dataset::synthesize(&what, &self.output, &progress))?;
@@ -91,51 +105,34 @@ impl Synthesize {
     }
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum SplitName {
-    Train,
-    Valid,
-    Develop,
-    Test,
-}
-
 /// Arguments of `antiphon dataset align`.
 #[derive(Debug, Args)]
 pub(super) struct Align {
-    /// Folders of recordings with a MIDI file of the same name beside each; JSON lines with `midi`, `audio` and perhaps `split`.
+    /// Folders of recordings, each beside a MIDI file of its name; or lists: JSON lines with `midi`, `audio` and, if wanted,
+    /// `split`.
     #[arg(required = true)]
     sources: Vec<PathBuf>,
-    /// The folder of the data set.
+    /// Write the data set to this folder.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Soundfont (SF2) of the MIDI side.
-    #[arg(long, value_name = "SF2")]
-    soundfont: Option<PathBuf>,
-    /// Leave out all music that this MIDI file, or a file of this folder, holds; may be given several times.
-    #[arg(long, value_name = "FOLDER")]
-    hold_out: Vec<PathBuf>,
-    /// Put all works in this split [default: that of the list, or else drawn for each].
-    #[arg(long, value_enum)]
-    split: Option<SplitName>,
-    /// Seed of the draw.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    font: MidiFont,
+    #[command(flatten)]
+    without: HoldOut,
+    /// Put all works into this split [default: that of the list, or else drawn for each].
+    #[arg(long, value_parser = split())]
+    split: Option<Split>,
+    #[command(flatten)]
+    draw: Draw,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Align {
     fn run(self) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
-        let split = self.split.map(|split| match split {
-            SplitName::Train => Split::Train,
-            SplitName::Valid => Split::Valid,
-            SplitName::Develop => Split::Develop,
-            SplitName::Test => Split::Test,
-        });
-        let midi_font = Font::open(self.soundfont.as_deref())?;
-        let (sources, hold_out, seed) = (self.sources, self.hold_out, self.seed);
+        let progress = self.terminal.progress();
+        let midi_font = Font::open(self.font.soundfont.as_deref())?;
+        let (sources, hold_out, split, seed) = (self.sources, self.without.hold_out, self.split, self.draw.seed);
         let what = Recordings { sources, hold_out, midi_font, split, seed };
         let made = or_no_folder(std::slice::from_ref(&self.output), || dataset::align(&what, &self.output, &progress))?;
         Ok(report(&made))
@@ -145,7 +142,7 @@ impl Align {
 /// Says what was made and what was not.
 fn report(made: &Made) -> ExitCode {
     for (path, reason) in &made.skipped {
-        super::skipped_for(path, reason);
+        skipped_for(path, reason);
     }
     let count = |split| made.dataset.works(split).count();
     let develop = Some(count(Split::Develop)).filter(|&works| works > 0);

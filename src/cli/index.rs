@@ -1,7 +1,9 @@
 //! `antiphon index`.
 
+use super::flags::{Draw, IndexFolder, Json, MidiFont, Quiet};
+use super::help::examples;
 use super::output::or_no_folder;
-use super::{progress, soundfont};
+use super::terminal::skipped;
 use antiphon::embedding::EmbeddingModel;
 use antiphon::error::{Error, Result};
 use antiphon::hashing::HashModel;
@@ -14,17 +16,29 @@ use std::process::ExitCode;
 /// What is done with an index.
 #[derive(Debug, Subcommand)]
 pub(super) enum IndexCommand {
-    /// Begin an index, or go on with one, and add recordings and MIDI files.
+    /// Build an index of recordings and MIDI files, or go on building one.
+    #[command(after_help = examples(&[
+        "antiphon index build recordings --index music.index",
+        "antiphon index build recordings --index music.index --catalogue songs.jsonl",
+    ]))]
     Build(Build),
     /// Add recordings and MIDI files to an index.
+    #[command(after_help = examples(&["antiphon index add new-recordings --index music.index"]))]
     Add(Add),
-    /// Remove entries.
+    /// Remove entries from an index.
+    #[command(after_help = examples(&["antiphon index remove recordings/song.mp3 --index music.index"]))]
     Remove(Remove),
-    /// Say what is in an index.
+    /// Show what an index holds.
+    #[command(after_help = examples(&[
+        "antiphon index info --index music.index",
+        "antiphon index info --index music.index --entries > entries.jsonl",
+    ]))]
     Info(Info),
-    /// Read every byte of an index and name what is damaged.
+    /// Verify every byte of an index, and name what is damaged.
+    #[command(after_help = examples(&["antiphon index verify --index music.index"]))]
     Verify(Verify),
-    /// Make an index of any size, with no music in it, to measure searches on.
+    /// Make an index of any size without music, to measure searches on.
+    #[command(after_help = examples(&["antiphon index synthesize -o large.index --entries 1000000"]))]
     Synthesize(Synthesize),
 }
 
@@ -44,19 +58,19 @@ impl IndexCommand {
 /// Arguments of `antiphon index build`.
 #[derive(Debug, Args)]
 pub(super) struct Build {
-    #[command(flatten)]
-    add: Add,
-    /// A trained hash model [default: the bundled one].
+    /// Hash with this trained model, instead of the bundled one.
     #[arg(long)]
     model: Option<PathBuf>,
-    /// A trained embedding model, or `statistics`: means and deviations of the features.
+    /// Embed with this trained model, or by `statistics`, means and deviations of the features, instead of the bundled model.
     #[arg(long, value_name = "MODEL|statistics")]
     embedding: Option<PathBuf>,
+    #[command(flatten)]
+    add: Add,
 }
 
 impl Build {
     fn run(self) -> Result<ExitCode> {
-        let folder = self.add.index.clone();
+        let folder = self.add.folder.index.clone();
         or_no_folder(std::slice::from_ref(&folder), || self.build())
     }
 
@@ -69,7 +83,7 @@ impl Build {
         };
         // What is wrong with the sources is said before a folder is made.
         let sources = self.add.sources()?;
-        let begun = index::begin(&self.add.index, &hash, &embedder, &soundfont(self.add.soundfont.as_ref())?)?;
+        let begun = index::begin(&self.add.folder.index, &hash, &embedder, &self.add.font.open()?)?;
         self.add.run_with(&sources, begun)
     }
 }
@@ -77,24 +91,22 @@ impl Build {
 /// Arguments of `antiphon index add`.
 #[derive(Debug, Args)]
 pub(super) struct Add {
-    /// Recordings and MIDI files, and folders with such below them.
+    /// Recordings and MIDI files, or folders of them.
     #[arg(required_unless_present = "catalogue")]
     sources: Vec<PathBuf>,
-    /// The index: a folder.
-    #[arg(long, value_name = "DIR")]
-    index: PathBuf,
-    /// What is known of the files: a JSON object a line, with the fields of a Million Song Dataset entry and `path`.
+    #[command(flatten)]
+    folder: IndexFolder,
+    /// Take metadata of the files from this file: a JSON object a line, with the fields of a Million Song Dataset entry and
+    /// `path`.
     #[arg(long, value_name = "JSONL")]
     catalogue: Option<PathBuf>,
-    /// Soundfont (SF2) to synthesise MIDI files with.
-    #[arg(long)]
-    soundfont: Option<PathBuf>,
-    /// Take the syntheses of MIDI files as recordings, to measure searches on.
+    #[command(flatten)]
+    font: MidiFont,
+    /// Index the syntheses of MIDI files as if they were recordings, to measure searches on.
     #[arg(long)]
     as_recordings: bool,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Add {
@@ -110,50 +122,47 @@ impl Add {
 
     /// Adds to the index, which was `begun` for this or was there before.
     fn run_with(self, sources: &Sources, begun: bool) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
-        let outcome =
-            soundfont(self.soundfont.as_ref()).and_then(|font| index::add(&self.index, sources, &font, &progress));
-        let taken_back = begun && index::take_back(&self.index);
-        let Added { added, replaced, kept, renamed, copies, seconds, skipped } = outcome?;
-        for (path, error) in &skipped {
-            super::skipped(path, error);
+        let progress = self.terminal.progress();
+        let outcome = self.font.open().and_then(|font| index::add(&self.folder.index, sources, &font, &progress));
+        let taken_back = begun && index::take_back(&self.folder.index);
+        let Added { added, replaced, kept, renamed, copies, seconds, skipped: unread } = outcome?;
+        for (path, error) in &unread {
+            skipped(path, error);
         }
         if taken_back {
             let reason = "no recording or MIDI file could be added".into();
-            return Err(Error::Index { reason, path: self.index });
+            return Err(Error::Index { reason, path: self.folder.index });
         }
         answer!(
             "{added} added ({:.1} h of sound; {replaced} in place of what they were), {kept} there already, {renamed} renamed, \
              {copies} copies left out, {} skipped; {} entries",
             seconds / 3600.0,
-            skipped.len(),
-            Index::open(&self.index)?.counts().entries
+            unread.len(),
+            self.folder.open()?.counts().entries
         );
-        Ok(if skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+        Ok(if unread.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 }
 
 /// Arguments of `antiphon index remove`.
 #[derive(Debug, Args)]
 pub(super) struct Remove {
-    /// MD5 or catalogue id of an entry, path of its file, or of a folder above it.
+    /// Entries to remove: MD5 or catalogue id, path of the file, or of a folder above it.
     #[arg(required = true)]
     names: Vec<PathBuf>,
-    /// The index.
-    #[arg(long, value_name = "DIR")]
-    index: PathBuf,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    folder: IndexFolder,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Remove {
     fn run(self) -> Result<ExitCode> {
-        let (removed, missing) = index::remove(&self.index, &self.names, &progress(self.quiet))?;
+        let (removed, missing) = index::remove(&self.folder.index, &self.names, &self.terminal.progress())?;
         for name in &missing {
             message!("antiphon: not in the index: {name:?}");
         }
-        answer!("{removed} removed; {} entries", Index::open(&self.index)?.counts().entries);
+        answer!("{removed} removed; {} entries", self.folder.open()?.counts().entries);
         Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 }
@@ -161,12 +170,10 @@ impl Remove {
 /// Arguments of `antiphon index info`.
 #[derive(Debug, Args)]
 pub(super) struct Info {
-    /// The index.
-    #[arg(long, value_name = "DIR")]
-    index: PathBuf,
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    folder: IndexFolder,
+    #[command(flatten)]
+    report: Json,
     /// List the entries too, one JSON object a line.
     #[arg(long, conflicts_with = "json")]
     entries: bool,
@@ -174,13 +181,13 @@ pub(super) struct Info {
 
 impl Info {
     fn run(self) -> Result<ExitCode> {
-        let index = Index::open(&self.index)?;
+        let index = self.folder.open()?;
         let (counts, hash, embedding) = (index.counts(), index.hash_record(), index.embedding_record());
-        if self.json {
+        if self.report.json {
             let document = json!({
                 "antiphon": env!("CARGO_PKG_VERSION"),
                 "format": "index-info/1",
-                "index": self.index.to_string_lossy(),
+                "index": self.folder.index.to_string_lossy(),
                 "counts": counts,
                 "segments": index.segment_count(),
                 "parameters": index.parameters(),
@@ -221,22 +228,20 @@ impl Info {
 /// Arguments of `antiphon index verify`.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The index.
-    #[arg(long, value_name = "DIR")]
-    index: PathBuf,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    folder: IndexFolder,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Verify {
     fn run(self) -> Result<ExitCode> {
-        let faults = index::verify(&self.index, &progress(self.quiet))?;
+        let faults = index::verify(&self.folder.index, &self.terminal.progress())?;
         for fault in &faults {
             message!("antiphon: {}: {:?}", fault.reason, fault.path);
         }
         if faults.is_empty() {
-            answer!("whole: {} entries", Index::open(&self.index)?.counts().entries);
+            answer!("whole: {} entries", self.folder.open()?.counts().entries);
             Ok(ExitCode::SUCCESS)
         } else {
             Ok(ExitCode::FAILURE)
@@ -247,24 +252,22 @@ impl Verify {
 /// Arguments of `antiphon index synthesize`.
 #[derive(Debug, Args)]
 pub(super) struct Synthesize {
-    /// The index to begin.
+    /// Write the index to this folder.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
     /// Number of entries.
     #[arg(long, default_value_t = 1_000_000)]
     entries: usize,
-    /// Seed of all that is drawn.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    draw: Draw,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Synthesize {
     fn run(self) -> Result<ExitCode> {
         or_no_folder(std::slice::from_ref(&self.output), || {
-            index::synthesize(&self.output, self.entries, self.seed, &progress(self.quiet))
+            index::synthesize(&self.output, self.entries, self.draw.seed, &self.terminal.progress())
         })?;
         answer!("{} entries, {:.1} MB", self.entries, Index::open(&self.output)?.counts().bytes as f64 / 1e6);
         Ok(ExitCode::SUCCESS)

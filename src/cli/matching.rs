@@ -1,8 +1,8 @@
 //! `antiphon match`.
 
+use super::flags::{Cascade, MidiFont, Quiet, Top};
 use super::output::or_no_folder;
-use super::search::Cascade;
-use super::{progress, soundfont};
+use super::terminal::{skipped, skipped_for};
 use antiphon::error::{Error, Result};
 use antiphon::index::{Index, sound_files};
 use antiphon::search::{self, Matching, Shard, Summary};
@@ -13,35 +13,32 @@ use std::process::ExitCode;
 /// Arguments of `antiphon match`.
 #[derive(Debug, Args)]
 pub(super) struct Match {
-    /// MIDI files or recordings, and folders with such below them; with `--merge`, folders that earlier runs wrote.
+    /// MIDI files or recordings, or folders of them; with `--merge`, folders that earlier runs wrote.
     #[arg(required = true)]
     sources: Vec<PathBuf>,
-    /// The index.
+    /// Folder of the index.
     #[arg(long, value_name = "DIR", required_unless_present = "merge")]
     index: Option<PathBuf>,
-    /// Where the matches go: a folder. Run again after an interruption, it goes on.
+    /// Write the matches to this folder. Run again after an interruption, it goes on.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Do part I of N of the work.
+    /// Do only part I of N of the work.
     #[arg(long, value_name = "I/N", value_parser = parse_shard, conflicts_with = "merge")]
     shard: Option<Shard>,
     /// Also write the MIDI files of matches on the clock of their recordings.
     #[arg(long, conflicts_with = "merge")]
     write_aligned: bool,
-    /// Put the parts of earlier runs together.
+    /// Merge the parts of earlier runs.
     #[arg(long)]
     merge: bool,
-    /// Hits that are kept of each file.
-    #[arg(long, default_value_t = 10, value_name = "N")]
-    top: usize,
+    #[command(flatten)]
+    hits: Top,
     #[command(flatten)]
     cascade: Cascade,
-    /// Soundfont (SF2) to synthesise MIDI files with.
-    #[arg(long)]
-    soundfont: Option<PathBuf>,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    font: MidiFont,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 fn parse_shard(text: &str) -> core::result::Result<Shard, String> {
@@ -60,23 +57,23 @@ impl Match {
     }
 
     fn match_all(self) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
+        let progress = self.terminal.progress();
         if self.merge {
             return Ok(report(&search::merge(&self.sources, &self.output)?, 0));
         }
         let folder = self.index.ok_or_else(|| Error::nothing("no index was named"))?;
         let index = Index::open(&folder)?;
-        let font = soundfont(self.soundfont.as_ref())?;
+        let font = self.font.open()?;
         let (files, unlisted) = sound_files(&self.sources);
         for (path, error) in &unlisted {
-            super::skipped(path, error);
+            skipped(path, error);
         }
         if files.is_empty() {
             return Err(Error::nothing(format!("no MIDI file or recording in {:?}", self.sources)));
         }
         let how = Matching {
             index: &index,
-            options: self.cascade.options(self.top),
+            options: self.cascade.options(self.hits.top),
             font: &font,
             shard: self.shard.unwrap_or(Shard::ALL),
             write_aligned: self.write_aligned,
@@ -87,7 +84,7 @@ impl Match {
 
 fn report(summary: &Summary, unlisted: usize) -> ExitCode {
     for (path, reason) in summary.skipped.iter().chain(&summary.unwritten) {
-        super::skipped_for(path.as_ref(), reason);
+        skipped_for(path.as_ref(), reason);
     }
     for (track, count) in &summary.decoys {
         message!("antiphon: matched by {count} files, so perhaps by anything: {track}");

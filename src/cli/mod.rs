@@ -1,17 +1,7 @@
 //! The commands. Results go to stdout, progress and messages to stderr; exit code 0 all done, 1 failed, 2 done in part.
 
-/// Prints a line of the result, as `println!` does. Where nobody reads any more (`| head`), the process ends: code 2, done in part.
-macro_rules! answer {
-    ($($text:tt)*) => { $crate::cli::print(format_args!("{}\n", format_args!($($text)*))) };
-}
-
-/// Prints a line for the person at the terminal. That it can't be shown is no reason to stop.
-macro_rules! message {
-    ($($text:tt)*) => {{
-        $crate::cli::ticker::said();
-        drop(std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($text)*))));
-    }};
-}
+#[macro_use]
+mod terminal;
 
 mod align;
 mod collect;
@@ -19,129 +9,103 @@ mod curate;
 mod dataset;
 mod embed;
 mod evaluate;
+mod flags;
 mod hash;
+mod help;
 mod index;
 mod matching;
 mod output;
-mod retrieval;
 mod search;
 mod ticker;
 mod toy;
 mod train;
-mod verdict;
+mod window;
 
-use antiphon::error::{Error, Result};
-use antiphon::job::Progress;
+use antiphon::error::Error;
 use antiphon::log;
-use antiphon::synth::SoundFont;
-use clap::{Args, Parser, Subcommand};
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
+use help::examples;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Finds the recording a MIDI file belongs to, aligns the two, and lets you judge the match by ear and eye.
+/// The place of what all commands have, after their own flags.
+const LAST: usize = 500;
+
+/// Find the recording that a MIDI file belongs to, align the two, and judge the match by ear and eye.
+///
+/// Without a command, Antiphon opens its window: with the files named, or with the demo.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = where_the_log_lies())]
+#[command(version, args_conflicts_with_subcommands = true, help_template = help::template(&commands()), after_help = help::end())]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Write a log, with what is at this level or above [default: info for the window, none for commands].
-    #[arg(long, global = true, value_name = "LEVEL", value_parser = log::LEVELS)]
+    /// Write a log of this level and above [default: info for the window, none for commands].
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = log::LEVELS, display_order = LAST)]
     log: Option<String>,
     #[command(flatten)]
-    window: Window,
+    window: window::Window,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Align a MIDI file with a recording.
+    /// Align a MIDI file with a recording, or every pair of a list.
+    #[command(after_help = examples(&[
+        "antiphon align song.mid song.mp3 -o aligned --listen",
+        "antiphon align pairs.jsonl -o alignments.jsonl",
+    ]))]
     Align(align::Align),
-    /// Write the constant-Q features of a recording or MIDI file as an npy array.
+    /// Write the constant-Q features of a recording or MIDI file.
+    #[command(after_help = examples(&["antiphon features song.mp3 -o song.npy"]))]
     Features(align::Features),
-    /// Hash sequence of a recording or MIDI file: a code for each step of 0.37 s.
+    /// Hash a recording or MIDI file: one code for each step of 0.37 s.
+    #[command(after_help = examples(&["antiphon hash song.mid -o song.npy"]))]
     Hash(hash::Hash),
-    /// Embed a whole recording or MIDI file in one vector.
+    /// Embed a recording or MIDI file: one vector for the whole file.
+    #[command(after_help = examples(&["antiphon embed song.mp3 -o song.npy --attention attention.npy"]))]
     Embed(embed::Embed),
-    /// An index of recordings or MIDI files, to be searched.
-    #[command(subcommand)]
+    /// Build and maintain an index of recordings or MIDI files.
+    #[command(subcommand, after_help = examples(&[
+        "antiphon index build recordings --index music.index",
+        "antiphon index info --index music.index",
+    ]))]
     Index(index::IndexCommand),
-    /// Look for a MIDI file or a recording in an index.
+    /// Search an index for a MIDI file or a recording.
+    #[command(after_help = examples(&[
+        "antiphon search song.mid --index music.index",
+        "antiphon search song.mid --index music.index --top 3 --json > hits.json",
+    ]))]
     Search(search::Search),
-    /// Match a collection against an index.
+    /// Match a whole collection against an index.
+    #[command(after_help = examples(&[
+        "antiphon match midis --index music.index -o matches --write-aligned",
+        "antiphon match --merge part-1 part-2 -o matches",
+    ]))]
     Match(matching::Match),
-    /// Collect pairs of MIDI files and recordings by their names and their sound.
+    /// Collect pairs of MIDI files and recordings by name and by sound.
+    #[command(after_help = examples(&[
+        "antiphon collect --midi midis --audio recordings -o pairs.jsonl --funnel funnel.png",
+    ]))]
     Collect(collect::Collect),
-    /// Make training pairs.
-    #[command(subcommand)]
+    /// Make data sets of training pairs.
+    #[command(subcommand, after_help = examples(&["antiphon dataset synthesize midis -o rendered"]))]
     Dataset(dataset::Dataset),
-    /// Learn from data sets.
-    #[command(subcommand)]
+    /// Train hash networks, embedding networks or the judge.
+    #[command(subcommand, after_help = examples(&["antiphon train hash --data rendered -o hash.safetensors"]))]
     Train(train::Train),
-    /// Measure on a data set.
-    #[command(subcommand)]
+    /// Measure alignments, codes, embeddings, searches and verdicts.
+    #[command(subcommand, after_help = examples(&["antiphon evaluate align pairs recordings"]))]
     Evaluate(evaluate::Evaluate),
-    /// The toy problems of feed-forward attention.
-    #[command(subcommand)]
+    /// Train on the toy problems of feed-forward attention.
+    #[command(subcommand, after_help = examples(&["antiphon toy addition --length 100"]))]
     Toy(toy::Toy),
-    /// Decisions of people about matches.
-    #[command(subcommand)]
+    /// Report, export and merge decisions about matches.
+    #[command(subcommand, after_help = examples(&["antiphon curate report pairs.decisions.jsonl"]))]
     Curate(curate::Curate),
 }
 
-/// What the window opens with; with nothing, the demo.
-#[derive(Debug, Args)]
-struct Window {
-    /// A MIDI file and recordings, in any order.
-    files: Vec<PathBuf>,
-    /// Soundfont (SF2) to synthesise with.
-    #[arg(long)]
-    soundfont: Option<PathBuf>,
-    /// Pairs to be judged: a search, a list (JSON lines, JSON, CSV), or a Lakh tree.
-    #[arg(long, value_name = "LIST", conflicts_with = "files")]
-    queue: Option<PathBuf>,
-    /// Where the decisions go [default: LIST.decisions.jsonl].
-    #[arg(long, value_name = "FILE", requires = "queue")]
-    journal: Option<PathBuf>,
-    /// Save a picture of the window once everything is aligned, and leave.
-    #[arg(long, value_name = "PNG")]
-    screenshot: Option<PathBuf>,
-    /// Size of the window in points.
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = parse_size)]
-    size: Option<(f32, f32)>,
-    /// The index that is searched in the window.
-    #[arg(long, value_name = "DIR")]
-    index: Option<PathBuf>,
-    /// What the middle of the window shows.
-    #[arg(long, value_parser = ["audit", "search", "filters", "train", "embedding", "toy"])]
-    tab: Option<String>,
-    /// Theme, instead of the one in the settings.
-    #[arg(long, value_parser = ["dark", "light", "system"])]
-    theme: Option<String>,
-}
-
-fn parse_size(text: &str) -> core::result::Result<(f32, f32), String> {
-    let parse = || {
-        let (width, height) = text.split_once('x')?;
-        Some((width.parse().ok()?, height.parse().ok()?))
-    };
-    parse()
-        .filter(|(w, h)| (200.0..=16384.0).contains(w) && (200.0..=16384.0).contains(h))
-        .ok_or_else(|| format!("{text:?} is not WIDTHxHEIGHT, each 200 to 16384"))
-}
-
-/// Writes to stdout at once. There is no way back to the command from a closed pipe or a full disk: what it wrote to files
-/// before is whole.
-fn print(text: std::fmt::Arguments<'_>) {
-    ticker::answered();
-    let mut stdout = std::io::stdout().lock();
-    if let Err(error) = stdout.write_fmt(text).and_then(|()| stdout.flush()) {
-        if error.kind() == std::io::ErrorKind::BrokenPipe {
-            std::process::exit(2);
-        }
-        message!("antiphon: could not write the result: {error}");
-        std::process::exit(1);
-    }
+/// The commands alone, as the help lists them.
+fn commands() -> clap::Command {
+    Command::augment_subcommands(clap::Command::new("antiphon"))
 }
 
 /// Runs the command that the arguments name.
@@ -170,7 +134,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Evaluate(command)) => command.run(),
         Some(Command::Toy(command)) => command.run(),
         Some(Command::Curate(command)) => command.run(),
-        None => open_window(arguments.window, started),
+        None => arguments.window.open(started),
     };
     match outcome {
         Ok(code) => code,
@@ -186,17 +150,9 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn where_the_log_lies() -> String {
-    let folder =
-        log::folder().map_or_else(|| "nowhere: this system has no place for it".into(), |f| f.display().to_string());
-    format!(
-        "The log of the window, and of commands with --log, lies in {folder}. Antiphon sends nothing over the network."
-    )
-}
-
 /// Begins the log that is asked for, and that of the window in any case; one for a picture of it leaves no trace.
 fn start_log(arguments: &Arguments) {
-    let window = arguments.command.is_none() && arguments.window.screenshot.is_none();
+    let window = arguments.command.is_none() && !arguments.window.is_for_a_picture();
     let level = arguments.log.as_deref().or(window.then_some("info"));
     let (Some(level), Some(folder)) = (level, log::folder()) else { return };
     if let Err(error) = log::start(&folder, level) {
@@ -205,99 +161,69 @@ fn start_log(arguments: &Arguments) {
     }
 }
 
-#[cfg(feature = "gui")]
-fn open_window(window: Window, started: Instant) -> Result<ExitCode> {
-    use antiphon::gui::{Launch, Tab, Theme};
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    let is_midi = |path: &PathBuf| antiphon::files::is_midi(path);
-    let (midi, recordings): (Vec<PathBuf>, Vec<PathBuf>) = window.files.into_iter().partition(is_midi);
-    let mut launch = Launch {
-        midi: midi.into_iter().next(),
-        recordings,
-        queue: window.queue.map(|queue| (queue, window.journal)),
-        soundfont: window.soundfont,
-        theme: window.theme.as_deref().map(|name| match name {
-            "dark" => Theme::Dark,
-            "light" => Theme::Light,
-            _ => Theme::System,
-        }),
-        tab: window.tab.as_deref().map(|name| match name {
-            "filters" => Tab::Filters,
-            "train" => Tab::Train,
-            "embedding" => Tab::Embedding,
-            "toy" => Tab::Toy,
-            "search" => Tab::Search,
-            _ => Tab::Audit,
-        }),
-        index: window.index,
-        screenshot: window.screenshot,
-        size: window.size,
-        started: Some(started),
-    };
-    if launch.midi.is_none() && launch.recordings.is_empty() && launch.queue.is_none() {
-        let folder = directories::ProjectDirs::from("", "", "antiphon")
-            .map_or_else(std::env::temp_dir, |dirs| dirs.cache_dir().to_path_buf());
-        let demo = antiphon::demo::unpack(&folder.join("demo"))?;
-        (launch.midi, launch.recordings) = (Some(demo.midi), demo.recordings);
+    fn parse(line: &str) -> Result<Arguments, String> {
+        Arguments::try_parse_from(line.split_whitespace()).map_err(|error| error.to_string())
     }
-    match antiphon::gui::run(launch) {
-        Err(error @ Error::Window(_)) => {
-            message!("antiphon: {error}; `antiphon align MIDI AUDIO` works without a window");
-            Ok(ExitCode::FAILURE)
-        }
-        outcome => {
-            if let Some(times) = outcome? {
-                let picture = times.picture_s.map(|s| format!("first picture after {s:.2} s, ")).unwrap_or_default();
-                message!("window after {:.2} s, {picture}everything after {:.2} s", times.window_s, times.everything_s);
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-    }
-}
 
-#[cfg(not(feature = "gui"))]
-#[expect(clippy::unnecessary_wraps, reason = "as the one that opens a window")]
-fn open_window(_: Window, _: Instant) -> Result<ExitCode> {
-    message!("antiphon: built without a window; `antiphon align MIDI AUDIO` works without one");
-    Ok(ExitCode::FAILURE)
-}
-
-/// Names a file that was skipped, last and once.
-fn skipped(path: &std::path::Path, error: &Error) {
-    skipped_for(path, &error.reason(path));
-}
-
-/// Names a file that was skipped for a reason that does not name it.
-fn skipped_for(path: &std::path::Path, reason: &str) {
-    message!("antiphon: skipped: {reason}: {path:?}");
-}
-
-/// The soundfont chosen, or the bundled one.
-fn soundfont(path: Option<&PathBuf>) -> Result<SoundFont> {
-    path.map_or_else(SoundFont::bundled, |path| SoundFont::open(path))
-}
-
-/// A progress that draws a bar on a terminal, says a line now and then where there is none, unless `quiet`, and that Ctrl-C
-/// cancels.
-fn progress(quiet: bool) -> Progress {
-    let on_terminal = std::io::stderr().is_terminal();
-    let bar = if quiet || !on_terminal { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(1000) };
-    let seen = std::sync::Arc::new(std::sync::OnceLock::<Progress>::new());
-    let inside = std::sync::Arc::clone(&seen);
-    let progress = Progress::new(move || {
-        if let Some(progress) = inside.get() {
-            bar.set_position((progress.fraction() * 1000.0) as u64);
-            if progress.fraction() >= 1.0 {
-                bar.finish_and_clear();
+    #[test]
+    fn a_wrong_word_is_answered_with_the_right_ones() {
+        for (line, words) in [
+            ("antiphon --tab", "audit search filters train embedding toy"),
+            ("antiphon --theme", "dark light system"),
+            ("antiphon --log", "off error warn info debug trace"),
+            ("antiphon align a.mid a.mp3 --preset", "antiphon gen1 gen2"),
+            ("antiphon search a.mid --index i --keys", "when-unsure written all"),
+            ("antiphon dataset align pairs -o out --split", "train valid develop test"),
+            ("antiphon train hash --data d -o m --objective", "hinge contrastive"),
+            ("antiphon train hash --data d -o m --scaling", "papers frame-mean standardised"),
+            ("antiphon evaluate align", "asap vienna easy hard pairs cut clock popular"),
+            ("antiphon curate decide j --item a --decision", "confirmed rejected unsure skipped undone"),
+            (
+                "antiphon curate decide j --item a --decision unsure --reason",
+                "wrong-song other-version wrong-key timing-off partial bad-midi bad-audio other",
+            ),
+            ("antiphon curate decide j --item a --decision unsure --order", "listed best uncertain stratified random"),
+        ] {
+            let message = parse(&format!("{line} loud")).expect_err(line);
+            let listed = words.replace(' ', ", ");
+            assert!(message.contains(&format!("[possible values: {listed}]")), "{line}: {message}");
+            for word in words.split(' ').filter(|_| line.contains(" --")) {
+                assert!(parse(&format!("{line} {word}")).is_ok(), "{line} {word}");
             }
         }
-    });
-    // Set once, right here; the handler can be set once a process, and one command runs a process.
-    drop(seen.set(progress.clone()));
-    let cancel = progress.clone();
-    drop(ctrlc::set_handler(move || cancel.cancel()));
-    if !quiet && !on_terminal {
-        ticker::start(&progress);
     }
-    progress
+
+    #[test]
+    fn flags_that_need_or_exclude_others_do_so_where_they_are_shared() {
+        for (fine, wrong) in [
+            ("align a.mid a.mp3 --json", "align list.jsonl -o out --json"),
+            ("align a.mid a.mp3 --hop 512", "align list.jsonl -o out --hop 512"),
+            ("align list.jsonl -o out", "align list.jsonl -o out --hop 63"),
+            ("train verdict -o j --journal d --soundfont f", "train verdict -o j --data d --soundfont f"),
+            ("train verdict -o j --journal d --cache c", "train verdict -o j --data d --cache c"),
+            ("evaluate align asap d --audio-soundfont f", "evaluate align asap d"),
+            ("evaluate align pairs d", "evaluate align popular d"),
+            ("evaluate verdict d --made 5 --audio-soundfont f --cache c", "evaluate verdict d --made 5 --cache c"),
+            ("train hash --data d -o m --from bundled", "train hash --data d -o m --from bundled --roll"),
+            ("train hash --data d -o m --roll", "train hash --data d -o m --from m --scaling papers"),
+            ("train embed --data d -o m --from m", "train embed --data d -o m --from m --architecture a"),
+            ("hash a.mid --tpaa", "hash a.mid --tpaa --model m"),
+            ("index info --index i --entries", "index info --index i --entries --json"),
+        ] {
+            assert!(parse(&format!("antiphon {fine}")).is_ok(), "{fine}");
+            assert!(parse(&format!("antiphon {wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_toy_problems_begin_with_seed_1() {
+        for line in ["toy addition", "toy multiplication", "toy table -o t"] {
+            let command = parse(&format!("antiphon {line}")).expect("fine").command;
+            assert!(format!("{command:?}").contains("Draw { seed: 1 }"), "{command:?}");
+        }
+    }
 }

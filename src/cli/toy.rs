@@ -1,7 +1,8 @@
 //! `antiphon toy`.
 
+use super::flags::{Draw, Json, Quiet};
+use super::help::examples;
 use super::output::or_no_folder;
-use super::progress;
 use antiphon::error::Result;
 use antiphon::toy::table::{self, Cell, Finished, LEARNING_RATES, LENGTHS, MOST_EPOCHS, Published, Table};
 use antiphon::toy::{EPOCH_UPDATES, Epoch, Lengths, Pooling, Problem, Run, Task};
@@ -13,77 +14,75 @@ use std::process::ExitCode;
 /// The toy problems of feed-forward attention (Raffel and Ellis, 2015).
 #[derive(Debug, Subcommand)]
 pub(super) enum Toy {
-    /// Learn to add two marked numbers of a long sequence.
+    /// Train a network to add two marked numbers of a long sequence.
+    #[command(after_help = examples(&["antiphon toy addition --length 100"]))]
     Addition(One),
-    /// Learn to multiply them.
+    /// Train a network to multiply two marked numbers of a long sequence.
+    #[command(after_help = examples(&["antiphon toy multiplication --varied --epochs 20"]))]
     Multiplication(One),
-    /// Fill the paper's Table 1; stopped, it goes on where it was.
+    /// Fill the paper's Table 1; run again after an interruption, it goes on.
+    #[command(after_help = examples(&["antiphon toy table -o toy --lengths 50,100 --epochs 20"]))]
     Table(Whole),
 }
 
 /// One network.
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[derive(Debug, Args)]
+#[command(mut_arg("seed", |arg| arg.default_value("1")))]
 pub(super) struct One {
-    /// Shortest sequence; the longest is a tenth longer.
+    /// Length of the shortest sequence; the longest is a tenth longer.
     #[arg(long, value_name = "STEPS", default_value_t = 100)]
     length: usize,
-    /// Sequences of 50 to 10,000 steps instead.
+    /// Train on sequences of 50 to 10,000 steps instead.
     #[arg(long, conflicts_with = "length")]
     varied: bool,
-    /// The plain mean of the steps instead of attention.
+    /// Take the plain mean of the steps instead of attention.
     #[arg(long)]
     unweighted: bool,
     /// Learning rate; the paper tries .01, .003, .001 and .0003.
     #[arg(long, value_name = "RATE", default_value_t = 0.003)]
     learning_rate: f32,
-    /// Most epochs of 1,000 updates.
+    /// Most epochs of 1,000 updates each.
     #[arg(long, value_name = "N", default_value_t = MOST_EPOCHS)]
     epochs: usize,
-    /// Seed of weights and sequences.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    draw: Draw,
+    #[command(flatten)]
+    report: Json,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 /// The table.
 #[derive(Debug, Args)]
+#[command(mut_arg("seed", |arg| arg.default_value("1")))]
 pub(super) struct Whole {
-    /// Where it is kept.
+    /// Keep the table in this folder.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Only these lengths.
+    /// Lengths of sequences to fill in.
     #[arg(long, value_name = "STEPS", value_delimiter = ',', default_values_t = LENGTHS)]
     lengths: Vec<usize>,
-    /// Learning rates up to 1,000 steps.
+    /// Learning rates to try up to 1,000 steps.
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_values_t = LEARNING_RATES)]
     rates: Vec<f32>,
-    /// Learning rates for longer sequences and for varied ones.
+    /// Learning rates to try for longer sequences and for varied ones.
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_values_t = [0.003])]
     long_rates: Vec<f32>,
-    /// Most epochs.
+    /// Most epochs of 1,000 updates each.
     #[arg(long, value_name = "N", default_value_t = MOST_EPOCHS)]
     epochs: usize,
-    /// Most epochs of the networks without attention at more than 1,000 steps and varied ones.
+    /// Most epochs of networks without attention, for sequences of more than 1,000 steps and varied ones.
     #[arg(long, value_name = "N", default_value_t = MOST_EPOCHS)]
     long_epochs: usize,
-    /// Also sequences of 50 to 10,000 steps.
+    /// Also train on sequences of 50 to 10,000 steps.
     #[arg(long)]
     varied: bool,
-    /// Seed of weights and sequences.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    draw: Draw,
+    #[command(flatten)]
+    report: Json,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 const VARIED: Lengths = Lengths::Varied { shortest: 50, longest: 10_000 };
@@ -100,25 +99,25 @@ impl Toy {
 
 impl One {
     fn run(self, problem: Problem) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
+        let progress = self.terminal.progress();
         let pooling = if self.unweighted { Pooling::Unweighted } else { Pooling::Attention };
         let lengths = if self.varied { VARIED } else { Lengths::Near(self.length) };
         let task = Task { problem, pooling, lengths };
-        let mut run = Run::new(task, self.learning_rate, self.seed);
+        let mut run = Run::new(task, self.learning_rate, self.draw.seed);
         while run.epochs().len() < self.epochs && !run.solved() {
             let at = run.epochs().len() as f32 / self.epochs as f32;
             let epoch = run.epoch(EPOCH_UPDATES, &progress.part(at, at + 1.0 / self.epochs as f32))?;
-            if !self.quiet {
+            if !self.terminal.quiet {
                 say(task, self.learning_rate, run.epochs().len(), epoch);
             }
         }
-        if self.json {
+        if self.report.json {
             let document = json!({
                 "antiphon": env!("CARGO_PKG_VERSION"),
                 "format": "toy/1",
                 "task": task,
                 "learning_rate": self.learning_rate,
-                "seed": self.seed,
+                "seed": self.draw.seed,
                 "parameters": run.parameter_count(),
                 "solved": run.solved(),
                 "epochs": run.epochs(),
@@ -140,15 +139,15 @@ impl Whole {
     }
 
     fn fill(&self) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
+        let progress = self.terminal.progress();
         let cells = self.cells();
         let mut table = Table::open(&self.output)?;
-        table.fill(&cells, self.seed, &progress, |task, rate, epochs, epoch| {
-            if !self.quiet {
+        table.fill(&cells, self.draw.seed, &progress, |task, rate, epochs, epoch| {
+            if !self.terminal.quiet {
                 say(task, rate, epochs, epoch);
             }
         })?;
-        if self.json {
+        if self.report.json {
             let rows: Vec<_> = cells
                 .iter()
                 .map(|cell| json!({ "task": cell.task, "best": table.best(cell.task), "published": table::published(cell.task) }))

@@ -4,6 +4,7 @@ use super::writer::Writer;
 use super::*;
 use crate::features::WIDE_BINS;
 use crate::hashing::Side;
+use crate::job::Progress;
 use crate::synth::SoundFont;
 use std::fs;
 

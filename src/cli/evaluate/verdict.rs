@@ -1,9 +1,9 @@
 //! `antiphon evaluate verdict`.
 
-use super::super::{progress, soundfont};
+use super::finish;
+use crate::cli::flags::{AudioFont, Cache, Json, MidiFont, Picture, Quiet};
 use antiphon::error::{Error, Result};
 use antiphon::evaluate::{self, VerdictData, VerdictReport};
-use antiphon::export;
 use antiphon::picture::{Reliability, ReliabilityBin, reliability_png};
 use antiphon::verdict::{Bin, Judge};
 use clap::Args;
@@ -14,60 +14,52 @@ use std::process::ExitCode;
 
 /// Arguments of `antiphon evaluate verdict`.
 #[derive(Debug, Args)]
-pub(in super::super) struct EvaluateVerdict {
-    /// MIDI files, and recordings of the same names (`P24.ogg` for `P24.mid` and, a second version, `P24b.mid`).
+pub(in crate::cli) struct EvaluateVerdict {
+    /// Folder of MIDI files and recordings of the same names (`P24.ogg` for `P24.mid` and, a second version, `P24b.mid`).
     folder: PathBuf,
-    /// Folders of recordings that belong to none of the MIDI files.
+    /// Compare with the recordings of this folder too, which belong to none of the MIDI files; may be given several times.
     #[arg(long, value_name = "DIR")]
     decoys: Vec<PathBuf>,
-    /// Analysed recordings are kept there: a second run decodes nothing.
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
-    /// Draw so many of the MIDI files, and make a recording of each: needs --audio-soundfont and --cache.
+    #[command(flatten)]
+    kept: Cache,
+    /// Draw this many of the MIDI files, and render a recording of each: needs --audio-soundfont and --cache.
     #[arg(long, value_name = "N", requires_all = ["audio_soundfont", "cache"])]
     made: Option<usize>,
-    /// Soundfont (SF2) that recordings are made with: another one than the MIDI side's.
-    #[arg(long)]
-    audio_soundfont: Option<PathBuf>,
-    /// Wrong recordings that each MIDI file is compared with in full: the nearest by codes.
+    #[command(flatten)]
+    audio_font: AudioFont,
+    /// Wrong recordings to compare each MIDI file with in full: the nearest by codes.
     #[arg(long, default_value_t = 10, value_name = "N")]
     nearest: usize,
-    /// Others that it is compared with in full, drawn; they stand for all.
+    /// Other recordings to compare it with in full, drawn to stand for all.
     #[arg(long, default_value_t = 2, value_name = "N")]
     others: usize,
-    /// A table of the songs' kinds: columns `id` and `midi_kind`, `kind` or `instrumentation`.
+    /// Take kinds of songs from this table: columns `id` and `midi_kind`, `kind` or `instrumentation`.
     #[arg(long, value_name = "CSV")]
     kinds: Option<PathBuf>,
-    /// A judge that `antiphon train verdict` wrote [default: the bundled one].
+    /// Use this judge, written by `antiphon train verdict`, instead of the bundled one.
     #[arg(long, value_name = "JSON")]
     judge: Option<PathBuf>,
-    /// Soundfont (SF2) of the MIDI side.
-    #[arg(long)]
-    soundfont: Option<PathBuf>,
-    /// Print one JSON document, with the evidence of every pair: what `antiphon train verdict` learns from.
-    #[arg(long)]
-    json: bool,
-    /// Draw whether probabilities mean what they say, and how those of true and of wrong pairs lie apart.
-    #[arg(long, value_name = "PNG")]
-    png: Option<PathBuf>,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    font: MidiFont,
+    #[command(flatten)]
+    report: Json,
+    #[command(flatten)]
+    picture: Picture,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl EvaluateVerdict {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
-        let font = soundfont(self.soundfont.as_ref())?;
+        let progress = self.terminal.progress();
+        let font = self.font.open()?;
         let judge = match &self.judge {
             Some(path) => Judge::load(path)?,
             None => Judge::bundled()?.clone(),
         };
-        if let Some(folder) = &self.cache {
-            antiphon::files::create_folder(folder)?;
-        }
+        self.kept.create()?;
         let made = match self.made {
-            Some(works) => Some((works, soundfont(self.audio_soundfont.as_ref())?)),
+            Some(works) => Some((works, self.audio_font.open()?)),
             None => None,
         };
         let kinds = self.kinds.as_deref().map_or_else(|| Ok(BTreeMap::new()), evaluate::kinds)?;
@@ -75,7 +67,7 @@ impl EvaluateVerdict {
             folder: self.folder.clone(),
             decoys: self.decoys,
             made,
-            cache: self.cache,
+            cache: self.kept.cache,
             nearest: self.nearest,
             others: self.others,
             kinds,
@@ -83,11 +75,11 @@ impl EvaluateVerdict {
         let report = evaluate::verdict(&data, &font, &progress)?;
         let found = report.done.first().ok_or_else(|| Error::nothing("nothing was compared"))?;
         let summaries = VerdictReport::all(&found.pairs, &judge);
-        if let Some(path) = &self.png {
+        self.picture.write(|| {
             let all = summaries.iter().filter(|report| report.kind == "all").map(reliability);
-            antiphon::files::write(path, &export::png(&reliability_png(&all.collect::<Vec<_>>()))?)?;
-        }
-        if self.json {
+            reliability_png(&all.collect::<Vec<_>>())
+        })?;
+        if self.report.json {
             let document = json!({
                 "antiphon": env!("CARGO_PKG_VERSION"),
                 "format": "evaluation/1",
@@ -100,7 +92,7 @@ impl EvaluateVerdict {
         } else {
             summaries.iter().for_each(show);
         }
-        Ok(super::finish(&report))
+        Ok(finish(&report))
     }
 }
 
@@ -117,7 +109,7 @@ fn reliability(report: &VerdictReport) -> Reliability<'_> {
 }
 
 /// What a judge makes of some pairs, for people.
-pub(in super::super) fn show(report: &VerdictReport) {
+pub(in crate::cli) fn show(report: &VerdictReport) {
     let quality = &report.quality;
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     answer!(

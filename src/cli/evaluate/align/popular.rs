@@ -1,7 +1,8 @@
 //! The answers of `antiphon evaluate align popular`.
 
+use super::super::finish;
+use super::EvaluateAlign;
 use super::clock::{name, per_cent};
-use super::{EvaluateAlign, finish};
 use antiphon::alignment::Preset;
 use antiphon::evaluate::{PopularErrors, PopularSummary, Report};
 use serde_json::json;
@@ -14,7 +15,7 @@ impl EvaluateAlign {
         if plain > 0 {
             message!("antiphon: no ffmpeg: {} works were not compressed", plain / presets.len().max(1));
         }
-        if self.json {
+        if self.report.json {
             self.print(&json!({ "summaries": summaries, "works": report.done }));
             return finish(report);
         }

@@ -1,47 +1,17 @@
-//! `antiphon evaluate`.
+//! `antiphon evaluate align`.
 
 mod clock;
 mod popular;
-pub(super) mod verdict;
 
-use super::align::PresetName;
-use super::{progress, soundfont};
+use super::finish;
+use crate::cli::flags::{AudioFont, Draw, Json, MidiFont, PresetName, Quiet};
 use antiphon::alignment::Preset;
 use antiphon::error::Result;
 use antiphon::evaluate::{self, Combination, Corruption, Errors, Report, Summary};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-/// What is measured.
-#[derive(Debug, Subcommand)]
-pub(super) enum Evaluate {
-    /// How well pairs are aligned, and which are taken for pairs.
-    Align(EvaluateAlign),
-    /// How well codes tell moments, and recordings, apart.
-    #[command(subcommand)]
-    Hash(super::hash::EvaluateHash),
-    /// How well embeddings tell recordings apart.
-    #[command(subcommand)]
-    Embed(super::embed::EvaluateEmbed),
-    /// How well the search of an index finds what is in it.
-    Search(super::search::EvaluateSearch),
-    /// Whether pairs are told from others.
-    Verdict(verdict::EvaluateVerdict),
-}
-
-impl Evaluate {
-    pub(super) fn run(self) -> Result<ExitCode> {
-        match self {
-            Self::Align(command) => command.run(),
-            Self::Hash(command) => command.run(),
-            Self::Embed(command) => command.run(),
-            Self::Search(command) => command.run(),
-            Self::Verdict(command) => command.run(),
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Data {
@@ -51,13 +21,13 @@ enum Data {
     Vienna,
     /// Any MIDI files, against renderings of themselves, mildly distorted.
     Easy,
-    /// The same, strongly distorted.
+    /// As `easy`, strongly distorted.
     Hard,
-    /// A folder of recordings with a MIDI file of the same name each: all combinations.
+    /// Recordings, each with a MIDI file of its name: all combinations.
     Pairs,
-    /// The same: the first 60 % of each recording, and 45 s of it, against the alignment of the whole.
+    /// As `pairs`: the first 60 % of each recording, and 45 s of it, against the alignment of the whole.
     Cut,
-    /// The same, where the MIDI runs on the recording's clock: each with its own, against that clock.
+    /// As `pairs`, where the MIDI runs on the recording's clock: each with its own, against that clock.
     Clock,
     /// MIDI files of popular music, against renderings with other structure, tempo, lead and sound.
     Popular,
@@ -65,49 +35,47 @@ enum Data {
 
 /// Arguments of `antiphon evaluate align`.
 #[derive(Debug, Args)]
-pub(super) struct EvaluateAlign {
+#[command(mut_arg("audio_soundfont", |arg| {
+    arg.required_if_eq_any([("data", "asap"), ("data", "vienna"), ("data", "popular")])
+}))]
+pub(in crate::cli) struct EvaluateAlign {
     /// What the folder holds.
     #[arg(value_enum)]
     data: Data,
-    /// The folder.
+    /// Folder of the data.
     folder: PathBuf,
-    /// Which aligner; may be given several times.
+    /// Aligner; may be given several times.
     #[arg(long, value_enum, default_values = ["antiphon"])]
     preset: Vec<PresetName>,
-    /// Soundfont (SF2) of the MIDI side.
-    #[arg(long)]
-    soundfont: Option<PathBuf>,
-    /// Soundfont (SF2) that performances are rendered with: another one than the MIDI side's.
-    #[arg(long, required_if_eq_any([("data", "asap"), ("data", "vienna"), ("data", "popular")]))]
-    audio_soundfont: Option<PathBuf>,
-    /// How many MIDI files are drawn (easy, hard).
+    #[command(flatten)]
+    font: MidiFont,
+    #[command(flatten)]
+    audio_font: AudioFont,
+    /// MIDI files to draw (easy, hard).
     #[arg(long, default_value_t = 200)]
     pieces: usize,
-    /// Seed of the draw and of the distortions (easy, hard, popular).
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// How many works are drawn (popular).
+    #[command(flatten)]
+    draw: Draw,
+    /// Works to draw (popular).
     #[arg(long, default_value_t = 100)]
     works: usize,
-    /// Only these songs: names of files without what follows the dot (clock).
+    /// Measure only these songs: names of files without their extension (clock).
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    report: Json,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl EvaluateAlign {
-    fn run(self) -> Result<ExitCode> {
-        let progress = progress(self.quiet);
-        let font = soundfont(self.soundfont.as_ref())?;
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let progress = self.terminal.progress();
+        let font = self.font.open()?;
         let presets: Vec<Preset> = self.preset.iter().copied().map(Preset::from).collect();
-        let other = || soundfont(self.audio_soundfont.as_ref());
+        let other = || self.audio_font.open();
         let corruption =
-            |how| evaluate::corruption(&self.folder, (self.pieces, self.seed), how, &font, &presets, &progress);
+            |how| evaluate::corruption(&self.folder, (self.pieces, self.draw.seed), how, &font, &presets, &progress);
         match self.data {
             Data::Asap => {
                 let report = evaluate::asap(&self.folder, &font, &other()?, &presets, &progress)?;
@@ -132,7 +100,7 @@ impl EvaluateAlign {
                 Ok(self.clock(&report, &presets))
             }
             Data::Popular => {
-                let draw = (self.works, self.seed);
+                let draw = (self.works, self.draw.seed);
                 let report = evaluate::popular(&self.folder, draw, &font, &other()?, &presets, &progress)?;
                 Ok(self.popular(&report, &presets))
             }
@@ -141,7 +109,7 @@ impl EvaluateAlign {
 
     fn errors(&self, report: &Report<Errors>, presets: &[Preset]) -> ExitCode {
         let summaries: Vec<Summary> = presets.iter().map(|preset| Summary::new(&report.done, *preset)).collect();
-        if self.json {
+        if self.report.json {
             self.print(&json!({ "summaries": summaries, "pieces": report.done }));
         } else {
             answer!("{:>9} {:>7} {:>7} {:>7} {:>6}  piece", "median ms", "≤ 50 ms", "≤ 100", "mean s", "conf.");
@@ -185,7 +153,7 @@ impl EvaluateAlign {
             (preset, auc, right, wrong, count(true, 0.5), count(false, 0.5))
         };
         let summaries: Vec<_> = presets.iter().map(|preset| summary(*preset)).collect();
-        if self.json {
+        if self.report.json {
             let document = |&(preset, auc, right, wrong, accepted_right, accepted_wrong): &_| {
                 json!({ "preset": preset, "auc": auc, "true": right, "false": wrong,
                     "accepted_true": accepted_right, "accepted_false": accepted_wrong })
@@ -214,18 +182,10 @@ impl EvaluateAlign {
             "antiphon": env!("CARGO_PKG_VERSION"),
             "format": "evaluation/1",
             "folder": self.folder.to_string_lossy(),
-            "parameters": { "presets": presets, "pieces": self.pieces, "works": self.works, "seed": self.seed,
+            "parameters": { "presets": presets, "pieces": self.pieces, "works": self.works, "seed": self.draw.seed,
                 "only": self.only },
             "results": results,
         });
         answer!("{document:#}");
     }
-}
-
-/// Names what was skipped; 2 when something was.
-pub(super) fn finish<T>(report: &Report<T>) -> ExitCode {
-    for (path, error) in &report.skipped {
-        super::skipped(path, error);
-    }
-    if report.skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }

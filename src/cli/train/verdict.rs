@@ -1,7 +1,9 @@
 //! `antiphon train verdict`.
 
-use super::curate::{folder_of, read_all};
-use super::{progress, soundfont};
+use crate::cli::curate::{folder_of, read_all};
+use crate::cli::evaluate::verdict::show;
+use crate::cli::flags::{Cache, Json, MidiFont, Quiet};
+use crate::cli::terminal::print;
 use antiphon::curation::evaluate::merge;
 use antiphon::curation::sample::unknown;
 use antiphon::curation::{Items, Record, Table};
@@ -15,31 +17,28 @@ use std::process::ExitCode;
 
 /// Arguments of `antiphon train verdict`.
 #[derive(Debug, Args)]
-pub(super) struct TrainVerdict {
-    /// Labelled pairs with their evidence: documents of `antiphon evaluate verdict --json`.
+#[command(mut_arg("soundfont", |arg| arg.requires("journal")), mut_arg("cache", |arg| arg.requires("journal")))]
+pub(in crate::cli) struct TrainVerdict {
+    /// Learn from labelled pairs with their evidence: documents of `antiphon evaluate verdict --json`.
     #[arg(long, required_unless_present = "journal", num_args = 1.., value_name = "JSON")]
     data: Vec<PathBuf>,
-    /// Journals of curators: confirmed pairs are true ones, rejected pairs wrong ones. They are aligned anew.
+    /// Learn from journals of curators: confirmed pairs are true, rejected pairs wrong. They are aligned anew.
     #[arg(long, num_args = 1.., value_name = "JOURNAL")]
     journal: Vec<PathBuf>,
-    /// The lists that the journals are of, whole: what was decided is weighed so that it stands for all of them.
+    /// The whole lists that the journals belong to: decisions are weighted to stand for all their pairs.
     #[arg(long, num_args = 1.., value_name = "LIST", requires = "journal")]
     queue: Vec<PathBuf>,
-    /// Analysed recordings are kept there: a second run decodes nothing.
-    #[arg(long, value_name = "DIR", requires = "journal")]
-    cache: Option<PathBuf>,
-    /// Soundfont (SF2) to synthesise with.
-    #[arg(long, value_name = "SF2", requires = "journal")]
-    soundfont: Option<PathBuf>,
-    /// The judge to write.
+    #[command(flatten)]
+    kept: Cache,
+    #[command(flatten)]
+    font: MidiFont,
+    /// Write the judge to this file.
     #[arg(short, long, value_name = "JSON")]
     output: PathBuf,
-    /// Print the judge.
-    #[arg(long)]
-    json: bool,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    report: Json,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl TrainVerdict {
@@ -68,7 +67,7 @@ impl TrainVerdict {
                     of(&names.1).unwrap_or_else(|| pair.songs.1.clone()),
                 );
             }
-            if !self.json {
+            if !self.report.json {
                 say(&taught);
             }
             pairs.extend(decided.iter().map(|pair| (pair.clone(), Default::default())));
@@ -78,8 +77,8 @@ impl TrainVerdict {
         let judge = verdict::train(&pairs, &params)?;
         let text = judge.to_json();
         antiphon::files::write(&self.output, text.as_bytes())?;
-        if self.json {
-            super::print(format_args!("{text}"));
+        if self.report.json {
+            print(format_args!("{text}"));
         } else {
             for (sight, quality) in judge.crossed() {
                 answer!(
@@ -94,7 +93,7 @@ impl TrainVerdict {
                 );
             }
             answer!("as learned from all:");
-            VerdictReport::all(&pairs, &judge).iter().for_each(super::evaluate::verdict::show);
+            VerdictReport::all(&pairs, &judge).iter().for_each(show);
         }
         Ok(code)
     }
@@ -133,7 +132,7 @@ impl TrainVerdict {
     fn journals(&self, pairs: &[Named], code: &mut ExitCode) -> Result<Taught> {
         let (journals, of_journals) = read_all(&self.journal)?;
         *code = of_journals;
-        let progress = progress(self.quiet);
+        let progress = self.terminal.progress();
         let queues = self.queue.iter().map(|path| Items::read(path, &progress.part(0.0, 0.02)));
         let queues = queues.collect::<Result<Vec<Items>>>()?;
         let queues: Vec<&Items> = queues.iter().collect();
@@ -146,12 +145,10 @@ impl TrainVerdict {
                 + decided.iter().filter(|pair| pair.same == same).count()
         };
         verdict::enough(count(true), count(false))?;
-        if let Some(folder) = &self.cache {
-            antiphon::files::create_folder(folder)?;
-        }
-        let font = soundfont(self.soundfont.as_ref())?;
+        self.kept.create()?;
+        let font = self.font.open()?;
         let progress = progress.part(0.02, 1.0);
-        let found = evaluate::see_decided(&decided, &queues, self.cache.as_deref(), &font, &progress)?;
+        let found = evaluate::see_decided(&decided, &queues, self.kept.cache.as_deref(), &font, &progress)?;
         if let Some((path, reason)) = found.skipped.first() {
             message!("antiphon: {} decided pairs can't be used, the first: {reason}: {path:?}", found.skipped.len());
             *code = ExitCode::from(2);

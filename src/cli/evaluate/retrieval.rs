@@ -1,15 +1,14 @@
-//! What `antiphon evaluate hash pairs`, `evaluate embed pairs` and `evaluate embed dataset` have in common: what is searched,
-//! and how what was found is said.
+//! What `antiphon evaluate hash pairs`, `evaluate embed pairs` and `evaluate embed dataset` share: what is searched, and how the
+//! ranks are reported.
 
-use super::output::or_no_folder;
-use super::{progress, soundfont};
-use antiphon::dataset::Split;
+use super::finish;
+use crate::cli::flags::{AudioFont, Cache, Draw, Json, MidiFont, Picture, Quiet};
+use crate::cli::output::or_no_folder;
 use antiphon::error::{Error, Result};
 use antiphon::evaluate::{RankCurve, Report, Retrieval, RetrievalParams};
-use antiphon::export;
 use antiphon::job::Progress;
 use antiphon::picture;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,54 +16,32 @@ use std::process::ExitCode;
 /// Queries named at most.
 const NAMED: usize = 30;
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum SplitName {
-    Train,
-    Valid,
-    Develop,
-    Test,
-}
-
-impl From<SplitName> for Split {
-    fn from(name: SplitName) -> Self {
-        match name {
-            SplitName::Train => Self::Train,
-            SplitName::Valid => Self::Valid,
-            SplitName::Develop => Self::Develop,
-            SplitName::Test => Self::Test,
-        }
-    }
-}
-
 /// What is searched.
 #[derive(Debug, Args)]
 pub(super) struct Search {
-    /// MIDI files, with recordings of the same name beside them; where there is none, the MIDI file's rendering is looked for.
+    /// Folder of MIDI files, with recordings of the same name beside them; where there is none, a rendering of the MIDI file is
+    /// searched for.
     folder: PathBuf,
-    /// A folder of recordings and MIDI files to search among; may be given several times.
+    /// Search among the recordings and MIDI files of this folder too; may be given several times.
     #[arg(long, value_name = "DIR")]
     decoys: Vec<PathBuf>,
-    /// How many MIDI files are drawn from the decoys' folders.
+    /// MIDI files to draw from the folders of decoys, and to render.
     #[arg(long, default_value_t = 400)]
     renderings: usize,
-    /// Seed of the draw.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Soundfont (SF2) of the MIDI side.
-    #[arg(long)]
-    soundfont: Option<PathBuf>,
-    /// Soundfont (SF2) that decoys are rendered with: another one than the MIDI side's.
-    #[arg(long)]
-    audio_soundfont: Option<PathBuf>,
-    /// Part of the renderings looked for that is put into another key.
+    #[command(flatten)]
+    draw: Draw,
+    #[command(flatten)]
+    font: MidiFont,
+    #[command(flatten)]
+    audio_font: AudioFont,
+    /// Share of the renderings searched for to put into another key, 0 to 1.
     #[arg(long, default_value_t = 0.0)]
     transposed: f64,
-    /// Part by which an answer in another key must be better; may be given several times.
+    /// Share by which an answer in another key must be better; may be given several times.
     #[arg(long, default_values_t = [0.1])]
     handicap: Vec<f64>,
-    /// Where log magnitudes are kept for the next run.
-    #[arg(long, value_name = "DIR")]
-    cache: Option<PathBuf>,
+    #[command(flatten)]
+    kept: Cache,
     #[command(flatten)]
     said: Said,
 }
@@ -72,15 +49,12 @@ pub(super) struct Search {
 /// How what was found is said.
 #[derive(Debug, Args)]
 pub(super) struct Said {
-    /// Write the rank curves as a picture.
-    #[arg(long, value_name = "PNG")]
-    png: Option<PathBuf>,
-    /// Print one JSON document.
-    #[arg(long)]
-    json: bool,
-    /// No progress.
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    picture: Picture,
+    #[command(flatten)]
+    report: Json,
+    #[command(flatten)]
+    terminal: Quiet,
 }
 
 impl Search {
@@ -89,7 +63,7 @@ impl Search {
         &self,
         search: impl FnOnce(&RetrievalParams<'_>, &Progress) -> Result<Report<Retrieval>>,
     ) -> Result<ExitCode> {
-        or_no_folder(self.cache.as_slice(), || self.run_with(search))
+        or_no_folder(self.kept.cache.as_slice(), || self.run_with(search))
     }
 
     fn run_with(
@@ -97,25 +71,23 @@ impl Search {
         search: impl FnOnce(&RetrievalParams<'_>, &Progress) -> Result<Report<Retrieval>>,
     ) -> Result<ExitCode> {
         let progress = self.said.progress();
-        let (font, other_font) = (soundfont(self.soundfont.as_ref())?, soundfont(self.audio_soundfont.as_ref())?);
-        if let Some(cache) = &self.cache {
-            antiphon::files::create_folder(cache)?;
-        }
+        let (font, other_font) = (self.font.open()?, self.audio_font.open()?);
+        self.kept.create()?;
         let params = RetrievalParams {
             folder: &self.folder,
             decoys: &self.decoys,
             renderings: self.renderings,
-            seed: self.seed,
+            seed: self.draw.seed,
             font: &font,
             other_font: &other_font,
             transposed: self.transposed,
             handicaps: &self.handicap,
-            cache: self.cache.as_deref(),
+            cache: self.kept.cache.as_deref(),
         };
         let report = search(&params, &progress)?;
         let parameters = json!({
             "decoys": self.decoys.iter().map(|path| path.to_string_lossy()).collect::<Vec<_>>(),
-            "seed": self.seed, "soundfont": font.name(), "audio_soundfont": other_font.name(),
+            "seed": self.draw.seed, "soundfont": font.name(), "audio_soundfont": other_font.name(),
             "transposed": self.transposed,
         });
         self.said.report(&self.folder, &parameters, &report)
@@ -124,19 +96,18 @@ impl Search {
 
 impl Said {
     pub(super) fn progress(&self) -> Progress {
-        progress(self.quiet)
+        self.terminal.progress()
     }
 
     /// Prints, and draws the curves where that was asked for.
     pub(super) fn report(&self, folder: &Path, parameters: &Value, report: &Report<Retrieval>) -> Result<ExitCode> {
         let found = report.done.first().ok_or_else(|| Error::nothing("nothing to search in"))?;
-        if let Some(path) = &self.png {
+        self.picture.write(|| {
             let curve = |c: &RankCurve| (title(c), c.queries.iter().map(|query| query.rank).collect());
             let curves: Vec<(String, Vec<usize>)> = found.systems.iter().map(curve).collect();
-            let image = picture::rank_curves_png(&curves, found.recordings + found.renderings);
-            antiphon::files::write(path, &export::png(&image)?)?;
-        }
-        if self.json {
+            picture::rank_curves_png(&curves, found.recordings + found.renderings)
+        })?;
+        if self.report.json {
             let document = json!({
                 "antiphon": env!("CARGO_PKG_VERSION"),
                 "format": "evaluation/1",
@@ -156,20 +127,8 @@ impl Said {
             );
             found.systems.iter().for_each(print);
         }
-        Ok(super::evaluate::finish(report))
+        Ok(finish(report))
     }
-}
-
-/// Models with the names of their files, and the bundled one.
-pub(super) fn compared<T>(
-    paths: &[PathBuf],
-    load: impl Fn(&Path) -> Result<T>,
-    bundled: impl Fn() -> Result<T>,
-) -> Result<Vec<(String, T)>> {
-    let name = |path: &PathBuf| antiphon::files::stem(path);
-    let mut models: Vec<(String, T)> = paths.iter().map(|path| Ok((name(path), load(path)?))).collect::<Result<_>>()?;
-    models.push(("bundled model".into(), bundled()?));
-    Ok(models)
 }
 
 fn title(curve: &RankCurve) -> String {

@@ -1,6 +1,7 @@
 //! The answers of `antiphon evaluate align clock`.
 
-use super::{EvaluateAlign, finish};
+use super::super::finish;
+use super::EvaluateAlign;
 use antiphon::alignment::Preset;
 use antiphon::evaluate::{ClockErrors, ClockSummary, Report};
 use serde_json::json;
@@ -18,7 +19,7 @@ pub(super) fn name(preset: Preset) -> String {
 impl EvaluateAlign {
     pub(super) fn clock(&self, report: &Report<ClockErrors>, presets: &[Preset]) -> ExitCode {
         let summaries: Vec<_> = presets.iter().map(|preset| ClockSummary::new(&report.done, *preset)).collect();
-        if self.json {
+        if self.report.json {
             self.print(&json!({ "summaries": summaries, "songs": report.done }));
             return finish(report);
         }

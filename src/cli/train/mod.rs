@@ -1,0 +1,115 @@
+//! `antiphon train`.
+
+mod embed;
+mod hash;
+mod verdict;
+
+use super::flags::{Draw, PresetName};
+use super::help::examples;
+use antiphon::error::{Error, Result};
+use antiphon::training::{Objective, Start};
+use clap::{Args, Subcommand};
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What is learned.
+#[derive(Debug, Subcommand)]
+pub(super) enum Train {
+    /// Train networks to give a moment of a MIDI file and of its recording the same code.
+    #[command(after_help = examples(&[
+        "antiphon train hash --data rendered real -o hash.safetensors --minutes 60",
+        "antiphon train hash --data real --from bundled -o hash.safetensors --steps 3000",
+    ]))]
+    Hash(hash::TrainHash),
+    /// Train networks to give a whole MIDI file and its recording the same vector.
+    #[command(after_help = examples(&[
+        "antiphon train embed --data rendered real -o embed.safetensors --minutes 60",
+        "antiphon train embed --data real --from bundled -o embed.safetensors --steps 3000",
+    ]))]
+    Embed(embed::TrainEmbed),
+    /// Train the judge to tell whether a MIDI file and a recording are the same music.
+    #[command(after_help = examples(&[
+        "antiphon train verdict --data popular.json -o judge.json",
+        "antiphon train verdict --journal pairs.decisions.jsonl --queue pairs.jsonl --cache analysed -o judge.json",
+    ]))]
+    Verdict(verdict::TrainVerdict),
+}
+
+impl Train {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        match self {
+            Self::Hash(command) => command.run(),
+            Self::Embed(command) => command.run(),
+            Self::Verdict(command) => command.run(),
+        }
+    }
+}
+
+/// Flags of both kinds of networks. What is not given is the preset's.
+#[derive(Debug, Args)]
+struct Learning {
+    /// Data sets to learn from: folders that `antiphon dataset` wrote.
+    #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
+    data: Vec<PathBuf>,
+    /// Write the model to this file (safetensors). `training.jsonl` and, until training ends, a checkpoint lie beside it; run
+    /// again after an interruption, it goes on.
+    #[arg(short, long, value_name = "MODEL")]
+    output: PathBuf,
+    /// Networks and settings.
+    #[arg(long, value_enum, default_value = "antiphon")]
+    preset: PresetName,
+    /// Train networks of your own: a JSON file like `architecture` in a model's metadata.
+    #[arg(long, value_name = "JSON")]
+    architecture: Option<PathBuf>,
+    /// Go on from a model, or from the `bundled` one, with its networks, instead of from random parameters.
+    #[arg(long, value_name = "MODEL", conflicts_with = "architecture")]
+    from: Option<PathBuf>,
+    /// Temperature of the contrastive loss.
+    #[arg(long)]
+    temperature: Option<f32>,
+    /// Most steps.
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Most minutes, over all runs.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Examples in a batch: crops for `train hash`, songs for `train embed`.
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Learning rate.
+    #[arg(long)]
+    rate: Option<f32>,
+    /// Change the timbre of the audio side at random, anew for each example, this strongly: 0 to 1.
+    #[arg(long, value_name = "STRENGTH")]
+    recolour: Option<f32>,
+    #[command(flatten)]
+    draw: Draw,
+}
+
+impl Learning {
+    /// Puts the networks that a user wrote down in place of the preset's.
+    fn set_architecture<T: DeserializeOwned>(&self, architecture: &mut T) -> Result<()> {
+        let Some(path) = &self.architecture else { return Ok(()) };
+        let text = std::fs::read(path).map_err(|source| Error::Io { action: "read", source, path: path.into() })?;
+        let written = serde_json::from_slice(&text);
+        *architecture = written.map_err(|error| Error::Model { reason: error.to_string(), path: path.into() })?;
+        Ok(())
+    }
+
+    /// The published losses have no temperature.
+    fn set_temperature(&self, objective: &mut Objective) {
+        if let (Some(wanted), Objective::Contrastive { temperature, .. }) = (self.temperature, objective) {
+            *temperature = wanted;
+        }
+    }
+
+    /// What `--from` says.
+    fn start(&self) -> Start {
+        match &self.from {
+            None => Start::Random,
+            Some(path) if path == Path::new("bundled") => Start::Bundled,
+            Some(path) => Start::Model(path.into()),
+        }
+    }
+}
