@@ -193,16 +193,7 @@ const DISPATCH: &[(&str, &[&str])] = &[
 ];
 
 /// Those that are still to be opened. What is no circle any more is struck off.
-const CIRCLES: &[(&str, &[&str])] = &[
-    ("alignment", &["rough", "steady", "structure"]),
-    ("curation", &["export", "journal", "sources"]),
-    ("dataset", &["effects", "mastering", "take", "voice"]),
-    ("gui", &["attention_strip", "audit_panel", "curves_panel"]),
-    ("gui", &["command", "keys", "loading", "model", "settings"]),
-    ("gui", &["hearing_panel", "transport_panel"]),
-    ("gui/loading", &["curating", "keeping", "kinds"]),
-    ("toy", &["network", "steps"]),
-];
+const CIRCLES: &[(&str, &[&str])] = &[("gui", &["command", "keys", "loading", "model", "settings"])];
 
 /// Modules by their path: `alignment::dtw::strip` for `alignment/dtw/strip.rs`, `alignment::dtw` for its `mod.rs`.
 fn modules() -> BTreeMap<Vec<String>, String> {

@@ -5,8 +5,9 @@
 //! [`rough`](super::rough) map; then every chord looks for its own attack ([`refine`](super::refine::refine)). The ends of the old
 //! map stay where they are, unless an anchor says otherwise.
 
+use super::coarse::{knots, stretch};
 use super::refine::{self, Chord, RefineParams};
-use super::rough::{coarse_to_fine, knots, stretch};
+use super::rough::coarse_to_fine;
 use super::segments::Segments;
 use super::warp::TimeMap;
 use super::{Alignment, follow, warp};

@@ -1,6 +1,7 @@
 //! Which moment of a recording is which moment of a MIDI file.
 
 mod anchored;
+mod coarse;
 pub mod distance;
 pub mod dtw;
 mod findings;
@@ -362,7 +363,7 @@ fn seconds(map: &TimeMap) -> impl Iterator<Item = (f64, f64)> + '_ {
 
 /// The path of a published system, in seconds: the centres of runs on one side.
 pub(crate) fn knots_of(found: &published::PublishedAlignment, midi: &Features, audio: &Features) -> Vec<(f64, f64)> {
-    let knots = rough::knots(&found.path.cells).into_iter();
+    let knots = coarse::knots(&found.path.cells).into_iter();
     knots.map(|(i, j)| (midi.times.seconds(i), audio.times.seconds(j))).collect()
 }
 

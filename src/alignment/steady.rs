@@ -5,9 +5,9 @@
 //! ends are free: the published aligner (spec B) after tempo normalisation. Which of the two is right shows in the
 //! attacks ([`follow`](super::follow::follow)).
 
+use super::coarse::{knots, stretch};
 use super::distance;
 use super::dtw::{DtwParams, End, Path, Start, StepCosts, dtw_coarse_to_fine, pool};
-use super::rough::{knots, stretch};
 use crate::error::Result;
 use crate::job::Progress;
 use ndarray::ArrayView2;

@@ -10,9 +10,9 @@
 //! (Jumps in a dynamic program over both time axes: Fremerey, Müller and Clausen, "Handling repeats and jumps in
 //! score-performance synchronization", ISMIR 2010. Gains, states and costs are our choice.)
 
+use super::coarse::stretch;
 use super::dtw::pool;
 use super::lines::{Costs, Line, Stretch, best_around, certainty, changes, density, lines};
-use super::rough::stretch;
 use super::segments;
 use crate::error::Result;
 use crate::job::Progress;
@@ -321,7 +321,7 @@ impl Compared {
     /// Cells in frames of both sides.
     fn knots(&self, cells: &[(usize, usize)]) -> Vec<(f64, f64)> {
         let centre = (self.pool_by as f64 - 1.0) / 2.0;
-        let knots = super::rough::knots(cells).into_iter();
+        let knots = super::coarse::knots(cells).into_iter();
         knots.map(|(i, j)| (i * self.scale, j * self.pool_by as f64 + centre)).collect()
     }
 

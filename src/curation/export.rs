@@ -3,14 +3,15 @@
 //! Paths in a file are meant from the folder that the file is in.
 
 use super::csv::{Rows, field};
-use super::sources::track_folder;
+pub use super::places::moved;
+use super::places::track_folder;
 use super::table::Table;
 use super::{Act, Correction, Decision, Journal, Reason, Record, jams};
 use crate::alignment::Preset;
 use crate::audio::{AudioTime, Keep};
 use crate::error::{Error, Result};
 use crate::export::{Artefact, Exported};
-use crate::files::{Links, create_folder, ends_in, md5, md5_of, plain, portable, walk, write};
+use crate::files::{Links, create_folder, ends_in, md5, md5_of, walk, write};
 use crate::job::Progress;
 use crate::midi::MidiTime;
 use crate::pair;
@@ -55,24 +56,6 @@ pub fn judgements(table: &Table) -> Vec<Record> {
         judgements.extend(curators.into_iter().filter_map(|curator| entry.of(curator)).cloned());
     }
     judgements
-}
-
-/// The same records with paths that are meant from `to` instead of `from`.
-pub fn moved(records: &[Record], from: &Path, to: &Path) -> Vec<Record> {
-    let absolute = |folder: &Path| {
-        // The folder of a bare name is this one.
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf())
-    };
-    let (from, to) = (absolute(from), absolute(to));
-    let moved = |path: &Option<String>| {
-        let path = plain(&from.join(path.as_deref()?));
-        Some(portable(&path, &to).to_string_lossy().into_owned())
-    };
-    records
-        .iter()
-        .map(|record| Record { midi: moved(&record.midi), audio: moved(&record.audio), ..record.clone() })
-        .collect()
 }
 
 /// A table, a row a decision.

@@ -6,7 +6,7 @@
 //! full or its writer has panicked, is kept and written with what comes next, or [elsewhere](Journal::move_to). A journal
 //! that can't be worked with can be [looked at](Journal::look).
 
-use super::export::moved;
+use super::places::moved;
 use super::table::Table;
 use super::{Act, Record, utc};
 use crate::error::{Error, Result};

@@ -26,6 +26,7 @@ pub mod export;
 mod item;
 mod jams;
 mod journal;
+mod places;
 mod queue;
 pub mod sample;
 mod sources;

@@ -5,6 +5,7 @@
 use super::csv::Rows;
 use super::export;
 use super::item::Item;
+use super::places::track_folder;
 use crate::error::{Error, Result};
 use crate::files::{Kind, ends_in, is_midi_name, search_key};
 use crate::job::Progress;
@@ -435,16 +436,6 @@ impl Items {
         });
         Ok(())
     }
-}
-
-/// The folder of a track in a Lakh tree.
-pub(super) fn track_folder(track: &str) -> String {
-    let letters: Vec<char> = track.chars().collect();
-    let of_msd = letters.len() == 18 && track.starts_with("TR") && letters[2..7].iter().all(char::is_ascii_uppercase);
-    if of_msd {
-        return format!("{}/{}/{}/{track}", letters[2], letters[3], letters[4]);
-    }
-    format!("{}/{track}", letters.iter().take(2).collect::<String>())
 }
 
 fn list_error(file: &Path, reason: String) -> Error {

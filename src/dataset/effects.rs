@@ -1,8 +1,8 @@
 //! What rooms, microphones and machines do to a sound: plain functions on the buffer, and gains on the bins.
 
-use super::take::normal;
 use crate::error::{Error, Result};
 use rand::RngExt as _;
+use rand_distr::{Distribution as _, StandardNormal};
 use rand_pcg::Pcg64;
 use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
@@ -220,6 +220,11 @@ fn fade(sound: &mut [f32], rate: f64, db: f64, random: &mut Pcg64) {
         }
         from = to;
     }
+}
+
+/// A draw from the normal distribution of mean 0 and deviation 1.
+pub(super) fn normal(random: &mut Pcg64) -> f64 {
+    StandardNormal.sample(random)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! Both sides follow the same [`Cut`], so a frame is the same musical moment in both. The side of the MIDI plays the file
 //! as it is; that of the recording differs as real recordings do (the constants are our choice, from trials).
 
-use super::effects::Effects;
+use super::effects::{Effects, normal};
 use super::mastering::Mastering;
-use super::voice::{melody, sing};
+use super::voice::{DRUMS, Event, melody, sing};
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
 use crate::error::Result;
@@ -13,7 +13,6 @@ use crate::midi::{Message, Midi, MidiTime, Note};
 use crate::synth::Score;
 use rand::RngExt as _;
 use rand::seq::IndexedRandom as _;
-use rand_distr::{Distribution as _, StandardNormal};
 use rand_pcg::Pcg64;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,9 +25,6 @@ const BEFORE_S: f64 = -1e6;
 const SUSTAINED: [u8; 12] = [16, 19, 48, 49, 50, 51, 52, 53, 54, 89, 91, 94];
 /// Programs that anything is arranged for.
 const USUAL: [u8; 15] = [0, 4, 6, 11, 19, 24, 26, 32, 40, 42, 48, 52, 56, 68, 73];
-/// The drum channel.
-pub(super) const DRUMS: u8 = 9;
-
 /// Programs that sing: choirs and voices, and instruments that slide and sound on like one.
 const VOICES: [u8; 10] = [52, 53, 53, 54, 85, 85, 40, 65, 66, 81];
 /// How much louder a voice is than it would be as an instrument.
@@ -115,9 +111,6 @@ impl Cut {
         Score::from_messages(messages)
     }
 }
-
-/// Seconds, channel, command, data.
-pub(super) type Event = (f64, u8, u8, u8, u8);
 
 /// Drums of a recording, against the file's.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -359,8 +352,4 @@ fn add_beat(midi: &Midi, cut: &Cut, events: &mut Vec<Event>, random: &mut Pcg64)
         hit(beat[0], 42);
         hit(0.5 * (beat[0] + beat[1]), 42);
     }
-}
-
-pub(super) fn normal(random: &mut Pcg64) -> f64 {
-    StandardNormal.sample(random)
 }

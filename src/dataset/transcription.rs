@@ -1,7 +1,8 @@
 //! How much of the music a MIDI file has: people write down all of it, the accompaniment of a singer, or what two hands play.
 
-use super::take::{Cut, DRUMS, Event};
+use super::take::Cut;
 use super::voice::melody;
+use super::voice::{DRUMS, Event};
 use crate::midi::{Midi, Note};
 use crate::synth::Score;
 use rand::RngExt as _;

@@ -1,10 +1,15 @@
 //! The melody of a file, and how a voice sings it.
 
-use super::take::{DRUMS, Event};
 use crate::midi::Midi;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64;
 use std::f64::consts::TAU;
+
+/// The drum channel.
+pub(super) const DRUMS: u8 = 9;
+
+/// Seconds, channel, command, data.
+pub(super) type Event = (f64, u8, u8, u8, u8);
 
 /// Seconds between the bends of a voice.
 const BEND_S: f64 = 0.01;

@@ -1,11 +1,10 @@
 //! What the embedding networks listen to: how much each moment of a side counts in its vector, below its strip.
 
-use super::audit_panel::spoken;
 use super::command::{Command, Hover};
 use super::gestures::{cursor_by_keys, time_gestures};
 use super::loop_bar;
 use super::model::Model;
-use super::read_out::describe;
+use super::read_out::{describe, spoken};
 use super::strip_marks::{crosshair, head};
 use super::theme::{self, Palette};
 use crate::features::FRAME_S;

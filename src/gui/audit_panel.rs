@@ -7,14 +7,13 @@ use super::gestures::{cursor_by_keys, pitch_gestures, time_gestures};
 use super::heatmap::{Heatmap, Matrix};
 use super::loop_bar;
 use super::model::{Model, State, Unit};
-use super::read_out::{describe, read_out};
+use super::read_out::{describe, read_out, shows_bits, spoken};
 use super::settings::Panels;
 use super::strip_marks::{crosshair, gutter, head, jumps, keys_of, marks, pitch_crosshair, unreliable};
 use super::theme::{self, Palette};
 use super::timeline::ruler;
 use crate::features::CqtParams;
 use crate::hashing::Side as HashSide;
-use crate::picture::axis::clock_text;
 use egui::{
     Align2, CursorIcon, Label, Mesh, Painter, Rect, Response, RichText, Role, Sense, Shape, Stroke, Ui, UiBuilder,
     WidgetInfo, pos2, vec2,
@@ -307,11 +306,6 @@ impl AuditPanel {
     }
 }
 
-/// Whether there is room for hash bits: they are wanted, and something makes them.
-pub(super) fn shows_bits(model: &Model) -> bool {
-    model.settings().hash_bits && (model.hash_model().is_some() || model.hashed().is_some())
-}
-
 /// What comes out of the filter that is looked at, as a curve from the bottom of a strip: as high as the strip where it is
 /// strongest.
 fn activations(painter: &Painter, rect: Rect, unit: Unit, model: &Model) {
@@ -348,12 +342,6 @@ fn note_at(rect: Rect, model: &Model, response: &Response) -> Option<u8> {
     let bin = model.pitch().bin(rect, response.hover_pos()?.y).floor();
     let inside = bin >= model.pitch().low().floor() && bin < model.pitch().high();
     inside.then(|| CqtParams::default().first_note.saturating_add(bin as u8))
-}
-
-/// Where the playhead is, for a reader that cannot see it.
-pub(super) fn spoken(model: &Model, at: f64) -> String {
-    let midi = model.midi_time(at).map(|midi| format!(", MIDI {}", clock_text(midi.0, 0.1))).unwrap_or_default();
-    format!("audio {}{midi}", clock_text(at, 0.1))
 }
 
 /// The edge between the strips can be dragged.

@@ -1,11 +1,10 @@
 //! Local cost, tempo ratio and distance of the hash bits under the strips, on their time axis.
 
-use super::audit_panel::{shows_bits, spoken};
 use super::command::{Command, Hover};
 use super::gestures::{cursor_by_keys, time_gestures};
 use super::loop_bar;
 use super::model::{Aligned, Hashed, Model};
-use super::read_out::{curve_text, describe};
+use super::read_out::{curve_text, describe, shows_bits, spoken};
 use super::strip_marks::{crosshair, head, unreliable};
 use super::theme::{self, Palette};
 use egui::{Align2, Color32, Mesh, Painter, Pos2, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2};

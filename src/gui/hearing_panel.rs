@@ -1,9 +1,9 @@
 //! How the pair is heard: loop, speed, which side is moved, offset, mute, clicks. The second row of the transport.
 
+use super::button::press;
 use super::command::Command;
 use super::model::Model;
 use super::theme::{self, Palette};
-use super::transport_panel::press;
 use crate::playback::{SPEED_STEP, SPEEDS};
 use egui::{Label, RichText, Slider, Ui};
 

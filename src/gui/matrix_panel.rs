@@ -1,12 +1,12 @@
 //! [`MatrixPanel`]: how alike every moment of the MIDI and every moment of the recording are, with the path, and what
 //! the alignment says of itself.
 
-use super::audit_panel::spoken;
 use super::command::{Command, Curate, Failure, Hover};
 use super::gestures::{Axis, arrows, pressed_or_moved};
 use super::heatmap::{Heatmap, Matrix};
 use super::model::{Aligned, LoadedRecording, Model};
 use super::read_out::describe;
+use super::read_out::spoken;
 use super::strip_marks::{playhead, unreliable};
 use super::theme::{self, Palette};
 use super::verdict_panel;

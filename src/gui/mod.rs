@@ -7,6 +7,7 @@
 
 mod attention_strip;
 mod audit_panel;
+mod button;
 mod candidates_panel;
 mod command;
 mod curves_panel;

@@ -81,3 +81,14 @@ pub(super) fn curve_text(aligned: &Aligned, audio_s: f64) -> Option<String> {
     let cost = if cost.is_nan() { "cost –".to_owned() } else { format!("cost {cost:.2}") };
     Some(format!("{cost}, tempo × {tempo:.2}"))
 }
+
+/// Where the playhead is, for a reader that cannot see it.
+pub(super) fn spoken(model: &Model, at: f64) -> String {
+    let midi = model.midi_time(at).map(|midi| format!(", MIDI {}", clock_text(midi.0, 0.1))).unwrap_or_default();
+    format!("audio {}{midi}", clock_text(at, 0.1))
+}
+
+/// Whether there is room for hash bits: they are wanted, and something makes them.
+pub(super) fn shows_bits(model: &Model) -> bool {
+    model.settings().hash_bits && (model.hash_model().is_some() || model.hashed().is_some())
+}

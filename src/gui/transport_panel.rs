@@ -1,5 +1,6 @@
 //! The transport: play, where the playhead is in both clocks, what is heard and how.
 
+use super::button::press;
 use super::command::Command;
 use super::hearing_panel;
 use super::icon::Icon;
@@ -7,7 +8,7 @@ use super::model::Model;
 use super::theme::{self, Palette};
 use crate::picture::axis::clock_text;
 use crate::playback::mixer::Listen;
-use egui::{Align, Button, Label, Layout, RichText, Slider, Ui, vec2};
+use egui::{Align, Label, Layout, RichText, Slider, Ui, vec2};
 
 /// Shows the transport. Returns whether a slider has the focus and so wants the arrow keys, and the height of all.
 pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> (bool, f32) {
@@ -68,26 +69,6 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> (bool,
     // In a narrow window it takes a line more.
     let hearing = ui.horizontal_wrapped(|ui| hearing_panel::show(ui, model, &palette, out));
     (arrows_taken || hearing.inner, theme::TRANSPORT_ROW + hearing.response.rect.height() + theme::GAP)
-}
-
-/// A button for a command of the table: enabled and explained as the table says.
-pub(super) fn press(
-    ui: &mut Ui,
-    model: &Model,
-    command: Command,
-    text: &str,
-    label: &str,
-    on: bool,
-    out: &mut Vec<Command>,
-) {
-    let Some(entry) = command.entry() else { return };
-    let button = Button::new(text).selected(on).min_size(vec2(28.0, 26.0));
-    let response =
-        ui.add_enabled((entry.enabled)(model), button).on_hover_text(entry.tooltip_text(ui.ctx(), model.settings()));
-    let response = response.accessible_name(label);
-    if response.clicked() {
-        out.push(command);
-    }
 }
 
 /// The playhead: in the recording, in the MIDI, in bars and beats.

@@ -4,14 +4,11 @@
 
 use super::Pooling;
 use super::data::Example;
-use super::steps::{Layer, Pooled, Steps, leaky, slope};
+use super::steps::{D, Layer, Pooled, Steps, leaky, slope};
 use pulp::{Arch, Simd, WithSimd};
 use rand_distr::{Distribution, Normal};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
-
-/// Hidden units of each layer.
-pub(super) const D: usize = 100;
 
 // Where each parameter lies in the flat vector.
 const VALUE: usize = 0;

@@ -9,7 +9,9 @@
 #![expect(clippy::needless_range_loop, reason = "several arrays go side by side, by hidden unit or step")]
 
 use super::data::{Example, Step};
-use super::network::D;
+
+/// Hidden units of each layer.
+pub(super) const D: usize = 100;
 
 /// Slope of the leaky rectifier below 0.
 const SLOPE: f32 = 0.01;

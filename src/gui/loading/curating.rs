@@ -8,7 +8,7 @@ use crate::audio::{AudioTime, Keep};
 use crate::curation::{
     Arrangement, Batch, Correction, Items, Journal, Queue, Record, arrange, export, telling_s, user_name,
 };
-use crate::files::{Kind, LISTS, create_folder, ends_in, write};
+use crate::files::{Kind, LISTS, create_folder, write};
 use crate::midi::MidiTime;
 use crate::pair;
 use crate::playback::Material;
@@ -67,12 +67,6 @@ pub(in super::super) struct ToRead {
     pub(in super::super) font: Option<SoundFont>,
     /// The rate of the device, if there is one.
     pub(in super::super) sample_rate: Option<u32>,
-}
-
-/// Whether opening a file opens a queue, by its name.
-pub(super) fn is_queue(path: &Path) -> bool {
-    let list = ends_in(path, "jsonl") || ends_in(path, "csv");
-    list || path.file_name().is_some_and(|name| name == "match_scores.json") || path.join("match_scores.json").is_file()
 }
 
 /// Where the decisions about a source are kept, unless it is said otherwise: beside it, or in it where it is a journal

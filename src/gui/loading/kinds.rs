@@ -1,6 +1,6 @@
 //! What a file is, by its name, and what opening it will do.
 
-use super::curating::is_queue;
+use crate::files::ends_in;
 use crate::files::{Kind, is_document_name, is_midi_name};
 use std::path::{Path, PathBuf};
 
@@ -45,6 +45,12 @@ pub(in super::super) fn effects(paths: &[PathBuf], midi: Option<&Path>) -> Vec<S
 pub(super) fn kind_of(path: &Path) -> Kind {
     let by_name = if is_midi_name(path) { Kind::Midi } else { Kind::Audio };
     if is_document_name(path) || path.is_dir() { Kind::of(path).unwrap_or(Kind::Pairs) } else { by_name }
+}
+
+/// Whether opening a file opens a queue, by its name.
+fn is_queue(path: &Path) -> bool {
+    let list = ends_in(path, "jsonl") || ends_in(path, "csv");
+    list || path.file_name().is_some_and(|name| name == "match_scores.json") || path.join("match_scores.json").is_file()
 }
 
 #[cfg(test)]
