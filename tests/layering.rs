@@ -52,20 +52,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "collect",
-        &[
-            "job",
-            "files",
-            "resumable",
-            "audio",
-            "midi",
-            "synth",
-            "alignment",
-            "pair",
-            "verdict",
-            "curation",
-            "dataset",
-            "index",
-        ],
+        &["job", "files", "resumable", "audio", "midi", "synth", "alignment", "pair", "verdict", "dataset", "index"],
     ),
     ("training", &["job", "files", "network", "dataset", "encoder", "hashing", "embedding"]),
     (

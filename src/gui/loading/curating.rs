@@ -8,7 +8,7 @@ use crate::audio::{AudioTime, Keep};
 use crate::curation::{
     Arrangement, Batch, Correction, Items, Journal, Queue, Record, arrange, export, telling_s, user_name,
 };
-use crate::files::{Kind, LISTS, create_folder, ends_in, write};
+use crate::files::{Kind, LISTS, create_folder, ends_in, is_table_name, write};
 use crate::midi::MidiTime;
 use crate::pair;
 use crate::playback::Material;
@@ -71,7 +71,7 @@ pub(in super::super) struct ToRead {
 
 /// Whether opening a file opens a queue, by its name.
 pub(super) fn is_queue(path: &Path) -> bool {
-    let list = ends_in(path, "jsonl") || ends_in(path, "csv");
+    let list = ends_in(path, "jsonl") || is_table_name(path);
     list || path.file_name().is_some_and(|name| name == "match_scores.json") || path.join("match_scores.json").is_file()
 }
 
