@@ -102,9 +102,6 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Names of files can't be compared.
-    #[error("can't match names: {0}")]
-    Names(String),
     /// A training can't begin or go on.
     #[error("can't train: {0}")]
     Training(String),
@@ -209,8 +206,7 @@ impl Error {
             | Self::Catalogue { path, .. }
             | Self::Nothing { path, .. }
             | Self::Pair { path, .. } => (!path.as_os_str().is_empty()).then_some(path),
-            Self::Names(_)
-            | Self::Training(_)
+            Self::Training(_)
             | Self::Limit { .. }
             | Self::Internal(_)
             | Self::Window(_)

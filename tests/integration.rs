@@ -4,6 +4,7 @@
 mod audio;
 mod cli;
 mod compat;
+mod dependencies;
 mod golden;
 #[cfg(feature = "gui")]
 mod gui;

@@ -49,20 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "collect",
-        &[
-            "job",
-            "files",
-            "resumable",
-            "audio",
-            "midi",
-            "synth",
-            "alignment",
-            "pair",
-            "verdict",
-            "curation",
-            "dataset",
-            "index",
-        ],
+        &["job", "files", "resumable", "audio", "midi", "synth", "alignment", "pair", "verdict", "dataset", "index"],
     ),
     ("training", &["job", "files", "features", "network", "dataset", "encoder", "hashing", "embedding"]),
     (

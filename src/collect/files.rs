@@ -2,10 +2,10 @@
 
 use super::names::Name;
 use crate::audio::{self, Tags};
-use crate::curation::csv::Rows;
 use crate::dataset::read_midi;
 use crate::error::{Error, Result};
-use crate::files::{absolute, ends_in, is_midi, is_midi_name};
+use crate::files::csv::Rows;
+use crate::files::{absolute, is_midi, is_midi_name, is_table_name};
 use crate::index::{About, Catalogue, sound_files};
 use crate::job::Progress;
 use rayon::prelude::*;
@@ -156,7 +156,7 @@ fn seen_from(roots: &[PathBuf], path: &Path) -> PathBuf {
 /// # Errors
 /// [`Error::Io`], [`Error::Catalogue`], [`Error::List`] with the row.
 pub(super) fn catalogue(file: &Path) -> Result<Catalogue> {
-    if !ends_in(file, "csv") {
+    if !is_table_name(file) {
         return Catalogue::read(file);
     }
     let folder = absolute(file)?.parent().map(Path::to_path_buf).unwrap_or_default();

@@ -17,9 +17,11 @@
 //! # antiphon::Result::Ok(())
 //! ```
 
+mod bm25;
 mod files;
 mod groups;
 mod journal;
+mod letters;
 mod names;
 mod text;
 
@@ -226,14 +228,14 @@ fn candidates(
     skipped: &mut Skipped,
     progress: &Progress,
 ) -> Result<Candidates> {
-    let index = TextIndex::new(audio.iter().map(|file| Folded::new(&file.name)).collect())?;
+    let index = TextIndex::new(audio.iter().map(|file| Folded::new(&file.name)).collect());
     let cut = Cut { score: what.text_score, by_title: what.by_title };
     let looked = AtomicUsize::new(0);
     let found: Vec<Vec<Found>> = midi
         .par_iter()
         .map(|file| {
             progress.part(0.0, 0.5).step(looked.fetch_add(1, Ordering::Relaxed), midi.len())?;
-            index.find(&Folded::new(&file.name), cut)
+            Ok(index.find(&Folded::new(&file.name), cut))
         })
         .collect::<Result<_>>()?;
     let wanted: BTreeSet<usize> = found.iter().flatten().map(|found| found.recording).collect();

@@ -3,11 +3,11 @@
 //! Files from the net are called `Artist/Title.mid`, `Artist - Title.mid`, `artist-some_title.kar`, `01 - Title (2).mid`,
 //! and worse (spec C2). What a name leaves open is left out: a wrong artist costs more than none.
 
+use super::letters::plain;
 use crate::audio::Tags;
 use crate::files::{is_sound_name, name_key, stem};
 use crate::midi::Midi;
 use std::path::{Component, Path};
-use tantivy::tokenizer::{AsciiFoldingFilter, LowerCaser, SimpleTokenizer, TextAnalyzer};
 
 /// What a file is called, as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -155,18 +155,12 @@ pub(super) fn fold(text: &str) -> Vec<String> {
     // Accents without a letter of their own; apostrophes don't part words.
     let kept = |c: &char| !('\u{300}'..='\u{36f}').contains(c) && !"'’‘`´".contains(*c);
     let text: String = name_key(text).chars().filter(kept).collect();
-    let mut analyser =
-        TextAnalyzer::builder(SimpleTokenizer::default()).filter(LowerCaser).filter(AsciiFoldingFilter).build();
     let mut words: Vec<String> = Vec::new();
-    analyser.token_stream(&text).process(&mut |token| {
-        let mut from = 0;
-        let kinds: Vec<(usize, bool)> = token.text.char_indices().map(|(at, c)| (at, c.is_numeric())).collect();
-        for pair in kinds.windows(2).filter(|pair| pair[0].1 != pair[1].1) {
-            words.push(token.text[from..pair[1].0].to_owned());
-            from = pair[1].0;
-        }
-        words.push(token.text[from..].to_owned());
-    });
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        let letters: Vec<char> = plain(word).chars().collect();
+        let parts = letters.chunk_by(|a, b| a.is_numeric() == b.is_numeric());
+        words.extend(parts.map(|part| part.iter().collect::<String>()));
+    }
     for word in &mut words {
         let plain = word.trim_start_matches('0');
         if word.starts_with('0') && word.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -5,20 +5,12 @@
 //! chosen among a million, and three rare words reach it there. Among few no name does, so a title of the same words counts
 //! whatever its score.
 
+use super::bm25::{Field, Term, best};
 use super::names::{Name, fold};
-use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use tantivy::collector::TopDocs;
-use tantivy::merge_policy::NoMergePolicy;
-use tantivy::query::{BooleanQuery, Query, TermQuery};
-use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{TextAnalyzer, TokenizerManager, WhitespaceTokenizer};
-use tantivy::{DocAddress, Index, IndexWriter, Searcher, TantivyDocument, Term};
 
 /// Most recordings that one name finds: the default of the search engine that was used (Whoosh).
 const MOST: usize = 10;
-/// Memory that the index may take before it is put together, in bytes.
-const BUDGET: usize = 128 << 20;
 
 /// The words of a name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,57 +56,33 @@ pub(super) struct Cut {
 }
 
 pub(super) struct TextIndex {
-    searcher: Searcher,
     names: Vec<Folded>,
     artist: Field,
     title: Field,
 }
 
 impl TextIndex {
-    pub(super) fn new(names: Vec<Folded>) -> Result<Self> {
-        let mut schema = Schema::builder();
-        // Words are folded already; how often and where they stand in a name counts as in any text.
-        let words = TextFieldIndexing::default().set_tokenizer("words").set_index_option(IndexRecordOption::WithFreqs);
-        let options = TextOptions::default().set_indexing_options(words);
-        let (artist, title) =
-            (schema.add_text_field("artist", options.clone()), schema.add_text_field("title", options));
-        let number = schema.add_u64_field(NUMBER, FAST);
-        let tokenizers = TokenizerManager::default();
-        tokenizers.register("words", TextAnalyzer::from(WhitespaceTokenizer::default()));
-        let build = || -> tantivy::Result<Searcher> {
-            let index = Index::builder().schema(schema.build()).tokenizers(tokenizers).create_in_ram()?;
-            let mut writer: IndexWriter = index.writer_with_num_threads(1, BUDGET)?;
-            // Equal scores are ranked by place, which must not hang on what a thread merged when.
-            writer.set_merge_policy(Box::new(NoMergePolicy));
-            for (at, name) in (0_u64..).zip(&names) {
-                let mut document = TantivyDocument::default();
-                document.add_text(artist, name.artist.join(" "));
-                document.add_text(title, name.title.join(" "));
-                document.add_u64(number, at);
-                writer.add_document(document)?;
-            }
-            writer.commit()?;
-            Ok(index.reader()?.searcher())
-        };
-        let searcher = build().map_err(failed)?;
-        Ok(Self { searcher, names, artist, title })
+    pub(super) fn new(names: Vec<Folded>) -> Self {
+        let artist = Field::new(names.iter().map(|name| name.artist.as_slice()));
+        let title = Field::new(names.iter().map(|name| name.title.as_slice()));
+        Self { names, artist, title }
     }
 
     /// Recordings with a name like this one, best first; those found by title alone behind the others.
-    pub(super) fn find(&self, name: &Folded, cut: Cut) -> Result<Vec<Found>> {
+    pub(super) fn find(&self, name: &Folded, cut: Cut) -> Vec<Found> {
         let mut found = Vec::new();
         if name.title.is_empty() {
-            return Ok(found);
+            return found;
         }
         if !name.artist.is_empty() {
-            for (score, recording) in self.search(&[(self.artist, &name.artist), (self.title, &name.title)], MOST)? {
+            for (score, recording) in search(&[(&self.artist, &name.artist), (&self.title, &name.title)], MOST) {
                 if score > cut.score || self.names[recording].title == name.title {
                     found.push(Found { recording, score, by: FoundBy::Name });
                 }
             }
         }
         if cut.by_title > 0 {
-            let more = self.search(&[(self.title, &name.title)], cut.by_title + found.len())?;
+            let more = search(&[(&self.title, &name.title)], cut.by_title + found.len());
             let fresh: Vec<Found> = more
                 .into_iter()
                 .filter(|(_, recording)| found.iter().all(|known| known.recording != *recording))
@@ -123,34 +91,14 @@ impl TextIndex {
                 .collect();
             found.extend(fresh);
         }
-        Ok(found)
-    }
-
-    /// Score and number of the recordings that have all of these words in these fields.
-    fn search(&self, wanted: &[(Field, &Vec<String>)], most: usize) -> Result<Vec<(f32, usize)>> {
-        let terms = wanted.iter().flat_map(|(field, words)| {
-            words.iter().map(|word| -> Box<dyn Query> {
-                Box::new(TermQuery::new(Term::from_field_text(*field, word), IndexRecordOption::WithFreqs))
-            })
-        });
-        let query = BooleanQuery::intersection(terms.collect());
-        let run = || -> tantivy::Result<Vec<(f32, usize)>> {
-            let hits = self.searcher.search(&query, &TopDocs::with_limit(most).order_by_score())?;
-            hits.into_iter()
-                .map(|(score, DocAddress { segment_ord, doc_id })| {
-                    let numbers = self.searcher.segment_reader(segment_ord).fast_fields().u64(NUMBER)?;
-                    Ok((score, numbers.first(doc_id).unwrap_or_default() as usize))
-                })
-                .collect()
-        };
-        run().map_err(failed)
+        found
     }
 }
 
-const NUMBER: &str = "number";
-
-fn failed(error: tantivy::TantivyError) -> Error {
-    Error::Names(error.to_string())
+/// Score and number of the recordings that have all of these words in these fields.
+fn search(wanted: &[(&Field, &Vec<String>)], most: usize) -> Vec<(f32, usize)> {
+    let terms = wanted.iter().flat_map(|(field, words)| words.iter().map(|word| field.term(word)));
+    terms.collect::<Option<Vec<Term<'_>>>>().map_or_else(Vec::new, |terms| best(terms, most))
 }
 
 #[cfg(test)]
@@ -165,11 +113,11 @@ mod tests {
     }
 
     fn index(names: &[(&str, &str)]) -> TextIndex {
-        TextIndex::new(names.iter().map(|(artist, title)| name(artist, title)).collect()).expect("an index")
+        TextIndex::new(names.iter().map(|(artist, title)| name(artist, title)).collect())
     }
 
     fn found(index: &TextIndex, wanted: &Folded, cut: Cut) -> Vec<(usize, FoundBy)> {
-        index.find(wanted, cut).expect("searched").iter().map(|found| (found.recording, found.by)).collect()
+        index.find(wanted, cut).iter().map(|found| (found.recording, found.by)).collect()
     }
 
     #[test]
@@ -198,8 +146,8 @@ mod tests {
         let mut names: Vec<Folded> = (0..30_000).map(|i| name(&format!("artist{i}x"), "love song")).collect();
         names.push(name("Billy Idol", "Dancing with Myself (Remastered 1999)"));
         names.push(name("Love Song", "Love Song Love"));
-        let index = TextIndex::new(names).expect("an index");
-        let rare = index.find(&name("Billy Idol", "Dancing with myself"), PUBLISHED).expect("searched");
+        let index = TextIndex::new(names);
+        let rare = index.find(&name("Billy Idol", "Dancing with myself"), PUBLISHED);
         assert_eq!((rare.len(), rare[0].recording), (1, 30_000));
         assert!(rare[0].score > 20.0, "{}", rare[0].score);
         assert_eq!(found(&index, &name("love", "song"), Cut { score: 60.0, by_title: 0 }), []);
@@ -217,6 +165,6 @@ mod tests {
         assert_eq!(both, [(1, FoundBy::Name), (0, FoundBy::Title)]);
         let three = found(&index, &name("Bach", "Air"), Cut { score: 20.0, by_title: 9 });
         assert_eq!(three.len(), 3);
-        assert_eq!(TextIndex::new(Vec::new()).expect("empty").find(&name("a", "b"), PUBLISHED).expect("searched"), []);
+        assert_eq!(TextIndex::new(Vec::new()).find(&name("a", "b"), PUBLISHED), []);
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Paths in a file are meant from the folder that the file is in.
 
-use super::csv::{Rows, field};
 pub use super::places::moved;
 use super::places::track_folder;
 use super::table::Table;
@@ -11,7 +10,8 @@ use crate::alignment::Preset;
 use crate::audio::{AudioTime, Keep};
 use crate::error::{Error, Result};
 use crate::export::{Artefact, Exported};
-use crate::files::{Links, create_folder, ends_in, md5, md5_of, walk, write};
+use crate::files::csv::{self, Rows, field};
+use crate::files::{Links, create_folder, ends_in, is_table_name, md5, md5_of, walk, write};
 use crate::job::Progress;
 use crate::midi::MidiTime;
 use crate::pair;
@@ -296,7 +296,7 @@ pub fn read(path: &Path) -> Result<Vec<Record>> {
         return Ok(records);
     }
     let bad = |reason: String| Error::List { reason, path: path.to_path_buf() };
-    if ends_in(path, "csv") {
+    if is_table_name(path) {
         return read_csv(path);
     }
     if !ends_in(path, "json") && !ends_in(path, "jams") {
@@ -336,7 +336,7 @@ fn read_csv(path: &Path) -> Result<Vec<Record>> {
 fn record_of(row: &BTreeMap<&str, &str>) -> core::result::Result<Record, String> {
     let text = |name: &str| row.get(name).copied().filter(|text| !text.is_empty());
     let number = |name: &str| {
-        let number = text(name).map(|text| text.parse::<f64>().map_err(|_| format!("{name} {text:?} is no number")));
+        let number = text(name).map(|text| csv::number(text).ok_or_else(|| format!("{name} {text:?} is no number")));
         number.transpose().map(|number| number.filter(|value| value.is_finite()))
     };
     let truth = |name: &str| match text(name) {

@@ -20,7 +20,6 @@
 //! ```
 
 mod aligning;
-pub(crate) mod csv;
 pub mod evaluate;
 pub mod export;
 mod item;

@@ -2,12 +2,12 @@
 //!
 //! Kept small, for there may be millions: the texts of all stand in one buffer, the numbers in columns.
 
-use super::csv::Rows;
 use super::export;
 use super::item::Item;
 use super::places::track_folder;
 use crate::error::{Error, Result};
-use crate::files::{Kind, ends_in, is_midi_name, search_key};
+use crate::files::csv::{self, Rows};
+use crate::files::{Kind, ends_in, is_midi_name, is_table_name, search_key};
 use crate::job::Progress;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ impl Items {
             items.read_decisions(&file)?;
         } else if tree || name == "match_scores.json" {
             items.read_tree(&document(reader, length, &file)?, &file, &reading)?;
-        } else if ends_in(&file, "csv") {
+        } else if is_table_name(&file) {
             items.read_table(reader, &file, &reading)?;
         } else if ends_in(&file, "json") {
             items.read_document(&document(reader, length, &file)?, &file)?;
@@ -412,7 +412,7 @@ impl Items {
         let audio = text(row, &["audio", "audio_path", "recording", "path"]).ok_or("missing field `audio`")?;
         let number = |name: &str| match row.get(name)? {
             Value::Number(number) => number.as_f64(),
-            Value::String(text) => text.trim().parse().ok(),
+            Value::String(text) => csv::number(text),
             _ => None,
         };
         let score = number("score");

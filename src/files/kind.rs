@@ -1,6 +1,7 @@
 //! [`Kind`]: what a file is, by what it holds, so that whatever Antiphon has written opens again as what it is.
 
-use super::names::{LISTS, ends_in, has_ending, is_midi_name};
+use super::csv::Rows;
+use super::names::{LISTS, ends_in, has_ending, is_midi_name, is_table_name};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -8,10 +9,10 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 
-/// Longest header of a safetensors file and longest first line of a table that is read, in bytes.
+/// Longest header of a safetensors file that is read, in bytes.
 const LONGEST_HEADER: u64 = 16 << 20;
 
 /// What a file or folder is.
@@ -93,8 +94,8 @@ impl Kind {
             std::io::copy(&mut all.by_ref().take(skip as u64), &mut std::io::sink()).map_err(io)?;
             return Ok(document(path, all));
         }
-        if ends_in(path, "csv") {
-            return table(all).map_err(io);
+        if is_table_name(path) {
+            return table(path, all);
         }
         Ok(if has_ending(path, LISTS) { Self::Unknown } else { Self::Audio })
     }
@@ -200,11 +201,12 @@ fn document(path: &Path, reader: impl std::io::Read) -> Kind {
 }
 
 /// What a table is, by its header.
-fn table(reader: impl std::io::Read) -> std::io::Result<Kind> {
-    let mut line = Vec::new();
-    BufReader::new(reader).take(LONGEST_HEADER).read_until(b'\n', &mut line)?;
-    let text = String::from_utf8_lossy(&line).trim_start_matches('\u{feff}').to_lowercase();
-    let names: BTreeSet<&str> = text.split(',').map(|name| name.trim().trim_matches('"')).collect();
+fn table(path: &Path, reader: impl BufRead) -> Result<Kind> {
+    let header = match Rows::new(reader, path).next() {
+        Err(Error::List { .. }) => None,
+        header => header?,
+    };
+    let names: BTreeSet<String> = header.into_iter().flatten().map(|name| name.trim().to_lowercase()).collect();
     let has = |name: &str| names.contains(name);
     Ok(match () {
         () if has("decision") && has("item") => Kind::Decisions,

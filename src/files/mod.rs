@@ -5,6 +5,7 @@
 //! |---|---|
 //! | What is this file, by its content? | [`Kind`] |
 //! | What is it by its name, and which endings are there? | [`is_audio_name`], [`is_midi_name`], [`AUDIO`], [`MIDI`] |
+//! | What does a table say, whatever spreadsheet wrote it? | `csv::Rows` |
 //! | Which files lie below a folder? | `walk`, `below` |
 //! | Do two files have the same name? | [`name_key`], [`stem`] |
 //! | What is its path, seen from a list that names it? | `portable`, `absolute` |
@@ -20,6 +21,7 @@
 //! assert_eq!(files::name_key("Ma\u{308}rz"), files::name_key("M\u{e4}rz"));
 //! ```
 
+pub(crate) mod csv;
 mod hash;
 mod kind;
 mod names;
@@ -33,7 +35,7 @@ pub use names::{
     AUDIO, DOCUMENTS, LISTS, MIDI, SESSION, SOUNDFONT, ends_in, is_audio_name, is_decisions_name, is_document_name,
     is_midi_name, name_key, stem,
 };
-pub(crate) use names::{has_ending, is_sound_name, same_place, search_key};
+pub(crate) use names::{has_ending, is_sound_name, is_table_name, same_place, search_key};
 pub(crate) use paths::{absolute, any_path, plain, portable};
 pub(crate) use walk::{Links, below, sides, walk};
 pub use writing::{create_folder, write};

@@ -15,12 +15,14 @@ pub const MIDI: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
 pub const SESSION: &[&str] = &["json"];
 /// Endings of soundfonts.
 pub const SOUNDFONT: &[&str] = &["sf2"];
+/// Endings of tables.
+const TABLES: &[&str] = &["csv", "tsv"];
 /// Endings of what holds decisions and is no journal.
-const DECISIONS: &[&str] = &["csv", "json", "jams"];
+const DECISIONS: &[&str] = &["csv", "tsv", "json", "jams"];
 /// Endings of what holds pairs or decisions.
-pub const LISTS: &[&str] = &["jsonl", "json", "csv", "jams"];
+pub const LISTS: &[&str] = &["jsonl", "json", "csv", "tsv", "jams"];
 /// Endings of files that are looked into before they are opened: their names do not say what they are.
-pub const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "jams", "safetensors", "sf2", "npy", "png"];
+pub const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "tsv", "jams", "safetensors", "sf2", "npy", "png"];
 
 /// Whether a file's name ends in one of `endings`, which are in lower case.
 pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
@@ -50,6 +52,11 @@ pub(crate) fn is_sound_name(path: &Path) -> bool {
 /// Whether a file holds decisions and is no journal, by its name.
 pub fn is_decisions_name(path: &Path) -> bool {
     has_ending(path, DECISIONS)
+}
+
+/// Whether a file is a table by its name.
+pub(crate) fn is_table_name(path: &Path) -> bool {
+    has_ending(path, TABLES)
 }
 
 /// Whether a file is looked into before it is opened.
@@ -101,7 +108,7 @@ mod tests {
         let unique: std::collections::BTreeSet<&str> = all.iter().copied().collect();
         assert_eq!(unique.len(), all.len());
         assert!(all.iter().all(|ending| ending.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())));
-        for endings in [SESSION, SOUNDFONT, DECISIONS, LISTS] {
+        for endings in [SESSION, SOUNDFONT, TABLES, DECISIONS, LISTS] {
             assert!(endings.iter().all(|ending| DOCUMENTS.contains(ending)), "{endings:?}");
         }
     }

@@ -1,8 +1,11 @@
 //! Time-stretching with the pitch kept, made ahead of the playhead: a worker fills [`Ahead`], the audio thread reads it.
 //!
-//! The stretcher is Signalsmith Stretch (crate `ssstretch`), a phase vocoder with 120 ms windows. It takes memory as it
-//! goes, so it never runs on the audio thread. [`Stretch::run`] makes the sound block by block, from where it is heard on;
-//! a seek to a place that is not made yet makes it jump there. Two passes meet in a fade, so that no seam is heard.
+//! The stretcher is Signalsmith Stretch, a phase vocoder with 120 ms windows. It takes memory as it goes, so it never runs on
+//! the audio thread. [`Stretch::run`] makes the sound block by block, from where it is heard on; a seek to a place that is not
+//! made yet makes it jump there. Two passes meet in a fade, so that no seam is heard.
+//!
+//! Of its wrappers, crate `ssstretch` takes a seed and needs a C++ compiler only; `signalsmith-stretch` 0.1.3 takes none, so
+//! that slow sound differs each time, and needs libclang to build.
 
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;

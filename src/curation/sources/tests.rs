@@ -70,6 +70,32 @@ fn a_lakh_tree_is_read_with_its_recordings() {
     }
 }
 
+/// As spreadsheets save them where the comma is the decimal point, and as old systems do.
+#[test]
+fn tables_open_as_spreadsheets_write_them() {
+    let utf16: Vec<u8> = "\u{feff}midi\taudio\tconfidence\ttitle\n1.mid\t1.ogg\t0.5\tF\u{fc}r Elise\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (name, text) in [
+        ("a.csv", &b"midi;audio;confidence;title\r\n1.mid;1.ogg;0,5;F\xc3\xbcr Elise\r\n"[..]),
+        ("a.csv", b"midi,audio,confidence,title\r1.mid,1.ogg,0.5,F\xc3\xbcr Elise\r"),
+        ("a.csv", b"sep=;\r\nMIDI;Audio;Confidence;Title\r\n1.mid;1.ogg;0,5;F\xc3\xbcr Elise\r\n"),
+        ("a.tsv", b"midi\taudio\tconfidence\ttitle\n1.mid\t1.ogg\t0.5\tF\xc3\xbcr Elise\n"),
+        ("a.csv", b"midi,audio,confidence,title\n1.mid,1.ogg,.5,F\xfcr Elise\n"),
+        ("a.csv", b"midi,audio,confidence,title\n\n1.mid,1.ogg,.5,F\xc3\xbcr Elise\n,,,\n,,,\n"),
+        ("a.csv", &utf16),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(Kind::of(&path).unwrap(), Kind::Pairs, "{}", text.escape_ascii());
+        let items = Items::read(&path, &Progress::silent()).unwrap();
+        assert_eq!((items.len(), items.confidence(0)), (1, Some(0.5)), "{}", text.escape_ascii());
+        assert_eq!((items.item(0).title.as_str(), items.item(0).midi), ("F\u{fc}r Elise", folder.path().join("1.mid")));
+    }
+}
+
 #[test]
 fn what_is_no_list_is_said_with_its_line() {
     for (name, text, said) in [
