@@ -6,8 +6,10 @@
 //! - **SMPTE time** becomes metrical time: a tempo is chosen at which the ticks last exactly as long as before.
 //! - **Type 2** (pieces of their own in one file) becomes type 1: the tracks follow each other, each from the default
 //!   tempo and metre.
-//! - **RMID** and bytes before the header are unwrapped; a **track cut short** or damaged is read as far as it goes.
-//! - **Notes that never end** end with their track.
+//! - **RMID** and bytes before the header are unwrapped; a **track cut short** or damaged is read as far as it goes, and past
+//!   a byte, a length or a marker that is wrong.
+//! - **Notes that never end** end with their track; **notes without length** get one tick.
+//! - **Drum kits** of XG, GS and GM2 on other channels than 9 are drums ([`Note::drums`]).
 //!
 //! Whatever was odd is in [`Midi::warnings`]. A file without notes is no error here; the aligner refuses it.
 //!

@@ -4,10 +4,13 @@ use midly::MidiMessage;
 
 /// Meta event types that we read ourselves.
 pub(crate) mod meta {
+    pub(crate) const SEQUENCE_NUMBER: u8 = 0x00;
     pub(crate) const TEXT: u8 = 0x01;
     pub(crate) const TRACK_NAME: u8 = 0x03;
     pub(crate) const LYRIC: u8 = 0x05;
     pub(crate) const MARKER: u8 = 0x06;
+    pub(crate) const CHANNEL_PREFIX: u8 = 0x20;
+    pub(crate) const PORT: u8 = 0x21;
     pub(crate) const END_OF_TRACK: u8 = 0x2F;
     pub(crate) const TEMPO: u8 = 0x51;
     pub(crate) const SMPTE_OFFSET: u8 = 0x54;
@@ -15,7 +18,7 @@ pub(crate) mod meta {
     pub(crate) const KEY_SIGNATURE: u8 = 0x59;
     /// Names, copyright, programs and devices by name, channel, port, and what programs write for themselves: they are about
     /// a track as a whole, wherever they stand in it.
-    pub(crate) const OF_TRACK: [u8; 9] = [0x00, 0x02, TRACK_NAME, 0x04, 0x08, 0x09, 0x20, 0x21, 0x7F];
+    pub(crate) const OF_TRACK: [u8; 9] = [SEQUENCE_NUMBER, 0x02, TRACK_NAME, 0x04, 0x08, 0x09, CHANNEL_PREFIX, PORT, 0x7F];
 }
 
 /// What happens, without its time.
@@ -121,25 +124,81 @@ pub(crate) fn pair_notes(events: &[Event]) -> (Vec<Pair>, Vec<usize>) {
 }
 
 impl Track {
-    /// Ends the notes that nothing ends at the end of the track; returns how many there were. A note-on that could only
-    /// get length 0 is removed. Afterwards every reader, and a synthesiser, sees the same notes.
+    /// Brings note-offs to where a synthesiser hears what a reader of notes sees; returns how many notes had no length.
+    ///
+    /// A note that ends at the tick of its start is struck: its end moves on by a tick. A note-off that ends an earlier note
+    /// (or none), and stands behind a note-on of its key at the same tick, goes before it: it does not mean the new note.
+    pub(crate) fn strike(&mut self) -> usize {
+        #[derive(Clone, Default)]
+        struct Key {
+            open: Vec<usize>,
+            /// The tick of the last note-on, and the first that it has there.
+            tick: u64,
+            first: Option<usize>,
+            /// Note-offs that may still come at that tick for notes that ended there.
+            spare: usize,
+        }
+        // For each channel that is used.
+        let mut keys: [Vec<Key>; 16] = Default::default();
+        // Tick, whether it comes behind the ends put off to that tick, index, whether it comes behind those brought there.
+        let mut places: Vec<(u64, bool, usize, bool)> = Vec::with_capacity(self.events.len());
+        let (mut struck, mut moved) = (0, false);
+        for (index, &Event { tick, ref kind }) in self.events.iter().enumerate() {
+            let mut place = (tick, true, index, true);
+            if let &EventKind::Channel { channel, message } = kind
+                && let Some(number) = starts_note(message).or(ends_note(message))
+            {
+                let keys = &mut keys[usize::from(channel)];
+                keys.resize(128, Key::default());
+                let key = &mut keys[usize::from(number)];
+                if starts_note(message).is_some() {
+                    if key.first.is_none() || key.tick != tick {
+                        (key.tick, key.first, key.spare) = (tick, Some(index), 0);
+                    }
+                    key.open.push(index);
+                } else if let Some(first) = key.first.filter(|_| key.tick == tick) {
+                    moved = true;
+                    let earlier = key.open.partition_point(|&on| self.events[on].tick < tick);
+                    if earlier > 0 {
+                        key.spare = earlier - 1;
+                        key.open.drain(..earlier);
+                        place = (tick, true, first, false);
+                    } else if key.spare > 0 || key.open.is_empty() {
+                        key.spare = key.spare.saturating_sub(1);
+                        place = (tick, true, first, false);
+                    } else {
+                        struck += key.open.len();
+                        key.open.clear();
+                        place = (tick + 1, false, index, true);
+                    }
+                } else {
+                    key.open.clear();
+                }
+            }
+            places.push(place);
+        }
+        if moved {
+            let mut order: Vec<usize> = (0..places.len()).collect();
+            order.sort_unstable_by_key(|&index| (places[index], index));
+            let event = |&index: &usize| Event { tick: places[index].0, kind: self.events[index].kind.clone() };
+            self.events = order.iter().map(event).collect();
+            self.end_tick = self.end_tick.max(self.events.last().map_or(0, |event| event.tick));
+        }
+        struck
+    }
+
+    /// Ends the notes that nothing ends at the end of the track, which a note that starts there puts off by a tick; returns
+    /// how many there were. Afterwards every reader, and a synthesiser, sees the same notes.
     pub(crate) fn end_hanging_notes(&mut self) -> usize {
         let (_, hanging) = pair_notes(&self.events);
         let mut ends = Vec::new();
-        let mut silent = Vec::new();
         for &on in &hanging {
             let Event { tick, kind: EventKind::Channel { channel, message } } = self.events[on] else { continue };
-            if tick >= self.end_tick {
-                silent.push(on);
-            } else if let MidiMessage::NoteOn { key, .. } = message {
+            self.end_tick = self.end_tick.max(tick + 1);
+            if let MidiMessage::NoteOn { key, .. } = message {
                 ends.push((channel, key));
             }
         }
-        let mut index = 0;
-        self.events.retain(|_| {
-            index += 1;
-            silent.binary_search(&(index - 1)).is_err()
-        });
         ends.sort_unstable();
         ends.dedup();
         let tick = self.end_tick;
@@ -183,13 +242,55 @@ mod tests {
         assert_eq!(pair_notes(&[on(5, 60, 2), off(5, 60), off(9, 60)]), (vec![], vec![]));
     }
 
+    /// The notes of events after [`Track::strike`]: start and end, in the order of their ends; and how many had no length.
+    fn struck(events: Vec<Event>) -> (Vec<(u64, u64)>, usize) {
+        let mut track = Track { end_tick: events.last().map_or(0, |event| event.tick), events };
+        let count = track.strike();
+        assert!(track.events.is_sorted_by_key(|event| event.tick) && track.end_tick >= track.events.last().unwrap().tick);
+        let (pairs, hanging) = pair_notes(&track.events);
+        assert!(hanging.is_empty());
+        // A synthesiser that plays the events one by one sounds the same notes.
+        for pair in &pairs {
+            let key = |event: &Event| match event.kind {
+                EventKind::Channel { message, .. } => ends_note(message),
+                _ => None,
+            };
+            let end = (pair.on + 1..).find(|&i| key(&track.events[i]) == key(&track.events[pair.off])).unwrap();
+            assert_eq!(track.events[end].tick, track.events[pair.off].tick);
+        }
+        (pairs.iter().map(|pair| (track.events[pair.on].tick, track.events[pair.off].tick)).collect(), count)
+    }
+
+    #[test]
+    fn a_note_without_length_is_struck_for_a_tick() {
+        assert_eq!(struck(vec![on(5, 60, 2), off(5, 60)]), (vec![(5, 6)], 1));
+        assert_eq!(struck(vec![on(5, 60, 2), on(5, 60, 0), on(6, 60, 2), off(6, 60)]), (vec![(5, 6), (6, 7)], 2));
+        assert_eq!(struck(vec![on(5, 60, 2), on(5, 60, 3), off(5, 60), off(5, 60)]), (vec![(5, 6), (5, 6)], 2));
+        assert_eq!(struck(vec![on(5, 60, 2), off(5, 60), on(5, 60, 2), off(5, 60)]), (vec![(5, 6), (5, 6)], 2));
+    }
+
+    #[test]
+    fn a_note_struck_again_before_its_note_off_is_the_same_as_after_it() {
+        let usual = struck(vec![on(0, 60, 1), off(5, 60), on(5, 60, 2), off(9, 60)]);
+        assert_eq!(usual, (vec![(0, 5), (5, 9)], 0));
+        assert_eq!(struck(vec![on(0, 60, 1), on(5, 60, 2), off(5, 60), off(9, 60)]), usual);
+        // Doubled, each with a note-off of its own.
+        let doubled = vec![on(0, 60, 1), on(0, 60, 1), on(5, 60, 2), off(5, 60), off(5, 60), off(9, 60)];
+        assert_eq!(struck(doubled), (vec![(0, 5), (0, 5), (5, 9)], 0));
+        // The new note has no length.
+        let last = vec![on(0, 60, 1), on(5, 60, 2), off(5, 60), off(5, 60)];
+        assert_eq!(struck(last), (vec![(0, 5), (5, 6)], 1));
+        // A note-off that ends nothing does not end what comes after it.
+        assert_eq!(struck(vec![off(5, 60), on(5, 60, 2), off(9, 60)]), (vec![(5, 9)], 0));
+    }
+
     #[test]
     fn hanging_notes_end_with_their_track() {
         let mut track = Track { events: vec![on(0, 60, 1), on(3, 60, 1), on(4, 61, 1), on(10, 62, 1)], end_tick: 10 };
         assert_eq!(track.end_hanging_notes(), 4);
         let (pairs, hanging) = pair_notes(&track.events);
-        assert_eq!((pairs.len(), hanging.len()), (3, 0));
-        assert!(pairs.iter().all(|p| track.events[p.off].tick == 10));
+        assert_eq!((pairs.len(), hanging.len()), (4, 0));
+        assert!(pairs.iter().all(|p| track.events[p.off].tick == 11));
         let repaired = track.clone();
         assert_eq!(track.end_hanging_notes(), 0);
         assert_eq!(track, repaired);
