@@ -17,8 +17,9 @@ use crate::error::{Error, Result};
 use crate::features::onsets::Onsets;
 use crate::features::{self, CqtParams, FRAME_S, Features, HOP, Spectrum};
 use crate::job::Progress;
-use crate::midi::{Midi, MidiTime};
+use crate::midi::{Midi, MidiTime, Note};
 use crate::synth::{self, SoundFont};
+use ndarray::Array2;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -230,11 +231,24 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
         Preset::Antiphon => {
             let onsets = audio.onsets.as_ref().filter(|_| midi.analysed());
             let onsets = onsets.ok_or_else(|| Error::nothing("a side was made from features alone"))?;
-            let midi_input = MidiInput { notes: midi.midi.notes(), magnitudes: midi.spectrum.magnitudes() };
-            let audio_input = AudioInput { magnitudes: audio.spectrum.magnitudes(), onsets };
-            let second = published::gen2(&midi.features, &audio.features, &progress.part(0.0, 0.3))?;
-            let knots = alignment::knots_of(&second, &midi.features, &audio.features);
             let frame_s = frame_s(midi, audio);
+            let music = alignment::music(midi.midi.notes(), frame_s * audio.features.frames.nrows() as f64);
+            let within = |rows: &Array2<f32>| music.as_ref().map(|music| alignment::alone(rows, music, frame_s));
+            let magnitudes = within(midi.spectrum.magnitudes());
+            let features =
+                within(&midi.features.frames).map(|frames| Features { frames, times: midi.features.times.clone() });
+            let features = features.as_ref().unwrap_or(&midi.features);
+            let notes = midi
+                .midi
+                .notes()
+                .iter()
+                .filter(|note| music.as_ref().is_none_or(|music| music.contains(&note.start.0)));
+            let notes: Vec<Note> = notes.copied().collect();
+            let magnitudes = magnitudes.as_ref().unwrap_or(midi.spectrum.magnitudes());
+            let midi_input = MidiInput { notes: &notes, magnitudes };
+            let audio_input = AudioInput { magnitudes: audio.spectrum.magnitudes(), onsets };
+            let second = published::gen2(features, &audio.features, &progress.part(0.0, 0.3))?;
+            let knots = alignment::knots_of(&second, features, &audio.features);
             let mut alignment = alignment::align(midi_input, audio_input, &knots, frame_s, &progress.part(0.3, 1.0))?;
             if alignment.transpose == 0 {
                 alignment.supported_by(second.confidence);

@@ -341,7 +341,18 @@ mod tests {
 
     fn note(start: f64, pitch: u8, channel: u8) -> Note {
         let (start, end) = (MidiTime(start), MidiTime(start + 0.4));
-        Note { start, end, start_tick: 0, end_tick: 1, track: 0, channel, pitch, velocity: 90, program: 0 }
+        Note {
+            start,
+            end,
+            start_tick: 0,
+            end_tick: 1,
+            track: 0,
+            drums: channel == 9,
+            channel,
+            pitch,
+            velocity: 90,
+            program: 0,
+        }
     }
 
     /// Plucked notes at `(seconds, pitch)`: four harmonics that die away within a third of a second.

@@ -19,7 +19,7 @@ use super::structure;
 use crate::error::{Error, Result};
 use crate::features::KEY_MARGIN;
 use crate::job::Progress;
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
 /// Transpositions tried, in semitones.
 const TRANSPOSITIONS: std::ops::RangeInclusive<i32> = -5..=6;
@@ -72,12 +72,18 @@ pub(crate) struct Rough {
 pub(crate) fn contrast(magnitudes: &Array2<f32>) -> Array2<f32> {
     const COMPRESSION: f32 = 30.0;
     const MEAN_SHARE: f32 = 0.7;
-    let mut sorted: Vec<f32> = magnitudes.iter().copied().filter(|x| x.is_finite()).collect();
+    /// Rows that are so much quieter than the loudest, 80 dB, are silence.
+    const SILENCE: f32 = 1e-4;
+    let of_row = |row: ArrayView1<'_, f32>| row.iter().copied().filter(|x| x.is_finite()).fold(0.0, f32::max);
+    let loudest = magnitudes.outer_iter().map(of_row).fold(0.0, f32::max);
+    // What is loud is said by the music, however long the silence around it.
+    let sounding = magnitudes.outer_iter().filter(|row| of_row(*row) > SILENCE * loudest);
+    let mut sorted: Vec<f32> = sounding.flat_map(|row| row.into_iter().copied().filter(|x| x.is_finite())).collect();
     if sorted.is_empty() {
-        return magnitudes.clone();
+        return Array2::zeros(magnitudes.raw_dim());
     }
     let at = sorted.len() * 95 / 100;
-    let loud = *sorted.select_nth_unstable_by(at.min(magnitudes.len() - 1), f32::total_cmp).1;
+    let loud = *sorted.select_nth_unstable_by(at, f32::total_cmp).1;
     let gain = if loud > 0.0 { COMPRESSION / loud } else { 0.0 };
     let mut rows = magnitudes.mapv(|x| if x.is_finite() { (x * gain).ln_1p() } else { 0.0 });
     for mut row in rows.outer_iter_mut() {

@@ -2,7 +2,7 @@
 
 use super::flags::{Hop, Json, MidiFont, PresetName, Quiet};
 use super::output::or_no_folder;
-use super::terminal::print;
+use super::terminal::{print, warned};
 use antiphon::audio::{self, Keep};
 use antiphon::curation::{AlignedList, Aligning, Items, align_list};
 use antiphon::error::{Error, Result};
@@ -64,10 +64,13 @@ impl Align {
         let how = Aligning { font: &font, preset: self.preset.into(), paths: self.paths };
         let out = self.output.unwrap_or_default();
         let found = align_list(&items, &how, &out, &progress.part(0.01, 1.0))?;
+        for (item, warning) in &found.warned {
+            message!("antiphon: {warning}: {item}");
+        }
         for (item, reason) in &found.skipped {
             message!("antiphon: skipped: {item}: {reason}");
         }
-        let AlignedList { aligned, accepted, skipped } = found;
+        let AlignedList { aligned, accepted, skipped, .. } = found;
         answer!("{aligned} pairs aligned, {accepted} of them matches; {} skipped", skipped.len());
         Ok(if skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
@@ -88,15 +91,14 @@ impl Align {
         };
         let hop = self.frames.samples();
         let midi = Midi::read(&self.midi)?;
+        warned(&self.midi, midi.warning().as_deref());
         split();
         let midi = MidiSide::at_hop(self.midi, midi, &font, hop, &progress.part(0.0, 0.4))?;
         seconds.synthesize = split();
         let keep = if self.listen { Keep::Listening } else { Keep::Analysis };
         let recording = audio::decode(&audio, keep, &progress.part(0.4, 0.6))?;
         seconds.decode = split();
-        if let Some(warning) = &recording.warning {
-            message!("antiphon: {warning}: {audio:?}");
-        }
+        warned(&audio, recording.warning.as_deref());
         let audio = AudioSide::at_hop(audio, recording, hop, &progress.part(0.6, 0.7))?;
         seconds.features = split();
         let preset = self.preset.into();
@@ -156,9 +158,11 @@ impl Features {
         let hop = self.frames.samples();
         let features = if antiphon::files::is_midi(&self.file) {
             let midi = Midi::read(&self.file)?;
+            warned(&self.file, midi.warning().as_deref());
             MidiSide::at_hop(self.file, midi, &self.font.open()?, hop, &progress)?.features
         } else {
             let recording = audio::decode(&self.file, Keep::Analysis, &progress.part(0.0, 0.6))?;
+            warned(&self.file, recording.warning.as_deref());
             AudioSide::at_hop(self.file, recording, hop, &progress.part(0.6, 0.9))?
                 .features_at_440(&progress.part(0.9, 1.0))?
                 .into_owned()

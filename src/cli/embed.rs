@@ -1,6 +1,7 @@
 //! `antiphon embed`.
 
 use super::flags::{MidiFont, Model, Quiet};
+use super::terminal::warned;
 use antiphon::audio::Keep;
 use antiphon::embedding::EmbeddingModel;
 use antiphon::error::{Error, Result};
@@ -40,9 +41,12 @@ impl Embed {
         let started = Instant::now();
         let (side, log) = if antiphon::files::is_midi(&self.file) {
             let midi = pair::load_midi(&self.file, &self.font.open()?, &progress)?;
+            warned(&self.file, midi.midi.warning().as_deref());
             (Side::Midi, midi.spectrum().logarithm())
         } else {
-            (Side::Audio, pair::load_audio(&self.file, Keep::Analysis, &progress)?.spectrum().logarithm())
+            let audio = pair::load_audio(&self.file, Keep::Analysis, &progress)?;
+            warned(&self.file, audio.recording.warning.as_deref());
+            (Side::Audio, audio.spectrum().logarithm())
         };
         if log.is_empty() {
             return Err(Error::nothing("no frames to embed").at(&self.file));

@@ -1,6 +1,7 @@
 //! `antiphon hash`.
 
 use super::flags::{MidiFont, Model, Quiet};
+use super::terminal::warned;
 use antiphon::audio::Keep;
 use antiphon::error::Result;
 use antiphon::export;
@@ -42,6 +43,7 @@ impl Hash {
         let is_midi = antiphon::files::is_midi(&self.file);
         let (side, features, input) = if is_midi {
             let midi = pair::load_midi(&self.file, &self.font.open()?, &progress)?;
+            warned(&self.file, midi.midi.warning().as_deref());
             let by_roll = |model: &HashModel| model.architecture().midi_input == MidiInput::PianoRoll;
             let input = if model.as_ref().is_some_and(by_roll) {
                 features::piano_roll(&midi.midi, FRAME_S).frames
@@ -51,6 +53,7 @@ impl Hash {
             (Side::Midi, midi.features, input)
         } else {
             let audio = pair::load_audio(&self.file, Keep::Analysis, &progress)?;
+            warned(&self.file, audio.recording.warning.as_deref());
             let input = audio.spectrum().logarithm().window(0).to_owned();
             (Side::Audio, audio.features, input)
         };

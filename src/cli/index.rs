@@ -3,7 +3,7 @@
 use super::flags::{Draw, IndexFolder, Json, MidiFont, Quiet};
 use super::help::examples;
 use super::output::or_no_folder;
-use super::terminal::skipped;
+use super::terminal::{skipped, warned};
 use antiphon::embedding::EmbeddingModel;
 use antiphon::error::{Error, Result};
 use antiphon::hashing::HashModel;
@@ -125,7 +125,10 @@ impl Add {
         let progress = self.terminal.progress();
         let outcome = self.font.open().and_then(|font| index::add(&self.folder.index, sources, &font, &progress));
         let taken_back = begun && index::take_back(&self.folder.index);
-        let Added { added, replaced, kept, renamed, copies, seconds, skipped: unread } = outcome?;
+        let Added { added, replaced, kept, renamed, copies, seconds, warned: odd, skipped: unread } = outcome?;
+        for (path, warning) in &odd {
+            warned(path, Some(warning));
+        }
         for (path, error) in &unread {
             skipped(path, error);
         }

@@ -2,7 +2,7 @@
 
 use super::flags::{Cascade, MidiFont, Quiet, Top};
 use super::output::or_no_folder;
-use super::terminal::{skipped, skipped_for};
+use super::terminal::{skipped, skipped_for, warned};
 use antiphon::error::{Error, Result};
 use antiphon::index::{Index, sound_files};
 use antiphon::search::{self, Matching, Shard, Summary};
@@ -83,6 +83,9 @@ impl Match {
 }
 
 fn report(summary: &Summary, unlisted: usize) -> ExitCode {
+    for (path, warning) in &summary.warned {
+        warned(path.as_ref(), Some(warning));
+    }
     for (path, reason) in summary.skipped.iter().chain(&summary.unwritten) {
         skipped_for(path.as_ref(), reason);
     }

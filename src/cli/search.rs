@@ -1,6 +1,7 @@
 //! `antiphon search`.
 
 use super::flags::{Cascade, IndexFolder, Json, MidiFont, Quiet, Top};
+use super::terminal::warned;
 use antiphon::error::Result;
 use antiphon::index::Entry;
 use antiphon::search::{self, Found, Query};
@@ -35,6 +36,7 @@ impl Search {
         let index = self.folder.open()?;
         let opened_s = since.elapsed().as_secs_f64();
         let query = Query::open(&self.query, &self.font.open()?, &progress.part(0.0, 0.3))?;
+        warned(&self.query, query.warning());
         let analysed_s = since.elapsed().as_secs_f64() - opened_s;
         let found = search::search(&index, &query, &self.cascade.options(self.hits.top), &progress.part(0.3, 1.0))?;
         if self.report.json {

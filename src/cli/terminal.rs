@@ -41,6 +41,13 @@ pub(super) fn skipped(path: &Path, error: &Error) {
     skipped_for(path, &error.reason(path));
 }
 
+/// Says what was wrong with a file that is used all the same.
+pub(super) fn warned(path: &Path, warning: Option<&str>) {
+    if let Some(warning) = warning {
+        message!("antiphon: {warning}: {path:?}");
+    }
+}
+
 /// Names a file that was skipped for a reason that does not name it.
 pub(super) fn skipped_for(path: &Path, reason: &str) {
     message!("antiphon: skipped: {reason}: {path:?}");

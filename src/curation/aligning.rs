@@ -39,6 +39,8 @@ pub struct AlignedList {
     pub aligned: usize,
     /// Those of them that count as matches.
     pub accepted: usize,
+    /// Items that were aligned although something was wrong with a file, with what it was.
+    pub warned: Vec<(String, String)>,
     /// Items that can't be aligned, with the reason.
     pub skipped: Vec<(String, String)>,
 }
@@ -50,6 +52,7 @@ struct Done {
     #[serde(default)]
     accepted: bool,
     skipped: Option<String>,
+    warning: Option<String>,
 }
 
 /// Aligns every pair of `items`, on all cores, and adds a line for each to the file `out`, in the order in which they end: the
@@ -91,8 +94,9 @@ pub fn align_list(items: &Items, how: &Aligning<'_>, out: &Path, progress: &Prog
             };
             lines.add(&line)?;
             progress.step(ended.fetch_add(1, Ordering::Relaxed) + 1, left.len())?;
-            let skipped = line["skipped"].as_str().map(str::to_owned);
-            Ok(Done { item: item.id, accepted: line["accepted"] == true, skipped })
+            let text = |field: &str| line[field].as_str().map(str::to_owned);
+            let (skipped, warning) = (text("skipped"), text("warning"));
+            Ok(Done { item: item.id, accepted: line["accepted"] == true, skipped, warning })
         })
         .collect();
     if new.is_err() && !begun && ended.into_inner() == 0 {
@@ -105,6 +109,7 @@ pub fn align_list(items: &Items, how: &Aligning<'_>, out: &Path, progress: &Prog
         if let Some(reason) = line.skipped {
             found.skipped.push((line.item, reason));
         } else {
+            found.warned.extend(line.warning.map(|warning| (line.item, warning)));
             found.aligned += 1;
             found.accepted += usize::from(line.accepted);
         }

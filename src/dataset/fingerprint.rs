@@ -120,7 +120,18 @@ mod tests {
         let mut random = Pcg64::seed_from_u64(seed);
         let note = |i: usize, pitch: u8| {
             let (start, end) = (MidiTime(i as f64 * tempo), MidiTime((i + 1) as f64 * tempo));
-            Note { start, end, start_tick: 0, end_tick: 1, track: 0, channel: 0, pitch, velocity: 80, program: 0 }
+            Note {
+                start,
+                end,
+                start_tick: 0,
+                end_tick: 1,
+                track: 0,
+                drums: false,
+                channel: 0,
+                pitch,
+                velocity: 80,
+                program: 0,
+            }
         };
         (0..200).map(|i| note(i, (random.random_range(50..80_i16) + transpose) as u8)).collect()
     }

@@ -282,7 +282,9 @@ impl Arrangement {
                 [(101, 0), (100, 1), (6, (tuning >> 7) as u8), (38, (tuning & 0x7F) as u8), (101, 127), (100, 127)];
             events.extend(entry.map(|(number, value)| (BEFORE_S, to, 0xB0, number, value)));
         }
-        for &Message { time, channel, command, data1, data2 } in midi.messages().iter().filter(|m| m.channel == from) {
+        for &Message { time, channel, command, data1, data2, .. } in
+            midi.messages().iter().filter(|m| m.channel == from)
+        {
             debug_assert_eq!(channel, from);
             let (data1, data2) = match (command, data1) {
                 // Notes are placed below; banks are another font's business.

@@ -131,7 +131,18 @@ mod tests {
 
     fn note(start: f64, channel: u8, pitch: u8) -> Note {
         let (start, end) = (MidiTime(start), MidiTime(start + 1.0));
-        Note { start, end, start_tick: 0, end_tick: 1, pitch, velocity: 90, channel, program: 0, track: 0 }
+        Note {
+            start,
+            end,
+            start_tick: 0,
+            end_tick: 1,
+            pitch,
+            velocity: 90,
+            drums: channel == 9,
+            channel,
+            program: 0,
+            track: 0,
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(crate) fn melody(midi: &Midi) -> Option<u8> {
     let names: Vec<String> = midi.track_names().iter().map(|name| name.to_lowercase()).collect();
     let all = midi.notes().iter().filter(|note| !note.is_drum()).count();
     let of = |channel: u8| {
-        let notes: Vec<_> = midi.notes().iter().filter(|note| note.channel == channel).collect();
+        let notes: Vec<_> = midi.notes().iter().filter(|note| note.channel == channel && !note.is_drum()).collect();
         let count = notes.len() as f64;
         let mean = notes.iter().map(|note| f64::from(note.pitch)).sum::<f64>() / count.max(1.0);
         let together = notes.windows(2).filter(|n| n[1].start.0 < n[0].end.0 - 0.1).count() as f64;

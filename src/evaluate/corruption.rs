@@ -127,7 +127,7 @@ impl Distortion {
             left.iter().map(|&channel| (0.0, channel, 0xC0, program(channel, 0), 0)).collect();
         let mut sounding = [[0u32; 128]; 16];
         let place = |seconds: f64| warp.to_audio(MidiTime(within(&kept, seconds))).0.max(0.0);
-        for &Message { time, channel, command, data1, data2 } in midi.messages() {
+        for &Message { time, channel, command, data1, data2, .. } in midi.messages() {
             if !left.contains(&channel) {
                 continue;
             }

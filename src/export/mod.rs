@@ -69,10 +69,17 @@ pub fn document(
         "segments": segments(alignment),
         "unreliable": alignment.unreliable,
         "remarks": alignment.remarks,
-        "warning": audio.recording.warning,
+        "warning": warning(midi, audio),
         "parameters": { "preset": preset, "soundfont": soundfont },
         "seconds": seconds,
     })
+}
+
+/// What was wrong with the files, in one line.
+fn warning(midi: &MidiSide, audio: &AudioSide) -> Option<String> {
+    let midi = midi.midi.warning().map(|warning| format!("MIDI: {warning}"));
+    let all: Vec<String> = midi.into_iter().chain(audio.recording.warning.clone()).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// The table `audio_s,midi_s,cost`, a line for each knot of the map. Where the recording jumps there is a fourth column,

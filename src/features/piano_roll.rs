@@ -68,7 +68,7 @@ mod tests {
 
     fn note(start: f64, end: f64, pitch: u8, velocity: u8) -> Note {
         let (start, end) = (MidiTime(start), MidiTime(end));
-        Note { start, end, start_tick: 0, end_tick: 1, track: 0, channel: 0, pitch, velocity, program: 0 }
+        Note { start, end, start_tick: 0, end_tick: 1, track: 0, drums: false, channel: 0, pitch, velocity, program: 0 }
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn drums_and_notes_out_of_range_do_not_count() {
-        let drum = Note { channel: 9, ..note(0.0, 1.0, 50, 100) };
+        let drum = Note { channel: 9, drums: true, ..note(0.0, 1.0, 50, 100) };
         let roll = roll(&[drum, note(0.0, 1.0, 35, 100), note(0.0, 1.0, 84, 100)], 1.0, 0.1).frames;
         assert!(roll.iter().all(|&v| v == 0.0));
     }

@@ -36,7 +36,7 @@ impl Analysis {
                 return Err(Error::nothing("the MIDI file has no notes").at(path));
             }
             let wave = synth::render(&midi, font, ANALYSIS_RATE, &progress.part(0.0, 0.8))?;
-            (Side::Midi, wave, Tags::default(), None)
+            (Side::Midi, wave, Tags::default(), midi.warning())
         } else {
             let recording = audio::decode(path, Keep::Analysis, &progress.part(0.0, 0.8))?;
             (Side::Audio, recording.mono, recording.tags, recording.warning)

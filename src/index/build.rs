@@ -55,6 +55,8 @@ pub struct Added {
     pub copies: usize,
     /// Seconds of sound that were analysed.
     pub seconds: f64,
+    /// Files that are in the index although something was wrong with them, with what it was.
+    pub warned: Vec<(PathBuf, String)>,
     /// Files that could not be used, with the reason.
     pub skipped: Vec<(PathBuf, Error)>,
 }
@@ -406,6 +408,7 @@ fn add_some(
                     report.replaced += 1;
                     batch.replaced.push((known.entries[at].segment.clone(), known.entries[at].place));
                 }
+                report.warned.extend(record.entry.warning.clone().map(|warning| ((*path).clone(), warning)));
                 batch.push(record);
             }
             Err(Error::Cancelled) => cancelled = true,

@@ -30,6 +30,7 @@
 //! # Ok::<(), antiphon::Error>(())
 //! ```
 
+mod drums;
 mod meter;
 mod parse;
 mod tempo;
@@ -37,10 +38,12 @@ pub(crate) mod track;
 mod write;
 
 use crate::error::{Error, Result};
+use drums::DrumParts;
 use meter::{Bar, Meter};
 use midly::MidiMessage;
 use parse::{Parsed, Warnings};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use tempo::TempoMap;
@@ -51,6 +54,9 @@ const MAX_BYTES: usize = 64 << 20;
 
 /// Longest piece, in seconds: 100 hours. More is a corrupt delta time, and would cost memory further on.
 pub(crate) const MAX_SECONDS: f64 = 100.0 * 3600.0;
+
+/// Where General MIDI has its drums.
+pub(crate) const DRUM_CHANNEL: u8 = 9;
 
 /// A moment of a MIDI file, in seconds of its own tempo map.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize, Deserialize)]
@@ -70,8 +76,10 @@ pub struct Note {
     pub end_tick: u64,
     /// Track of the file, from 0.
     pub track: u16,
-    /// Channel, 0–15; channel 9 is drums.
+    /// Channel, 0–15.
     pub channel: u8,
+    /// Whether a drum kit plays it: on channel 9, and on those where XG, GS or GM2 asks for one.
+    pub drums: bool,
     /// MIDI note number, 0–127.
     pub pitch: u8,
     /// 1–127.
@@ -81,9 +89,9 @@ pub struct Note {
 }
 
 impl Note {
-    /// Whether it is on the drum channel.
+    /// Whether a drum kit plays it.
     pub fn is_drum(&self) -> bool {
-        self.channel == 9
+        self.drums
     }
 }
 
@@ -114,6 +122,8 @@ pub struct Message {
     pub time: MidiTime,
     /// Channel, 0–15.
     pub channel: u8,
+    /// Whether a drum kit is on the channel.
+    pub drums: bool,
     /// Status nibble: 0x80 note off, 0x90 note on, 0xA0 …, 0xE0 pitch bend.
     pub command: u8,
     /// First data byte.
@@ -163,17 +173,31 @@ impl Midi {
         Self::assemble(ticks_per_quarter, tracks, Warnings::default())
     }
 
-    fn assemble(ticks_per_quarter: u16, tracks: Vec<Track>, mut warnings: Warnings) -> Result<Self> {
-        let tempo = TempoMap::new(ticks_per_quarter, tempo_changes(&tracks, &mut warnings));
-        let meter = Meter::new(ticks_per_quarter, time_signatures(&tracks, &mut warnings));
-        let last_s = tempo.seconds(tracks.iter().map(|track| track.end_tick).max().unwrap_or(0) as f64);
+    fn assemble(ticks_per_quarter: u16, mut tracks: Vec<Track>, mut warnings: Warnings) -> Result<Self> {
+        let mut tempo = TempoMap::new(ticks_per_quarter, tempo_changes(&tracks));
+        let last_s = |tracks: &[Track], tempo: &TempoMap| {
+            tempo.seconds(tracks.iter().map(|track| track.end_tick).max().unwrap_or(0) as f64)
+        };
+        if last_s(&tracks, &tempo) > MAX_SECONDS {
+            let limit = tempo.tick(MAX_SECONDS) as u64;
+            for (number, track) in (1..).zip(&mut tracks) {
+                for (tick, delta) in track.close_up(limit) {
+                    let hours = (tempo.seconds(tick as f64) - tempo.seconds((tick - delta) as f64)) / 3600.0;
+                    warnings.add(format!("track {number}: a wait of {hours:.1} hours was left out"));
+                }
+            }
+            tempo = TempoMap::new(ticks_per_quarter, tempo_changes(&tracks));
+        }
+        let last_s = last_s(&tracks, &tempo);
         if last_s > MAX_SECONDS {
             let hours = last_s / 3600.0;
             let reason = format!("it lasts {hours:.1} hours, the limit is {:.0}", MAX_SECONDS / 3600.0);
             return Err(Error::Midi { reason, path: PathBuf::new() });
         }
-        let notes = notes(&tracks, &tempo);
-        let messages = messages(&tracks, &tempo);
+        let meter = Meter::new(ticks_per_quarter, time_signatures(&tracks));
+        let drums = DrumParts::new(&tracks);
+        let notes = notes(&tracks, &tempo, &drums);
+        let messages = messages(&tracks, &tempo, &drums);
         let end = notes.iter().map(|note| note.end.0).reduce(f64::max).unwrap_or(last_s);
         Ok(Self { tracks, tempo, meter, notes, messages, end: MidiTime(end), warnings })
     }
@@ -187,6 +211,17 @@ impl Midi {
     /// What was wrong with the file, one line each, none where all was well.
     pub fn warnings(&self) -> &[String] {
         self.warnings.all()
+    }
+
+    /// The same in one line for a person; none where all was well.
+    pub fn warning(&self) -> Option<String> {
+        /// Of a file that is damaged all over a few say enough.
+        const MOST: usize = 5;
+        let all = self.warnings();
+        let more = all.len().saturating_sub(MOST);
+        let more = (more > 0).then(|| format!("and {more} more"));
+        let said: Vec<&str> = all.iter().take(MOST).map(String::as_str).chain(more.as_deref()).collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     /// All notes, by start, then pitch.
@@ -293,17 +328,29 @@ impl Midi {
     #[must_use]
     pub fn transposed(&self, semitones: i32) -> Self {
         let mut midi = self.clone();
-        for event in midi.tracks.iter_mut().flat_map(|track| &mut track.events) {
-            if let EventKind::Channel { channel, message } = &mut event.kind
-                && *channel != 9
-                && let MidiMessage::NoteOn { key, .. }
-                | MidiMessage::NoteOff { key, .. }
-                | MidiMessage::Aftertouch { key, .. } = message
-            {
-                *key = moved(key.as_int(), semitones).into();
+        let drums = DrumParts::new(&self.tracks);
+        for (number, track) in midi.tracks.iter_mut().enumerate() {
+            // A note that drums began ends as one, whatever comes between.
+            let mut struck = vec![false; track.events.len()];
+            for pair in pair_notes(&track.events).0 {
+                if let EventKind::Channel { channel, .. } = track.events[pair.on].kind {
+                    let drums = drums.at(channel, (track.events[pair.on].tick, number, pair.on));
+                    (struck[pair.on], struck[pair.off]) = (drums, struck[pair.off] || drums);
+                }
+            }
+            for (index, event) in track.events.iter_mut().enumerate() {
+                if let EventKind::Channel { channel, message } = &mut event.kind
+                    && !struck[index]
+                    && !drums.at(*channel, (event.tick, number, index))
+                    && let MidiMessage::NoteOn { key, .. }
+                    | MidiMessage::NoteOff { key, .. }
+                    | MidiMessage::Aftertouch { key, .. } = message
+                {
+                    *key = moved(key.as_int(), semitones).into();
+                }
             }
         }
-        for message in midi.messages.iter_mut().filter(|m| m.channel != 9 && m.command <= 0xA0) {
+        for message in midi.messages.iter_mut().filter(|m| !m.drums && m.command <= 0xA0) {
             message.data1 = moved(message.data1, semitones);
         }
         for note in midi.notes.iter_mut().filter(|note| !note.is_drum()) {
@@ -375,37 +422,23 @@ fn meta_events(tracks: &[Track], wanted: u8) -> Vec<(u64, &[u8])> {
     found
 }
 
-fn tempo_changes(tracks: &[Track], warnings: &mut Warnings) -> Vec<TempoChange> {
-    let events = meta_events(tracks, meta::TEMPO);
-    let count = events.len();
-    let changes: Vec<_> = events
-        .into_iter()
+fn tempo_changes(tracks: &[Track]) -> Vec<TempoChange> {
+    let changes = meta_events(tracks, meta::TEMPO).into_iter();
+    changes
         .filter_map(|(tick, data)| match *data.first_chunk()? {
             [0, 0, 0] => None,
             [a, b, c] => Some(TempoChange { tick, micros_per_quarter: u32::from_be_bytes([0, a, b, c]) }),
         })
-        .collect();
-    if changes.len() < count {
-        warnings
-            .add(format!("{} tempo events without a tempo (0 µs a quarter note) were ignored", count - changes.len()));
-    }
-    changes
+        .collect()
 }
 
-fn time_signatures(tracks: &[Track], warnings: &mut Warnings) -> Vec<TimeSignature> {
-    let events = meta_events(tracks, meta::TIME_SIGNATURE);
-    let count = events.len();
+fn time_signatures(tracks: &[Track]) -> Vec<TimeSignature> {
     let mut signatures: Vec<TimeSignature> = Vec::new();
-    let mut good = 0;
-    for (tick, data) in events {
+    for (tick, data) in meta_events(tracks, meta::TIME_SIGNATURE) {
         if let [numerator @ 1..=255, exponent @ 0..16, ..] = *data {
-            good += 1;
             signatures.pop_if(|last| last.tick == tick);
             signatures.push(TimeSignature { tick, numerator, denominator: 1 << exponent });
         }
-    }
-    if good < count {
-        warnings.add(format!("{} time signatures that say nothing were ignored", count - good));
     }
     signatures
 }
@@ -413,7 +446,7 @@ fn time_signatures(tracks: &[Track], warnings: &mut Warnings) -> Vec<TimeSignatu
 /// Tick, track, index in the track: sorted, the order in which events are played.
 type Position = (u64, usize, usize);
 
-fn notes(tracks: &[Track], tempo: &TempoMap) -> Vec<Note> {
+fn notes(tracks: &[Track], tempo: &TempoMap, drums: &DrumParts) -> Vec<Note> {
     // Program changes of each channel in the order in which a synthesiser gets them.
     let mut programs: [Vec<(Position, u8)>; 16] = Default::default();
     for (number, track) in tracks.iter().enumerate() {
@@ -440,6 +473,7 @@ fn notes(tracks: &[Track], tempo: &TempoMap) -> Vec<Note> {
                 end_tick,
                 track: number as u16,
                 channel,
+                drums: drums.at(channel, (on.tick, number, pair.on)),
                 pitch: key.as_int(),
                 velocity: vel.as_int(),
                 program: before.checked_sub(1).map_or(0, |i| changes[i].1),
@@ -450,10 +484,13 @@ fn notes(tracks: &[Track], tempo: &TempoMap) -> Vec<Note> {
     notes
 }
 
-fn messages(tracks: &[Track], tempo: &TempoMap) -> Vec<Message> {
-    let mut messages = Vec::new();
-    for event in tracks.iter().flat_map(|track| &track.events) {
-        let EventKind::Channel { channel, message } = event.kind else { continue };
+fn messages(tracks: &[Track], tempo: &TempoMap, drums: &DrumParts) -> Vec<Message> {
+    let mut messages: Vec<(Position, Message)> = Vec::new();
+    let events = tracks.iter().enumerate().flat_map(|(number, track)| {
+        track.events.iter().enumerate().map(move |(index, event)| ((event.tick, number, index), &event.kind))
+    });
+    for (position, kind) in events {
+        let &EventKind::Channel { channel, message } = kind else { continue };
         let (command, data1, data2) = match message {
             MidiMessage::NoteOn { key, vel } if vel > 0 => (0x90, key.as_int(), vel.as_int()),
             MidiMessage::NoteOff { key, vel } | MidiMessage::NoteOn { key, vel } => (0x80, key.as_int(), vel.as_int()),
@@ -466,10 +503,29 @@ fn messages(tracks: &[Track], tempo: &TempoMap) -> Vec<Message> {
                 (0xE0, (bend & 0x7F) as u8, (bend >> 7) as u8)
             }
         };
-        let time = MidiTime(tempo.seconds(event.tick as f64));
-        messages.push((event.tick, Message { time, channel, command, data1, data2 }));
+        let time = MidiTime(tempo.seconds(position.0 as f64));
+        let drums = drums.at(channel, position);
+        messages.push((position, Message { time, channel, drums, command, data1, data2 }));
     }
-    // Stable: tracks were appended in order, each already by tick.
-    messages.sort_by_key(|&(tick, _)| tick);
+    messages.sort_unstable_by_key(|&(position, _)| position);
+    // The end of a note in one track must not end what another track begins at its tick.
+    let mut begun: HashMap<(u8, u8), Position> = HashMap::new();
+    let mut tick = 0;
+    let mut late = false;
+    for (position, message) in &mut messages {
+        if position.0 != tick {
+            tick = position.0;
+            begun.clear();
+        }
+        let key = (message.channel, message.data1);
+        match message.command {
+            0x90 => drop(begun.entry(key).or_insert(*position)),
+            0x80 if let Some(&first) = begun.get(&key) => (*position, late) = (first, true),
+            _ => {}
+        }
+    }
+    if late {
+        messages.sort_by_key(|&(position, message)| (position, message.command == 0x90));
+    }
     messages.into_iter().map(|(_, message)| message).collect()
 }

@@ -18,7 +18,8 @@ pub(crate) mod meta {
     pub(crate) const KEY_SIGNATURE: u8 = 0x59;
     /// Names, copyright, programs and devices by name, channel, port, and what programs write for themselves: they are about
     /// a track as a whole, wherever they stand in it.
-    pub(crate) const OF_TRACK: [u8; 9] = [SEQUENCE_NUMBER, 0x02, TRACK_NAME, 0x04, 0x08, 0x09, CHANNEL_PREFIX, PORT, 0x7F];
+    pub(crate) const OF_TRACK: [u8; 9] =
+        [SEQUENCE_NUMBER, 0x02, TRACK_NAME, 0x04, 0x08, 0x09, CHANNEL_PREFIX, PORT, 0x7F];
 }
 
 /// What happens, without its time.
@@ -187,6 +188,22 @@ impl Track {
         struck
     }
 
+    /// Takes the delta times that lead beyond `limit` as 0, so that what follows is earlier by them; returns each with the tick
+    /// that it led to.
+    pub(crate) fn close_up(&mut self, limit: u64) -> Vec<(u64, u64)> {
+        let (mut last, mut out, mut left_out) = (0, 0, Vec::new());
+        for tick in self.events.iter_mut().map(|event| &mut event.tick).chain([&mut self.end_tick]) {
+            let delta = *tick - last;
+            last = *tick;
+            if *tick - out > limit {
+                out += delta;
+                left_out.push((last, delta));
+            }
+            *tick -= out;
+        }
+        left_out
+    }
+
     /// Ends the notes that nothing ends at the end of the track, which a note that starts there puts off by a tick; returns
     /// how many there were. Afterwards every reader, and a synthesiser, sees the same notes.
     pub(crate) fn end_hanging_notes(&mut self) -> usize {
@@ -246,7 +263,9 @@ mod tests {
     fn struck(events: Vec<Event>) -> (Vec<(u64, u64)>, usize) {
         let mut track = Track { end_tick: events.last().map_or(0, |event| event.tick), events };
         let count = track.strike();
-        assert!(track.events.is_sorted_by_key(|event| event.tick) && track.end_tick >= track.events.last().unwrap().tick);
+        assert!(
+            track.events.is_sorted_by_key(|event| event.tick) && track.end_tick >= track.events.last().unwrap().tick
+        );
         let (pairs, hanging) = pair_notes(&track.events);
         assert!(hanging.is_empty());
         // A synthesiser that plays the events one by one sounds the same notes.

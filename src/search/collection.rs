@@ -77,6 +77,8 @@ pub struct Summary {
     pub pairs: usize,
     /// Entries with a match.
     pub entries: usize,
+    /// Files that were searched for although something was wrong with them, with what it was.
+    pub warned: BTreeMap<String, String>,
     /// Files that could not be used, with the reason.
     pub skipped: BTreeMap<String, String>,
     /// Matches whose aligned MIDI file could not be written, as file and entry, with the reason.
@@ -93,6 +95,9 @@ struct Line {
     path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     skipped: Option<String>,
+    /// What was wrong with the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
     #[serde(default)]
     matches: Vec<Match>,
 }
@@ -160,7 +165,8 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
             Ok(line) => line,
             Err(Error::Cancelled) => return Err(Error::Cancelled),
             Err(error) => {
-                Line { md5: String::new(), path: name(file), skipped: Some(error.reason(file)), matches: Vec::new() }
+                let (md5, skipped) = (String::new(), Some(error.reason(file)));
+                Line { md5, path: name(file), skipped, warning: None, matches: Vec::new() }
             }
         };
         // A thread that panicked has written its line or not: the file is as good as before.
@@ -225,7 +231,8 @@ fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Resu
             unwritten,
         });
     }
-    Ok(Line { md5, path: file.to_string_lossy().into_owned(), skipped: None, matches })
+    let warning = query.warning().map(str::to_owned);
+    Ok(Line { md5, path: file.to_string_lossy().into_owned(), skipped: None, warning, matches })
 }
 
 /// Aligns the pair with all that the files hold, and writes the MIDI on the recording's clock.
@@ -306,6 +313,7 @@ fn summary(lines: &[Line]) -> (Scores, Summary) {
             continue;
         }
         seen.insert(&line.md5);
+        summary.warned.extend(line.warning.clone().map(|warning| (line.path.clone(), warning)));
         for found in line.matches.iter().filter(|found| found.accepted.unwrap_or(found.confidence > CONFIDENT)) {
             with_match.insert(&line.md5);
             if let Some(reason) = &found.unwritten {
@@ -382,6 +390,7 @@ mod tests {
             md5: format!("{n:032x}"),
             path: format!("{n}.mid"),
             skipped: None,
+            warning: None,
             matches: vec![Match {
                 track: "t".into(),
                 midi: format!("{n:032x}"),

@@ -80,8 +80,14 @@ impl Query {
         if !midi.analysed() {
             return Err(Error::nothing("the MIDI file was not synthesised").at(&midi.path));
         }
-        let analysis = Analysis::from_log(Side::Midi, midi.spectrum().logarithm());
+        let mut analysis = Analysis::from_log(Side::Midi, midi.spectrum().logarithm());
+        analysis.warning = midi.midi.warning();
         Ok(Self { path: midi.path.clone(), analysis, in_keys: InKeys::default() })
+    }
+
+    /// What was wrong with the file, in one line.
+    pub fn warning(&self) -> Option<&str> {
+        self.analysis.warning.as_deref()
     }
 
     /// Its codes in every key, by the model of an index.
@@ -242,6 +248,8 @@ pub struct Found {
     pub stages: Vec<Stage>,
     /// What the user should know.
     pub remarks: Vec<String>,
+    /// What was wrong with the file that is searched for, in one line.
+    pub warning: Option<String>,
     /// Confidence above which a hit is a match, among so many entries.
     pub threshold: f64,
     /// Share of the pairs that are tried that the confidence takes to belong together.
@@ -260,7 +268,8 @@ pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &
     let kept = options.kept(entries);
     let judge = Judge::bundled()?;
     let (threshold, prior) = (judge.search_threshold(entries), judge.prior());
-    let mut found = Found { hits: Vec::new(), stages: Vec::new(), remarks: Vec::new(), threshold, prior };
+    let warning = query.warning().map(str::to_owned);
+    let mut found = Found { hits: Vec::new(), stages: Vec::new(), remarks: Vec::new(), warning, threshold, prior };
     let others: Vec<i32> = (-5..=6).filter(|&key| key != 0).collect();
     let how = (options, kept);
     let mut aligned = pass(index, query, &[0], how, &[], &mut found, &progress.part(0.0, 0.5))?;
@@ -356,6 +365,7 @@ impl Found {
             "prior": self.prior,
             "stages": self.stages,
             "remarks": self.remarks,
+            "warning": self.warning,
         })
     }
 }

@@ -4,9 +4,9 @@
 //! file under a time map. A [`Voice`] plays a score, block by block; it runs on the audio thread. [`render`] and
 //! [`render_stereo`] drive a voice to the end: the first makes what is analysed, the second what is exported.
 //!
-//! The synthesiser is rustysynth, General MIDI with channel 9 as drums. Its smallest step is a block of samples, and a note
+//! The synthesiser is rustysynth, General MIDI with drums where [the file](crate::midi::Note::drums) has them. Its smallest step is a block of samples, and a note
 //! starts with a block; every message goes to the block nearest to its time, so it is early or late by at most half a
-//! block (see [`Voice`] for the figures). System exclusive messages (GM reset, GS drum parts) are not heard.
+//! block (see [`Voice`] for the figures). Of system exclusive messages only those that put drum kits on channels are obeyed.
 
 mod score;
 mod soundfont;

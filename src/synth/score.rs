@@ -1,6 +1,6 @@
 //! A score: channel messages in seconds, and the state of the channels at any moment of it.
 
-use crate::midi::{Midi, MidiTime};
+use crate::midi::{DRUM_CHANNEL, Midi, MidiTime};
 
 /// Channel messages with the second at which each is due, sorted: a MIDI file under a time map.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +18,8 @@ pub(super) struct Message {
     pub seconds: f64,
     /// 0–15.
     pub channel: u8,
+    /// Whether a drum kit is on the channel.
+    pub drums: bool,
     /// Status nibble, 0x80–0xE0.
     pub command: u8,
     /// First data byte, 0–127.
@@ -37,12 +39,19 @@ const MAX_TUNE_SEMITONES: u8 = 12;
 impl Score {
     /// The messages of `midi`, each at the second that `time` gives for it (it must not decrease).
     pub fn new(midi: &Midi, time: impl Fn(MidiTime) -> f64) -> Self {
-        let messages = midi.messages().iter();
-        Self::from_messages(messages.map(|m| (time(m.time), m.channel, m.command, m.data1, m.data2)))
+        let messages = midi.messages().iter().map(|m| Message {
+            seconds: time(m.time),
+            channel: m.channel,
+            drums: m.drums,
+            command: m.command,
+            data1: m.data1,
+            data2: m.data2,
+        });
+        Self::of(messages)
     }
 
-    /// A score of (seconds, channel, command, data1, data2): channel 0–15, command the status nibble 0x80–0xE0. Sorted
-    /// by time; those of the same time keep their order. A message at a time that is not finite is left out.
+    /// A score of (seconds, channel, command, data1, data2): channel 0–15, 9 for drums, command the status nibble 0x80–0xE0.
+    /// Sorted by time; those of the same time keep their order. A message at a time that is not finite is left out.
     ///
     /// ```
     /// use antiphon::synth::Score;
@@ -50,18 +59,20 @@ impl Score {
     /// assert_eq!(score.seconds(), 1.5);
     /// ```
     pub fn from_messages(messages: impl IntoIterator<Item = (f64, u8, u8, u8, u8)>) -> Self {
-        let mut messages: Vec<Message> = (messages.into_iter())
-            .map(|(seconds, channel, command, data1, data2)| Message {
-                seconds,
-                channel: channel & 0x0F,
-                command: command & 0xF0,
-                data1: data1 & 0x7F,
-                data2: data2 & 0x7F,
-            })
-            .filter(|m| m.seconds.is_finite())
-            .collect();
+        Self::of(messages.into_iter().map(|(seconds, channel, command, data1, data2)| Message {
+            seconds,
+            channel: channel & 0x0F,
+            drums: channel & 0x0F == DRUM_CHANNEL,
+            command: command & 0xF0,
+            data1: data1 & 0x7F,
+            data2: data2 & 0x7F,
+        }))
+    }
+
+    fn of(messages: impl Iterator<Item = Message>) -> Self {
+        let mut messages: Vec<Message> = messages.filter(|m| m.seconds.is_finite()).collect();
         messages.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
-        let mut channels = [Channel::default(); 16];
+        let mut channels = at_rest();
         let mut checkpoints = Vec::with_capacity(messages.len() / CHECKPOINT + 1);
         for (i, message) in messages.iter_mut().enumerate() {
             if i % CHECKPOINT == 0 {
@@ -89,7 +100,7 @@ impl Score {
     pub(super) fn at(&self, seconds: f64) -> (usize, [Channel; 16]) {
         let next = self.messages.partition_point(|m| m.seconds < seconds);
         let kept = (next / CHECKPOINT).min(self.checkpoints.len().saturating_sub(1));
-        let mut channels = self.checkpoints.get(kept).copied().unwrap_or_default();
+        let mut channels = self.checkpoints.get(kept).copied().unwrap_or_else(at_rest);
         for message in &self.messages[(kept * CHECKPOINT).min(next)..next] {
             channels[usize::from(message.channel)].apply(message);
         }
@@ -104,9 +115,15 @@ const CONTROLLERS: [u8; 12] = [0, 1, 33, 7, 39, 10, 42, 11, 43, 64, 91, 93];
 /// Registered parameters that it obeys, as (coarse, fine) number: bend range, fine tuning, coarse tuning.
 const PARAMETERS: u8 = 3;
 
+/// The channels after a reset.
+fn at_rest() -> [Channel; 16] {
+    std::array::from_fn(|number| Channel { drums: number == usize::from(DRUM_CHANNEL), ..Channel::default() })
+}
+
 /// What holds on a channel. `None` is the state after a reset.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Channel {
+    pub(super) drums: bool,
     program: Option<u8>,
     bend: Option<(u8, u8)>,
     controllers: [Option<u8>; CONTROLLERS.len()],
@@ -136,7 +153,8 @@ impl Channel {
     }
 
     fn apply(&mut self, message: &Message) {
-        let &Message { command, data1, data2, .. } = message;
+        let &Message { command, data1, data2, drums, .. } = message;
+        self.drums = drums;
         match (command, data1) {
             (0xC0, program) => self.program = Some(program),
             (0xE0, fine) => self.bend = Some((fine, data2)),
@@ -267,7 +285,7 @@ mod tests {
             for channel in state {
                 let mut restored = Channel::default();
                 channel.restore(|command, data1, data2| {
-                    restored.apply(&Message { seconds: 0.0, channel: 0, command, data1, data2 });
+                    restored.apply(&Message { seconds: 0.0, channel: 0, drums: false, command, data1, data2 });
                 });
                 // An empty selection comes back as "no parameter": the same to data entry.
                 prop_assert_eq!(restored.parameter(), channel.parameter());

@@ -3,6 +3,7 @@
 use super::score::{Message, Score};
 use super::soundfont::SoundFont;
 use crate::error::{Error, Result};
+use crate::midi::DRUM_CHANNEL;
 use rustysynth::{Synthesizer, SynthesizerSettings};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -65,6 +66,8 @@ pub struct Voice {
     seconds: f64,
     /// Samples that are left of the block begun.
     block_left: usize,
+    /// The channels that the synthesiser has drum kits on.
+    drums: [bool; 16],
     /// The synthesiser panicked: it stays silent from then on.
     broken: bool,
 }
@@ -90,7 +93,8 @@ impl Voice {
         settings.enable_reverb_and_chorus = sound == Sound::Listening;
         let mut synth = Synthesizer::new(&font.inner, &settings).map_err(limit)?;
         synth.set_master_volume(font.volume);
-        let mut voice = Self { synth, score, sound, next: 0, seconds: 0.0, block_left: 0, broken: false };
+        let (next, seconds, block_left, drums) = (0, 0.0, 0, [false; 16]);
+        let mut voice = Self { synth, score, sound, next, seconds, block_left, drums, broken: false };
         voice.seek(0.0);
         Ok(voice)
     }
@@ -105,6 +109,7 @@ impl Voice {
     /// the MIDI has an onset there.
     pub fn seek(&mut self, seconds: f64) {
         self.synth.reset();
+        self.drums = std::array::from_fn(|channel| channel == usize::from(DRUM_CHANNEL));
         self.block_left = 0;
         self.seconds = if seconds.is_finite() { seconds } else { 0.0 };
         let (next, channels) = self.score.at(self.seconds);
@@ -114,8 +119,7 @@ impl Voice {
                 self.synth.process_midi_message(number.into(), 0xB0, 10, 0);
             }
             channel.restore(|command, data1, data2| {
-                let message = Message { seconds, channel: number, command, data1, data2 };
-                send(&mut self.synth, self.sound, &message);
+                self.send(&Message { seconds, channel: number, drums: channel.drums, command, data1, data2 });
             });
         }
     }
@@ -171,23 +175,30 @@ impl Voice {
     }
 
     fn send_due(&mut self, until: f64) {
-        while let Some(message) = self.score.messages().get(self.next).filter(|m| m.seconds < until) {
-            send(&mut self.synth, self.sound, message);
+        while let Some(&message) = self.score.messages().get(self.next).filter(|m| m.seconds < until) {
+            self.send(&message);
             self.next += 1;
         }
     }
-}
 
-fn send(synth: &mut Synthesizer, sound: Sound, message: &Message) {
-    let &Message { channel, command, data1, data2, .. } = message;
-    let ignored = match (command, data1) {
-        // Roland and Yamaha files select banks on the drum channel. Its kits are all in bank 128, where rustysynth would
-        // look in 128 + bank, find nothing, and play the standard kit for every program.
-        (0xB0, 0) => channel == 9,
-        (0xB0, 10 | 42) => sound == Sound::Analysis,
-        _ => false,
-    };
-    if !ignored {
-        synth.process_midi_message(channel.into(), command.into(), data1.into(), data2.into());
+    fn send(&mut self, message: &Message) {
+        let &Message { channel, drums, command, data1, data2, .. } = message;
+        let has_drums = &mut self.drums[usize::from(channel)];
+        if *has_drums != drums {
+            *has_drums = drums;
+            // The kits are all in bank 128; on the drum channel rustysynth adds 128 to what it is told.
+            let bank = if drums { 128 } else { 0 } - if channel == DRUM_CHANNEL { 128 } else { 0 };
+            self.synth.process_midi_message(channel.into(), 0xB0, 0, bank);
+        }
+        let ignored = match (command, data1) {
+            // Roland and Yamaha files select banks for drums, where rustysynth would find nothing, and play the standard kit
+            // for every program.
+            (0xB0, 0) => drums || channel == DRUM_CHANNEL,
+            (0xB0, 10 | 42) => self.sound == Sound::Analysis,
+            _ => false,
+        };
+        if !ignored {
+            self.synth.process_midi_message(channel.into(), command.into(), data1.into(), data2.into());
+        }
     }
 }

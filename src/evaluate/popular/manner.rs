@@ -154,7 +154,7 @@ impl Manner {
         }
         let mut open = [[0_u32; 128]; 16];
         for message in midi.messages().iter().filter(|m| m.time.0 < piece.to_s) {
-            let &Message { time, channel, command, data1, data2 } = message;
+            let &Message { time, channel, command, data1, data2, .. } = message;
             let is_lead = lead == Some(channel);
             let open = &mut open[usize::from(channel & 0x0F)][usize::from(data1 & 0x7F)];
             let before = time.0 < piece.from_s;

@@ -182,6 +182,7 @@ mod tests {
             pitch,
             velocity: 80,
             channel: 0,
+            drums: false,
             track: 0,
             program: 0,
         };

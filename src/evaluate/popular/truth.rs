@@ -217,6 +217,7 @@ mod tests {
             end_tick: 1,
             track: 0,
             channel: 0,
+            drums: false,
             pitch,
             velocity: 80,
             program: 0,

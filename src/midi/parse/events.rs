@@ -250,9 +250,11 @@ impl Contents {
         let status = found.map(|event| event.status).or_else(|| rest.get(delta_bytes).copied())?;
         let mut meant: Vec<(Shape, &'static str)> = Vec::new();
         match (status, found) {
-            (..0xF0, Some(event)) => meant.extend((1..=event.data.1).map(|lacks| {
-                (event.with_length(event.data.1 - lacks), "messages with bytes missing were completed")
-            })),
+            (..0xF0, Some(event)) => {
+                meant.extend((1..=event.data.1).map(|lacks| {
+                    (event.with_length(event.data.1 - lacks), "messages with bytes missing were completed")
+                }))
+            }
             (0xF0, _) => meant.extend(self.until_f7(rest, delta, delta_bytes + 1).map(|event| (event, WRONG_LENGTH))),
             (0xFF, _) => {
                 let kind = *rest.get(delta_bytes + 1)?;
@@ -354,9 +356,7 @@ impl Contents {
             self.count("data bytes above 127 were brought into range");
         }
         match LiveEvent::parse(&bytes[..=data_bytes(status)]) {
-            Ok(LiveEvent::Midi { channel, message }) => {
-                Some(EventKind::Channel { channel: channel.as_int(), message })
-            }
+            Ok(LiveEvent::Midi { channel, message }) => Some(EventKind::Channel { channel: channel.as_int(), message }),
             _ => None,
         }
     }

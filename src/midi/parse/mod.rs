@@ -192,7 +192,8 @@ fn usual_ticks(tracks: &[Track]) -> u16 {
     const IN_USE: [u16; 9] = [24, 48, 96, 120, 192, 240, 384, 480, 960];
     const SECONDS_A_CHORD: f64 = 0.25;
     let events = || tracks.iter().flat_map(|track| &track.events);
-    let is_note = |event: &&Event| matches!(event.kind, EventKind::Channel { message, .. } if starts_note(message).is_some());
+    let is_note =
+        |event: &&Event| matches!(event.kind, EventKind::Channel { message, .. } if starts_note(message).is_some());
     let mut onsets: Vec<u64> = events().filter(is_note).map(|event| event.tick).collect();
     onsets.sort_unstable();
     onsets.dedup();
