@@ -91,9 +91,9 @@ impl Align {
         };
         let hop = self.frames.samples();
         let midi = Midi::read(&self.midi)?;
-        warned(&self.midi, midi.warning().as_deref());
         split();
         let midi = MidiSide::at_hop(self.midi, midi, &font, hop, &progress.part(0.0, 0.4))?;
+        warned(&midi.path, midi.midi.warning().as_deref());
         seconds.synthesize = split();
         let keep = if self.listen { Keep::Listening } else { Keep::Analysis };
         let recording = audio::decode(&audio, keep, &progress.part(0.4, 0.6))?;

@@ -53,7 +53,14 @@ pub(super) fn found(model: &Model, count: usize) -> Searched {
     let query = model.midi_path().expect("a MIDI file").to_path_buf();
     Searched {
         query,
-        found: Found { hits: (0..count).map(hit).collect(), stages, remarks: Vec::new(), threshold: 0.5, prior: 0.2 },
+        found: Found {
+            hits: (0..count).map(hit).collect(),
+            stages,
+            remarks: Vec::new(),
+            warning: None,
+            threshold: 0.5,
+            prior: 0.2,
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 mod damage;
 mod forms;
 mod golden;
+mod odd;
 mod retime;
 mod round_trip;
 

@@ -18,10 +18,13 @@ const NUMBER_BYTES: usize = 4;
 /// Longest delta time that four bytes hold; a longer one is taken for damage.
 const MAX_DELTA: u64 = (1 << 28) - 1;
 
+/// So many ticks do not pass between two events of a song, but bytes that are none may look like it.
+const HUGE_DELTA: u64 = 1 << 21;
+
 /// Longest text or system message that other readers (mido) take.
 const MAX_DATA: usize = 1_000_000;
 
-/// Events looked at to see whether the reading is in step, and what each counts: whole, or with a byte out of range.
+/// Events looked at to see whether the reading is in step, and what each counts that a song has.
 const AHEAD: u32 = 12;
 const WHOLE: u32 = 2;
 const IN_STEP: u32 = AHEAD * WHOLE;
@@ -147,7 +150,9 @@ fn in_step(mut bytes: &[u8], mut running: Option<u8>) -> u32 {
             return if next.data.1 == 0 { IN_STEP } else { score + 1 };
         }
         running = next.running(running);
-        score += if next.odd { 1 } else { WHOLE };
+        // Files with one byte out of range have many.
+        let song = !next.odd || next.status < 0xF0 && next.delta < HUGE_DELTA;
+        score += if song { WHOLE } else { 1 };
     }
     score
 }
@@ -189,7 +194,7 @@ pub(super) struct Contents {
     /// How many bytes may still be looked through.
     searches_left: usize,
     /// Where reading ended before the end, and the bytes that there are.
-    unreadable: Option<(usize, usize)>,
+    pub(super) unreadable: Option<(usize, usize)>,
 }
 
 impl Contents {

@@ -229,7 +229,7 @@ fn read_tracks(mut body: &[u8], announced: usize, warnings: &mut Warnings) -> Ve
                     let bytes = found.used;
                     warnings.add(format!("track {number}: its length is given as {length} bytes, it has {bytes}"));
                 }
-                if !found.ended && found.used > 0 {
+                if !found.ended && found.used > 0 && found.unreadable.is_none() {
                     warnings.add(format!("track {number} has no end"));
                 }
             } else if length > chunk.len() && extent.limit == chunk.len() {
