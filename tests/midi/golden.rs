@@ -33,8 +33,12 @@ fn cases() -> Vec<(Case, Midi)> {
 #[test]
 fn notes_are_those_of_pretty_midi() {
     for (case, midi) in cases() {
-        let mut ours: Vec<_> =
-            midi.notes().iter().map(|n| (n.start.0, n.end.0, n.pitch, n.velocity, n.program, n.is_drum())).collect();
+        // Notes without length, which have a tick here, are none there.
+        let struck = midi.warnings().iter().any(|warning| warning.contains("notes without length"));
+        let mut ours: Vec<_> = (midi.notes().iter())
+            .filter(|n| !struck || n.end_tick > n.start_tick + 1)
+            .map(|n| (n.start.0, n.end.0, n.pitch, n.velocity, n.program, n.is_drum()))
+            .collect();
         ours.sort_by(|a, b| (a.0, a.2, a.1, a.3).partial_cmp(&(b.0, b.2, b.1, b.3)).expect("numbers"));
         assert_eq!(ours.len(), case.notes.len(), "{}", case.name);
         for (our, their) in ours.iter().zip(&case.notes) {

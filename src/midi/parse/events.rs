@@ -328,7 +328,10 @@ impl Contents {
 
     /// The event in a form that outlives the bytes of the file; none for one that says nothing, or that others refuse.
     fn kind(&mut self, event: &Shape, rest: &[u8]) -> Option<EventKind> {
-        let data = &rest[event.data.0..event.data.0 + event.data.1];
+        let mut data = &rest[event.data.0..event.data.0 + event.data.1];
+        if event.status == 0xFF {
+            data = &data[..meta_bytes(event.kind).unwrap_or(usize::MAX).min(data.len())];
+        }
         let refused = match event.status {
             0xFF => refused(event.kind, data),
             0xF0 | 0xF7 if bare(data).iter().any(|&byte| byte > 0x7F) => {

@@ -214,13 +214,19 @@ fn read_tracks(mut body: &[u8], announced: usize, warnings: &mut Warnings) -> Ve
     let mut tracks: Vec<Track> = Vec::new();
     while body.len() >= 8 {
         let number = tracks.len() + 1;
+        // Part of a marker that stands there twice; as a length it would be over a gigabyte.
+        let again = (2..=4).find(|&count| body.starts_with(&MARKER) && body[4..].starts_with(&MARKER[4 - count..]));
+        if let Some(count) = again.filter(|count| body.len() >= count + 8) {
+            warnings.add(format!("track {number}: its marker (MTrk) stands there twice"));
+            body = &body[count..];
+        }
         let (id, length) = (&body[..4], be_u32(&body[4..8]) as usize);
         let fits = length <= body.len() - 8;
         if tracks.len() == MAX_TRACKS {
             warnings.add(format!("tracks after the first {MAX_TRACKS} are ignored"));
             return tracks;
         }
-        if id == MARKER {
+        if id == MARKER || again.is_some() {
             let chunk = &body[8..];
             let extent = extent(chunk, length);
             let found = Contents::read(&chunk[..extent.limit], extent.sure);
