@@ -15,6 +15,9 @@ pub(super) const MARKER: [u8; 4] = *b"MTrk";
 /// Most bytes of a number by the standard: 28 bits.
 const NUMBER_BYTES: usize = 4;
 
+/// More bytes are no number: a bound of the work on a file of nothing else.
+const LONGEST_NUMBER: usize = 32;
+
 /// Longest delta time that four bytes hold; a longer one is taken for damage.
 const MAX_DELTA: u64 = (1 << 28) - 1;
 
@@ -64,10 +67,10 @@ impl Shape {
     }
 }
 
-/// A variable-length number of any length, and how many bytes it has.
+/// A variable-length number, longer than the standard has it too, and how many bytes it has.
 fn number(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value: u64 = 0;
-    for (i, byte) in bytes.iter().enumerate() {
+    for (i, byte) in bytes.iter().take(LONGEST_NUMBER).enumerate() {
         value = value.checked_mul(128).map_or(u64::MAX, |value| value | u64::from(byte & 0x7F));
         if byte & 0x80 == 0 {
             return Some((value, i + 1));
