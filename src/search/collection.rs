@@ -78,6 +78,7 @@ pub struct Summary {
     /// Entries with a match.
     pub entries: usize,
     /// Files that were searched for although something was wrong with them, with what it was.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub warned: BTreeMap<String, String>,
     /// Files that could not be used, with the reason.
     pub skipped: BTreeMap<String, String>,

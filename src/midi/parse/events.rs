@@ -161,11 +161,12 @@ fn in_step(mut bytes: &[u8], mut running: Option<u8>) -> u32 {
 }
 
 /// Where in `bytes` there is a track without a marker, read to its end without a fault: the marker, the length, or both may
-/// be missing or broken. In an `alien` chunk, which has a name, it has to have notes.
-pub(super) fn whole_track(bytes: &[u8], alien: bool) -> Option<Range<usize>> {
-    let contents = |start: usize, end: usize| {
+/// be missing or broken. In an `alien` chunk, which has a name, it has to have notes. `left` bytes may be read for it.
+pub(super) fn whole_track(bytes: &[u8], alien: bool, left: &mut usize) -> Option<Range<usize>> {
+    let mut contents = |start: usize, end: usize| {
         let (mut rest, mut running, mut notes) = (bytes.get(start..end)?, None, false);
         while let Some(next) = shape(rest, running).filter(|next| !next.odd) {
+            *left = left.checked_sub(next.used)?;
             rest = &rest[next.used..];
             if next.is_end() {
                 return (next.data.1 == 0 && (notes || !alien)).then(|| start..end - rest.len());
@@ -175,12 +176,14 @@ pub(super) fn whole_track(bytes: &[u8], alien: bool) -> Option<Range<usize>> {
         }
         None
     };
-    let with_length = |start: usize| {
-        let length = super::be_u32(bytes.get(start - 4..start)?) as usize;
-        contents(start, start.checked_add(length)?).filter(|found| found.len() == length)
-    };
-    let anywhere = || (0..bytes.len().min(12)).find_map(|start| contents(start, bytes.len()));
-    with_length(8).or_else(|| with_length(4)).or_else(anywhere)
+    for start in [8, 4] {
+        let length = bytes.get(start - 4..start).map(|length| super::be_u32(length) as usize);
+        let end = length.and_then(|length| start.checked_add(length)).filter(|end| *end <= bytes.len());
+        if let Some(found) = end.and_then(|end| contents(start, end)).filter(|found| Some(found.end) == end) {
+            return Some(found);
+        }
+    }
+    (0..bytes.len().min(12)).find_map(|start| contents(start, bytes.len()))
 }
 
 /// What stands in a track chunk, and what was wrong with it.

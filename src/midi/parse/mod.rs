@@ -210,8 +210,18 @@ fn usual_ticks(tracks: &[Track]) -> u16 {
 }
 
 /// Walks the chunks; garbage is skipped to the next track, unless it is a track.
-fn read_tracks(mut body: &[u8], announced: usize, warnings: &mut Warnings) -> Vec<Track> {
+fn read_tracks(all: &[u8], announced: usize, warnings: &mut Warnings) -> Vec<Track> {
+    /// How often each byte may be read on the search for tracks without a marker, on average.
+    const SEARCHES: usize = 16;
     let mut tracks: Vec<Track> = Vec::new();
+    let mut left = SEARCHES * all.len();
+    // Looked for once: a file may be nothing but tracks without a marker.
+    let markers: Vec<usize> = (0..all.len()).filter(|&at| all[at..].starts_with(&MARKER)).collect();
+    let marker_in = |rest: &[u8]| {
+        let from = all.len() - rest.len();
+        markers.get(markers.partition_point(|&at| at < from)).map_or(rest.len(), |at| at - from)
+    };
+    let mut body = all;
     while body.len() >= 8 {
         let number = tracks.len() + 1;
         // Part of a marker that stands there twice; as a length it would be over a gigabyte.
@@ -228,7 +238,7 @@ fn read_tracks(mut body: &[u8], announced: usize, warnings: &mut Warnings) -> Ve
         }
         if id == MARKER || again.is_some() {
             let chunk = &body[8..];
-            let extent = extent(chunk, length);
+            let extent = extent(chunk, length, || marker_in(chunk));
             let found = Contents::read(&chunk[..extent.limit], extent.sure);
             if extent.sure || found.ended {
                 if !extent.sure && found.used != length {
@@ -254,8 +264,8 @@ fn read_tracks(mut body: &[u8], announced: usize, warnings: &mut Warnings) -> Ve
             body = &body[(8 + HEADER_BYTES).min(body.len())..];
         } else {
             let alien = is_name(id) && fits;
-            let skip = if alien { 8 + length } else { find(body, MARKER).unwrap_or(body.len()) };
-            if let Some(found) = whole_track(&body[..skip], alien) {
+            let skip = if alien { 8 + length } else { marker_in(body) };
+            if let Some(found) = whole_track(&body[..skip], alien, &mut left) {
                 warnings.add(format!("track {number} has no marker (MTrk)"));
                 tracks.push(Contents::read(&body[found.clone()], true).into_track(number, warnings));
                 body = &body[found.end..];
@@ -281,8 +291,8 @@ struct Extent {
     sure: bool,
 }
 
-/// `chunk` is all that follows the length.
-fn extent(chunk: &[u8], length: usize) -> Extent {
+/// `chunk` is all that follows the length, `next` where in it the next marker is.
+fn extent(chunk: &[u8], length: usize, next: impl FnOnce() -> usize) -> Extent {
     if let (Some(inside), Some(behind)) = (chunk.get(..length), chunk.get(length..)) {
         let next_fits = || {
             let said = behind.get(4..8).map_or(0, be_u32) as usize;
@@ -293,7 +303,7 @@ fn extent(chunk: &[u8], length: usize) -> Extent {
             return Extent { limit: length, sure: true };
         }
     }
-    Extent { limit: find(chunk, MARKER).unwrap_or(chunk.len()), sure: false }
+    Extent { limit: next(), sure: false }
 }
 
 /// SMPTE files have no tempo: tempo events don't move their ticks, so they go, and the one that the division asks for
