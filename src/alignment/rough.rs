@@ -399,4 +399,14 @@ mod tests {
         let found = rough(&midi, &audio, FRAME_S, &Progress::silent()).unwrap();
         assert!(found.cost.is_finite() && found.knots.iter().all(|k| k.0.is_finite() && k.1.is_finite()));
     }
+    #[test]
+    fn an_hour_of_silence_behind_the_music_does_not_make_it_silent() {
+        let music = music(100);
+        let rows = contrast(&music);
+        let mut long = Array2::zeros((8000, music.ncols()));
+        long.slice_mut(s![..100, ..]).assign(&music);
+        let found = contrast(&long);
+        assert_eq!(found.slice(s![..100, ..]), rows);
+        assert!(found.slice(s![100.., ..]).iter().all(|x| *x == 0.0));
+    }
 }

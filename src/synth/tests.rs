@@ -301,3 +301,40 @@ proptest! {
         prop_assert!(!voice.broken() && samples.iter().all(|x| x.is_finite()));
     }
 }
+
+/// A file of one track at 96 ticks a quarter: `before`, then a beat on `channel`.
+fn beat(before: &[u8], channel: u8) -> Midi {
+    let hits =
+        (0..8).flat_map(|i| [48, 0x90 | channel, if i % 2 == 0 { 36 } else { 38 }, 100, 0, 0x80 | channel, 36, 0]);
+    let track: Vec<u8> = before.iter().copied().chain(hits).chain([0, 0xFF, 0x2F, 0]).collect();
+    let length = (track.len() as u32).to_be_bytes();
+    Midi::parse(&[b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk", &length[..], &track].concat()).unwrap()
+}
+
+#[test]
+fn kits_of_xg_and_gs_sound_like_the_drum_channel() {
+    let sound = |midi: &Midi| render(midi, &font(), 22_050, &Progress::silent()).unwrap().samples;
+    let usual = sound(&beat(&[0, 0xC9, 0], 9));
+    assert!(loudness(&usual) > 0.01);
+    assert_eq!(sound(&beat(&[0, 0xB4, 0, 127, 0, 0xC4, 0], 4)), usual);
+    let rhythm_part = [0, 0xF0, 10, 0x41, 0x10, 0x42, 0x12, 0x40, 0x1A, 0x15, 2, 0, 0xF7, 0, 0xCA, 0];
+    assert_eq!(sound(&beat(&rhythm_part, 10)), usual);
+    // And back: bank 0 has a piano again, and channel 9 has one where it is told so.
+    let piano = sound(&beat(&[0, 0xC4, 0], 4));
+    assert_ne!(piano, usual);
+    assert_eq!(sound(&beat(&[0, 0xB4, 0, 127, 0, 0xB4, 0, 0, 0, 0xC4, 0], 4)), piano);
+    assert_eq!(sound(&beat(&[0, 0xB9, 0, 121, 0, 0xC9, 0], 9)), piano);
+}
+
+#[test]
+fn a_seek_into_a_kit_plays_the_kit() {
+    let score = |before: &[u8], channel| Score::new(&beat(before, channel), |time| time.0);
+    let after_seek = |score: Score| {
+        let mut voice = voice(score, 22_050);
+        voice.seek(1.1);
+        play(&mut voice, 22_050, 1.0)
+    };
+    let usual = after_seek(score(&[0, 0xC9, 0], 9));
+    assert!(loudness(&usual) > 0.01);
+    assert_eq!(after_seek(score(&[0, 0xB4, 0, 127, 0, 0xC4, 0], 4)), usual);
+}
