@@ -262,9 +262,8 @@ impl Contents {
         let mut meant: Vec<(Shape, &'static str)> = Vec::new();
         match (status, found) {
             (..0xF0, Some(event)) => {
-                meant.extend((1..=event.data.1).map(|lacks| {
-                    (event.with_length(event.data.1 - lacks), "messages with bytes missing were completed")
-                }))
+                let shorter = (0..event.data.1).rev().map(|length| event.with_length(length));
+                meant.extend(shorter.map(|event| (event, "messages with bytes missing were completed")));
             }
             (0xF0, _) => meant.extend(self.until_f7(rest, delta, delta_bytes + 1).map(|event| (event, WRONG_LENGTH))),
             (0xFF, _) => {
