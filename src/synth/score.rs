@@ -271,7 +271,7 @@ mod tests {
         ) {
             let score = Score::from_messages(messages);
             let (next, channels) = score.at(seconds);
-            let mut slow = [Channel::default(); 16];
+            let mut slow = at_rest();
             for message in score.messages().iter().take_while(|m| m.seconds < seconds) {
                 slow[usize::from(message.channel)].apply(message);
             }
@@ -285,7 +285,7 @@ mod tests {
             for channel in state {
                 let mut restored = Channel::default();
                 channel.restore(|command, data1, data2| {
-                    restored.apply(&Message { seconds: 0.0, channel: 0, drums: false, command, data1, data2 });
+                    restored.apply(&Message { seconds: 0.0, channel: 0, drums: channel.drums, command, data1, data2 });
                 });
                 // An empty selection comes back as "no parameter": the same to data entry.
                 prop_assert_eq!(restored.parameter(), channel.parameter());
