@@ -269,7 +269,7 @@ fn score(cost_share: f64, agreement_multiple: f64, transposed: bool) -> f64 {
 /// `gains` are those of the map, in deviations, `step_s` apart, `around` the best ones. Where all of it gains little, nothing
 /// can be relied on.
 fn unreliable(gains: &[f64], step_s: f64, around: &(Vec<f32>, f64), audio_s: f64) -> Vec<(f64, f64)> {
-    /// Half width of the window that is looked at, in seconds.
+    /// Half width of the window, in seconds.
     const RADIUS_S: f64 = 2.0;
     const SHORTEST_S: f64 = 1.0;
     /// A window gains at least this much, and a pair this much: of 49 popular recordings 42 gain more along the map of their

@@ -4,7 +4,7 @@
 //! end: that was never acknowledged, and is moved to a file beside (`<journal>.torn`) when the journal is opened again.
 //! One process at a time works with a journal: it holds the lock of the file. What can't be written, because the disk is
 //! full or its writer has panicked, is kept and written with what comes next, or [elsewhere](Journal::move_to). A journal
-//! that can't be worked with can be [looked at](Journal::look).
+//! that can't be written can be [read](Journal::look).
 
 use super::places::moved;
 use super::table::Table;
@@ -34,7 +34,7 @@ pub struct Journal {
     done: Vec<u32>,
     /// What was taken back and can be done again.
     undone: Vec<Record>,
-    /// The end of the file; none where it is only looked at. A batch on its way holds it, too.
+    /// The end of the file; none where it is read-only. A batch on its way holds it, too.
     tail: Option<Arc<Mutex<Tail>>>,
     /// Lines that are not on the disk.
     pending: Vec<u8>,
@@ -244,7 +244,7 @@ impl Journal {
         self.unwritten
     }
 
-    /// Whether it takes decisions: not one that is only looked at.
+    /// Whether it takes decisions: not a read-only one.
     pub fn is_open(&self) -> bool {
         self.tail.is_some()
     }

@@ -220,7 +220,7 @@ pub struct Record {
     /// In the curator's words.
     #[serde(default)]
     pub note: String,
-    /// To be looked at again.
+    /// To be reviewed again.
     #[serde(default)]
     pub flag: bool,
     /// The aligner's confidence, 0..=1, higher is better.
@@ -257,7 +257,7 @@ pub struct Record {
     /// Whether the pair was neither shown nor heard: it could not be read, or was skipped before it was.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unseen: bool,
-    /// How long the item was looked at, in seconds.
+    /// How long the item was open, in seconds.
     #[serde(default)]
     pub seconds: f64,
     /// The version of the program.

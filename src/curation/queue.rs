@@ -209,7 +209,7 @@ impl Queue {
         self.at
     }
 
-    /// The item that is looked at.
+    /// The selected item.
     pub fn current(&self) -> Option<usize> {
         self.shown.get(self.at).map(|&index| index as usize)
     }
@@ -281,8 +281,8 @@ impl Queue {
         &self.states
     }
 
-    /// Shows `shown`, which [`arrange`] has made. The item that is looked at stays, where it is still shown; otherwise the
-    /// first that is open is looked at.
+    /// Shows `shown`, which [`arrange`] has made. The selected item stays, where it is still shown; otherwise the
+    /// first open one is selected.
     pub fn show(&mut self, shown: Vec<u32>, arrangement: Arrangement) {
         let current = self.current();
         (self.shown, self.arrangement) = (Arc::new(shown), arrangement);
@@ -443,7 +443,7 @@ mod tests {
         assert!(!queue.advance() && queue.current() == Some(0));
         assert!(queue.step(2) && queue.current() == Some(2));
         assert!(!queue.step(3) && !queue.step(-3));
-        // The item that is looked at stays when the order changes.
+        // The selected item stays when the order changes.
         queue.show(vec![4, 2, 0], listed.clone());
         assert_eq!((queue.current(), queue.place()), (Some(2), 1));
         queue.show(Vec::new(), listed);

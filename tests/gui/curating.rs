@@ -187,7 +187,7 @@ fn a_pair_that_nobody_has_seen_is_not_decided() {
     let mut model = curating(folder.path(), 4);
     for command in [Command::Confirm, Command::Unsure, Command::Curate(Curate::Reject(Reason::BadAudio))] {
         model.apply(command, 0.0);
-        assert_eq!((current(&model), model.said()), (0, "Not decided: this pair is still being read"));
+        assert_eq!((current(&model), model.status()), (0, "Not decided: this pair is still being read"));
     }
     bring(&mut model, 0);
     bring(&mut model, 1);
@@ -196,7 +196,7 @@ fn a_pair_that_nobody_has_seen_is_not_decided() {
     model.collect(0.0);
     model.apply(Command::Confirm, 0.0);
     model.apply(Command::Confirm, 0.0);
-    assert_eq!((current(&model), model.said()), (1, "Not decided: this pair has only just come"));
+    assert_eq!((current(&model), model.status()), (1, "Not decided: this pair has only just come"));
     model.collect(0.1);
     model.collect(0.2);
     model.apply(Command::Confirm, 0.2);
@@ -269,7 +269,7 @@ fn a_figure_after_r_says_why_and_any_other_key_leaves_it() {
     let record = model.curating().unwrap().journal().table().current("0").unwrap();
     assert_eq!((record.decision(), record.reason), (Some(Decision::Rejected), Some(Reason::TimingOff)));
     assert_eq!(current(model), 1);
-    assert!(model.said().starts_with("Rejected (timing off): Song 0. 2 of 4: Song 1"), "{}", model.said());
+    assert!(model.status().starts_with("Rejected (timing off): Song 0. 2 of 4: Song 1"), "{}", model.status());
 }
 
 #[test]
@@ -614,15 +614,15 @@ fn what_can_not_be_read_is_a_line_and_can_be_decided_all_the_same() {
     }
     assert!(model.problems()[0].can_retry());
     model.apply(Command::Confirm, 0.0);
-    assert!(model.said().starts_with("Not confirmed: this pair can't be read"), "{}", model.said());
+    assert!(model.status().starts_with("Not confirmed: this pair can't be read"), "{}", model.status());
     assert_eq!((current(&model), state(&model, 0)), (0, State::Unreviewed));
     model.apply(Command::Curate(Curate::Reject(Reason::BadMidi)), 0.0);
     assert_eq!(state(&model, 0), State::Rejected);
-    assert!(model.said().contains("neither shown nor heard"), "{}", model.said());
+    assert!(model.status().contains("neither shown nor heard"), "{}", model.status());
     assert!(model.curating().unwrap().journal().table().current("0").unwrap().unseen);
     assert_eq!(current(&model), 1);
     model.apply(Command::Skip, 0.0);
-    assert!(model.said().ends_with("Nothing is left to decide"), "{}", model.said());
+    assert!(model.status().ends_with("Nothing is left to decide"), "{}", model.status());
     model.apply(Command::CloseQueue, 0.0);
     assert!(model.curating().is_none());
 }

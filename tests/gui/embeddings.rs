@@ -148,7 +148,7 @@ fn a_pair_that_is_loaded_is_not_read_again_and_one_without_recording_opens_its_m
     model.apply(Command::EmbeddingTab, 0.0);
     model.apply(Command::OpenPair("/music/rendered.mid".into(), None), 0.0);
     assert_eq!((model.candidates().len(), model.settings().tab), (count, Tab::Embedding));
-    assert!(model.said().contains("rendered"), "{}", model.said());
+    assert!(model.status().contains("rendered"), "{}", model.status());
 }
 
 #[test]

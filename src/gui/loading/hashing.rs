@@ -1,7 +1,7 @@
 //! The jobs of the hash networks: reading a model, hashing a pair, looking into a layer, training.
 
 use super::super::model::{Aligned, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording, TrainingForm};
-use super::{Arrival, Loads, Slot, file_name};
+use super::{Arrival, Slot, Tasks, file_name};
 use crate::alignment::Alignment;
 use crate::audio::AudioTime;
 use crate::dataset::Split;
@@ -152,7 +152,7 @@ fn own_separation(midi: &[Option<u32>], audio: &[u32], bits: usize) -> Separatio
     Separation::of(&[0, 1, 2].map(turned), bits)
 }
 
-impl Loads {
+impl Tasks {
     /// Reads a model; without a path the one that comes with the program.
     pub(in super::super) fn load_hash_model(&mut self, path: Option<PathBuf>) {
         self.drop_hashing();

@@ -4,7 +4,7 @@
 //! on that; [`Loaded`] turns one into the other.
 
 use super::super::loading::Prepared;
-use super::{Heard, Model};
+use super::{Model, ProgrammeKey};
 use crate::playback::mixer::{Click, Listen, Mix};
 use crate::playback::{Material, Order, Rendition, SPEED_STEP, Warp, from_audio, to_audio};
 use std::sync::Arc;
@@ -220,10 +220,10 @@ impl Model {
         self.send_offset();
     }
 
-    /// Starts to prepare what is looked at, unless that is what plays.
+    /// Starts to prepare what is selected, unless that is what plays.
     pub(super) fn prepare_to_play(&mut self) {
         let Some(sample_rate) = self.sound.sample_rate() else { return };
-        let what = Heard {
+        let what = ProgrammeKey {
             midi: self.midi.as_ref().map(|(number, _)| *number),
             candidate: self.recording().and(self.candidate()).map(|candidate| candidate.id),
             aligned: self.aligned().is_some(),
@@ -246,7 +246,7 @@ impl Model {
     }
 
     /// Keeps what a pair is played from, to be heard again at once.
-    pub(super) fn keep_material(&mut self, what: Heard, material: Arc<Material>) {
+    pub(super) fn keep_material(&mut self, what: ProgrammeKey, material: Arc<Material>) {
         self.materials.retain(|(made_of, _)| *made_of != what);
         if self.materials.len() >= KEPT {
             self.materials.remove(0);

@@ -2,7 +2,7 @@
 
 use super::super::loading::file_name;
 use super::super::settings::Tab;
-use super::{Again, Model};
+use super::{Model, Retry};
 use crate::error::Error;
 use crate::files::{is_midi_name, search_key};
 use crate::index::Index;
@@ -145,7 +145,7 @@ impl Model {
 
     pub(super) fn refuse_index(&mut self, error: &Error) {
         self.searching.refused = true;
-        self.report(error, self.settings.index.clone().map_or(Again::No, Again::Index));
+        self.report(error, self.settings.index.clone().map_or(Retry::No, Retry::Index));
     }
 
     /// Whether something is being added to an index.
@@ -169,7 +169,7 @@ impl Model {
         self.say(format!("{} added to the index, {} were there", added.added, added.kept));
         if let Some((path, error)) = added.skipped.first() {
             let count = added.skipped.len();
-            self.report_text(format!("left out, can't be indexed ({count}): {error}: {path:?}"), Again::No);
+            self.report_text(format!("left out, can't be indexed ({count}): {error}: {path:?}"), Retry::No);
         }
         if let Some(path) = self.settings.index.clone() {
             self.loads.open_index(path);
