@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of the format that is written, and the newest that is read.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// Files looked at when one is searched for.
 const SEARCHED: usize = 20_000;
@@ -88,7 +88,7 @@ impl FileRef {
 }
 
 /// Whether a file is taken as a session: by its name.
-pub fn is_session(path: &Path) -> bool {
+pub(crate) fn is_session(path: &Path) -> bool {
     has_ending(path, SESSION)
 }
 
@@ -100,13 +100,13 @@ pub fn autosave_of(session: &Path) -> PathBuf {
 }
 
 /// Now, in seconds since 1970.
-pub fn now_s() -> u64 {
+pub(crate) fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
 }
 
 impl Session {
     /// Whether both say the same, whenever they were written.
-    pub fn same_as(&self, other: &Self) -> bool {
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
         *self == Self { saved_s: self.saved_s, ..other.clone() }
     }
 

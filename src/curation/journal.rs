@@ -168,7 +168,7 @@ impl Journal {
 
     /// Reads a journal to look at: one that can't be written, or that another process works with. It takes no decisions
     /// before it is [moved](Self::move_to). One that can't be read at all is empty, and a remark says why.
-    pub fn look(path: &Path, curator: &str) -> Self {
+    pub(crate) fn look(path: &Path, curator: &str) -> Self {
         match Self::read(path) {
             Ok((records, remarks)) => Self::holding(path, curator, remarks, records),
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -219,11 +219,6 @@ impl Journal {
         &self.path
     }
 
-    /// Who decides.
-    pub fn curator(&self) -> &str {
-        &self.curator
-    }
-
     /// Where every item stands.
     pub fn table(&self) -> &Table {
         &self.table
@@ -245,17 +240,17 @@ impl Journal {
     }
 
     /// Whether it takes decisions: not a read-only one.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.tail.is_some()
     }
 
     /// Whether there is anything to take back.
-    pub fn can_undo(&self) -> bool {
+    pub(crate) fn can_undo(&self) -> bool {
         !self.done.is_empty()
     }
 
     /// Whether there is anything to do again.
-    pub fn can_redo(&self) -> bool {
+    pub(crate) fn can_redo(&self) -> bool {
         !self.undone.is_empty()
     }
 
@@ -278,7 +273,7 @@ impl Journal {
     }
 
     /// As [`decide`](Self::decide), to be written later.
-    pub fn push(&mut self, record: Record) {
+    pub(crate) fn push(&mut self, record: Record) {
         self.undone.clear();
         self.add(record);
     }
@@ -294,7 +289,7 @@ impl Journal {
     }
 
     /// As [`undo`](Self::undo), to be written later.
-    pub fn push_undo(&mut self) -> Option<Record> {
+    pub(crate) fn push_undo(&mut self) -> Option<Record> {
         let number = *self.done.last()?;
         let item = self.table.numbered(number).item.clone();
         let last = self.table.entry(&item)?.of(&self.curator)?.clone();
@@ -305,18 +300,8 @@ impl Journal {
         Some(last)
     }
 
-    /// Does again what was taken back last, and writes that. Returns the line.
-    ///
-    /// # Errors
-    /// As [`decide`](Self::decide).
-    pub fn redo(&mut self) -> Result<Option<Record>> {
-        let done = self.push_redo();
-        self.flush()?;
-        Ok(done)
-    }
-
-    /// As [`redo`](Self::redo), to be written later.
-    pub fn push_redo(&mut self) -> Option<Record> {
+    /// Does again what was taken back last, to be written later. Returns the line.
+    pub(crate) fn push_redo(&mut self) -> Option<Record> {
         let record = Record { at: utc(SystemTime::now()), ..self.undone.pop()? };
         self.add(record.clone());
         Some(record)
@@ -342,7 +327,7 @@ impl Journal {
 
     /// Takes in decisions that were exported, as they are: those with an item, curator and moment that the file has not
     /// had yet. They are written with the next, or by [`flush`](Self::flush). Returns how many.
-    pub fn import(&mut self, records: impl IntoIterator<Item = Record>) -> usize {
+    pub(crate) fn import(&mut self, records: impl IntoIterator<Item = Record>) -> usize {
         let key = |record: &Record| (record.item.clone(), record.curator.clone(), record.at.clone());
         // What was taken back since is known, too, and stays taken back.
         let lines = Self::read(&self.path).map(|(lines, _)| lines).unwrap_or_default();
@@ -362,7 +347,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Journal`] when lines are on their way. Nothing has changed then.
-    pub fn move_to(&mut self, path: &Path) -> Result<()> {
+    pub(crate) fn move_to(&mut self, path: &Path) -> Result<()> {
         let refused = |reason: &str| Error::Journal { reason: reason.into(), path: path.to_path_buf() };
         self.recover();
         if self.sent.is_some() {
@@ -434,7 +419,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Io`]: it is kept.
-    pub fn flush(&mut self) -> Result<()> {
+    pub(crate) fn flush(&mut self) -> Result<()> {
         let Some(mut batch) = self.batch() else { return Ok(()) };
         batch.write();
         self.settle(batch)
@@ -442,7 +427,7 @@ impl Journal {
 
     /// What is to be written, for a thread that may wait for the disk; give it back to [`settle`](Self::settle). `None`
     /// when there is nothing, or it is on its way. Lines whose batch was lost with its thread come again.
-    pub fn batch(&mut self) -> Option<Batch> {
+    pub(crate) fn batch(&mut self) -> Option<Batch> {
         self.recover();
         if self.pending.is_empty() || self.sent.is_some() {
             return None;
@@ -470,7 +455,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Io`] with what the system said.
-    pub fn settle(&mut self, batch: Batch) -> Result<()> {
+    pub(crate) fn settle(&mut self, batch: Batch) -> Result<()> {
         // One that was made before the journal was moved is not its own any more.
         let Some(sent) = self.sent.take_if(|sent| Arc::ptr_eq(&sent.lines, &batch.lines)) else { return Ok(()) };
         if let Err(source) = batch.outcome {

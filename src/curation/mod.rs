@@ -35,10 +35,11 @@ mod telling;
 pub use aligning::{AlignedList, Aligning, align_list};
 pub use item::Item;
 pub use journal::{Batch, Journal};
-pub use queue::{Arrangement, Counts, Filter, Order, Queue, State, arrange};
+pub(crate) use queue::arrange;
+pub use queue::{Arrangement, Counts, Filter, Order, Queue, State};
 pub use sources::Items;
 pub use table::{Entry, Table};
-pub use telling::telling_s;
+pub(crate) use telling::telling_s;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -73,7 +74,7 @@ impl Decision {
     }
 
     /// The inverse of [`name`](Self::name).
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|decision| decision.name() == name)
     }
 }
@@ -312,7 +313,7 @@ pub fn user_name() -> String {
 }
 
 /// A moment in UTC as the journal writes it, to the millisecond.
-pub fn utc(time: SystemTime) -> String {
+pub(crate) fn utc(time: SystemTime) -> String {
     let passed = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = ((passed.as_secs() / 86_400) as i64, passed.as_secs() % 86_400);
     // Days since 1970 to the calendar, by eras of 400 years that begin in March (Howard Hinnant, "chrono-compatible

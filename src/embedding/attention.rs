@@ -68,7 +68,7 @@ impl Pooling {
     }
 
     /// The same with parameters that were learned; `None` for another number of them or one that is not finite.
-    pub fn with_parameters(attention: Attention, width: usize, parameters: Vec<f32>) -> Option<Self> {
+    pub(crate) fn with_parameters(attention: Attention, width: usize, parameters: Vec<f32>) -> Option<Self> {
         let fits = parameters.len() == attention.size(width) && parameters.iter().all(|p| p.is_finite());
         fits.then_some(Self { attention, width, parameters })
     }
@@ -111,7 +111,7 @@ impl Pooling {
     ///
     /// # Panics
     /// If shapes don't fit.
-    pub fn backward(
+    pub(crate) fn backward(
         &self,
         steps: ArrayView2<f32>,
         pooled: &Pooled,

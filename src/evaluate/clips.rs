@@ -59,7 +59,7 @@ impl Clips {
     }
 
     /// At most so many pairs, evenly taken.
-    pub fn thinned(mut self, most: usize) -> Self {
+    pub(crate) fn thinned(mut self, most: usize) -> Self {
         let count = self.wanted.len();
         if count > most {
             self.wanted = (0..most).map(|i| self.wanted[i * count / most].clone()).collect();

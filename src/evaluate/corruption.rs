@@ -87,7 +87,7 @@ pub fn corruption(
 
 /// A MIDI file distorted, and where its moments went.
 #[derive(Debug, Clone)]
-pub struct Distortion {
+pub(crate) struct Distortion {
     /// What sounds.
     pub score: Score,
     /// Stretches of MIDI time that are left, in order.
@@ -155,7 +155,7 @@ impl Distortion {
     }
 
     /// Where a moment of the file went; `None` when it was cut off.
-    pub fn place(&self, time: MidiTime) -> Option<AudioTime> {
+    pub(crate) fn place(&self, time: MidiTime) -> Option<AudioTime> {
         let is_kept = self.kept.iter().any(|(a, b)| (*a..=*b).contains(&time.0));
         is_kept.then(|| self.warp.to_audio(MidiTime(within(&self.kept, time.0))))
     }

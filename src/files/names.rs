@@ -5,24 +5,24 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// Endings of recordings, in lower case; letter case does not matter.
 #[rustfmt::skip]
-pub const AUDIO: &[&str] = &[
+pub(crate) const AUDIO: &[&str] = &[
     "wav", "wave", "aif", "aiff", "aifc", "caf", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "alac", "mka",
     "mkv", "webm",
 ];
 /// Endings of MIDI files, in lower case; letter case does not matter.
 pub const MIDI: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
 /// Endings of sessions.
-pub const SESSION: &[&str] = &["json"];
+pub(crate) const SESSION: &[&str] = &["json"];
 /// Endings of soundfonts.
-pub const SOUNDFONT: &[&str] = &["sf2"];
+pub(crate) const SOUNDFONT: &[&str] = &["sf2"];
 /// Endings of tables.
 const TABLES: &[&str] = &["csv", "tsv"];
 /// Endings of what holds decisions and is no journal.
 const DECISIONS: &[&str] = &["csv", "tsv", "json", "jams"];
 /// Endings of what holds pairs or decisions.
-pub const LISTS: &[&str] = &["jsonl", "json", "csv", "tsv", "jams"];
+pub(crate) const LISTS: &[&str] = &["jsonl", "json", "csv", "tsv", "jams"];
 /// Endings of files that are looked into before they are opened: their names do not say what they are.
-pub const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "tsv", "jams", "safetensors", "sf2", "npy", "png"];
+pub(crate) const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "tsv", "jams", "safetensors", "sf2", "npy", "png"];
 
 /// Whether a file's name ends in one of `endings`, which are in lower case.
 pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
@@ -30,7 +30,7 @@ pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
 }
 
 /// Whether a file's name ends in `.ending`, in whatever letter case.
-pub fn ends_in(path: &Path, ending: &str) -> bool {
+pub(crate) fn ends_in(path: &Path, ending: &str) -> bool {
     has_ending(path, &[ending])
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn is_table_name(path: &Path) -> bool {
 }
 
 /// Whether a file is looked into before it is opened.
-pub fn is_document_name(path: &Path) -> bool {
+pub(crate) fn is_document_name(path: &Path) -> bool {
     has_ending(path, DOCUMENTS)
 }
 

@@ -27,7 +27,7 @@ pub enum Rule {
 
 /// A rule with its memory.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Optimiser {
+pub(crate) struct Optimiser {
     rule: Rule,
     steps: u64,
     /// `RMSProp`: r; Adam: the mean; Nesterov: v.

@@ -32,7 +32,7 @@ impl Pool {
     }
 
     /// Gradient of the input: that of each output goes to the first input that is as large as it.
-    pub fn backward(
+    pub(crate) fn backward(
         &self,
         input: ArrayView2<f32>,
         out: ArrayView2<f32>,

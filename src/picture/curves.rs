@@ -71,17 +71,17 @@ impl Curves {
     }
 
     /// The cost that a chart should reach: the 99.5th percentile, at least 0.05.
-    pub fn highest_cost(&self) -> f32 {
+    pub(crate) fn highest_cost(&self) -> f32 {
         self.highest_cost
     }
 
     /// The tempo ratio of the whole: the median.
-    pub fn whole_tempo(&self) -> f32 {
+    pub(crate) fn whole_tempo(&self) -> f32 {
         self.whole_tempo
     }
 
     /// The recording's tempo as a multiple of the MIDI's, 5th and 95th percentile.
-    pub fn tempo_range(&self) -> (f32, f32) {
+    pub(crate) fn tempo_range(&self) -> (f32, f32) {
         self.tempo_range
     }
 

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Slowest and fastest speed.
-pub const SPEEDS: std::ops::RangeInclusive<f64> = 0.25..=2.0;
+pub(crate) const SPEEDS: std::ops::RangeInclusive<f64> = 0.25..=2.0;
 /// Speeds are multiples of this: resampling to one of them is then exact.
-pub const SPEED_STEP: f64 = 0.05;
+pub(crate) const SPEED_STEP: f64 = 0.05;
 
 /// Which of the two is moved to the other's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Default for Rendition {
 impl Rendition {
     /// The same at the nearest speed there is.
     #[must_use]
-    pub fn at_speed(self, speed: f64) -> Self {
+    pub(crate) fn at_speed(self, speed: f64) -> Self {
         let steps = (speed.clamp(*SPEEDS.start(), *SPEEDS.end()) / SPEED_STEP).round();
         Self { speed: steps / (1.0 / SPEED_STEP).round(), ..self }
     }
@@ -289,7 +289,8 @@ pub(super) struct Blocks<'a> {
 
 impl Programme {
     /// A programme of mono sources at `sample_rate`, `seconds` long, without clicks. Their levels stay as they are.
-    pub fn plain(midi: Option<Source>, recording: Option<Source>, seconds: f64, sample_rate: u32) -> Self {
+    #[cfg(test)]
+    pub(crate) fn plain(midi: Option<Source>, recording: Option<Source>, seconds: f64, sample_rate: u32) -> Self {
         let part = |source| Part { source, gain: 1.0 };
         Self {
             midi: midi.map(part),
@@ -349,7 +350,7 @@ impl Programme {
 }
 
 /// The same mono sound at another rate; `rates` are those of before and after, in Hz or as a ratio.
-pub fn resample(mono: Vec<f32>, rates: (u32, u32), progress: &Progress) -> Result<Vec<f32>> {
+pub(crate) fn resample(mono: Vec<f32>, rates: (u32, u32), progress: &Progress) -> Result<Vec<f32>> {
     let (from, to) = (rates.0 as usize, rates.1 as usize);
     if from == to || mono.is_empty() {
         return Ok(mono);
@@ -402,7 +403,7 @@ pub fn to_audio(map: Option<&TimeMap>, warp: Warp, seconds: f64) -> f64 {
 }
 
 /// The inverse of [`to_audio`].
-pub fn from_audio(map: Option<&TimeMap>, warp: Warp, seconds: f64) -> f64 {
+pub(crate) fn from_audio(map: Option<&TimeMap>, warp: Warp, seconds: f64) -> f64 {
     match map.filter(|_| warp == Warp::Recording) {
         Some(map) => map.to_midi(AudioTime(seconds)).0,
         None => seconds,

@@ -45,7 +45,7 @@ impl<'s, 'scope, T: Task> Ahead<'s, 'scope, T> {
     }
 
     /// The batch of the next step.
-    pub fn draw(&mut self) -> Drawn {
+    pub(crate) fn draw(&mut self) -> Drawn {
         while self.waiting.len() < self.depth && self.next <= self.steps {
             let (source, step) = (self.source, self.next);
             let (sender, receiver) = sync_channel(1);

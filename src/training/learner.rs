@@ -66,7 +66,7 @@ impl Learner {
     }
 
     /// Batches to be made ahead.
-    pub fn ahead(&self) -> usize {
+    pub(crate) fn ahead(&self) -> usize {
         match self {
             // Its threads are busy with the step.
             Self::Cpu => 0,
@@ -92,7 +92,7 @@ impl Learner {
     }
 
     /// Brings the model and the optimisers to where the training stands; the losses that were not told yet.
-    pub fn settle<T: Task>(&mut self, model: &mut T::Model, optimisers: &mut [Optimiser]) -> f64 {
+    pub(crate) fn settle<T: Task>(&mut self, model: &mut T::Model, optimisers: &mut [Optimiser]) -> f64 {
         match self {
             Self::Cpu => {
                 let _ = (model, optimisers);
