@@ -30,7 +30,7 @@ impl EmbeddingTrace {
 
 impl AttentionNetwork {
     /// An untrained one for frames of `bins` bins.
-    pub fn new(bins: usize, front: &[Layer], attention: Attention, head: &[Layer], seed: u64) -> Result<Self> {
+    pub(crate) fn new(bins: usize, front: &[Layer], attention: Attention, head: &[Layer], seed: u64) -> Result<Self> {
         let front = Network::new(bins, front, seed)?;
         let pooling = Pooling::new(attention, front.outputs(), seed ^ 0xA77);
         let head = Network::new(front.outputs(), head, seed ^ 0x4EAD)?;

@@ -84,14 +84,14 @@ pub(crate) struct Branches<N> {
 
 impl<N> Branches<N> {
     /// Untrained ones, whose inputs are not standardised yet; each network has its own seed.
-    pub fn new(seed: u64, network: impl Fn(u64) -> Result<N>) -> Result<Self> {
+    pub(crate) fn new(seed: u64, network: impl Fn(u64) -> Result<N>) -> Result<Self> {
         let branch = |seed| -> Result<Branch<N>> {
             Ok(Branch { network: network(seed)?, mean: vec![0.0; INPUT_BINS], deviation: vec![1.0; INPUT_BINS] })
         };
         Ok(Self { midi: branch(2 * seed)?, audio: branch(2 * seed + 1)? })
     }
 
-    pub fn of(&self, side: Side) -> &Branch<N> {
+    pub(crate) fn of(&self, side: Side) -> &Branch<N> {
         match side {
             Side::Midi => &self.midi,
             Side::Audio => &self.audio,

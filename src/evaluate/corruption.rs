@@ -100,7 +100,7 @@ impl Distortion {
     /// Distorts `midi`: a smooth random warp of the times; the first and the last tenth cut off (each in half of all
     /// files) and a hundredth somewhere between (in a tenth); instruments left out; programs one up or down; velocities
     /// changed.
-    pub fn new(midi: &Midi, how: Corruption, random: &mut Pcg64) -> Self {
+    pub(crate) fn new(midi: &Midi, how: Corruption, random: &mut Pcg64) -> Self {
         let end = midi.end().0;
         let from = if random.random_bool(0.5) { 0.1 * end } else { 0.0 };
         let to = if random.random_bool(0.5) { 0.9 * end } else { end };

@@ -96,7 +96,7 @@ impl Kernel {
     }
 
     /// `input` (frames × bins·channels) to `out` (frames × bins·filters), which is overwritten.
-    pub fn forward(
+    pub(crate) fn forward(
         &self,
         weights: ArrayView2<f32>,
         biases: &[f32],

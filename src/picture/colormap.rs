@@ -178,7 +178,7 @@ impl Contrast {
     }
 
     /// Index into a table of 256 colours. What is not finite is dark.
-    pub fn index(&self, value: f32) -> usize {
+    pub(crate) fn index(&self, value: f32) -> usize {
         let range = self.high - self.low;
         if range <= 0.0 {
             return if value > self.low { 255 } else { 0 };

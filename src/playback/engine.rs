@@ -126,7 +126,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// An engine with nothing to play.
-    pub fn new(sample_rate: u32) -> Self {
+    pub(crate) fn new(sample_rate: u32) -> Self {
         let gains = Mix::default().gains();
         let fade_frames = ((FADE_S * f64::from(sample_rate)) as usize).max(1);
         Self {
@@ -211,7 +211,7 @@ impl Engine {
     }
 
     /// Fills `out` (left, right, left, right …).
-    pub fn render(&mut self, out: &mut [f32]) {
+    pub(crate) fn render(&mut self, out: &mut [f32]) {
         let total = out.len() / 2;
         let mut done = 0;
         while done < total {

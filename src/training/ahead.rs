@@ -40,7 +40,7 @@ pub(super) struct Ahead<'s, 'scope, T: Task> {
 
 impl<'s, 'scope, T: Task> Ahead<'s, 'scope, T> {
     /// Begins after step `step`.
-    pub fn new(scope: &'s Scope<'scope>, source: &'scope Source<'scope, T>, step: u64, depth: usize) -> Self {
+    pub(crate) fn new(scope: &'s Scope<'scope>, source: &'scope Source<'scope, T>, step: u64, depth: usize) -> Self {
         Self { scope, source, waiting: VecDeque::new(), depth, next: step + 1, steps: source.task.schedule().steps }
     }
 

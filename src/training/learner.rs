@@ -41,7 +41,7 @@ impl Learner {
     /// [`Error::Training`](crate::Error::Training) where there is no such processor, or the networks are more than layers
     /// on one that has kernels for layers only.
     #[cfg_attr(not(feature = "gpu"), expect(clippy::unnecessary_wraps, reason = "there may be no card"))]
-    pub fn new<T: Task>(
+    pub(crate) fn new<T: Task>(
         processor: Processor,
         objective: Objective,
         model: &T::Model,
@@ -76,7 +76,7 @@ impl Learner {
     }
 
     /// Takes a step; the sum of the losses of this and earlier steps that were not told yet, 0 where none is known.
-    pub fn step<T: Task>(
+    pub(crate) fn step<T: Task>(
         &mut self,
         model: &mut T::Model,
         optimisers: &mut [Optimiser],

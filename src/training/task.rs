@@ -95,7 +95,7 @@ pub(super) enum Best {
 
 impl Best {
     /// Whether `score` is better than `other`.
-    pub fn is(self, score: f64, other: f64) -> bool {
+    pub(crate) fn is(self, score: f64, other: f64) -> bool {
         match self {
             Self::Lowest => score < other,
             Self::Highest => score > other,

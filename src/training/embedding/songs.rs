@@ -71,7 +71,12 @@ impl Songs {
     ///
     /// # Errors
     /// As [`Dataset::open`] and [`Dataset::load`]; [`Error::Training`] where there is too little.
-    pub fn load(folders: &[PathBuf], model: &EmbeddingModel, least_frames: usize, progress: &Progress) -> Result<Self> {
+    pub(crate) fn load(
+        folders: &[PathBuf],
+        model: &EmbeddingModel,
+        least_frames: usize,
+        progress: &Progress,
+    ) -> Result<Self> {
         let architecture = model.architecture();
         let (scaling, pooled_frames) = (architecture.scaling, architecture.pooled_frames);
         let mut songs = Self { train: Vec::new(), valid: Vec::new(), pooled_frames, works: (0, 0) };

@@ -95,7 +95,12 @@ impl Examples {
     /// # Errors
     /// As [`Dataset::open`] and [`Dataset::load`]; [`Error::Nothing`] where fewer than two works can be learned from, or none
     /// can say when to stop.
-    pub fn load(folders: &[PathBuf], model: &HashModel, crop_frames: usize, progress: &Progress) -> Result<Self> {
+    pub(crate) fn load(
+        folders: &[PathBuf],
+        model: &HashModel,
+        crop_frames: usize,
+        progress: &Progress,
+    ) -> Result<Self> {
         let (sees_roll, scaling) = (model.sees_roll(Side::Midi), model.architecture().scaling);
         let mut examples = Self { train: Vec::new(), valid: Vec::new(), sees_roll, scaling, works: (0, 0) };
         for (index, folder) in folders.iter().enumerate() {
@@ -173,7 +178,7 @@ impl Examples {
     }
 
     /// Pairs to learn from.
-    pub fn pairs(&self) -> usize {
+    pub(crate) fn pairs(&self) -> usize {
         self.train.len()
     }
 
