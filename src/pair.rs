@@ -127,7 +127,7 @@ impl AudioSide {
     ///
     /// # Errors
     /// As [`AudioSide::new`].
-    pub(crate) fn shown_early(
+    pub fn shown_early(
         path: PathBuf,
         recording: Recording,
         seen: impl FnOnce(&Features),

@@ -88,7 +88,7 @@ impl FileRef {
 }
 
 /// Whether a file is taken as a session: by its name.
-pub(crate) fn is_session(path: &Path) -> bool {
+pub fn is_session(path: &Path) -> bool {
     has_ending(path, SESSION)
 }
 
@@ -100,13 +100,13 @@ pub fn autosave_of(session: &Path) -> PathBuf {
 }
 
 /// Now, in seconds since 1970.
-pub(crate) fn now_s() -> u64 {
+pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
 }
 
 impl Session {
     /// Whether both say the same, whenever they were written.
-    pub(crate) fn same_as(&self, other: &Self) -> bool {
+    pub fn same_as(&self, other: &Self) -> bool {
         *self == Self { saved_s: self.saved_s, ..other.clone() }
     }
 

@@ -89,7 +89,7 @@ impl Judged {
     }
 
     /// The same after what holds for an item has changed.
-    pub(crate) fn change(&mut self, before: Option<&Record>, after: Option<&Record>) {
+    pub fn change(&mut self, before: Option<&Record>, after: Option<&Record>) {
         let case = |record: Option<&Record>| Self::of(record).cases.first().copied();
         if let Some(gone) = case(before)
             && let Some(at) = self.cases.iter().position(|case| *case == gone)

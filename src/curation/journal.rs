@@ -168,7 +168,7 @@ impl Journal {
 
     /// Reads a journal to look at: one that can't be written, or that another process works with. It takes no decisions
     /// before it is [moved](Self::move_to). One that can't be read at all is empty, and a remark says why.
-    pub(crate) fn look(path: &Path, curator: &str) -> Self {
+    pub fn look(path: &Path, curator: &str) -> Self {
         match Self::read(path) {
             Ok((records, remarks)) => Self::holding(path, curator, remarks, records),
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -240,17 +240,17 @@ impl Journal {
     }
 
     /// Whether it takes decisions: not a read-only one.
-    pub(crate) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.tail.is_some()
     }
 
     /// Whether there is anything to take back.
-    pub(crate) fn can_undo(&self) -> bool {
+    pub fn can_undo(&self) -> bool {
         !self.done.is_empty()
     }
 
     /// Whether there is anything to do again.
-    pub(crate) fn can_redo(&self) -> bool {
+    pub fn can_redo(&self) -> bool {
         !self.undone.is_empty()
     }
 
@@ -301,7 +301,7 @@ impl Journal {
     }
 
     /// Does again what was taken back last, to be written later. Returns the line.
-    pub(crate) fn push_redo(&mut self) -> Option<Record> {
+    pub fn push_redo(&mut self) -> Option<Record> {
         let record = Record { at: utc(SystemTime::now()), ..self.undone.pop()? };
         self.add(record.clone());
         Some(record)
@@ -327,7 +327,7 @@ impl Journal {
 
     /// Takes in decisions that were exported, as they are: those with an item, curator and moment that the file has not
     /// had yet. They are written with the next, or by [`flush`](Self::flush). Returns how many.
-    pub(crate) fn import(&mut self, records: impl IntoIterator<Item = Record>) -> usize {
+    pub fn import(&mut self, records: impl IntoIterator<Item = Record>) -> usize {
         let key = |record: &Record| (record.item.clone(), record.curator.clone(), record.at.clone());
         // What was taken back since is known, too, and stays taken back.
         let lines = Self::read(&self.path).map(|(lines, _)| lines).unwrap_or_default();
@@ -347,7 +347,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Journal`] when lines are on their way. Nothing has changed then.
-    pub(crate) fn move_to(&mut self, path: &Path) -> Result<()> {
+    pub fn move_to(&mut self, path: &Path) -> Result<()> {
         let refused = |reason: &str| Error::Journal { reason: reason.into(), path: path.to_path_buf() };
         self.recover();
         if self.sent.is_some() {

@@ -35,11 +35,10 @@ mod telling;
 pub use aligning::{AlignedList, Aligning, align_list};
 pub use item::Item;
 pub use journal::{Batch, Journal};
-pub(crate) use queue::arrange;
-pub use queue::{Arrangement, Counts, Filter, Order, Queue, State};
+pub use queue::{Arrangement, Counts, Filter, Order, Queue, State, arrange};
 pub use sources::Items;
 pub use table::{Entry, Table};
-pub(crate) use telling::telling_s;
+pub use telling::telling_s;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;

@@ -200,12 +200,12 @@ impl Queue {
     }
 
     /// Which are shown.
-    pub(crate) fn filter(&self) -> &Filter {
+    pub fn filter(&self) -> &Filter {
         &self.arrangement.filter
     }
 
     /// The place in [`shown`](Self::shown).
-    pub(crate) fn place(&self) -> usize {
+    pub fn place(&self) -> usize {
         self.at
     }
 
@@ -220,13 +220,13 @@ impl Queue {
     }
 
     /// Whether an item has a flag.
-    pub(crate) fn flagged(&self, index: usize) -> bool {
+    pub fn flagged(&self, index: usize) -> bool {
         self.states[index] & FLAG != 0
     }
 
     /// Takes in what the journal says of an item. What is shown stays as it is until it is [arranged](arrange) again, so
     /// that nothing moves under the eyes.
-    pub(crate) fn set(&mut self, index: usize, record: Option<&Record>) {
+    pub fn set(&mut self, index: usize, record: Option<&Record>) {
         let state = State::of(record) as u8 | if record.is_some_and(|record| record.flag) { FLAG } else { 0 };
         let before = std::mem::replace(&mut self.states[index], state);
         self.counts.by_state[usize::from(before & !FLAG)] -= 1;
@@ -247,7 +247,7 @@ impl Queue {
 
     /// Goes to the next item that nobody has decided, after the end from the beginning; stays where there is none. Returns
     /// whether there is one.
-    pub(crate) fn advance(&mut self) -> bool {
+    pub fn advance(&mut self) -> bool {
         match self.ahead(1).first() {
             Some(&(place, _)) => {
                 self.at = place;
@@ -258,32 +258,32 @@ impl Queue {
     }
 
     /// Places and indexes of the next items that nobody has decided: `count` at most.
-    pub(crate) fn ahead(&self, count: usize) -> Vec<(usize, usize)> {
+    pub fn ahead(&self, count: usize) -> Vec<(usize, usize)> {
         let places = (self.at + 1..self.shown.len()).chain(0..self.at.min(self.shown.len()));
         let open = places.map(|place| (place, self.shown[place] as usize));
         open.filter(|&(_, index)| self.state(index) == State::Unreviewed).take(count).collect()
     }
 
     /// Goes to an item. Returns whether it is shown.
-    pub(crate) fn go_to(&mut self, index: usize) -> bool {
+    pub fn go_to(&mut self, index: usize) -> bool {
         let place = self.shown.iter().position(|&shown| shown as usize == index);
         self.at = place.unwrap_or(self.at);
         place.is_some()
     }
 
     /// Goes to a place.
-    pub(crate) fn go_to_place(&mut self, place: usize) {
+    pub fn go_to_place(&mut self, place: usize) {
         self.at = place.min(self.shown.len().saturating_sub(1));
     }
 
     /// What [`arrange`] needs, to be called where nobody waits.
-    pub(crate) fn states(&self) -> &[u8] {
+    pub fn states(&self) -> &[u8] {
         &self.states
     }
 
     /// Shows `shown`, which [`arrange`] has made. The selected item stays, where it is still shown; otherwise the
     /// first open one is selected.
-    pub(crate) fn show(&mut self, shown: Vec<u32>, arrangement: Arrangement) {
+    pub fn show(&mut self, shown: Vec<u32>, arrangement: Arrangement) {
         let current = self.current();
         (self.shown, self.arrangement) = (Arc::new(shown), arrangement);
         self.at = 0;
@@ -298,12 +298,7 @@ impl Queue {
 ///
 /// # Errors
 /// [`crate::Error::Cancelled`].
-pub(crate) fn arrange(
-    items: &Items,
-    states: &[u8],
-    arrangement: &Arrangement,
-    progress: &Progress,
-) -> Result<Vec<u32>> {
+pub fn arrange(items: &Items, states: &[u8], arrangement: &Arrangement, progress: &Progress) -> Result<Vec<u32>> {
     let Arrangement { order, filter } = arrangement;
     let wanted = search_key(filter.text.trim());
     let mut shown = Vec::new();

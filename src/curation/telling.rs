@@ -10,7 +10,7 @@ const PRE_ROLL_S: f64 = 2.0;
 /// The second to play from: two seconds before the window of highest local cost, where the match fails if it does; where
 /// all windows cost about the same, before the end of the first third of what is matched. `cost` are local costs, frame `i`
 /// at `i × frame_s`; not a number where the MIDI has nothing.
-pub(crate) fn telling_s(cost: &[f32], frame_s: f64) -> f64 {
+pub fn telling_s(cost: &[f32], frame_s: f64) -> f64 {
     let known = |cost: &&f32| cost.is_finite();
     let Some(first) = cost.iter().position(|cost| cost.is_finite()) else { return 0.0 };
     let last = cost.iter().rposition(|cost| cost.is_finite()).unwrap_or(first);

@@ -86,7 +86,7 @@ impl EmbeddingMatrix {
 /// # Errors
 /// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Nothing`] where there are fewer than two pairs;
 /// [`Error::Cancelled`].
-pub(crate) fn embedding_matrix(
+pub fn embedding_matrix(
     source: &PairSource,
     model: &EmbeddingModel,
     font: &SoundFont,

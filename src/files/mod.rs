@@ -31,9 +31,10 @@ mod writing;
 
 pub(crate) use hash::{Md5, hex, md5, md5_of, unhex};
 pub use kind::{Kind, is_midi};
-pub(crate) use names::{AUDIO, LISTS, SESSION, SOUNDFONT, ends_in, is_document_name};
-pub use names::{MIDI, is_audio_name, is_decisions_name, is_midi_name, name_key, stem};
-pub(crate) use names::{has_ending, is_sound_name, is_table_name, same_place, search_key};
+pub use names::{
+    AUDIO, LISTS, MIDI, SOUNDFONT, is_audio_name, is_decisions_name, is_document_name, is_midi_name, name_key, stem,
+};
+pub(crate) use names::{SESSION, ends_in, has_ending, is_sound_name, is_table_name, same_place, search_key};
 pub(crate) use paths::{absolute, any_path, plain, portable};
 pub(crate) use walk::{Links, below, sides, walk};
 pub use writing::{create_folder, write};

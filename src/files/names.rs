@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// Endings of recordings, in lower case; letter case does not matter.
 #[rustfmt::skip]
-pub(crate) const AUDIO: &[&str] = &[
+pub const AUDIO: &[&str] = &[
     "wav", "wave", "aif", "aiff", "aifc", "caf", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "alac", "mka",
     "mkv", "webm",
 ];
@@ -14,13 +14,13 @@ pub const MIDI: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
 /// Endings of sessions.
 pub(crate) const SESSION: &[&str] = &["json"];
 /// Endings of soundfonts.
-pub(crate) const SOUNDFONT: &[&str] = &["sf2"];
+pub const SOUNDFONT: &[&str] = &["sf2"];
 /// Endings of tables.
 const TABLES: &[&str] = &["csv", "tsv"];
 /// Endings of what holds decisions and is no journal.
 const DECISIONS: &[&str] = &["csv", "tsv", "json", "jams"];
 /// Endings of what holds pairs or decisions.
-pub(crate) const LISTS: &[&str] = &["jsonl", "json", "csv", "tsv", "jams"];
+pub const LISTS: &[&str] = &["jsonl", "json", "csv", "tsv", "jams"];
 /// Endings of files that are looked into before they are opened: their names do not say what they are.
 pub(crate) const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "tsv", "jams", "safetensors", "sf2", "npy", "png"];
 
@@ -60,7 +60,7 @@ pub(crate) fn is_table_name(path: &Path) -> bool {
 }
 
 /// Whether a file is looked into before it is opened.
-pub(crate) fn is_document_name(path: &Path) -> bool {
+pub fn is_document_name(path: &Path) -> bool {
     has_ending(path, DOCUMENTS)
 }
 

@@ -103,7 +103,7 @@ pub fn hash_dtw(x: &[u32], y: &[u32], params: HashDtw) -> f32 {
 
 /// A path through two hash sequences, for showing.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct HashPath {
+pub struct HashPath {
     /// (step of `x`, step of `y`), from the start on; each step moves on by one in one or both.
     pub cells: Vec<(usize, usize)>,
     /// Hamming distance of each cell, in bits.
@@ -117,7 +117,7 @@ pub(crate) struct HashPath {
 /// # Errors
 /// [`Error::Nothing`] when a sequence is empty; [`Error::Limit`] for more than 2^30 pairs of steps, or more than there is
 /// memory for; [`Error::Cancelled`].
-pub(crate) fn hash_dtw_path(x: &[u32], y: &[u32], params: HashDtw, progress: &Progress) -> Result<HashPath> {
+pub fn hash_dtw_path(x: &[u32], y: &[u32], params: HashDtw, progress: &Progress) -> Result<HashPath> {
     const DIAGONAL: u8 = 0;
     const UP: u8 = 1;
     const LEFT: u8 = 2;
@@ -182,7 +182,7 @@ pub(crate) fn hash_dtw_path(x: &[u32], y: &[u32], params: HashDtw, progress: &Pr
 ///
 /// # Errors
 /// [`Error::Limit`] for more than 2^30 pairs; [`Error::Cancelled`].
-pub(crate) fn hamming_matrix(x: &[u32], y: &[u32], progress: &Progress) -> Result<Array2<f32>> {
+pub fn hamming_matrix(x: &[u32], y: &[u32], progress: &Progress) -> Result<Array2<f32>> {
     if x.len().checked_mul(y.len()).is_none_or(|cells| cells > MOST_CELLS) {
         let limit = format!("{MOST_CELLS} pairs of steps");
         return Err(Error::Limit { what: "matrix", value: format!("of {} × {} steps", x.len(), y.len()), limit });

@@ -97,7 +97,7 @@ pub fn layer_output(
 
 /// The `count` largest values that are peaks at least `apart` steps from each other, largest first: (step, value). What
 /// is not above the smallest value is no peak.
-pub(crate) fn strongest(values: impl IntoIterator<Item = f32>, apart: usize, count: usize) -> Vec<(usize, f32)> {
+pub fn strongest(values: impl IntoIterator<Item = f32>, apart: usize, count: usize) -> Vec<(usize, f32)> {
     let values: Vec<f32> = values.into_iter().collect();
     let lowest = values.iter().copied().fold(f32::INFINITY, f32::min);
     let mut order: Vec<usize> = (0..values.len()).filter(|&step| values[step] > lowest).collect();

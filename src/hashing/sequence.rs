@@ -80,7 +80,7 @@ impl HashSequence {
     }
 
     /// The bits as a picture shows them: (steps × bits) of 0 and 1, bit 0 first.
-    pub(crate) fn raster(&self) -> Array2<f32> {
+    pub fn raster(&self) -> Array2<f32> {
         Array2::from_shape_fn((self.len(), self.bits as usize), |(step, bit)| (self.codes[step] >> bit & 1) as f32)
     }
 }

@@ -38,12 +38,12 @@ pub(crate) fn note_name(note: u8) -> String {
 }
 
 /// Whether a note is a black key.
-pub(crate) fn is_black(note: u8) -> bool {
+pub fn is_black(note: u8) -> bool {
     matches!(note % 12, 1 | 3 | 6 | 8 | 10)
 }
 
 /// Frequency of a MIDI note in Hz, A4 being 440 Hz.
-pub(crate) fn hertz(note: f64) -> f64 {
+pub fn hertz(note: f64) -> f64 {
     440.0 * ((note - 69.0) / 12.0).exp2()
 }
 

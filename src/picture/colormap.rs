@@ -157,7 +157,7 @@ impl Tone {
 
 /// Which values are shown as the darkest and the brightest colour.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Contrast {
+pub struct Contrast {
     /// At or below this: the first colour.
     pub low: f32,
     /// At or above this: the last colour.

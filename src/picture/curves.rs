@@ -81,7 +81,7 @@ impl Curves {
     }
 
     /// The recording's tempo as a multiple of the MIDI's, 5th and 95th percentile.
-    pub(crate) fn tempo_range(&self) -> (f32, f32) {
+    pub fn tempo_range(&self) -> (f32, f32) {
         self.tempo_range
     }
 

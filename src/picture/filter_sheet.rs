@@ -20,7 +20,7 @@ pub(crate) fn diverging(value: f32) -> [u8; 3] {
 
 /// Many filters in one picture.
 #[derive(Debug, Clone)]
-pub(crate) struct FilterSheet {
+pub struct FilterSheet {
     /// All of them, in rows.
     pub image: RgbaImage,
     /// Left, top, width and height of each in pixels.
@@ -29,7 +29,7 @@ pub(crate) struct FilterSheet {
 
 /// Draws filters (frames × bins) in rows of `columns`, a weight as `cell` × `cell` pixels. The colours go to the largest
 /// absolute weight of each filter, or with `shared` of all of them.
-pub(crate) fn filter_sheet<'a>(
+pub fn filter_sheet<'a>(
     filters: impl ExactSizeIterator<Item = &'a Array2<f32>> + Clone,
     columns: usize,
     cell: u32,

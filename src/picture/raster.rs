@@ -20,7 +20,7 @@ fn cover(of: &Range<usize>, i: usize, pixels: usize) -> Range<usize> {
 
 /// The region `rows` × `columns` of `values` in `height` × `width` pixels, each the largest value it covers. A region
 /// smaller than the picture is repeated.
-pub(crate) fn max_pool(
+pub fn max_pool(
     values: &ArrayView2<f32>,
     rows: &Range<usize>,
     columns: &Range<usize>,
@@ -39,7 +39,7 @@ pub(crate) fn max_pool(
 /// Cosine similarity of `midi` (frames × bins, unit rows) and `audio` (frames × bins, unit rows) in the region `rows` ×
 /// `columns` (MIDI frames × audio frames), in `height` × `width` pixels, each the largest value it covers: 1 minus the
 /// least distance. The whole matrix is never held: 5,000 × 8,000 frames need 1 MB beside the picture.
-pub(crate) fn similarity(
+pub fn similarity(
     midi: &ArrayView2<f32>,
     audio: &ArrayView2<f32>,
     rows: &Range<usize>,
@@ -93,7 +93,7 @@ pub(crate) fn similarity(
 }
 
 /// A picture of pooled frames × bins: time to the right, low bins at the bottom.
-pub(crate) fn strip_image(pooled: &Array2<f32>, table: &[[u8; 3]; 256], contrast: Contrast) -> RgbaImage {
+pub fn strip_image(pooled: &Array2<f32>, table: &[[u8; 3]; 256], contrast: Contrast) -> RgbaImage {
     let (frames, bins) = pooled.dim();
     RgbaImage::from_fn(frames as u32, bins as u32, |x, y| {
         let [r, g, b] = table[contrast.index(pooled[[x as usize, bins - 1 - y as usize]])];
@@ -102,7 +102,7 @@ pub(crate) fn strip_image(pooled: &Array2<f32>, table: &[[u8; 3]; 256], contrast
 }
 
 /// A picture of a pooled matrix: columns to the right, the first row at the bottom.
-pub(crate) fn matrix_image(pooled: &Array2<f32>, table: &[[u8; 3]; 256], contrast: Contrast) -> RgbaImage {
+pub fn matrix_image(pooled: &Array2<f32>, table: &[[u8; 3]; 256], contrast: Contrast) -> RgbaImage {
     let (height, width) = pooled.dim();
     RgbaImage::from_fn(width as u32, height as u32, |x, y| {
         let [r, g, b] = table[contrast.index(pooled[[height - 1 - y as usize, x as usize]])];

@@ -86,7 +86,7 @@ fn lowest(row: &ArrayView1<f32>) -> f32 {
 /// The features of the same music moved by `semitones`, one bin each, rows of unit length again. Bins that move in from
 /// outside are as quiet as the quietest of their row.
 #[must_use]
-pub(crate) fn transposed(features: &Features, semitones: i32) -> Features {
+pub fn transposed(features: &Features, semitones: i32) -> Features {
     if semitones == 0 {
         return features.clone();
     }

@@ -17,7 +17,7 @@ pub(crate) const MIN_LOOP_S: f64 = 0.050;
 
 /// What the window asks of the engine. Transport orders carry a serial number, so that the window knows which of its
 /// orders the [`Clock`] already shows.
-pub(crate) enum Order {
+pub enum Order {
     /// Play something else, from the same position.
     Load(Box<Programme>),
     /// Start at the position.
@@ -49,49 +49,49 @@ pub struct Clock {
 impl Clock {
     /// The next sample to be rendered, on the timeline.
     #[cfg(test)]
-    pub(crate) fn position(&self) -> u64 {
+    pub fn position(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
     }
 
     /// The sample that leaves the loudspeaker now, on the timeline: what was rendered a latency ago, but nothing before
     /// the last jump.
-    pub(crate) fn heard(&self) -> u64 {
+    pub fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
     }
 
     /// The last transport order that the rest takes account of.
-    pub(crate) fn serial(&self) -> u64 {
+    pub fn serial(&self) -> u64 {
         self.serial.load(Ordering::Acquire)
     }
 
     /// Whether it plays; false after the end.
-    pub(crate) fn playing(&self) -> bool {
+    pub fn playing(&self) -> bool {
         self.playing.load(Ordering::Relaxed)
     }
 
     /// Whether it waits for sound that is still being made.
-    pub(crate) fn waiting(&self) -> bool {
+    pub fn waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed)
     }
 
     /// Samples rendered since the engine was made, silence included: shows that the device is alive.
-    pub(crate) fn rendered(&self) -> u64 {
+    pub fn rendered(&self) -> u64 {
         self.rendered.load(Ordering::Relaxed)
     }
 
     /// Samples between rendering and hearing, as far as it is known.
-    pub(crate) fn latency(&self) -> u64 {
+    pub fn latency(&self) -> u64 {
         self.latency.load(Ordering::Relaxed)
     }
 
     /// Says how late the device is; called by the device.
-    pub(crate) fn set_latency(&self, frames: u64) {
+    pub fn set_latency(&self, frames: u64) {
         self.latency.store(frames, Ordering::Relaxed);
     }
 }
 
 /// Plays a programme. See the module.
-pub(crate) struct Engine {
+pub struct Engine {
     sample_rate: u32,
     fade_frames: usize,
     programme: Option<Box<Programme>>,
@@ -126,7 +126,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// An engine with nothing to play.
-    pub(crate) fn new(sample_rate: u32) -> Self {
+    pub fn new(sample_rate: u32) -> Self {
         let gains = Mix::default().gains();
         let fade_frames = ((FADE_S * f64::from(sample_rate)) as usize).max(1);
         Self {
@@ -158,14 +158,14 @@ impl Engine {
     }
 
     /// What it says of itself.
-    pub(crate) fn clock(&self) -> Arc<Clock> {
+    pub fn clock(&self) -> Arc<Clock> {
         Arc::clone(&self.clock)
     }
 
     /// Takes an order. It shows in the sound after a fade of 10 ms. Returns a programme that was never played, for the
     /// caller to drop somewhere else.
     #[must_use = "dropping a programme frees memory, which the audio thread must not do"]
-    pub(crate) fn obey(&mut self, order: Order) -> Option<Box<Programme>> {
+    pub fn obey(&mut self, order: Order) -> Option<Box<Programme>> {
         match order {
             Order::Load(programme) => return self.next.replace(programme),
             Order::Play(serial) => {
@@ -206,12 +206,12 @@ impl Engine {
     }
 
     /// The programme that was replaced, for the caller to drop somewhere else.
-    pub(crate) fn take_retired(&mut self) -> Option<Box<Programme>> {
+    pub fn take_retired(&mut self) -> Option<Box<Programme>> {
         self.retired.take()
     }
 
     /// Fills `out` (left, right, left, right …).
-    pub(crate) fn render(&mut self, out: &mut [f32]) {
+    pub fn render(&mut self, out: &mut [f32]) {
         let total = out.len() / 2;
         let mut done = 0;
         while done < total {

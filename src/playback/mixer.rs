@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, SQRT_2};
 
 /// Length of every fade: start, stop, seek, change of the mix. Long enough to hide a click, short enough to feel instant.
-pub(crate) const FADE_S: f64 = 0.010;
+pub const FADE_S: f64 = 0.010;
 
 /// Below this the limiter leaves samples as they are.
 const LIMIT_FROM: f32 = 0.8;
@@ -38,7 +38,7 @@ pub enum Click {
 impl Click {
     /// The next choice: off, beats, onsets, off.
     #[must_use]
-    pub(crate) fn next(self) -> Self {
+    pub fn next(self) -> Self {
         match self {
             Self::Off => Self::Beats,
             Self::Beats => Self::Onsets,
@@ -90,7 +90,7 @@ impl Default for Mix {
 
 /// Factors of a mono source for the left and the right channel.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Gains {
+pub struct Gains {
     /// MIDI: left, right.
     pub midi: [f32; 2],
     /// Recording: left, right.
@@ -104,7 +104,7 @@ pub(crate) struct Gains {
 impl Mix {
     /// The factors for this choice. The balance is a constant-power cross-fade, at most 1; a source that is heard alone
     /// stands in the middle, since one ear alone tires.
-    pub(crate) fn gains(&self) -> Gains {
+    pub fn gains(&self) -> Gains {
         let turn = (self.balance.clamp(-1.0, 1.0) + 1.0) * FRAC_PI_4;
         let (midi, recording) = match self.listen {
             Listen::Both => ((turn.cos() * SQRT_2).min(1.0), (turn.sin() * SQRT_2).min(1.0)),
@@ -126,7 +126,7 @@ impl Mix {
 }
 
 /// Constant-power pan: −1 left, 0 both at −3 dB, +1 right. Exactly 0 on the far side, so that nothing leaks.
-pub(crate) fn pan(position: f32) -> [f32; 2] {
+pub fn pan(position: f32) -> [f32; 2] {
     if position <= -1.0 {
         return [1.0, 0.0];
     }
@@ -139,14 +139,14 @@ pub(crate) fn pan(position: f32) -> [f32; 2] {
 
 /// Mono of two channels, in place: each source is folded down *before* it is panned, or a source with a wide stereo
 /// image would leak into the other ear.
-pub(crate) fn fold_down(left: &mut [f32], right: &[f32]) {
+pub fn fold_down(left: &mut [f32], right: &[f32]) {
     for (l, r) in left.iter_mut().zip(right) {
         *l = 0.5 * (*l + r);
     }
 }
 
 /// Height of a fade `along` 0..=1 of its way: half a cosine period, so that the slope has no corner.
-pub(crate) fn fade(along: f32) -> f32 {
+pub fn fade(along: f32) -> f32 {
     let s = (along * FRAC_PI_2).sin();
     s * s
 }
@@ -167,7 +167,7 @@ impl Gains {
 }
 
 /// Bends what is louder than 0.8 so that nothing reaches 1: no overflow, and no latency.
-pub(crate) fn limit(sample: f32) -> f32 {
+pub fn limit(sample: f32) -> f32 {
     let loud = sample.abs();
     if loud <= LIMIT_FROM {
         return sample;
@@ -177,12 +177,12 @@ pub(crate) fn limit(sample: f32) -> f32 {
 }
 
 /// Factor that brings a source of this RMS to the common loudness (−20 dB full scale), within ±20 dB. Silence stays.
-pub(crate) fn level(rms: f32) -> f32 {
+pub fn level(rms: f32) -> f32 {
     if rms < 1e-6 { 1.0 } else { (0.1 / rms).clamp(0.1, 10.0) }
 }
 
 /// Root mean square; 0 for nothing.
-pub(crate) fn rms(samples: &[f32]) -> f32 {
+pub fn rms(samples: &[f32]) -> f32 {
     if samples.is_empty() {
         return 0.0;
     }

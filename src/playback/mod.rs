@@ -24,10 +24,8 @@ mod source;
 mod stretch;
 mod transport;
 
-pub use engine::Clock;
-pub(crate) use engine::Order;
-pub use programme::{Material, Prepared, Programme, Rendition, Warp, to_audio};
-pub(crate) use programme::{SPEED_STEP, SPEEDS, from_audio};
+pub use engine::{Clock, Engine, Order};
+pub use programme::{Material, Prepared, Programme, Rendition, SPEED_STEP, SPEEDS, Warp, from_audio, to_audio};
 pub use source::Source;
 pub use stretch::{Ahead, Stretch};
 pub use transport::Transport;

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Slowest and fastest speed.
-pub(crate) const SPEEDS: std::ops::RangeInclusive<f64> = 0.25..=2.0;
+pub const SPEEDS: std::ops::RangeInclusive<f64> = 0.25..=2.0;
 /// Speeds are multiples of this: resampling to one of them is then exact.
-pub(crate) const SPEED_STEP: f64 = 0.05;
+pub const SPEED_STEP: f64 = 0.05;
 
 /// Which of the two is moved to the other's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ impl Default for Rendition {
 impl Rendition {
     /// The same at the nearest speed there is.
     #[must_use]
-    pub(crate) fn at_speed(self, speed: f64) -> Self {
+    pub fn at_speed(self, speed: f64) -> Self {
         let steps = (speed.clamp(*SPEEDS.start(), *SPEEDS.end()) / SPEED_STEP).round();
         Self { speed: steps / (1.0 / SPEED_STEP).round(), ..self }
     }
@@ -290,7 +290,7 @@ pub(super) struct Blocks<'a> {
 impl Programme {
     /// A programme of mono sources at `sample_rate`, `seconds` long, without clicks. Their levels stay as they are.
     #[cfg(test)]
-    pub(crate) fn plain(midi: Option<Source>, recording: Option<Source>, seconds: f64, sample_rate: u32) -> Self {
+    pub fn plain(midi: Option<Source>, recording: Option<Source>, seconds: f64, sample_rate: u32) -> Self {
         let part = |source| Part { source, gain: 1.0 };
         Self {
             midi: midi.map(part),
@@ -403,7 +403,7 @@ pub fn to_audio(map: Option<&TimeMap>, warp: Warp, seconds: f64) -> f64 {
 }
 
 /// The inverse of [`to_audio`].
-pub(crate) fn from_audio(map: Option<&TimeMap>, warp: Warp, seconds: f64) -> f64 {
+pub fn from_audio(map: Option<&TimeMap>, warp: Warp, seconds: f64) -> f64 {
     match map.filter(|_| warp == Warp::Recording) {
         Some(map) => map.to_midi(AudioTime(seconds)).0,
         None => seconds,

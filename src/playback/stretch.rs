@@ -78,7 +78,7 @@ impl Ahead {
     }
 
     /// Whether all of it is there.
-    pub(crate) fn complete(&self) -> bool {
+    pub fn complete(&self) -> bool {
         self.blocks.iter().all(|block| block.get().is_some())
     }
 
@@ -140,7 +140,7 @@ impl Stretch {
     }
 
     /// Where the sound appears.
-    pub(crate) fn output(&self) -> Arc<Ahead> {
+    pub fn output(&self) -> Arc<Ahead> {
         Arc::clone(&self.into)
     }
 

@@ -38,7 +38,7 @@ impl Transport {
     }
 
     /// Serial number of the last order.
-    pub(crate) fn serial(&self) -> u64 {
+    pub fn serial(&self) -> u64 {
         self.serial
     }
 
@@ -65,20 +65,20 @@ impl Transport {
     }
 
     /// Sets the length; the position stays where it can.
-    pub(crate) fn set_seconds(&mut self, seconds: f64, now: f64) {
+    pub fn set_seconds(&mut self, seconds: f64, now: f64) {
         self.at = self.position(now).min(seconds);
         self.since = now;
         self.seconds = seconds;
     }
 
     /// Sets how many seconds of the recording pass in a second.
-    pub(crate) fn set_rate(&mut self, rate: f64, now: f64) {
+    pub fn set_rate(&mut self, rate: f64, now: f64) {
         self.settle(now);
         self.rate = rate;
     }
 
     /// Starts (from the beginning when it stands at the end) or stops. Returns false when there is nothing to play.
-    pub(crate) fn set_playing(&mut self, playing: bool, now: f64) -> bool {
+    pub fn set_playing(&mut self, playing: bool, now: f64) -> bool {
         if playing && self.seconds <= 0.0 {
             return false;
         }
@@ -90,7 +90,7 @@ impl Transport {
     }
 
     /// Goes to `seconds`, kept within the length, and while it plays within the loop. Returns where it went.
-    pub(crate) fn seek(&mut self, seconds: f64, now: f64) -> f64 {
+    pub fn seek(&mut self, seconds: f64, now: f64) -> f64 {
         self.at = seconds.clamp(0.0, self.seconds);
         self.since = now;
         self.serial += 1;
@@ -100,7 +100,7 @@ impl Transport {
 
     /// Turns the loop on between two moments (in either order, made [`MIN_LOOP_S`] long at least), or off. While it plays
     /// the playhead is moved into it at once; where it is inside already it stays. Returns the loop as it is.
-    pub(crate) fn set_loop(&mut self, region: Option<(f64, f64)>, now: f64) -> Option<(f64, f64)> {
+    pub fn set_loop(&mut self, region: Option<(f64, f64)>, now: f64) -> Option<(f64, f64)> {
         self.settle(now);
         self.region = region.filter(|(a, b)| a.is_finite() && b.is_finite()).map(|(a, b)| {
             let start = a.min(b).clamp(0.0, (self.seconds - MIN_LOOP_S).max(0.0));
@@ -120,13 +120,13 @@ impl Transport {
     }
 
     /// Whether it has run to the end.
-    pub(crate) fn at_end(&self, now: f64) -> bool {
+    pub fn at_end(&self, now: f64) -> bool {
         self.position(now) >= self.seconds
     }
 
     /// Follows the device: `heard` is the second of the recording that is heard now. Small differences are glided over,
     /// and the playhead never steps back for them.
-    pub(crate) fn follow(&mut self, clock: &Clock, heard: f64, now: f64) {
+    pub fn follow(&mut self, clock: &Clock, heard: f64, now: f64) {
         if clock.serial() != self.serial || !self.playing {
             return;
         }
@@ -152,7 +152,7 @@ impl Transport {
     }
 
     /// Follows the clock alone: without a device playing ends at the end.
-    pub(crate) fn follow_silently(&mut self, now: f64) {
+    pub fn follow_silently(&mut self, now: f64) {
         if self.playing && self.region.is_none() && self.at_end(now) {
             self.stop_at(self.seconds);
         }
