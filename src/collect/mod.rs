@@ -26,7 +26,7 @@ mod names;
 mod text;
 
 pub(crate) use names::title;
-pub use text::FoundBy;
+pub(crate) use text::FoundBy;
 
 use crate::alignment::{self, Preset};
 use crate::audio::Keep;

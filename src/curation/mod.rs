@@ -73,7 +73,7 @@ impl Decision {
     }
 
     /// The inverse of [`name`](Self::name).
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|decision| decision.name() == name)
     }
 }
@@ -312,7 +312,7 @@ pub fn user_name() -> String {
 }
 
 /// A moment in UTC as the journal writes it, to the millisecond.
-pub fn utc(time: SystemTime) -> String {
+pub(crate) fn utc(time: SystemTime) -> String {
     let passed = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = ((passed.as_secs() / 86_400) as i64, passed.as_secs() % 86_400);
     // Days since 1970 to the calendar, by eras of 400 years that begin in March (Howard Hinnant, "chrono-compatible

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 static BUNDLED: &[u8] = include_bytes!("../../assets/models/embedding.safetensors");
 
 /// Values of an embedding.
-pub const EMBEDDED: usize = 128;
+pub(crate) const EMBEDDED: usize = 128;
 /// What a model file says it is.
 const FORMAT: &str = "embedding-model/1";
 

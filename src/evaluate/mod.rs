@@ -31,7 +31,7 @@ mod warned;
 
 pub use cascade::{CascadeQuality, cascade};
 pub use clock::{ClockErrors, ClockSummary, clock};
-pub use corruption::{Corruption, Distortion, corruption, kendall_tau};
+pub use corruption::{Corruption, corruption, kendall_tau};
 pub use cut::cut;
 pub use embedding_matrix::{EmbeddingMatrix, PairSource, Sounding, embedding_matrix};
 pub use pairs::{Combination, auc, pairs};

@@ -262,12 +262,12 @@ impl HashModel {
     ///
     /// # Panics
     /// As [`input`](Self::input), which says what `frames` are.
-    pub fn activations(&self, side: Side, frames: ArrayView2<f32>, layers: usize) -> Array2<f32> {
+    pub(crate) fn activations(&self, side: Side, frames: ArrayView2<f32>, layers: usize) -> Array2<f32> {
         self.network(side).activations(self.input(side, frames).view(), layers)
     }
 
     /// The first layer's kernels, each (frames × bins) of the input; none where it doesn't convolve.
-    pub fn first_kernels(&self, side: Side) -> Vec<Array2<f32>> {
+    pub(crate) fn first_kernels(&self, side: Side) -> Vec<Array2<f32>> {
         let network = self.network(side);
         let layers = network.layers().iter().enumerate();
         let mut convolutions = layers.filter(|(_, layer)| !matches!(layer, Layer::Flatten));

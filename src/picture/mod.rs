@@ -34,7 +34,7 @@ pub use accumulated::accumulated;
 pub use alignment_png::alignment_png;
 pub use colormap::{ColorMap, Contrast, Tone};
 pub use curves::Curves;
-pub use filter_sheet::{FilterSheet, diverging, filter_sheet};
+pub use filter_sheet::{FilterSheet, filter_sheet};
 pub use funnel::{Funnel, funnel_png};
 pub use histograms::{Histogram, histograms_png};
 pub use panel_png::{Panel, panel_png};

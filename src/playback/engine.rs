@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub(super) const BLOCK: usize = 256;
 
 /// Shortest loop: below it only the fades would be heard.
-pub const MIN_LOOP_S: f64 = 0.050;
+pub(crate) const MIN_LOOP_S: f64 = 0.050;
 
 /// What the window asks of the engine. Transport orders carry a serial number, so that the window knows which of its
 /// orders the [`Clock`] already shows.
@@ -48,6 +48,7 @@ pub struct Clock {
 
 impl Clock {
     /// The next sample to be rendered, on the timeline.
+    #[cfg(test)]
     pub fn position(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
     }

@@ -167,7 +167,8 @@ impl Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playback::{Engine, Order, Programme, Source};
+    use crate::playback::engine::Engine;
+    use crate::playback::{Order, Programme, Source};
 
     fn ready(seconds: f64) -> Transport {
         let mut transport = Transport::default();

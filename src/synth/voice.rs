@@ -103,7 +103,7 @@ impl Voice {
     /// Silences everything, reverb included, and goes to `seconds` of the score, with the programs, controllers, tunings and
     /// pitch bends that hold there. Notes that began earlier stay silent: an attack in the middle of a note would say that
     /// the MIDI has an onset there.
-    pub fn seek(&mut self, seconds: f64) {
+    pub(crate) fn seek(&mut self, seconds: f64) {
         self.synth.reset();
         self.block_left = 0;
         self.seconds = if seconds.is_finite() { seconds } else { 0.0 };

@@ -42,7 +42,7 @@ pub(super) mod tests;
 mod wavefront;
 
 pub(in crate::alignment) use coarse::pooling_factor;
-pub use coarse::{dtw_coarse_to_fine, pool};
+pub(crate) use coarse::{dtw_coarse_to_fine, pool};
 pub use corridor::Corridor;
 
 use crate::alignment::distance;

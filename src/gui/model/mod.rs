@@ -21,7 +21,8 @@ pub use material::{
     Aligned, Compared, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel, LoadedMidi,
     LoadedRecording, ToyForm, TrainingForm, TrainingPreset, Unit,
 };
-pub use searching::{HitOrder, MOST_HITS, SearchForm, Searched, hit_name};
+pub use searching::{HitOrder, SearchForm, Searched};
+pub(crate) use searching::{MOST_HITS, hit_name};
 pub use shown::State;
 
 pub use curating::{Curating, Rescue};

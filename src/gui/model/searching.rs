@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Hits after the one that is listened to that are read and aligned ahead.
 const AHEAD: usize = 3;
 /// Hits asked for, at most.
-pub const MOST_HITS: usize = 100_000;
+pub(crate) const MOST_HITS: usize = 100_000;
 
 /// How an index is searched from the window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -298,7 +298,7 @@ impl Model {
 }
 
 /// Artist and title, or else the name of the file.
-pub fn hit_name(hit: &Hit) -> String {
+pub(crate) fn hit_name(hit: &Hit) -> String {
     let about = &hit.entry.about;
     match (&about.artist, &about.title) {
         (Some(artist), Some(title)) => format!("{artist}: {title}"),
