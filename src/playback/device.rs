@@ -1,7 +1,7 @@
 //! The sound device: the only place that knows one. Without a device the program goes on, silent, and says why; when one
 //! is there (again), it plays.
 
-use super::engine::{Clock, Order};
+use super::engine::{Clock, EngineOrder};
 use super::feed::{Feed, Line, line};
 use rodio::{CpalErrorKind, DeviceSinkBuilder, DeviceSinkError, Source};
 use std::num::NonZero;
@@ -105,7 +105,7 @@ impl Sound {
     }
 
     /// Passes an order on; without a device it is forgotten.
-    pub(crate) fn send(&mut self, order: Order) {
+    pub(crate) fn send(&mut self, order: EngineOrder) {
         if let State::Ready(device) = &mut self.state {
             device.line.send(order);
         }
