@@ -196,12 +196,6 @@ impl AudioSide {
     }
 }
 
-/// Seconds between frames of both sides.
-fn frame_s(midi: &MidiSide, audio: &AudioSide) -> f64 {
-    assert_eq!(midi.features.times, audio.features.times, "frames of the MIDI side and of the recording");
-    audio.features.times.seconds(1.0)
-}
-
 /// Reads, synthesises and analyses a MIDI file.
 ///
 /// # Errors
@@ -231,28 +225,8 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
         Preset::Antiphon => {
             let onsets = audio.onsets.as_ref().filter(|_| midi.analysed());
             let onsets = onsets.ok_or_else(|| Error::nothing("a side was made from features alone"))?;
-            let frame_s = frame_s(midi, audio);
-            let music = alignment::music(midi.midi.notes(), frame_s * audio.features.frames.nrows() as f64);
-            let within = |rows: &Array2<f32>| music.as_ref().map(|music| alignment::alone(rows, music, frame_s));
-            let magnitudes = within(midi.spectrum.magnitudes());
-            let features =
-                within(&midi.features.frames).map(|frames| Features { frames, times: midi.features.times.clone() });
-            let features = features.as_ref().unwrap_or(&midi.features);
-            let notes = midi
-                .midi
-                .notes()
-                .iter()
-                .filter(|note| music.as_ref().is_none_or(|music| music.contains(&note.start.0)));
-            let notes: Vec<Note> = notes.copied().collect();
-            let magnitudes = magnitudes.as_ref().unwrap_or(midi.spectrum.magnitudes());
-            let midi_input = MidiInput { notes: &notes, magnitudes };
-            let audio_input = AudioInput { magnitudes: audio.spectrum.magnitudes(), onsets };
-            let second = published::gen2(features, &audio.features, &progress.part(0.0, 0.3))?;
-            let knots = alignment::knots_of(&second, features, &audio.features);
-            let mut alignment = alignment::align(midi_input, audio_input, &knots, frame_s, &progress.part(0.3, 1.0))?;
-            if alignment.transpose == 0 {
-                alignment.supported_by(second.confidence);
-            }
+            let midi = MidiInput { notes: midi.midi.notes(), spectrum: &midi.spectrum };
+            let mut alignment = alignment::align(midi, AudioInput { spectrum: &audio.spectrum, onsets }, progress)?;
             if audio.tuning != 0.0 {
                 let how = if audio.tuning > 0.0 { "high" } else { "low" };
                 alignment.remarks.push(format!("the recording is tuned {:.0} cents {how}", audio.tuning.abs()));

@@ -1,4 +1,4 @@
-//! [`Session`]: what was being looked at, to go on with another day, on another machine, in a moved folder.
+//! [`Session`]: what was open, to go on with another day, on another machine, in a moved folder.
 //!
 //! A session is a small JSON file. Paths are relative to it, with the MD5 of each file's contents, so that files that have
 //! moved are found again and files that have changed are named.
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of the format that is written, and the newest that is read.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// Files looked at when one is searched for.
 const SEARCHED: usize = 20_000;
@@ -34,7 +34,7 @@ pub struct QueueRef {
     pub source: FileRef,
     /// Where the decisions are.
     pub journal: FileRef,
-    /// The item that is looked at.
+    /// The selected item.
     pub item: Option<String>,
     /// Order and filter, as the queue itself writes them.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
@@ -52,7 +52,7 @@ pub struct Session {
     pub midi: Option<FileRef>,
     /// The recordings, in the order of the list.
     pub recordings: Vec<FileRef>,
-    /// Which of them is looked at.
+    /// Which of them is selected.
     pub selected: Option<usize>,
     /// Where the playhead is, in seconds.
     pub playhead_s: f64,

@@ -6,7 +6,9 @@
 
 use crate::error::{Error, Result};
 use crate::job::Progress;
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
+#[cfg(test)]
+use ndarray::Array2;
+use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use std::ops::Range;
 
 /// Rows of `S` that are computed at a time.
@@ -52,11 +54,9 @@ pub(super) fn check_length(features: ArrayView2<'_, f32>) -> Result<()> {
     }
 }
 
-/// The whole matrix `S`, (n × m): for pictures, and for pairs small enough to keep it.
-///
-/// # Errors
-/// [`Error::Limit`] when a feature is not finite or the numbers of bins differ; [`Error::Cancelled`].
-pub fn matrix(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, progress: &Progress) -> Result<Array2<f32>> {
+/// The whole matrix `S`, (n × m).
+#[cfg(test)]
+pub(crate) fn matrix(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, progress: &Progress) -> Result<Array2<f32>> {
     check(x, y)?;
     let mut distances = Array2::zeros((x.nrows(), y.nrows()));
     rows(x, y, progress, |from, block| {
@@ -82,7 +82,7 @@ fn rows(
 }
 
 /// Mean of `S[rows, columns]`, exact from the sums of the rows: `1 − (Σx · Σy) / (n m)`. NaN for an empty piece.
-pub fn mean(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, rows: Range<usize>, columns: Range<usize>) -> f64 {
+pub(crate) fn mean(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, rows: Range<usize>, columns: Range<usize>) -> f64 {
     let sum = |features: ArrayView2<'_, f32>, range: &Range<usize>| {
         let mut sums = vec![0.0_f64; features.ncols()];
         for row in features.slice(s![range.clone(), ..]).rows() {
@@ -104,7 +104,7 @@ pub fn mean(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, rows: Range<usize>, 
 ///
 /// # Errors
 /// Those of [`matrix`], and [`Error::Nothing`] when there is no distance at all.
-pub fn quantiles(
+pub(crate) fn quantiles(
     x: ArrayView2<'_, f32>,
     y: ArrayView2<'_, f32>,
     fractions: &[f64],

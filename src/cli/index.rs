@@ -261,6 +261,9 @@ pub(super) struct Synthesize {
     /// Number of entries.
     #[arg(long, default_value_t = 1_000_000)]
     entries: usize,
+    /// Make songs that last so long, a fifth more or less, instead of clips of 30 to 60 s.
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u16).range(1..))]
+    seconds: Option<u16>,
     #[command(flatten)]
     draw: Draw,
     #[command(flatten)]
@@ -270,7 +273,13 @@ pub(super) struct Synthesize {
 impl Synthesize {
     fn run(self) -> Result<ExitCode> {
         or_no_folder(std::slice::from_ref(&self.output), || {
-            index::synthesize(&self.output, self.entries, self.draw.seed, &self.terminal.progress())
+            index::synthesize(
+                &self.output,
+                self.entries,
+                self.seconds.map(f64::from),
+                self.draw.seed,
+                &self.terminal.progress(),
+            )
         })?;
         answer!("{} entries, {:.1} MB", self.entries, Index::open(&self.output)?.counts().bytes as f64 / 1e6);
         Ok(ExitCode::SUCCESS)

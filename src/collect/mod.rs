@@ -26,7 +26,7 @@ mod names;
 mod text;
 
 pub(crate) use names::title;
-pub use text::FoundBy;
+pub(crate) use text::FoundBy;
 
 use crate::alignment::{self, Preset};
 use crate::audio::Keep;
@@ -82,7 +82,7 @@ impl<'a> Collecting<'a> {
 
 /// How many are left after each step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Side {
+pub struct FunnelSide {
     /// Files that were found.
     pub files: usize,
     /// That could be read: of MIDI files each content once.
@@ -101,9 +101,9 @@ pub struct Side {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Funnel {
     /// MIDI files.
-    pub midi: Side,
+    pub midi: FunnelSide,
     /// Recordings.
-    pub audio: Side,
+    pub audio: FunnelSide,
     /// Pairs whose names match.
     pub candidates: usize,
     /// Of these, pairs that were aligned and accepted.
@@ -387,7 +387,7 @@ fn fill(funnel: &mut Funnel, candidates: &Candidates, pairs: &[Pair]) {
     let Candidates { midi, audio, pairs: tried } = candidates;
     let named = |name: &names::Name| name.artist.is_some() && name.title.is_some();
     let distinct = |paths: Vec<&Path>| paths.into_iter().collect::<BTreeSet<_>>().len();
-    funnel.midi = Side {
+    funnel.midi = FunnelSide {
         unique: midi.len(),
         named: midi.iter().filter(|file| named(&file.name)).count(),
         titled: midi.iter().filter(|file| file.name.title.is_some()).count(),
@@ -395,7 +395,7 @@ fn fill(funnel: &mut Funnel, candidates: &Candidates, pairs: &[Pair]) {
         aligned: distinct(pairs.iter().map(|pair| pair.midi.as_path()).collect()),
         ..funnel.midi
     };
-    funnel.audio = Side {
+    funnel.audio = FunnelSide {
         unique: audio.len(),
         named: audio.iter().filter(|file| named(&file.name)).count(),
         titled: audio.iter().filter(|file| file.name.title.is_some()).count(),

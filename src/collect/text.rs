@@ -29,7 +29,7 @@ impl Folded {
 /// By what a recording was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum FoundBy {
+pub(crate) enum FoundBy {
     /// Artist and title.
     Name,
     /// The title alone.

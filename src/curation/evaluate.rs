@@ -69,12 +69,12 @@ pub struct Roc {
 /// The decisions that say whether a pair is right: confirmed and rejected ones, with their confidence. The shares hold for
 /// pairs as they were drawn: an order by confidence shows other ones than a random or stratified one.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Judged {
+pub struct DecidedPairs {
     /// Confidence and whether it is right, most confident first.
     cases: Vec<(f64, bool)>,
 }
 
-impl Judged {
+impl DecidedPairs {
     /// Gathers them.
     pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
         let right = |record: &Record| match record.decision()? {
@@ -243,7 +243,7 @@ mod tests {
     use super::super::Table;
     use super::*;
 
-    fn judged(cases: &[(f64, Decision)]) -> Judged {
+    fn judged(cases: &[(f64, Decision)]) -> DecidedPairs {
         let records: Vec<Record> = cases
             .iter()
             .enumerate()
@@ -252,7 +252,7 @@ mod tests {
                 ..Record::new(i.to_string(), decision)
             })
             .collect();
-        Judged::of(&records)
+        DecidedPairs::of(&records)
     }
 
     #[test]

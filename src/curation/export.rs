@@ -127,7 +127,7 @@ pub fn pair_list(records: &[Record]) -> String {
 }
 
 /// The confirmed ones that have both files, each item once: where curators disagree it is left out.
-pub fn confirmed(records: &[Record]) -> impl Iterator<Item = &Record> {
+pub(crate) fn confirmed(records: &[Record]) -> impl Iterator<Item = &Record> {
     let refused: BTreeSet<&str> = records
         .iter()
         .filter(|record| record.decision() == Some(Decision::Rejected))

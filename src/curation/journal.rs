@@ -4,7 +4,7 @@
 //! end: that was never acknowledged, and is moved to a file beside (`<journal>.torn`) when the journal is opened again.
 //! One process at a time works with a journal: it holds the lock of the file. What can't be written, because the disk is
 //! full or its writer has panicked, is kept and written with what comes next, or [elsewhere](Journal::move_to). A journal
-//! that can't be worked with can be [looked at](Journal::look).
+//! that can't be written can be [read](Journal::look).
 
 use super::places::moved;
 use super::table::Table;
@@ -34,7 +34,7 @@ pub struct Journal {
     done: Vec<u32>,
     /// What was taken back and can be done again.
     undone: Vec<Record>,
-    /// The end of the file; none where it is only looked at. A batch on its way holds it, too.
+    /// The end of the file; none where it is read-only. A batch on its way holds it, too.
     tail: Option<Arc<Mutex<Tail>>>,
     /// Lines that are not on the disk.
     pending: Vec<u8>,
@@ -219,11 +219,6 @@ impl Journal {
         &self.path
     }
 
-    /// Who decides.
-    pub fn curator(&self) -> &str {
-        &self.curator
-    }
-
     /// Where every item stands.
     pub fn table(&self) -> &Table {
         &self.table
@@ -244,7 +239,7 @@ impl Journal {
         self.unwritten
     }
 
-    /// Whether it takes decisions: not one that is only looked at.
+    /// Whether it takes decisions: not a read-only one.
     pub fn is_open(&self) -> bool {
         self.tail.is_some()
     }
@@ -278,7 +273,7 @@ impl Journal {
     }
 
     /// As [`decide`](Self::decide), to be written later.
-    pub fn push(&mut self, record: Record) {
+    pub(crate) fn push(&mut self, record: Record) {
         self.undone.clear();
         self.add(record);
     }
@@ -294,7 +289,7 @@ impl Journal {
     }
 
     /// As [`undo`](Self::undo), to be written later.
-    pub fn push_undo(&mut self) -> Option<Record> {
+    pub(crate) fn push_undo(&mut self) -> Option<Record> {
         let number = *self.done.last()?;
         let item = self.table.numbered(number).item.clone();
         let last = self.table.entry(&item)?.of(&self.curator)?.clone();
@@ -305,17 +300,7 @@ impl Journal {
         Some(last)
     }
 
-    /// Does again what was taken back last, and writes that. Returns the line.
-    ///
-    /// # Errors
-    /// As [`decide`](Self::decide).
-    pub fn redo(&mut self) -> Result<Option<Record>> {
-        let done = self.push_redo();
-        self.flush()?;
-        Ok(done)
-    }
-
-    /// As [`redo`](Self::redo), to be written later.
+    /// Does again what was taken back last, to be written later. Returns the line.
     pub fn push_redo(&mut self) -> Option<Record> {
         let record = Record { at: utc(SystemTime::now()), ..self.undone.pop()? };
         self.add(record.clone());
@@ -434,7 +419,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Io`]: it is kept.
-    pub fn flush(&mut self) -> Result<()> {
+    pub(crate) fn flush(&mut self) -> Result<()> {
         let Some(mut batch) = self.batch() else { return Ok(()) };
         batch.write();
         self.settle(batch)
@@ -442,7 +427,7 @@ impl Journal {
 
     /// What is to be written, for a thread that may wait for the disk; give it back to [`settle`](Self::settle). `None`
     /// when there is nothing, or it is on its way. Lines whose batch was lost with its thread come again.
-    pub fn batch(&mut self) -> Option<Batch> {
+    pub(crate) fn batch(&mut self) -> Option<Batch> {
         self.recover();
         if self.pending.is_empty() || self.sent.is_some() {
             return None;
@@ -470,7 +455,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Io`] with what the system said.
-    pub fn settle(&mut self, batch: Batch) -> Result<()> {
+    pub(crate) fn settle(&mut self, batch: Batch) -> Result<()> {
         // One that was made before the journal was moved is not its own any more.
         let Some(sent) = self.sent.take_if(|sent| Arc::ptr_eq(&sent.lines, &batch.lines)) else { return Ok(()) };
         if let Err(source) = batch.outcome {

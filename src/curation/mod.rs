@@ -35,9 +35,9 @@ mod telling;
 pub use aligning::{AlignedList, Aligning, align_list};
 pub use item::Item;
 pub use journal::{Batch, Journal};
-pub use queue::{Arrangement, Counts, Filter, Order, Queue, State, arrange};
+pub use queue::{Arrangement, Order, Queue, QueueCounts, QueueFilter, State, arrange};
 pub use sources::Items;
-pub use table::{Entry, Table};
+pub use table::{ItemRecords, Table};
 pub use telling::telling_s;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -73,7 +73,7 @@ impl Decision {
     }
 
     /// The inverse of [`name`](Self::name).
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|decision| decision.name() == name)
     }
 }
@@ -220,7 +220,7 @@ pub struct Record {
     /// In the curator's words.
     #[serde(default)]
     pub note: String,
-    /// To be looked at again.
+    /// To be reviewed again.
     #[serde(default)]
     pub flag: bool,
     /// The aligner's confidence, 0..=1, higher is better.
@@ -257,7 +257,7 @@ pub struct Record {
     /// Whether the pair was neither shown nor heard: it could not be read, or was skipped before it was.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unseen: bool,
-    /// How long the item was looked at, in seconds.
+    /// How long the item was open, in seconds.
     #[serde(default)]
     pub seconds: f64,
     /// The version of the program.
@@ -312,7 +312,7 @@ pub fn user_name() -> String {
 }
 
 /// A moment in UTC as the journal writes it, to the millisecond.
-pub fn utc(time: SystemTime) -> String {
+pub(crate) fn utc(time: SystemTime) -> String {
     let passed = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = ((passed.as_secs() / 86_400) as i64, passed.as_secs() % 86_400);
     // Days since 1970 to the calendar, by eras of 400 years that begin in March (Howard Hinnant, "chrono-compatible

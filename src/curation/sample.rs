@@ -48,13 +48,13 @@ pub struct Sample {
 
 /// The version of a judge, of what a list says: `1f6c02ab` of `1f6c02ab pair`. By what it saw of a pair its probabilities
 /// mean the same.
-pub fn version(judge: &str) -> &str {
+pub(crate) fn version(judge: &str) -> &str {
     judge.split_whitespace().next().unwrap_or(judge)
 }
 
 /// Weighs records by what was decided of the queues that they are from. Where a queue was judged in a random order, all count
 /// the same.
-pub fn weigh(records: &[&Record], queues: &[&Items]) -> Sample {
+pub(crate) fn weigh(records: &[&Record], queues: &[&Items]) -> Sample {
     let places: Vec<Option<(usize, usize)>> = records.iter().map(|record| place(record, queues)).collect();
     let mut sample = Sample { weights: vec![1.0; records.len()], ..Sample::default() };
     let random = |record: &Record| record.order.as_deref() == Some(Order::Random { seed: 0 }.name());

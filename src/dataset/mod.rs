@@ -37,7 +37,7 @@ mod works;
 
 pub(crate) use effects::Effects;
 pub use recordings::{Recordings, align};
-pub use store::{Dataset, FORMAT, Pair, Split, Work};
+pub use store::{Dataset, Pair, Split, Work};
 pub use synthesize::{Font, Synthesis, synthesize};
 pub(crate) use voice::{melody, sing};
 pub(crate) use works::{number, other_works, read as read_midi};

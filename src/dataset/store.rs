@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 /// What `dataset.json` says it is.
-pub const FORMAT: &str = "dataset/1";
+pub(crate) const FORMAT: &str = "dataset/1";
 
 /// What a work is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

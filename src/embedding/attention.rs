@@ -53,7 +53,7 @@ pub(crate) struct Pooled {
 
 impl Pooling {
     /// Weights drawn from N(0, 1 / fan-in), biases 0 (spec G).
-    pub fn new(attention: Attention, width: usize, seed: u64) -> Self {
+    pub(crate) fn new(attention: Attention, width: usize, seed: u64) -> Self {
         let mut rng = Pcg64::seed_from_u64(seed);
         let mut draw = |count: usize, fan_in: usize| -> Vec<f32> {
             let scale = 1.0 / (fan_in.max(1) as f32).sqrt();
@@ -68,7 +68,7 @@ impl Pooling {
     }
 
     /// The same with parameters that were learned; `None` for another number of them or one that is not finite.
-    pub fn with_parameters(attention: Attention, width: usize, parameters: Vec<f32>) -> Option<Self> {
+    pub(crate) fn with_parameters(attention: Attention, width: usize, parameters: Vec<f32>) -> Option<Self> {
         let fits = parameters.len() == attention.size(width) && parameters.iter().all(|p| p.is_finite());
         fits.then_some(Self { attention, width, parameters })
     }
@@ -84,7 +84,7 @@ impl Pooling {
     ///
     /// # Panics
     /// If the width is another, or there are no steps.
-    pub fn forward(&self, steps: ArrayView2<f32>) -> Pooled {
+    pub(crate) fn forward(&self, steps: ArrayView2<f32>) -> Pooled {
         assert_eq!(steps.ncols(), self.width, "width of the steps");
         assert!(steps.nrows() > 0, "no steps to pool");
         let (inner, logits) = match self.attention {
@@ -111,7 +111,7 @@ impl Pooling {
     ///
     /// # Panics
     /// If shapes don't fit.
-    pub fn backward(
+    pub(crate) fn backward(
         &self,
         steps: ArrayView2<f32>,
         pooled: &Pooled,

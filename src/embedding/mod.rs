@@ -20,14 +20,14 @@ mod network;
 pub use attention::Attention;
 pub use distances::Distances;
 pub(crate) use model::{EMBEDDED, pool_frames, unit_length};
-pub use model::{Embedded, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord};
+pub use model::{Embedded, EmbeddingArchitecture, EmbeddingModel, EmbeddingTrainingRecord};
 pub(crate) use network::{AttentionNetwork, EmbeddingTrace};
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use std::ops::Range;
 
 /// Frames of a window: 45 s. Embeddings of windows find more than those of whole files.
-pub const WINDOW_FRAMES: usize = 969;
+pub(crate) const WINDOW_FRAMES: usize = 969;
 
 /// Windows of [`WINDOW_FRAMES`], half a window apart, the last to the end; one for a file not much longer.
 ///
@@ -45,7 +45,7 @@ pub fn windows(frames: usize) -> Vec<Range<usize>> {
 }
 
 /// The baseline (spec G): mean and standard deviation of each bin, (2 · bins). `frames` are features of unit length.
-pub fn statistics(frames: ArrayView2<f32>) -> Vec<f32> {
+pub(crate) fn statistics(frames: ArrayView2<f32>) -> Vec<f32> {
     let mean = frames.mean_axis(Axis(0)).unwrap_or_default();
     let deviation = frames.std_axis(Axis(0), 0.0);
     mean.iter().chain(&deviation).copied().collect()

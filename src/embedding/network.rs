@@ -30,14 +30,14 @@ impl EmbeddingTrace {
 
 impl AttentionNetwork {
     /// An untrained one for frames of `bins` bins.
-    pub fn new(bins: usize, front: &[Layer], attention: Attention, head: &[Layer], seed: u64) -> Result<Self> {
+    pub(crate) fn new(bins: usize, front: &[Layer], attention: Attention, head: &[Layer], seed: u64) -> Result<Self> {
         let front = Network::new(bins, front, seed)?;
         let pooling = Pooling::new(attention, front.outputs(), seed ^ 0xA77);
         let head = Network::new(front.outputs(), head, seed ^ 0x4EAD)?;
         Ok(Self { front, pooling, head })
     }
 
-    pub fn trace(&self, input: ArrayView2<f32>) -> EmbeddingTrace {
+    pub(crate) fn trace(&self, input: ArrayView2<f32>) -> EmbeddingTrace {
         let front = self.front.trace(&[input]);
         let pooled = self.pooling.forward(front.outputs()[0]);
         let head = self.head.trace(&[pooled.mean.view().insert_axis(Axis(0))]);
@@ -45,17 +45,17 @@ impl AttentionNetwork {
     }
 
     /// The three groups of parameters: front, attention, head.
-    pub fn parameters(&self) -> [&[f32]; 3] {
+    pub(crate) fn parameters(&self) -> [&[f32]; 3] {
         [self.front.parameters(), &self.pooling.parameters, self.head.parameters()]
     }
 
     /// See [`parameters`](Self::parameters).
-    pub fn parameters_mut(&mut self) -> [&mut [f32]; 3] {
+    pub(crate) fn parameters_mut(&mut self) -> [&mut [f32]; 3] {
         [self.front.parameters_mut(), &mut self.pooling.parameters, self.head.parameters_mut()]
     }
 
     /// Adds the gradient of the parameters, group by group, given that of the output.
-    pub fn gradient(&self, trace: &EmbeddingTrace, d_output: ArrayView2<f32>, sums: &mut [Vec<f32>; 3]) {
+    pub(crate) fn gradient(&self, trace: &EmbeddingTrace, d_output: ArrayView2<f32>, sums: &mut [Vec<f32>; 3]) {
         let [front, pooling, head] = sums;
         let d_mean = self.head.backward(&trace.head, &[d_output], head, true);
         let steps = trace.front.outputs()[0];

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Bins of both inputs: MIDI notes 36 to 83 (spec A).
-pub const INPUT_BINS: usize = crate::features::BINS;
+pub(crate) const INPUT_BINS: usize = crate::features::BINS;
 /// Bytes of a model file at most; the largest of the papers has 85 MB.
 const MOST_BYTES: u64 = 1 << 30;
 
@@ -54,7 +54,7 @@ impl<N> Branch<N> {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn standardised(network: N, mean: Vec<f32>, deviation: Vec<f32>) -> core::result::Result<Self, String> {
+    pub(crate) fn standardised(network: N, mean: Vec<f32>, deviation: Vec<f32>) -> core::result::Result<Self, String> {
         for (what, values) in [("mean", &mean), ("deviation", &deviation)] {
             if values.len() != INPUT_BINS {
                 return Err(format!("{what} has {} values, {INPUT_BINS} expected", values.len()));
@@ -67,7 +67,7 @@ impl<N> Branch<N> {
     }
 
     /// Brings each bin to the mean and deviation of the training set: 0 and 1.
-    pub fn standardise(&self, mut frames: ArrayViewMut2<f32>) {
+    pub(crate) fn standardise(&self, mut frames: ArrayViewMut2<f32>) {
         for mut row in frames.rows_mut() {
             let each = row.iter_mut().zip(&self.mean).zip(&self.deviation);
             each.for_each(|((v, mean), deviation)| *v = (*v - mean) / deviation);
@@ -84,21 +84,21 @@ pub(crate) struct Branches<N> {
 
 impl<N> Branches<N> {
     /// Untrained ones, whose inputs are not standardised yet; each network has its own seed.
-    pub fn new(seed: u64, network: impl Fn(u64) -> Result<N>) -> Result<Self> {
+    pub(crate) fn new(seed: u64, network: impl Fn(u64) -> Result<N>) -> Result<Self> {
         let branch = |seed| -> Result<Branch<N>> {
             Ok(Branch { network: network(seed)?, mean: vec![0.0; INPUT_BINS], deviation: vec![1.0; INPUT_BINS] })
         };
         Ok(Self { midi: branch(2 * seed)?, audio: branch(2 * seed + 1)? })
     }
 
-    pub fn of(&self, side: Side) -> &Branch<N> {
+    pub(crate) fn of(&self, side: Side) -> &Branch<N> {
         match side {
             Side::Midi => &self.midi,
             Side::Audio => &self.audio,
         }
     }
 
-    pub fn of_mut(&mut self, side: Side) -> &mut Branch<N> {
+    pub(crate) fn of_mut(&mut self, side: Side) -> &mut Branch<N> {
         match side {
             Side::Midi => &mut self.midi,
             Side::Audio => &mut self.audio,

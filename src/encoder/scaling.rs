@@ -33,7 +33,7 @@ pub(crate) struct Levels {
 
 impl Levels {
     /// Of a whole file, (frames × any bins).
-    pub fn of(scaling: InputScaling, frames: ArrayView2<f32>) -> Self {
+    pub(crate) fn of(scaling: InputScaling, frames: ArrayView2<f32>) -> Self {
         let loudest = frames.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let bins = frames.ncols();
         if scaling != InputScaling::Standardised {

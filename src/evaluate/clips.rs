@@ -40,7 +40,7 @@ pub(super) struct Clip {
 impl Clips {
     /// # Errors
     /// As [`Dataset::open`]; [`Error::Nothing`] where fewer than two works have a pair that is long enough.
-    pub fn open(folder: &Path, split: Split, seed: u64) -> Result<Self> {
+    pub(crate) fn open(folder: &Path, split: Split, seed: u64) -> Result<Self> {
         let data = Dataset::open(folder)?;
         let each = data.works(split).flat_map(|work| (0..work.variants()).map(move |variant| (work.clone(), variant)));
         let all: Vec<(Work, usize)> = each.collect();
@@ -59,7 +59,7 @@ impl Clips {
     }
 
     /// At most so many pairs, evenly taken.
-    pub fn thinned(mut self, most: usize) -> Self {
+    pub(crate) fn thinned(mut self, most: usize) -> Self {
         let count = self.wanted.len();
         if count > most {
             self.wanted = (0..most).map(|i| self.wanted[i * count / most].clone()).collect();
@@ -72,7 +72,7 @@ impl Clips {
     ///
     /// # Errors
     /// [`Error::Cancelled`].
-    pub fn each<T: Send>(
+    pub(crate) fn each<T: Send>(
         &self,
         progress: &Progress,
         see: impl Fn(&Array2<f32>, &Array2<f32>) -> T + Sync,

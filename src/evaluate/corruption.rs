@@ -87,7 +87,7 @@ pub fn corruption(
 
 /// A MIDI file distorted, and where its moments went.
 #[derive(Debug, Clone)]
-pub struct Distortion {
+pub(crate) struct Distortion {
     /// What sounds.
     pub score: Score,
     /// Stretches of MIDI time that are left, in order.
@@ -100,7 +100,7 @@ impl Distortion {
     /// Distorts `midi`: a smooth random warp of the times; the first and the last tenth cut off (each in half of all
     /// files) and a hundredth somewhere between (in a tenth); instruments left out; programs one up or down; velocities
     /// changed.
-    pub fn new(midi: &Midi, how: Corruption, random: &mut Pcg64) -> Self {
+    pub(crate) fn new(midi: &Midi, how: Corruption, random: &mut Pcg64) -> Self {
         let end = midi.end().0;
         let from = if random.random_bool(0.5) { 0.1 * end } else { 0.0 };
         let to = if random.random_bool(0.5) { 0.9 * end } else { end };
@@ -155,7 +155,7 @@ impl Distortion {
     }
 
     /// Where a moment of the file went; `None` when it was cut off.
-    pub fn place(&self, time: MidiTime) -> Option<AudioTime> {
+    pub(crate) fn place(&self, time: MidiTime) -> Option<AudioTime> {
         let is_kept = self.kept.iter().any(|(a, b)| (*a..=*b).contains(&time.0));
         is_kept.then(|| self.warp.to_audio(MidiTime(within(&self.kept, time.0))))
     }

@@ -84,7 +84,7 @@ fn warning(midi: &MidiSide, audio: &AudioSide) -> Option<String> {
 
 /// The table `audio_s,midi_s,cost`, a line for each knot of the map. Where the recording jumps there is a fourth column,
 /// `segment`, from 1, and the knots are those of all segments: `midi_s` goes back or on from one to the next.
-pub fn csv(alignment: &Alignment) -> String {
+pub(crate) fn csv(alignment: &Alignment) -> String {
     let jump = alignment.segments.jump();
     let mut table = String::from(if jump { "audio_s,midi_s,cost,segment\n" } else { "audio_s,midi_s,cost\n" });
     let knots = alignment.segments.maps().iter().enumerate();
@@ -119,7 +119,7 @@ fn segments(alignment: &Alignment) -> Vec<Value> {
 ///
 /// # Errors
 /// As [`retime::retime`].
-pub fn aligned_midi(midi: &MidiSide, audio: &AudioSide, alignment: &Alignment) -> Result<Midi> {
+pub(crate) fn aligned_midi(midi: &MidiSide, audio: &AudioSide, alignment: &Alignment) -> Result<Midi> {
     aligned_part(midi, alignment, (AudioTime(0.0), AudioTime(audio.recording.mono.seconds())))
 }
 
@@ -127,7 +127,7 @@ pub fn aligned_midi(midi: &MidiSide, audio: &AudioSide, alignment: &Alignment) -
 ///
 /// # Errors
 /// As [`retime::retime`].
-pub fn aligned_part(midi: &MidiSide, alignment: &Alignment, span: (AudioTime, AudioTime)) -> Result<Midi> {
+pub(crate) fn aligned_part(midi: &MidiSide, alignment: &Alignment, span: (AudioTime, AudioTime)) -> Result<Midi> {
     let Played { midi, map } = alignment.played(&midi.midi)?;
     let (first, last) = (map.to_midi(span.0), map.to_midi(span.1));
     let span = (MidiTime(first.0.max(0.0)), MidiTime(last.0.min(midi.end().0 + 1e-6)));

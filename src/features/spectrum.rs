@@ -80,6 +80,12 @@ impl Spectrum {
         Self { magnitudes, frame_s: FRAME_S, cents: 0.0 }
     }
 
+    /// The same sound with other magnitudes of as many bins.
+    pub(crate) fn with(&self, magnitudes: Array2<f32>) -> Self {
+        debug_assert_eq!(magnitudes.ncols(), self.magnitudes.ncols());
+        Self { magnitudes, ..*self }
+    }
+
     /// Whether there is no frame.
     pub fn is_empty(&self) -> bool {
         self.magnitudes.nrows() == 0

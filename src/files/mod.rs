@@ -32,10 +32,9 @@ mod writing;
 pub(crate) use hash::{Md5, hex, md5, md5_of, unhex};
 pub use kind::{Kind, is_midi};
 pub use names::{
-    AUDIO, DOCUMENTS, LISTS, MIDI, SESSION, SOUNDFONT, ends_in, is_audio_name, is_decisions_name, is_document_name,
-    is_midi_name, name_key, stem,
+    AUDIO, LISTS, MIDI, SOUNDFONT, is_audio_name, is_decisions_name, is_document_name, is_midi_name, name_key, stem,
 };
-pub(crate) use names::{has_ending, is_sound_name, is_table_name, same_place, search_key};
+pub(crate) use names::{SESSION, ends_in, has_ending, is_sound_name, is_table_name, same_place, search_key};
 pub(crate) use paths::{absolute, any_path, plain, portable};
 pub(crate) use walk::{Links, below, sides, walk};
 pub use writing::{create_folder, write};

@@ -12,7 +12,7 @@ pub const AUDIO: &[&str] = &[
 /// Endings of MIDI files, in lower case; letter case does not matter.
 pub const MIDI: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
 /// Endings of sessions.
-pub const SESSION: &[&str] = &["json"];
+pub(crate) const SESSION: &[&str] = &["json"];
 /// Endings of soundfonts.
 pub const SOUNDFONT: &[&str] = &["sf2"];
 /// Endings of tables.
@@ -22,7 +22,7 @@ const DECISIONS: &[&str] = &["csv", "tsv", "json", "jams"];
 /// Endings of what holds pairs or decisions.
 pub const LISTS: &[&str] = &["jsonl", "json", "csv", "tsv", "jams"];
 /// Endings of files that are looked into before they are opened: their names do not say what they are.
-pub const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "tsv", "jams", "safetensors", "sf2", "npy", "png"];
+pub(crate) const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "tsv", "jams", "safetensors", "sf2", "npy", "png"];
 
 /// Whether a file's name ends in one of `endings`, which are in lower case.
 pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
@@ -30,7 +30,7 @@ pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
 }
 
 /// Whether a file's name ends in `.ending`, in whatever letter case.
-pub fn ends_in(path: &Path, ending: &str) -> bool {
+pub(crate) fn ends_in(path: &Path, ending: &str) -> bool {
     has_ending(path, &[ending])
 }
 

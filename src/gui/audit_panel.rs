@@ -306,7 +306,7 @@ impl AuditPanel {
     }
 }
 
-/// What comes out of the filter that is looked at, as a curve from the bottom of a strip: as high as the strip where it is
+/// What comes out of the selected filter, as a curve from the bottom of a strip: as high as the strip where it is
 /// strongest.
 fn activations(painter: &Painter, rect: Rect, unit: Unit, model: &Model) {
     let Some((output, values)) = model.layer_output().and_then(|output| Some((output, output.channel(unit)?))) else {

@@ -389,8 +389,8 @@ macro_rules! entries {
 #[rustfmt::skip]
 pub const TABLE: &[Entry] = entries! {
     ChooseFiles File "Open…", "Choose a MIDI file, recordings, or a session", [(COMMAND, Key::O)], |m| !m.choosing();
-    SaveSession File "Save session", "Save which files are looked at, and where", [(COMMAND, Key::S)], |m| !m.choosing();
-    SaveSessionAs File "Save session as…", "Save which files are looked at, and where, under another name", [(COMMAND_SHIFT, Key::S)], |m| !m.choosing();
+    SaveSession File "Save session", "Save which files are open, and where", [(COMMAND, Key::S)], |m| !m.choosing();
+    SaveSessionAs File "Save session as…", "Save which files are open, and where, under another name", [(COMMAND_SHIFT, Key::S)], |m| !m.choosing();
     Export File "Export…", "Pictures, table, aligned MIDI and sound of this pair", [(COMMAND, Key::E)], Model::exportable;
     ChooseHashModel Networks "Hash model…", "Choose the networks that hash both sides (safetensors)", [], |m| !m.choosing();
     ExportFilters Networks "Export filters…", "Write the first layer of both networks as pictures and arrays", [], |m| m.hash_model().is_some() && !m.choosing();
@@ -408,7 +408,7 @@ pub const TABLE: &[Entry] = entries! {
     Quit File "Quit", "Close the window", [(COMMAND, Key::Q)], always;
     Undo Edit "Undo", "Take back the last change of the files, the view, the mix or the colours", [(COMMAND, Key::Z)], Model::can_undo;
     Redo Edit "Redo", "Do again what was taken back", [(COMMAND_SHIFT, Key::Z), (COMMAND, Key::Y)], Model::can_redo;
-    RemoveCandidate Edit "Remove from the list", "Take the recording that is looked at out of the list", [(COMMAND, Key::Delete)], |m| m.candidate().is_some();
+    RemoveCandidate Edit "Remove from the list", "Take the selected recording out of the list", [(COMMAND, Key::Delete)], |m| m.candidate().is_some();
     Train Networks "Start or stop training", "Train hash networks as the Train tab says, or stop; it goes on from there the next time", [(COMMAND_SHIFT, Key::T)], Model::trainable;
     Toy Networks "Start or stop the toy problem", "Learn the problem of the Toy tab from the start, or stop", [(COMMAND_SHIFT, Key::Y)], always;
     SingleKeys Edit "Single-letter keys", "Letters, figures and signs are keys of commands while nobody types", [], always;
@@ -495,7 +495,7 @@ pub const TABLE: &[Entry] = entries! {
     RejectWith Curate "Reject with a reason", "Reject, with a figure that says why", [(NONE, Key::R)], Model::curates;
     Unsure Curate "Unsure", "It can't be told; on to the next pair", [(NONE, Key::U)], Model::curates;
     Skip Curate "Skip", "Leave it for later; on to the next pair", [(NONE, Key::S)], Model::curates;
-    Flag Curate "Flag", "Mark this pair, to be looked at again", [(SHIFT, Key::Num8)], Model::curates;
+    Flag Curate "Flag", "Mark this pair, to be reviewed again", [(SHIFT, Key::Num8)], Model::curates;
     Note Curate "Note", "Write a note about this pair", [(NONE, Key::N)], Model::curates;
     Blind Curate "Blind", "Hide scores, order and earlier decisions", [], always;
     Anchor Curate "Anchor here", "What is heard together at the playhead belongs together: align again around it", [(NONE, Key::Q)], |m| m.aligned().is_some();

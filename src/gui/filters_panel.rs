@@ -156,7 +156,7 @@ impl FiltersPanel {
         ui.painter().image(texture.id(), rect, uv, theme::LIGHT);
     }
 
-    /// The filter that is looked at, large, when it is strongest, and the distances of the codes.
+    /// The selected filter, large, when it is strongest, and the distances of the codes.
     fn details(
         &self,
         ui: &mut Ui,

@@ -68,7 +68,7 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let faint = theme::palette(ui).faint;
-            let said = ui.add(Label::new(RichText::new(model.said()).color(faint)).truncate());
+            let said = ui.add(Label::new(RichText::new(model.status()).color(faint)).truncate());
             ui.ctx().accesskit_node_builder(said.id, |node| node.set_live(Live::Polite));
         });
     });

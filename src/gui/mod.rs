@@ -80,7 +80,7 @@ use std::time::Instant;
 pub struct Launch {
     /// MIDI file to open.
     pub midi: Option<PathBuf>,
-    /// Recordings to open, the first one is looked at.
+    /// Recordings to open, the first one is selected.
     pub recordings: Vec<PathBuf>,
     /// Pairs to be judged, and where the decisions go; beside the pairs without.
     pub queue: Option<(PathBuf, Option<PathBuf>)>,

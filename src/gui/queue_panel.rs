@@ -42,7 +42,7 @@ impl QueuePanel {
         let place = queue.place();
         let mut list = list.auto_shrink([false, false]).id_salt("queue");
         if self.shown != Some(place) {
-            // The item that is looked at is in sight, with some before it.
+            // The selected item is in sight, with some before it.
             self.shown = Some(place);
             let step = row + ui.spacing().item_spacing.y;
             list = list.vertical_scroll_offset((place as f32 - 3.0).max(0.0) * step);

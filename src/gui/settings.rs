@@ -55,7 +55,7 @@ pub struct Settings {
     pub hash_bits: bool,
     /// Whether the matrix is that of the hash sequences.
     pub hamming_matrix: bool,
-    /// Whether what comes out of the filter that is looked at lies on the strips.
+    /// Whether what comes out of the selected filter lies on the strips.
     pub activations: bool,
     /// Whether filters are coloured on one scale.
     pub shared_scale: bool,

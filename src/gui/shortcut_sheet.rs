@@ -39,7 +39,7 @@ impl ShortcutSheet {
                 if ui.checkbox(&mut single, "Letters, figures and signs are keys of commands").changed() {
                     out.push(Command::SingleKeys);
                 }
-                ui.label(RichText::new(model.said()).color(palette.warning));
+                ui.label(RichText::new(model.status()).color(palette.warning));
                 let high = ctx.content_rect().height() - 220.0;
                 ScrollArea::vertical().max_height(high).min_scrolled_height(high).show(ui, |ui| {
                     ui.horizontal_top(|ui| {

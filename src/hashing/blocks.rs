@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use crate::job::Progress;
 use rayon::prelude::*;
 use std::array::from_fn;
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Sequences side by side.
@@ -110,31 +109,19 @@ impl Block<'_> {
 /// many columns as its longest sequence; a column holds step `j` of the 32 sequences, as 32 `u16` of their low halves and,
 /// for codes of 32 bits, 32 `u16` of their high halves. Blocks follow each other. Sequence `k` of the sorted order is lane
 /// `k mod 32` of block `k / 32`; what lies behind its end is 0.
-///
-/// The three arrays of [`HashBlocks::parts`] are all there is: written as they are, little-endian, they can be mapped into
-/// memory and used through [`HashBlocks::from_parts`].
 #[derive(Debug, Clone)]
-pub struct HashBlocks<'a> {
+pub struct HashBlocks {
     bits: u32,
-    ids: Cow<'a, [u32]>,
-    lengths: Cow<'a, [u32]>,
-    codes: Cow<'a, [u16]>,
+    /// Place of each sequence, in sorted order, among those that were given.
+    ids: Vec<u32>,
+    /// Steps of each sequence, in sorted order: ascending.
+    lengths: Vec<u32>,
+    codes: Vec<u16>,
     /// Where each block begins in `codes`, and where the last one ends.
     starts: Vec<usize>,
 }
 
-/// What a [`HashBlocks`] consists of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HashBlocksParts<'a> {
-    /// Place of each sequence, in sorted order, among those that were given.
-    pub ids: &'a [u32],
-    /// Steps of each sequence, in sorted order: ascending.
-    pub lengths: &'a [u32],
-    /// The codes.
-    pub codes: &'a [u16],
-}
-
-impl HashBlocks<'static> {
+impl HashBlocks {
     /// # Errors
     /// [`Error::Limit`] when sequences differ in bits, or when there are 2^32 or more of them, or of steps in one.
     pub fn new(sequences: &[HashSequence]) -> Result<Self> {
@@ -171,46 +158,7 @@ impl HashBlocks<'static> {
                 }
             }
         }
-        Ok(Self { bits, ids: ids.into(), lengths: lengths.into(), codes: codes.into(), starts })
-    }
-}
-
-impl<'a> HashBlocks<'a> {
-    /// Uses what [`HashBlocks::parts`] gave, from memory or mapped from a file; nothing is copied.
-    ///
-    /// # Errors
-    /// [`Error::Limit`] when the parts don't belong together: another number of bits than 16 or 32, lengths that don't
-    /// ascend, places that are not each of `0 .. n` once, more or fewer codes than the lengths need.
-    pub fn from_parts(bits: u32, parts: HashBlocksParts<'a>) -> Result<Self> {
-        let wrong = |what, value: String, limit: String| Err(Error::Limit { what, value, limit });
-        let HashBlocksParts { ids, lengths, codes } = parts;
-        if bits != 16 && bits != 32 {
-            return wrong("number of bits", bits.to_string(), "16 or 32".into());
-        }
-        if ids.len() != lengths.len() {
-            return wrong("number of lengths", lengths.len().to_string(), format!("the {} sequences", ids.len()));
-        }
-        let mut seen = vec![false; ids.len()];
-        for &id in ids {
-            match seen.get_mut(id as usize) {
-                Some(seen) if !*seen => *seen = true,
-                _ => return wrong("place", id.to_string(), format!("0 to {}, each once", ids.len() - 1)),
-            }
-        }
-        if let Some((length, before)) = lengths.iter().skip(1).zip(lengths).find(|(length, before)| length < before) {
-            return wrong("length", format!("{length} after {before}"), "ascending order".into());
-        }
-        let starts = starts(lengths, bits);
-        if starts[starts.len() - 1] != codes.len() {
-            let limit = format!("the {} that the lengths need", starts[starts.len() - 1]);
-            return wrong("number of codes", codes.len().to_string(), limit);
-        }
-        Ok(Self { bits, ids: ids.into(), lengths: lengths.into(), codes: codes.into(), starts })
-    }
-
-    /// The arrays that make it up.
-    pub fn parts(&self) -> HashBlocksParts<'_> {
-        HashBlocksParts { ids: &self.ids, lengths: &self.lengths, codes: &self.codes }
+        Ok(Self { bits, ids, lengths, codes, starts })
     }
 
     /// Bits of a code.
@@ -375,9 +323,7 @@ mod tests {
         }
         let codes: Vec<&[u32]> = sequences.iter().map(HashSequence::codes).collect();
         assert_eq!(scores_of(query, &codes, params, &Progress::silent()).expect("not cancelled"), expected);
-        let parts = blocks.parts();
-        let mapped = HashBlocks::from_parts(blocks.bits(), parts).expect("its own parts");
-        assert_eq!(mapped.scores(query, params, &Progress::silent()).expect("not cancelled"), expected);
+        assert_eq!(blocks.scores(query, params, &Progress::silent()).expect("not cancelled"), expected);
     }
 
     #[test]
@@ -427,18 +373,9 @@ mod tests {
     }
 
     #[test]
-    fn foreign_parts_are_refused() {
+    fn codes_of_different_bits_are_refused() {
         let blocks = HashBlocks::new(&[sequence(vec![1, 2], 16), sequence(vec![3], 16)]).expect("same bits");
-        let parts = blocks.parts();
-        assert_eq!((parts.ids, parts.lengths, parts.codes.len()), (&[1, 0][..], &[1, 2][..], 2 * LANES));
-        let refused = |bits, parts| matches!(HashBlocks::from_parts(bits, parts), Err(Error::Limit { .. }));
-        assert!(refused(32, parts), "too few codes for 32 bits");
-        assert!(refused(8, parts));
-        assert!(refused(16, HashBlocksParts { ids: &[0, 0], ..parts }));
-        assert!(refused(16, HashBlocksParts { ids: &[0, 2], ..parts }));
-        assert!(refused(16, HashBlocksParts { ids: &[0], ..parts }));
-        assert!(refused(16, HashBlocksParts { lengths: &[2, 1], ..parts }));
-        assert!(refused(16, HashBlocksParts { lengths: &[2, u32::MAX], ..parts }));
+        assert_eq!((&blocks.ids[..], &blocks.lengths[..], blocks.codes.len()), (&[1, 0][..], &[1, 2][..], 2 * LANES));
         assert!(HashBlocks::new(&[sequence(vec![1], 16), sequence(vec![1], 32)]).is_err());
         assert!(blocks.scores(&sequence(vec![1], 32), HashDtw::GEN2, &Progress::silent()).is_err());
     }

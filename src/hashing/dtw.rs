@@ -10,7 +10,6 @@
 //! The two published programs differ in how they count: one starts at 0, so that a path of one cell divides by 0, the other
 //! at 1. Ours counts cells, which is the second.
 
-use super::HashSequence;
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use ndarray::Array2;
@@ -200,16 +199,6 @@ pub fn hamming_matrix(x: &[u32], y: &[u32], progress: &Progress) -> Result<Array
     Ok(matrix)
 }
 
-/// Hamming distance, in bits, at moments that an alignment has put together (seconds in `x`, seconds in `y`); none where one
-/// of the two has no step.
-pub fn hamming_along(
-    x: &HashSequence,
-    y: &HashSequence,
-    moments: impl IntoIterator<Item = (f64, f64)>,
-) -> Vec<Option<f32>> {
-    moments.into_iter().map(|(in_x, in_y)| Some((x.at(in_x)? ^ y.at(in_y)?).count_ones() as f32)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,13 +240,6 @@ mod tests {
         assert!(hash_dtw(&[], &[1], HashDtw::GEN2).is_infinite());
         assert!(hash_dtw(&[1], &[], HashDtw::GEN1).is_infinite());
         assert!(matches!(hash_dtw_path(&[], &[1], HashDtw::GEN1, &Progress::silent()), Err(Error::Nothing { .. })));
-    }
-
-    #[test]
-    fn distances_along_an_alignment_are_those_of_its_moments() {
-        let x = HashSequence::new(vec![0, 1], 16, 1.0).expect("valid");
-        let y = HashSequence::new(vec![3, 7], 16, 0.5).expect("valid");
-        assert_eq!(hamming_along(&x, &y, [(0.5, 0.2), (1.5, 0.7), (0.0, 2.0)]), [Some(2.0), Some(2.0), None]);
     }
 
     proptest! {

@@ -10,7 +10,7 @@
 //! | Which steps correspond? | [`hash_dtw_path`] |
 //! | How far apart is one from each of many? | [`HashBlocks`], some 20 times faster than one by one |
 //! | How far apart are they at least? | [`least_score`], sound where the published pruning is not |
-//! | What is there to see? | [`HashSequence::raster`], [`hamming_matrix`], [`hamming_along`] |
+//! | What is there to see? | [`HashSequence::raster`], [`hamming_matrix`] |
 //! | Codes without learning? | [`Tpaa`] |
 //! | Codes that were learned? | [`HashModel`], the networks of an [`Architecture`]; [`HashSequence::of`] |
 //! | How well do codes tell what matches? | [`Separation`] |
@@ -45,14 +45,15 @@ mod simd_neon;
 mod sweep;
 mod tpaa;
 
-pub use crate::encoder::{INPUT_BINS, InputScaling, Side};
+pub(crate) use crate::encoder::INPUT_BINS;
+pub use crate::encoder::{InputScaling, Side};
 pub(crate) use blocks::scores_of;
-pub use blocks::{HashBlocks, HashBlocksParts, Kernel};
+pub use blocks::{HashBlocks, Kernel};
 pub use bound::least_score;
-pub use dtw::{HashDtw, HashPath, hamming_along, hamming_matrix, hash_dtw, hash_dtw_path};
+pub use dtw::{HashDtw, HashPath, hamming_matrix, hash_dtw, hash_dtw_path};
 pub use filters::{Filter, SeenLayer, filters, layer_output, seen_layers, strongest};
 pub(crate) use network::codes;
-pub use network::{Architecture, HashModel, MidiInput, TrainingRecord};
+pub use network::{Architecture, HashModel, MidiFeatures, TrainingRecord};
 pub use separation::{CodePair, Separation};
 pub use sequence::HashSequence;
 pub use tpaa::Tpaa;

@@ -20,7 +20,7 @@ const FORMAT: &str = "hash-model/1";
 /// What the MIDI side is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum MidiInput {
+pub enum MidiFeatures {
     /// Log constant-Q magnitudes of its synthesis (ISMIR 2015, thesis).
     ConstantQ,
     /// Its piano roll: summed velocities (NIPS 2015).
@@ -33,7 +33,7 @@ pub struct Architecture {
     /// `gen1`, `gen2`, `antiphon`, or a user's own.
     pub name: String,
     /// What the MIDI side is shown.
-    pub midi_input: MidiInput,
+    pub midi_input: MidiFeatures,
     /// How inputs are scaled.
     pub scaling: InputScaling,
     /// The layers; the last are a dense one of 16 or 32 units and tanh.
@@ -59,7 +59,7 @@ impl Architecture {
             Layer::Dense { units: 16 },
             Layer::Tanh,
         ];
-        Self { name: "gen1".into(), midi_input: MidiInput::ConstantQ, scaling: InputScaling::Papers, layers }
+        Self { name: "gen1".into(), midi_input: MidiFeatures::ConstantQ, scaling: InputScaling::Papers, layers }
     }
 
     /// The second generation (thesis 2016, spec D): pairs of 3 × 3 filters, 32 bits, a code for 8 frames; 10.6 million
@@ -72,7 +72,7 @@ impl Architecture {
         }
         layers.extend([Layer::Dense { units: 2048 }, Layer::Relu, Layer::Dense { units: 2048 }, Layer::Relu]);
         layers.extend([Layer::Dense { units: 32 }, Layer::Tanh]);
-        Self { name: "gen2".into(), midi_input: MidiInput::ConstantQ, scaling: InputScaling::Papers, layers }
+        Self { name: "gen2".into(), midi_input: MidiFeatures::ConstantQ, scaling: InputScaling::Papers, layers }
     }
 
     /// Ours, small and fast: convolutions over time with the bins as channels, 32 bits, a code for 8 frames that has seen
@@ -85,7 +85,7 @@ impl Architecture {
         }
         layers.extend([Layer::Convolution { time: 5, pitch: 1, filters: 192 }, Layer::Relu]);
         layers.extend([Layer::Dense { units: 256 }, Layer::Relu, Layer::Dense { units: 32 }, Layer::Tanh]);
-        Self { name: "antiphon".into(), midi_input: MidiInput::ConstantQ, scaling: InputScaling::FrameMean, layers }
+        Self { name: "antiphon".into(), midi_input: MidiFeatures::ConstantQ, scaling: InputScaling::FrameMean, layers }
     }
 
     /// Bits of a code: outputs of the last dense layer, 0 without one.
@@ -221,7 +221,7 @@ impl HashModel {
 
     /// Whether the side is shown a piano roll.
     pub(crate) fn sees_roll(&self, side: Side) -> bool {
-        side == Side::Midi && self.architecture.midi_input == MidiInput::PianoRoll
+        side == Side::Midi && self.architecture.midi_input == MidiFeatures::PianoRoll
     }
 
     /// What the network of a side sees of a whole file: `frames` (frames × 48 from MIDI note 36) are natural logarithms of
@@ -262,12 +262,12 @@ impl HashModel {
     ///
     /// # Panics
     /// As [`input`](Self::input), which says what `frames` are.
-    pub fn activations(&self, side: Side, frames: ArrayView2<f32>, layers: usize) -> Array2<f32> {
+    pub(crate) fn activations(&self, side: Side, frames: ArrayView2<f32>, layers: usize) -> Array2<f32> {
         self.network(side).activations(self.input(side, frames).view(), layers)
     }
 
     /// The first layer's kernels, each (frames × bins) of the input; none where it doesn't convolve.
-    pub fn first_kernels(&self, side: Side) -> Vec<Array2<f32>> {
+    pub(crate) fn first_kernels(&self, side: Side) -> Vec<Array2<f32>> {
         let network = self.network(side);
         let layers = network.layers().iter().enumerate();
         let mut convolutions = layers.filter(|(_, layer)| !matches!(layer, Layer::Flatten));

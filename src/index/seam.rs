@@ -47,7 +47,7 @@ impl Index {
     /// What is known of the entry at a place.
     ///
     /// # Errors
-    /// [`Error::Index`] when it is damaged.
+    /// [`Error::Index`](crate::Error::Index) when it is damaged.
     ///
     /// # Panics
     /// If there is no such place.

@@ -3,8 +3,9 @@
 use super::build::{create, take_back};
 use super::writer::{Record, Writer};
 use super::{About, Embedder, Entry};
-use crate::embedding::{EmbeddingArchitecture, EmbeddingModel, unit_length};
+use crate::embedding::{self, EmbeddingArchitecture, EmbeddingModel, unit_length};
 use crate::error::Result;
+use crate::features::FRAME_S;
 use crate::hashing::{HashModel, Side};
 use crate::job::Progress;
 use crate::synth::SoundFont;
@@ -21,29 +22,36 @@ const BATCH: usize = 16_384;
 const SEGMENT: usize = 262_144;
 /// Shortest and longest sequence: clips of 30 to 60 s at 0.37 s a code.
 const CODES: std::ops::RangeInclusive<usize> = 81..=160;
+/// Seconds of a code.
+const CODE_S: f64 = 8.0 * FRAME_S;
+/// Codes of a sequence at most: ten hours.
+const MOST_CODES: f64 = 97_000.0;
+/// Deviation of the noise that sets the vector of a window apart from that of the whole, on each value.
+const WINDOWS_APART: f32 = 0.075;
 /// Part of the bits that change from one code to the next: music stays for a while.
 const CHANGE: f64 = 0.12;
 /// Directions that hold most of what embeddings vary by.
 const DIRECTIONS: usize = 24;
 
-/// Begins an index in `folder` and fills it with `entries` sequences that sound of nothing: 81 to 160 codes of 32 bits, each
+/// Begins an index in `folder` and fills it with `entries` sequences that sound of nothing: codes of 32 bits, each
 /// differing from the one before by some of its bits, and embeddings of 128 values and unit length that vary mostly in 24
-/// directions. There are no levels, so nothing can be aligned. The same seed makes the same index.
+/// directions. They are clips, of 81 to 160 codes and one vector, or songs that last `seconds`, a fifth more or less, with a vector
+/// for each window, near that of the whole, as songs have them. There are no levels, so nothing can be aligned. The same seed makes the same index.
 ///
 /// # Errors
 /// As for [`create`]; [`Error::Cancelled`](crate::Error::Cancelled).
-pub fn synthesize(folder: &Path, entries: usize, seed: u64, progress: &Progress) -> Result<()> {
+pub fn synthesize(folder: &Path, entries: usize, seconds: Option<f64>, seed: u64, progress: &Progress) -> Result<()> {
     let hash = HashModel::bundled()?;
     let model = EmbeddingModel::new(EmbeddingArchitecture::antiphon(), seed)?;
     create(folder, &hash, &Embedder::Model(Box::new(model)), &SoundFont::bundled()?)?;
-    let outcome = fill(folder, entries, seed, progress);
+    let outcome = fill(folder, entries, seconds, seed, progress);
     if outcome.is_err() {
         take_back(folder);
     }
     outcome
 }
 
-fn fill(folder: &Path, entries: usize, seed: u64, progress: &Progress) -> Result<()> {
+fn fill(folder: &Path, entries: usize, seconds: Option<f64>, seed: u64, progress: &Progress) -> Result<()> {
     let mut writer = Writer::open(folder)?;
     let mut random = Pcg64::seed_from_u64(seed);
     let dimension = crate::embedding::EMBEDDED;
@@ -56,7 +64,7 @@ fn fill(folder: &Path, entries: usize, seed: u64, progress: &Progress) -> Result
             progress.step(batch, entries)?;
             let made: Vec<Record> = (batch..(batch + BATCH).min(end))
                 .into_par_iter()
-                .map(|number| record(number, seed, &directions))
+                .map(|number| record(number, seconds, seed, &directions))
                 .collect();
             for record in &made {
                 file.push(record)?;
@@ -68,9 +76,12 @@ fn fill(folder: &Path, entries: usize, seed: u64, progress: &Progress) -> Result
     progress.step(1, 1)
 }
 
-fn record(number: usize, seed: u64, directions: &Array2<f32>) -> Record {
+fn record(number: usize, seconds: Option<f64>, seed: u64, directions: &Array2<f32>) -> Record {
     let mut random = Pcg64::new(u128::from(seed) << 64 | number as u128, 0xA02B_DBF7_BB3C_0A7A_C28F_A16A_64AB_F96F);
-    let steps = random.random_range(CODES);
+    let steps = match seconds {
+        None => random.random_range(CODES),
+        Some(seconds) => (seconds * random.random_range(0.8..1.2) / CODE_S).ceil().clamp(1.0, MOST_CODES) as usize,
+    };
     let mut code = random.next_u32();
     let mut codes = Vec::with_capacity(steps);
     for _ in 0..steps {
@@ -82,6 +93,22 @@ fn record(number: usize, seed: u64, directions: &Array2<f32>) -> Record {
     let noise = Array1::from_shape_simple_fn(directions.ncols(), || -> f32 { StandardNormal.sample(&mut random) });
     let mut vector = weights.dot(directions) + noise;
     unit_length(&mut vector);
+    // The windows of a song first, then the whole, as an index keeps them.
+    let windows =
+        if seconds.is_some() { embedding::windows((steps as f64 * CODE_S / FRAME_S) as usize).len() } else { 1 };
+    let mut embeddings = Array2::zeros((if windows > 1 { windows + 1 } else { 1 }, vector.len()));
+    for mut row in embeddings.rows_mut() {
+        row.assign(&vector);
+        if windows > 1 {
+            let apart = Array1::from_shape_simple_fn(row.len(), || -> f32 { StandardNormal.sample(&mut random) });
+            let mut of_window = &row + &(apart * WINDOWS_APART);
+            unit_length(&mut of_window);
+            row.assign(&of_window);
+        }
+    }
+    if windows > 1 {
+        embeddings.row_mut(windows).assign(&vector);
+    }
     let mut id = [0; 16];
     random.fill_bytes(&mut id);
     let entry = Entry {
@@ -90,10 +117,10 @@ fn record(number: usize, seed: u64, directions: &Array2<f32>) -> Record {
         path: PathBuf::from(format!("/synthetic/{number:08}.mp3")),
         bytes: 0,
         modified_ns: None,
-        seconds: steps as f64 * 8.0 * crate::features::FRAME_S,
+        seconds: steps as f64 * CODE_S,
         tuning: None,
         warning: None,
         about: About { title: Some(format!("Synthetic {number}")), ..About::default() },
     };
-    Record { entry, embeddings: vector.insert_axis(ndarray::Axis(0)), codes, levels: Vec::new() }
+    Record { entry, embeddings, codes, levels: Vec::new() }
 }

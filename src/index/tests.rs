@@ -46,7 +46,7 @@ fn add_all(index: &Path, music: &Path) -> Added {
 
 fn synthetic(folder: &Path, entries: usize) -> PathBuf {
     let index = folder.join("synthetic");
-    synthesize(&index, entries, 1, &silent()).expect("made");
+    synthesize(&index, entries, None, 1, &silent()).expect("made");
     index
 }
 
@@ -172,7 +172,7 @@ fn small_segments_are_merged() {
     let folder = tempfile::tempdir().expect("a folder");
     let index = synthetic(folder.path(), 0);
     let other = folder.path().join("other");
-    synthesize(&other, 20, 3, &silent()).expect("made");
+    synthesize(&other, 20, None, 3, &silent()).expect("made");
     let from = Index::open(&other).expect("opens");
     let mut writer = Writer::open(&index).expect("the lock");
     for place in 0..20 {
@@ -198,7 +198,7 @@ fn an_entry_is_as_far_as_its_whole_and_its_nearest_window() {
     let folder = tempfile::tempdir().expect("a folder");
     let index = synthetic(folder.path(), 0);
     let other = folder.path().join("other");
-    synthesize(&other, 4, 3, &silent()).expect("made");
+    synthesize(&other, 4, None, 3, &silent()).expect("made");
     let from = Index::open(&other).expect("opens");
     // Entries of no, one, two windows: the last row of several is the whole.
     let rows =
@@ -233,13 +233,22 @@ fn the_same_seed_makes_the_same_index() {
     let folder = tempfile::tempdir().expect("a folder");
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));
     for index in [&a, &b] {
-        synthesize(index, 50, 9, &silent()).expect("made");
+        synthesize(index, 50, None, 9, &silent()).expect("made");
     }
     for (one, other) in files(&a).iter().zip(files(&b)) {
         assert_eq!(fs::read(one).expect("read"), fs::read(&other).expect("read"), "{other:?}");
     }
     let opened = Index::open(&a).expect("opens");
     assert!(opened.places().all(|place| (81..=160).contains(&opened.codes(place).len())));
+    // Four minutes, a fifth more or less: a vector for each window of 45 s, then the whole.
+    let songs = folder.path().join("songs");
+    synthesize(&songs, 20, Some(240.0), 9, &silent()).expect("made");
+    let opened = Index::open(&songs).expect("opens");
+    for place in opened.places() {
+        assert!((517..=776).contains(&opened.codes(place).len()), "{}", opened.codes(place).len());
+        let (segment, entry) = opened.locate(place);
+        assert!((8..=13).contains(&segment.rows(entry).len()), "{}", segment.rows(entry).len());
+    }
 }
 
 #[test]
@@ -320,7 +329,7 @@ fn another_soundfont_or_model_is_refused() {
     let again = create(&index, &HashModel::bundled().expect("a model"), &Embedder::Statistics, &font());
     assert!(matches!(again, Err(Error::Index { .. })));
     let mut architecture = crate::hashing::Architecture::antiphon();
-    architecture.midi_input = crate::hashing::MidiInput::PianoRoll;
+    architecture.midi_input = crate::hashing::MidiFeatures::PianoRoll;
     let roll = HashModel::new(architecture, 0).expect("a model");
     let refused = create(&folder.path().join("other"), &roll, &Embedder::Statistics, &font());
     assert!(matches!(refused, Err(Error::Limit { .. })));

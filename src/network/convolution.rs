@@ -24,7 +24,7 @@ pub(super) struct Kernel {
 
 impl Kernel {
     /// Rows of the weights: values that one output sees.
-    pub fn fan_in(&self) -> usize {
+    pub(crate) fn fan_in(&self) -> usize {
         self.time * self.pitch * self.channels
     }
 
@@ -96,7 +96,7 @@ impl Kernel {
     }
 
     /// `input` (frames × bins·channels) to `out` (frames × bins·filters), which is overwritten.
-    pub fn forward(
+    pub(crate) fn forward(
         &self,
         weights: ArrayView2<f32>,
         biases: &[f32],
@@ -124,7 +124,7 @@ impl Kernel {
 
     /// Adds the gradients of `weights` and `biases` to theirs, given that of the output; with `d_input`, that of the
     /// input to it too.
-    pub fn backward(
+    pub(crate) fn backward(
         &self,
         weights: ArrayView2<f32>,
         input: ArrayView2<f32>,

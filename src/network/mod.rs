@@ -22,7 +22,8 @@ mod pool;
 mod product_simd;
 pub(crate) mod tensors;
 
-pub use optimiser::{Optimiser, Rule};
+pub(crate) use optimiser::Optimiser;
+pub use optimiser::Rule;
 
 use crate::error::{Error, Result};
 use convolution::Kernel;
@@ -106,7 +107,7 @@ pub struct Network {
 
 /// What a chunk of sequences became in each layer.
 #[derive(Debug)]
-pub struct Trace {
+pub(crate) struct Trace {
     /// Input, then the output of each layer, all sequences under each other. Empty where the next layer worked in place.
     values: Vec<Array2<f32>>,
     /// Frames of each sequence, for the input and each output.
@@ -115,7 +116,7 @@ pub struct Trace {
 
 impl Trace {
     /// What came out for each sequence, (frames × channels).
-    pub fn outputs(&self) -> Vec<ArrayView2<'_, f32>> {
+    pub(crate) fn outputs(&self) -> Vec<ArrayView2<'_, f32>> {
         let (values, lengths) = (&self.values[self.values.len() - 1], &self.lengths[self.lengths.len() - 1]);
         spans(lengths).map(|span| values.slice(s![span, ..])).collect()
     }
@@ -160,7 +161,7 @@ impl Network {
     ///
     /// # Errors
     /// As [`new`](Self::new); [`Error::Limit`] for another number of parameters, or one that is not finite.
-    pub fn with_parameters(bins: usize, layers: &[Layer], parameters: Vec<f32>) -> Result<Self> {
+    pub(crate) fn with_parameters(bins: usize, layers: &[Layer], parameters: Vec<f32>) -> Result<Self> {
         let mut network = Self::unfilled(bins, layers)?;
         let count = network.places.last().map_or(0, |(_, biases)| biases.end);
         if parameters.len() != count {
@@ -261,7 +262,7 @@ impl Network {
     }
 
     /// Weights of layer `index`, (time × pitch × channels) × filters with that row order; `None` where it has none.
-    pub fn weights(&self, index: usize) -> Option<ArrayView2<'_, f32>> {
+    pub(crate) fn weights(&self, index: usize) -> Option<ArrayView2<'_, f32>> {
         let (weights, biases) = self.places.get(index)?;
         if biases.is_empty() {
             return None;
@@ -279,7 +280,7 @@ impl Network {
     }
 
     /// Bins and channels of what layer `index` takes.
-    pub fn input_of(&self, index: usize) -> (usize, usize) {
+    pub(crate) fn input_of(&self, index: usize) -> (usize, usize) {
         (self.shapes[index].bins, self.shapes[index].channels)
     }
 
@@ -319,7 +320,7 @@ impl Network {
     ///
     /// # Panics
     /// As [`forward`](Self::forward).
-    pub fn activations(&self, input: ArrayView2<f32>, layers: usize) -> Array2<f32> {
+    pub(crate) fn activations(&self, input: ArrayView2<f32>, layers: usize) -> Array2<f32> {
         assert_eq!(input.ncols(), self.shapes[0].width(), "bins of the input");
         let mut values = input.as_standard_layout().into_owned();
         let mut lengths = vec![input.nrows()];
@@ -333,7 +334,7 @@ impl Network {
     ///
     /// # Panics
     /// As [`forward`](Self::forward).
-    pub fn trace(&self, inputs: &[ArrayView2<f32>]) -> Trace {
+    pub(crate) fn trace(&self, inputs: &[ArrayView2<f32>]) -> Trace {
         let mut lengths = vec![inputs.iter().map(ArrayView2::nrows).collect::<Vec<_>>()];
         let mut first = Array2::zeros((lengths[0].iter().sum(), self.shapes[0].width()));
         for (span, input) in spans(&lengths[0]).zip(inputs) {
@@ -392,7 +393,7 @@ impl Network {
     ///
     /// # Panics
     /// If shapes don't fit the trace.
-    pub fn gradient(&self, trace: &Trace, d_outputs: &[ArrayView2<f32>], sum: &mut [f32]) {
+    pub(crate) fn gradient(&self, trace: &Trace, d_outputs: &[ArrayView2<f32>], sum: &mut [f32]) {
         self.backward(trace, d_outputs, sum, false);
     }
 

@@ -27,7 +27,7 @@ pub enum Rule {
 
 /// A rule with its memory.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Optimiser {
+pub(crate) struct Optimiser {
     rule: Rule,
     steps: u64,
     /// `RMSProp`: r; Adam: the mean; Nesterov: v.
@@ -38,7 +38,7 @@ pub struct Optimiser {
 
 impl Optimiser {
     /// For that many parameters.
-    pub fn new(rule: Rule, parameters: usize) -> Self {
+    pub(crate) fn new(rule: Rule, parameters: usize) -> Self {
         let second = if matches!(rule, Rule::Adam { .. }) { parameters } else { 0 };
         Self { rule, steps: 0, first: vec![0.0; parameters], second: vec![0.0; second] }
     }
@@ -64,7 +64,7 @@ impl Optimiser {
     ///
     /// # Panics
     /// If lengths differ from each other or from those before.
-    pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32], rate: f32) {
+    pub(crate) fn step(&mut self, parameters: &mut [f32], gradient: &[f32], rate: f32) {
         assert!(parameters.len() == self.first.len() && gradient.len() == self.first.len(), "number of parameters");
         self.steps += 1;
         let each = parameters.iter_mut().zip(gradient).zip(&mut self.first);

@@ -17,7 +17,7 @@ impl Pool {
     }
 
     /// `input` (frames × bins·channels) to `out` (⌈frames / time⌉ × ⌈bins / pitch⌉·channels), which is overwritten.
-    pub fn forward(&self, input: ArrayView2<f32>, mut out: ArrayViewMut2<f32>) {
+    pub(crate) fn forward(&self, input: ArrayView2<f32>, mut out: ArrayViewMut2<f32>) {
         out.fill(f32::NEG_INFINITY);
         for (frame, row) in input.rows().into_iter().enumerate() {
             let mut best = out.row_mut(frame / self.time);
@@ -32,7 +32,7 @@ impl Pool {
     }
 
     /// Gradient of the input: that of each output goes to the first input that is as large as it.
-    pub fn backward(
+    pub(crate) fn backward(
         &self,
         input: ArrayView2<f32>,
         out: ArrayView2<f32>,

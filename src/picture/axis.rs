@@ -5,7 +5,7 @@ const STEPS: [f64; 18] =
     [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
 
 /// The smallest round step that puts at most `most` ticks on `seconds`.
-pub fn tick_step(seconds: f64, most: usize) -> f64 {
+pub(crate) fn tick_step(seconds: f64, most: usize) -> f64 {
     let least = seconds / most.max(1) as f64;
     STEPS.into_iter().find(|&step| step >= least).unwrap_or_else(|| (least / 3600.0).ceil() * 3600.0)
 }
@@ -32,7 +32,7 @@ pub fn clock_text(seconds: f64, step: f64) -> String {
 }
 
 /// Name of a MIDI note, C4 being 60: `C#4`.
-pub fn note_name(note: u8) -> String {
+pub(crate) fn note_name(note: u8) -> String {
     const NAMES: [&str; 12] = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"];
     format!("{}{}", NAMES[usize::from(note % 12)], i32::from(note) / 12 - 1)
 }

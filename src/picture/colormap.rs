@@ -138,7 +138,7 @@ impl Default for Tone {
 impl Tone {
     /// The same within what makes sense: gamma 0.2 to 5, 0 to 90 % dark.
     #[must_use]
-    pub fn limited(self) -> Self {
+    pub(crate) fn limited(self) -> Self {
         let sane = |x: f32, plain: f32| if x.is_finite() && x > 0.0 { x } else { plain };
         Self { gamma: sane(self.gamma, 1.0).clamp(0.2, 5.0), dark: self.dark.clamp(0.0, 0.9), ..self }
     }
@@ -167,7 +167,7 @@ pub struct Contrast {
 impl Contrast {
     /// From the lowest to the highest percentile given, in 0..=1, so that a few odd values do not darken the rest.
     /// Values that are not finite do not count.
-    pub fn percentiles(values: impl IntoIterator<Item = f32>, low: f32, high: f32) -> Self {
+    pub(crate) fn percentiles(values: impl IntoIterator<Item = f32>, low: f32, high: f32) -> Self {
         let mut sorted: Vec<f32> = values.into_iter().filter(|v| v.is_finite()).collect();
         if sorted.is_empty() {
             return Self { low: 0.0, high: 1.0 };
@@ -178,7 +178,7 @@ impl Contrast {
     }
 
     /// Index into a table of 256 colours. What is not finite is dark.
-    pub fn index(&self, value: f32) -> usize {
+    pub(crate) fn index(&self, value: f32) -> usize {
         let range = self.high - self.low;
         if range <= 0.0 {
             return if value > self.low { 255 } else { 0 };

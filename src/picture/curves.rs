@@ -71,12 +71,12 @@ impl Curves {
     }
 
     /// The cost that a chart should reach: the 99.5th percentile, at least 0.05.
-    pub fn highest_cost(&self) -> f32 {
+    pub(crate) fn highest_cost(&self) -> f32 {
         self.highest_cost
     }
 
     /// The tempo ratio of the whole: the median.
-    pub fn whole_tempo(&self) -> f32 {
+    pub(crate) fn whole_tempo(&self) -> f32 {
         self.whole_tempo
     }
 

@@ -9,7 +9,7 @@ const GROUND: Rgba<u8> = Rgba([128, 128, 128, 255]);
 
 /// Colours from −1 over 0 to 1: blue, near white, red (five colours of the map `RdBu` of Color Brewer, and
 /// linear steps between them; told apart by colour-blind eyes).
-pub fn diverging(value: f32) -> [u8; 3] {
+pub(crate) fn diverging(value: f32) -> [u8; 3] {
     const STOPS: [[f32; 3]; 5] =
         [[5.0, 48.0, 97.0], [103.0, 169.0, 207.0], [247.0, 247.0, 247.0], [239.0, 138.0, 98.0], [103.0, 0.0, 31.0]];
     // What is not a number is 0.

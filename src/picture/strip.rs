@@ -39,7 +39,7 @@ impl Strip {
     /// The frames of a MIDI file where the recording has the same moment: `frames` frames of `frame_s` seconds of the
     /// recording's clock, each with the largest value of the MIDI frames that fall into it; dark where the MIDI has
     /// nothing.
-    pub fn in_audio_time(midi: &Features, played: &Segments, frames: usize, frame_s: f64) -> Self {
+    pub(crate) fn in_audio_time(midi: &Features, played: &Segments, frames: usize, frame_s: f64) -> Self {
         let seen = Self::of(midi).values;
         let dark = seen.iter().copied().fold(0.0, f32::min);
         let mut values = Array2::from_elem((frames, seen.ncols()), dark);

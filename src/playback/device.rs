@@ -1,7 +1,7 @@
 //! The sound device: the only place that knows one. Without a device the program goes on, silent, and says why; when one
 //! is there (again), it plays.
 
-use super::engine::{Clock, Order};
+use super::engine::{Clock, EngineOrder};
 use super::feed::{Feed, Line, line};
 use rodio::{CpalErrorKind, DeviceSinkBuilder, DeviceSinkError, Source};
 use std::num::NonZero;
@@ -70,7 +70,7 @@ impl Sound {
 
     /// Looks after the device at `now` (seconds of any steady clock): opened meanwhile, lost, back, programmes to be
     /// dropped. Returns true when there is one and there was none, or the other way round.
-    pub fn poll(&mut self, now: f64) -> bool {
+    pub(crate) fn poll(&mut self, now: f64) -> bool {
         let answer = match &mut self.state {
             State::Opening(receiver) | State::Silent { opening: Some(receiver), .. } => match receiver.try_recv() {
                 Ok(answer) => answer,
@@ -97,7 +97,7 @@ impl Sound {
     }
 
     /// In how many seconds [`poll`](Self::poll) has something to do, if nobody wakes the window before.
-    pub fn wants_poll_in(&self) -> Option<f64> {
+    pub(crate) fn wants_poll_in(&self) -> Option<f64> {
         match self.state {
             State::Silent { .. } => self.open.is_some().then_some(RETRY_S),
             State::Opening(_) | State::Ready(_) => None,
@@ -105,7 +105,7 @@ impl Sound {
     }
 
     /// Passes an order on; without a device it is forgotten.
-    pub fn send(&mut self, order: Order) {
+    pub(crate) fn send(&mut self, order: EngineOrder) {
         if let State::Ready(device) = &mut self.state {
             device.line.send(order);
         }
@@ -120,7 +120,7 @@ impl Sound {
     }
 
     /// The clock of the open device.
-    pub fn clock(&self) -> Option<Arc<Clock>> {
+    pub(crate) fn clock(&self) -> Option<Arc<Clock>> {
         match &self.state {
             State::Ready(device) => Some(Arc::clone(&device.line.clock)),
             _ => None,
@@ -128,12 +128,12 @@ impl Sound {
     }
 
     /// Whether there is no device.
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         matches!(self.state, State::Silent { .. })
     }
 
     /// One line for the window.
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match &self.state {
             State::Opening(_) => "Opening the sound device".into(),
             State::Ready(device) => {

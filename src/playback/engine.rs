@@ -13,11 +13,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub(super) const BLOCK: usize = 256;
 
 /// Shortest loop: below it only the fades would be heard.
-pub const MIN_LOOP_S: f64 = 0.050;
+pub(crate) const MIN_LOOP_S: f64 = 0.050;
 
 /// What the window asks of the engine. Transport orders carry a serial number, so that the window knows which of its
 /// orders the [`Clock`] already shows.
-pub enum Order {
+pub enum EngineOrder {
     /// Play something else, from the same position.
     Load(Box<Programme>),
     /// Start at the position.
@@ -48,6 +48,7 @@ pub struct Clock {
 
 impl Clock {
     /// The next sample to be rendered, on the timeline.
+    #[cfg(test)]
     pub fn position(&self) -> u64 {
         self.position.load(Ordering::Relaxed)
     }
@@ -164,10 +165,10 @@ impl Engine {
     /// Takes an order. It shows in the sound after a fade of 10 ms. Returns a programme that was never played, for the
     /// caller to drop somewhere else.
     #[must_use = "dropping a programme frees memory, which the audio thread must not do"]
-    pub fn obey(&mut self, order: Order) -> Option<Box<Programme>> {
+    pub fn obey(&mut self, order: EngineOrder) -> Option<Box<Programme>> {
         match order {
-            Order::Load(programme) => return self.next.replace(programme),
-            Order::Play(serial) => {
+            EngineOrder::Load(programme) => return self.next.replace(programme),
+            EngineOrder::Play(serial) => {
                 if !self.playing {
                     self.since_jump = 0;
                     self.wrapped = false;
@@ -176,26 +177,26 @@ impl Engine {
                 self.serial = serial;
                 self.stay_inside();
             }
-            Order::Pause(serial) => {
+            EngineOrder::Pause(serial) => {
                 self.playing = false;
                 self.serial = serial;
             }
-            Order::Seek(frame, serial) => {
+            EngineOrder::Seek(frame, serial) => {
                 self.seek = Some(frame);
                 self.serial = serial;
                 self.stay_inside();
             }
-            Order::Loop(region, serial) => {
+            EngineOrder::Loop(region, serial) => {
                 let shortest = (MIN_LOOP_S * f64::from(self.sample_rate)).ceil() as u64;
                 self.region = region.map(|(start, end)| (start, end.max(start + shortest)));
                 self.serial = serial;
                 self.stay_inside();
             }
-            Order::Offset(frames) => {
+            EngineOrder::Offset(frames) => {
                 self.adrift = self.adrift || self.offset != frames;
                 self.offset = frames;
             }
-            Order::Mix(mix) => {
+            EngineOrder::Mix(mix) => {
                 self.from = self.gains();
                 self.to = mix.gains();
                 self.ramp = 0;

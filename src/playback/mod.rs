@@ -24,10 +24,8 @@ mod source;
 mod stretch;
 mod transport;
 
-pub use engine::{Clock, Engine, MIN_LOOP_S, Order};
-pub use programme::{
-    Material, Prepared, Programme, Rendition, SPEED_STEP, SPEEDS, Warp, from_audio, resample, to_audio,
-};
+pub use engine::{Clock, Engine, EngineOrder};
+pub use programme::{Material, Prepared, Programme, Rendition, SPEED_STEP, SPEEDS, Warp, from_audio, to_audio};
 pub use source::Source;
 pub use stretch::{Ahead, Stretch};
 pub use transport::Transport;

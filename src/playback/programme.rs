@@ -289,6 +289,7 @@ pub(super) struct Blocks<'a> {
 
 impl Programme {
     /// A programme of mono sources at `sample_rate`, `seconds` long, without clicks. Their levels stay as they are.
+    #[cfg(test)]
     pub fn plain(midi: Option<Source>, recording: Option<Source>, seconds: f64, sample_rate: u32) -> Self {
         let part = |source| Part { source, gain: 1.0 };
         Self {
@@ -349,7 +350,7 @@ impl Programme {
 }
 
 /// The same mono sound at another rate; `rates` are those of before and after, in Hz or as a ratio.
-pub fn resample(mono: Vec<f32>, rates: (u32, u32), progress: &Progress) -> Result<Vec<f32>> {
+pub(crate) fn resample(mono: Vec<f32>, rates: (u32, u32), progress: &Progress) -> Result<Vec<f32>> {
     let (from, to) = (rates.0 as usize, rates.1 as usize);
     if from == to || mono.is_empty() {
         return Ok(mono);

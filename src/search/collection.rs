@@ -68,7 +68,7 @@ pub struct Matching<'a> {
 
 /// What was matched, over all runs that the lines are from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Summary {
+pub struct MatchSummary {
     /// Files that were searched for.
     pub searched: usize,
     /// Of these, files with a match.
@@ -131,8 +131,8 @@ struct Match {
 /// # Errors
 /// [`Error::Limit`] for a shard that can't be; [`Error::Index`] when `out` holds the lines of another search;
 /// [`Error::Io`]; [`Error::Cancelled`], after which the same call goes on. Files that can't be used are in the
-/// [summary](Summary::skipped).
-pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: &Progress) -> Result<Summary> {
+/// [summary](MatchSummary::skipped).
+pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: &Progress) -> Result<MatchSummary> {
     let Shard { number, of } = how.shard;
     if number == 0 || number > of {
         let limit = format!("1 to {of}");
@@ -303,9 +303,9 @@ fn lines_of(path: &Path, expected: Option<&Value>) -> Result<Vec<Line>> {
 type Scores = BTreeMap<String, BTreeMap<String, f64>>;
 
 /// What lines say together: files of the same bytes count once.
-fn summary(lines: &[Line]) -> (Scores, Summary) {
+fn summary(lines: &[Line]) -> (Scores, MatchSummary) {
     let mut scores = Scores::new();
-    let mut summary = Summary::default();
+    let mut summary = MatchSummary::default();
     let mut seen = BTreeSet::new();
     let mut with_match = BTreeSet::new();
     for line in lines {
@@ -337,7 +337,7 @@ fn summary(lines: &[Line]) -> (Scores, Summary) {
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Index`] when lines are damaged, or are those of different searches; [`Error::Nothing`] without any.
-pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Summary> {
+pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MatchSummary> {
     let mut files = Vec::new();
     for folder in folders {
         let list = std::fs::read_dir(folder).map_err(Error::io("list", folder))?;

@@ -28,8 +28,8 @@ mod collection;
 mod pruning;
 mod ranks;
 
-pub use collection::{Matching, Shard, Summary, match_files, merge};
-pub use ranks::{Ranks, ranks};
+pub use collection::{MatchSummary, Matching, Shard, match_files, merge};
+pub(crate) use ranks::{Ranks, ranks};
 
 use crate::alignment::{Term, Verdict};
 use crate::error::{Error, Result};
@@ -49,7 +49,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// Confidence above which a pair counts as a match (spec B). A search asks more: see [`Found::threshold`].
-pub const CONFIDENT: f64 = crate::alignment::ACCEPTED;
+pub(crate) const CONFIDENT: f64 = crate::alignment::ACCEPTED;
 
 /// A file that is looked for.
 #[derive(Debug, Clone)]
@@ -156,7 +156,7 @@ impl Default for SearchOptions {
 
 impl SearchOptions {
     /// Entries kept by embedding and by hash, of so many.
-    pub fn kept(&self, entries: usize) -> (usize, usize) {
+    pub(crate) fn kept(&self, entries: usize) -> (usize, usize) {
         let by_embedding =
             if self.exhaustive { entries } else { self.keep_embedding.unwrap_or((entries / 10).max(1000)) };
         let by_embedding = by_embedding.min(entries);

@@ -8,7 +8,7 @@ use crate::job::Progress;
 
 /// Ranks of the best of the right entries, from 1; wrong ones that are equally near come before it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ranks {
+pub(crate) struct Ranks {
     /// By embedding, among all.
     pub embedding: Option<usize>,
     /// By codes, among all.
@@ -25,7 +25,7 @@ pub struct Ranks {
 ///
 /// # Errors
 /// As for [`search`].
-pub fn ranks(
+pub(crate) fn ranks(
     index: &Index,
     query: &Query,
     right: &[usize],

@@ -68,7 +68,7 @@ fn music_in_another_key_is_found_there() {
 fn pruning_keeps_what_the_obvious_way_puts_first() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("index");
-    index::synthesize(&path, 3000, 5, &silent()).expect("made");
+    index::synthesize(&path, 3000, None, 5, &silent()).expect("made");
     let index = Index::open(&path).expect("opens");
     let query = Query::open(&Path::new(DEMO).join("song.mid"), &font(), &silent()).expect("a MIDI file");
     let nearest = pruning::nearest(&index, &query, &[0], 40, &silent()).expect("not cancelled");

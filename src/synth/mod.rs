@@ -25,10 +25,10 @@ use voice::Sound;
 
 /// Longest score that [`render`] takes, in seconds. Our choice: at 22 050 Hz it is 0.95 GB of samples, and no single
 /// piece lasts longer; a broken tempo map easily does.
-pub const MAX_RENDER_SECONDS: f64 = 3.0 * 3600.0;
+pub(crate) const MAX_RENDER_SECONDS: f64 = 3.0 * 3600.0;
 
 /// Longest score that [`render_stereo`] takes, in seconds; 1.3 GB at 44 100 Hz.
-pub const MAX_STEREO_SECONDS: f64 = 3600.0;
+pub(crate) const MAX_STEREO_SECONDS: f64 = 3600.0;
 
 /// Most that [`render_stereo`] adds after the last note for releases and reverb, in seconds.
 const TAIL_SECONDS: f64 = 4.0;
@@ -53,7 +53,7 @@ pub fn render(midi: &Midi, font: &SoundFont, sample_rate: u32, progress: &Progre
 }
 
 /// As [`render`], for a score.
-pub fn render_mono(score: &Score, font: &SoundFont, sample_rate: u32, progress: &Progress) -> Result<Waveform> {
+pub(crate) fn render_mono(score: &Score, font: &SoundFont, sample_rate: u32, progress: &Progress) -> Result<Waveform> {
     check_length(score, MAX_RENDER_SECONDS)?;
     let mut voice = Voice::with(font, sample_rate, Arc::new(score.clone()), Sound::Analysis)?;
     let total = samples(score.seconds(), sample_rate);
@@ -75,7 +75,7 @@ pub fn render_mono(score: &Score, font: &SoundFont, sample_rate: u32, progress: 
 /// # Errors
 /// [`Error::Limit`] for a `sample_rate` outside 16 000..=192 000 Hz or a score longer than [`MAX_STEREO_SECONDS`];
 /// [`Error::Cancelled`].
-pub fn render_stereo(score: &Score, font: &SoundFont, sample_rate: u32, progress: &Progress) -> Result<Stereo> {
+pub(crate) fn render_stereo(score: &Score, font: &SoundFont, sample_rate: u32, progress: &Progress) -> Result<Stereo> {
     check_length(score, MAX_STEREO_SECONDS)?;
     let mut voice = Voice::new(font, sample_rate, Arc::new(score.clone()))?;
     let written = samples(score.seconds(), sample_rate);

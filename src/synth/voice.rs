@@ -107,7 +107,7 @@ impl Voice {
     /// Silences everything, reverb included, and goes to `seconds` of the score, with the programs, controllers, tunings and
     /// pitch bends that hold there. Notes that began earlier stay silent: an attack in the middle of a note would say that
     /// the MIDI has an onset there.
-    pub fn seek(&mut self, seconds: f64) {
+    pub(crate) fn seek(&mut self, seconds: f64) {
         self.synth.reset();
         self.drums = std::array::from_fn(|channel| channel == usize::from(DRUM_CHANNEL));
         self.block_left = 0;

@@ -73,7 +73,7 @@ pub enum Lengths {
 }
 
 /// Shortest and longest sequences allowed.
-pub const STEPS: std::ops::RangeInclusive<usize> = 20..=100_000;
+pub(crate) const STEPS: std::ops::RangeInclusive<usize> = 20..=100_000;
 
 /// One of the problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ pub struct Task {
 impl Task {
     /// # Errors
     /// [`Error::Limit`] when a length is outside [`STEPS`].
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let (shortest, longest) = match self.lengths {
             Lengths::Near(length) => (length, length),
             Lengths::Varied { shortest, longest } => (shortest, longest),

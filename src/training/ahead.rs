@@ -40,12 +40,12 @@ pub(super) struct Ahead<'s, 'scope, T: Task> {
 
 impl<'s, 'scope, T: Task> Ahead<'s, 'scope, T> {
     /// Begins after step `step`.
-    pub fn new(scope: &'s Scope<'scope>, source: &'scope Source<'scope, T>, step: u64, depth: usize) -> Self {
+    pub(crate) fn new(scope: &'s Scope<'scope>, source: &'scope Source<'scope, T>, step: u64, depth: usize) -> Self {
         Self { scope, source, waiting: VecDeque::new(), depth, next: step + 1, steps: source.task.schedule().steps }
     }
 
     /// The batch of the next step.
-    pub fn draw(&mut self) -> Drawn {
+    pub(crate) fn draw(&mut self) -> Drawn {
         while self.waiting.len() < self.depth && self.next <= self.steps {
             let (source, step) = (self.source, self.next);
             let (sender, receiver) = sync_channel(1);

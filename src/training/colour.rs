@@ -27,7 +27,7 @@ pub(super) struct Colour {
 
 impl Colour {
     /// Of `strength` 0 (none) to 1, for `bins` bins and frames of `frame_s` seconds.
-    pub fn draw(strength: f32, bins: usize, frame_s: f32, random: &mut Pcg64) -> Self {
+    pub(crate) fn draw(strength: f32, bins: usize, frame_s: f32, random: &mut Pcg64) -> Self {
         let db = LN_10 / 20.0 * strength;
         let waves: [(f32, f32, f32); 3] = std::array::from_fn(|_| {
             (db * random.random_range(-4.0..=4.0), random.random_range(0.3..3.0), random.random_range(0.0..TAU))
@@ -53,7 +53,7 @@ impl Colour {
     ///
     /// # Panics
     /// If they have not as many bins as it was drawn for.
-    pub fn apply(&self, mut frames: ArrayViewMut2<f32>) {
+    pub(crate) fn apply(&self, mut frames: ArrayViewMut2<f32>) {
         assert_eq!(frames.ncols(), self.gains.len(), "bins");
         let mut linear = vec![0.0; self.gains.len()];
         let mut before: Option<Vec<f32>> = None;

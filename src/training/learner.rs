@@ -41,7 +41,7 @@ impl Learner {
     /// [`Error::Training`](crate::Error::Training) where there is no such processor, or the networks are more than layers
     /// on one that has kernels for layers only.
     #[cfg_attr(not(feature = "gpu"), expect(clippy::unnecessary_wraps, reason = "there may be no card"))]
-    pub fn new<T: Task>(
+    pub(crate) fn new<T: Task>(
         processor: Processor,
         objective: Objective,
         model: &T::Model,
@@ -66,7 +66,7 @@ impl Learner {
     }
 
     /// Batches to be made ahead.
-    pub fn ahead(&self) -> usize {
+    pub(crate) fn ahead(&self) -> usize {
         match self {
             // Its threads are busy with the step.
             Self::Cpu => 0,
@@ -76,7 +76,7 @@ impl Learner {
     }
 
     /// Takes a step; the sum of the losses of this and earlier steps that were not told yet, 0 where none is known.
-    pub fn step<T: Task>(
+    pub(crate) fn step<T: Task>(
         &mut self,
         model: &mut T::Model,
         optimisers: &mut [Optimiser],
@@ -92,7 +92,7 @@ impl Learner {
     }
 
     /// Brings the model and the optimisers to where the training stands; the losses that were not told yet.
-    pub fn settle<T: Task>(&mut self, model: &mut T::Model, optimisers: &mut [Optimiser]) -> f64 {
+    pub(crate) fn settle<T: Task>(&mut self, model: &mut T::Model, optimisers: &mut [Optimiser]) -> f64 {
         match self {
             Self::Cpu => {
                 let _ = (model, optimisers);

@@ -95,7 +95,7 @@ pub(super) enum Best {
 
 impl Best {
     /// Whether `score` is better than `other`.
-    pub fn is(self, score: f64, other: f64) -> bool {
+    pub(crate) fn is(self, score: f64, other: f64) -> bool {
         match self {
             Self::Lowest => score < other,
             Self::Highest => score > other,
@@ -103,7 +103,7 @@ impl Best {
     }
 
     /// Whether it is by so much that it is worth more patience.
-    pub fn is_much(self, score: f64, other: f64) -> bool {
+    pub(crate) fn is_much(self, score: f64, other: f64) -> bool {
         match self {
             Self::Lowest => score < BETTER * other,
             Self::Highest => BETTER * score > other,
@@ -133,7 +133,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if !(self.rate > 0.0 && self.rate <= 10.0) {
             return refuse("learning rate", self.rate.to_string(), "above 0, at most 10");
         }
@@ -149,12 +149,12 @@ impl Schedule {
     }
 
     /// How far the training is, 0..=1.
-    pub fn fraction(&self, standing: &Standing) -> f64 {
+    pub(crate) fn fraction(&self, standing: &Standing) -> f64 {
         let time = self.minutes.map_or(0.0, |minutes| standing.seconds / (60.0 * minutes));
         (standing.step as f64 / self.steps as f64).max(time).min(1.0)
     }
 
-    pub fn rate_at(&self, fraction: f64) -> f32 {
+    pub(crate) fn rate_at(&self, fraction: f64) -> f32 {
         if self.decay { self.rate * 0.5 * (1.0 + (std::f64::consts::PI * fraction).cos()) as f32 } else { self.rate }
     }
 }

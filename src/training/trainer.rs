@@ -33,7 +33,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// # Errors
     /// [`Error::Model`] for a checkpoint that is damaged or of another training; [`Error::Training`] where there is no such
     /// processor; [`Error::Io`].
-    pub fn new(
+    pub(crate) fn new(
         task: &'a T,
         model: T::Model,
         validation: Batch,
@@ -93,7 +93,7 @@ impl<'a, T: Task> Trainer<'a, T> {
     ///
     /// # Errors
     /// [`Error::Training`] where the numbers overflow; [`Error::Io`]; [`Error::Cancelled`], which leaves a checkpoint.
-    pub fn run(mut self, progress: &Progress, report: &mut dyn FnMut(&T::Measured)) -> Result<T::Model> {
+    pub(crate) fn run(mut self, progress: &Progress, report: &mut dyn FnMut(&T::Measured)) -> Result<T::Model> {
         let source = Source { task: self.task, model: self.model.clone() };
         rayon::in_place_scope(|scope| {
             let batches = Ahead::new(scope, &source, self.standing.step, self.learner.ahead());

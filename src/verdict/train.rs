@@ -89,8 +89,8 @@ fn values(pair: &LabelledPair, sight: Sight, terms: &[&str]) -> Option<Vec<f64>>
 pub fn enough(right: usize, wrong: usize) -> Result<()> {
     for (same, count) in [(true, right), (false, wrong)] {
         if count < FEWEST {
-            let value = format!("{count} that {}", if same { "belong together" } else { "don't" });
-            return Err(Error::Limit { what: "number of pairs", value, limit: format!("{FEWEST} or more") });
+            let what = if same { "number of true pairs" } else { "number of wrong pairs" };
+            return Err(Error::Limit { what, value: count.to_string(), limit: format!("{FEWEST} or more") });
         }
     }
     Ok(())

@@ -27,7 +27,7 @@ fn main() {
     for entries in sizes {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("index");
-        index::synthesize(&path, entries, 0, &progress).expect("made");
+        index::synthesize(&path, entries, None, 0, &progress).expect("made");
         let start = Instant::now();
         let index = Arc::new(Index::open(&path).expect("opens"));
         println!("{entries} entries: opened in {:.1} ms", start.elapsed().as_secs_f64() * 1e3);

@@ -3,7 +3,7 @@
 use antiphon::midi::Midi;
 
 /// Chords and runs, eight notes a second.
-pub fn tune(seconds: u32) -> Midi {
+pub(crate) fn tune(seconds: u32) -> Midi {
     let mut track = Vec::new();
     for eighth in 0..seconds * 4 {
         let pitches = [48 + eighth / 16 * 5 % 12, 60 + eighth * 7 % 19];

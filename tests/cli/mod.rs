@@ -194,6 +194,30 @@ fn bad_usage_is_exit_code_1_and_help_is_0() {
     assert_eq!(antiphon(&["--help"]).status.code(), Some(0));
 }
 
+/// A MIDI file of one track, 96 ticks a quarter: channel messages at their ticks, and microseconds a quarter.
+fn midi_of(mut events: Vec<(usize, [u8; 3])>, tempo: Option<u32>) -> Vec<u8> {
+    events.sort_unstable();
+    let mut track = Vec::new();
+    if let Some(tempo) = tempo {
+        track.extend([0, 0xFF, 0x51, 3]);
+        track.extend(&tempo.to_be_bytes()[1..]);
+    }
+    let mut now = 0;
+    for (tick, message) in events {
+        if tick - now > 127 {
+            track.push(0x80 | ((tick - now) >> 7) as u8);
+        }
+        track.push(((tick - now) & 127) as u8);
+        track.extend(message);
+        now = tick;
+    }
+    track.extend([0, 0xFF, 0x2F, 0]);
+    let mut bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk".to_vec();
+    bytes.extend((track.len() as u32).to_be_bytes());
+    bytes.extend(track);
+    bytes
+}
+
 fn wav(samples: &[i16]) -> Vec<u8> {
     let spec = hound::WavSpec {
         channels: 1,

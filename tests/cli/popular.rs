@@ -23,19 +23,7 @@ pub(super) fn song(bars: usize, seed: usize) -> Vec<u8> {
         }
         note(1, 96 * 4 * bar, 380, 40 + (bar * (5 + seed)) % 12);
     }
-    events.sort_unstable();
-    let mut track = Vec::new();
-    let mut now = 0;
-    for (tick, message) in events {
-        track.push((tick - now) as u8);
-        track.extend(message);
-        now = tick;
-    }
-    track.extend([0, 0xFF, 0x2F, 0]);
-    let mut bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk".to_vec();
-    bytes.extend((track.len() as u32).to_be_bytes());
-    bytes.extend(track);
-    bytes
+    super::midi_of(events, None)
 }
 
 fn document(arguments: &[&str]) -> serde_json::Value {

@@ -139,7 +139,7 @@ fn too_few_decisions_are_refused_before_the_work() {
         (0..40).map(|i| line(i, i, if i < 19 { "confirmed" } else { "rejected" }, &json!({}))).collect();
     std::fs::write(&journal, lines).expect("written");
     let train = ["train", "verdict", "--journal", &journal, "-o", &judge, "--quiet"];
-    fails(&train, "number of pairs 19 that belong together is outside 20 or more");
+    fails(&train, "number of true pairs 19 is outside 20 or more");
     assert!(!Path::new(&judge).exists());
     assert_eq!(antiphon(&["train", "verdict", "-o", &judge]).status.code(), Some(1));
 }
@@ -189,23 +189,7 @@ fn tune(seed: u64) -> Vec<u8> {
             note(9, at + 48 * place, 40, usize::from(*key));
         }
     }
-    events.sort_unstable();
-    let mut track = vec![0, 0xFF, 0x51, 3];
-    track.extend(&tempo.to_be_bytes()[1..]);
-    let mut now = 0;
-    for (tick, message) in events {
-        if tick - now > 127 {
-            track.push(0x80 | ((tick - now) >> 7) as u8);
-        }
-        track.push(((tick - now) & 127) as u8);
-        track.extend(message);
-        now = tick;
-    }
-    track.extend([0, 0xFF, 0x2F, 0]);
-    let mut bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk".to_vec();
-    bytes.extend((track.len() as u32).to_be_bytes());
-    bytes.extend(track);
-    bytes
+    super::midi_of(events, Some(tempo))
 }
 
 /// The bundled judge on renderings that differ from their MIDI files as recordings do, half of them in structure: what a change

@@ -91,7 +91,7 @@ fn a_key_is_bound_by_pressing_it_and_a_taken_one_is_refused() {
     harness.get_by_label("Key of Follow the playhead").click();
     harness.run_steps(2);
     press(&mut harness, Modifiers::NONE, Key::F);
-    assert!(harness.state().model().said().contains("“Fit” already"), "{}", harness.state().model().said());
+    assert!(harness.state().model().status().contains("“Fit” already"), "{}", harness.state().model().status());
     assert!(harness.state().model().settings().keys.is_empty());
     harness.get_by_label("Key of Follow the playhead").click();
     harness.run_steps(2);

@@ -1,7 +1,7 @@
 //! Curation in the window: by the keyboard alone, nothing lost, back to the item that was decided.
 
 use super::{empty, pair, settle, window};
-use antiphon::curation::{Arrangement, Decision, Filter, Item, Items, Journal, Order, Queue, Reason, State};
+use antiphon::curation::{Arrangement, Decision, Item, Items, Journal, Order, Queue, QueueFilter, Reason, State};
 use antiphon::gui::{Aligned, App, Arrival, Command, Curate, Model, OpenedQueue, ReadyPair, Theme};
 use antiphon::job::Progress;
 use antiphon::session::{Session, autosave_of};
@@ -187,7 +187,7 @@ fn a_pair_that_nobody_has_seen_is_not_decided() {
     let mut model = curating(folder.path(), 4);
     for command in [Command::Confirm, Command::Unsure, Command::Curate(Curate::Reject(Reason::BadAudio))] {
         model.apply(command, 0.0);
-        assert_eq!((current(&model), model.said()), (0, "Not decided: this pair is still being read"));
+        assert_eq!((current(&model), model.status()), (0, "Not decided: this pair is still being read"));
     }
     bring(&mut model, 0);
     bring(&mut model, 1);
@@ -196,7 +196,7 @@ fn a_pair_that_nobody_has_seen_is_not_decided() {
     model.collect(0.0);
     model.apply(Command::Confirm, 0.0);
     model.apply(Command::Confirm, 0.0);
-    assert_eq!((current(&model), model.said()), (1, "Not decided: this pair has only just come"));
+    assert_eq!((current(&model), model.status()), (1, "Not decided: this pair has only just come"));
     model.collect(0.1);
     model.collect(0.2);
     model.apply(Command::Confirm, 0.2);
@@ -269,7 +269,7 @@ fn a_figure_after_r_says_why_and_any_other_key_leaves_it() {
     let record = model.curating().unwrap().journal().table().current("0").unwrap();
     assert_eq!((record.decision(), record.reason), (Some(Decision::Rejected), Some(Reason::TimingOff)));
     assert_eq!(current(model), 1);
-    assert!(model.said().starts_with("Rejected (timing off): Song 0. 2 of 4: Song 1"), "{}", model.said());
+    assert!(model.status().starts_with("Rejected (timing off): Song 0. 2 of 4: Song 1"), "{}", model.status());
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn orders_and_filters_and_the_threshold_work_by_label() {
     assert_eq!((at.true_positives, at.false_positives), (2, 1));
     model.apply(Command::Curate(Curate::Threshold(0.95)), 0.0);
     assert_eq!(model.curating().unwrap().at_threshold().precision.value, Some(1.0));
-    let filter = Filter { state: Some(State::Confirmed), ..Filter::default() };
+    let filter = QueueFilter { state: Some(State::Confirmed), ..QueueFilter::default() };
     model.apply(Command::Curate(Curate::Arrange(Arrangement { order: Order::Listed, filter })), 0.0);
     while model.curating().unwrap().queue().shown().len() != 2 {
         model.collect(0.0);
@@ -379,7 +379,7 @@ fn a_crash_leads_back_to_the_same_item() {
     }
     let saved = |model: &Model| model.curating().unwrap().journal().written() == 5;
     until(&mut model, 1.0, &saved);
-    let filter = Filter { text: "wav".into(), ..Filter::default() };
+    let filter = QueueFilter { text: "wav".into(), ..QueueFilter::default() };
     let arrangement = Arrangement { order: Order::Random { seed: 4 }, filter };
     model.apply(Command::Curate(Curate::Arrange(arrangement.clone())), 1.0);
     let arranged = |model: &Model| *model.curating().unwrap().queue().arrangement() == arrangement;
@@ -614,15 +614,15 @@ fn what_can_not_be_read_is_a_line_and_can_be_decided_all_the_same() {
     }
     assert!(model.problems()[0].can_retry());
     model.apply(Command::Confirm, 0.0);
-    assert!(model.said().starts_with("Not confirmed: this pair can't be read"), "{}", model.said());
+    assert!(model.status().starts_with("Not confirmed: this pair can't be read"), "{}", model.status());
     assert_eq!((current(&model), state(&model, 0)), (0, State::Unreviewed));
     model.apply(Command::Curate(Curate::Reject(Reason::BadMidi)), 0.0);
     assert_eq!(state(&model, 0), State::Rejected);
-    assert!(model.said().contains("neither shown nor heard"), "{}", model.said());
+    assert!(model.status().contains("neither shown nor heard"), "{}", model.status());
     assert!(model.curating().unwrap().journal().table().current("0").unwrap().unseen);
     assert_eq!(current(&model), 1);
     model.apply(Command::Skip, 0.0);
-    assert!(model.said().ends_with("Nothing is left to decide"), "{}", model.said());
+    assert!(model.status().ends_with("Nothing is left to decide"), "{}", model.status());
     model.apply(Command::CloseQueue, 0.0);
     assert!(model.curating().is_none());
 }

@@ -126,7 +126,7 @@ fn a_loop_is_set_by_keys_moves_the_playhead_in_and_lets_it_go() {
     assert_eq!(model.transport().region(), Some((10.0, 11.0)));
     model.apply(Command::ZoomToLoop, 5.0);
     assert!((model.view().start() - 10.0).abs() < 1e-6 && (model.view().end() - 11.0).abs() < 1e-6);
-    assert!(model.said().contains("Loop from"));
+    assert!(model.status().contains("Loop from"));
 }
 
 #[test]

@@ -11,10 +11,10 @@ use ndarray::Array2;
 use std::path::PathBuf;
 
 /// Seconds from a frame to the next, hop 1024 at 22 050 Hz.
-pub use antiphon::features::FRAME_S;
+pub(super) use antiphon::features::FRAME_S;
 
 /// A tune of `bars` bars at 120 beats a minute: a bass, chords and a melody.
-pub fn tune(bars: u32) -> Midi {
+pub(super) fn tune(bars: u32) -> Midi {
     const TICKS: u32 = 480;
     let mut events: Vec<(u32, [u8; 3])> = Vec::new();
     let mut note = |at: u32, long: u32, pitch: u8| {
@@ -83,14 +83,14 @@ fn heard(midi: &Features, map: &TimeMap, seconds: f64) -> Features {
 }
 
 /// The two files, read, and their alignment.
-pub struct Pair {
+pub(super) struct Pair {
     pub midi: LoadedMidi,
     pub recording: LoadedRecording,
     pub alignment: Alignment,
 }
 
 /// A pair of `bars` bars (2 s each). The recording is called `name`.
-pub fn pair(bars: u32, name: &str) -> Pair {
+pub(super) fn pair(bars: u32, name: &str) -> Pair {
     let midi = tune(bars);
     let features = piano_roll(&midi, FRAME_S);
     let map = map(midi.end().0);
@@ -124,7 +124,7 @@ pub fn pair(bars: u32, name: &str) -> Pair {
 }
 
 /// The same pair where the recording plays the MIDI from 16 s on, and then from 0 to 8 s.
-pub fn jumping(name: &str) -> Pair {
+pub(super) fn jumping(name: &str) -> Pair {
     let pair = pair(12, name);
     let map = |midi: [f64; 2], audio: [f64; 2]| {
         TimeMap::new([0, 1].map(|end| (MidiTime(midi[end]), AudioTime(audio[end])))).unwrap()
@@ -135,7 +135,7 @@ pub fn jumping(name: &str) -> Pair {
 }
 
 /// Brings a pair into a model in which its recording is candidate `id`, as jobs would.
-pub fn bring(model: &mut Model, id: u64, pair: Pair) {
+pub(super) fn bring(model: &mut Model, id: u64, pair: Pair) {
     let aligned = Aligned::new(pair.alignment, &pair.midi, &pair.recording);
     model.receive(Arrival::Midi(Ok(pair.midi)), 0.0);
     model.receive(Arrival::Recording(id, Ok(pair.recording)), 0.0);

@@ -79,7 +79,7 @@ fn value(harness: &Harness<'static, App>, role: Role, label: &str) -> String {
 #[test]
 fn an_index_is_opened_and_says_what_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
-    synthesize(&folder.path().join("small"), 30, 1, &Progress::silent()).unwrap();
+    synthesize(&folder.path().join("small"), 30, None, 1, &Progress::silent()).unwrap();
     let mut model = empty(Theme::Dark);
     assert!(!model.searchable());
     model.receive(Arrival::Index(Ok(Arc::new(Index::open(&folder.path().join("small")).unwrap()))), 0.0);

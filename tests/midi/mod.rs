@@ -8,7 +8,7 @@ mod retime;
 mod round_trip;
 
 /// A file of `format` with these track chunks' contents.
-pub fn file(format: u16, division: [u8; 2], tracks: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn file(format: u16, division: [u8; 2], tracks: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = b"MThd\0\0\0\x06".to_vec();
     bytes.extend(format.to_be_bytes());
     bytes.extend((tracks.len() as u16).to_be_bytes());
@@ -22,12 +22,12 @@ pub fn file(format: u16, division: [u8; 2], tracks: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// Ticks of a quarter note as the header holds them.
-pub fn quarter(ticks: u16) -> [u8; 2] {
+pub(crate) fn quarter(ticks: u16) -> [u8; 2] {
     ticks.to_be_bytes()
 }
 
 /// A variable-length number.
-pub fn variable(value: u32) -> Vec<u8> {
+pub(crate) fn variable(value: u32) -> Vec<u8> {
     let mut bytes = vec![(value & 0x7F) as u8];
     let mut rest = value >> 7;
     while rest > 0 {
@@ -38,7 +38,7 @@ pub fn variable(value: u32) -> Vec<u8> {
 }
 
 /// The contents of a track: (delta, event) each, with its end.
-pub fn track(events: &[(u32, &[u8])]) -> Vec<u8> {
+pub(crate) fn track(events: &[(u32, &[u8])]) -> Vec<u8> {
     let mut bytes: Vec<u8> =
         events.iter().flat_map(|(delta, event)| [variable(*delta), event.to_vec()].concat()).collect();
     bytes.extend([0, 0xFF, 0x2F, 0]);
@@ -46,6 +46,6 @@ pub fn track(events: &[(u32, &[u8])]) -> Vec<u8> {
 }
 
 /// A tempo event.
-pub fn tempo(micros_per_quarter: u32) -> Vec<u8> {
+pub(crate) fn tempo(micros_per_quarter: u32) -> Vec<u8> {
     [&[0xFF, 0x51, 3], &micros_per_quarter.to_be_bytes()[1..]].concat()
 }

@@ -14,7 +14,7 @@ const RADIUS_COARSE_FRAMES: usize = 4;
 ///
 /// # Panics
 /// When `factor` is 0.
-pub fn pool(features: ArrayView2<'_, f32>, factor: usize) -> Array2<f32> {
+pub(crate) fn pool(features: ArrayView2<'_, f32>, factor: usize) -> Array2<f32> {
     let mut pooled = Array2::zeros((features.nrows().div_ceil(factor), features.ncols()));
     for (mut to, group) in pooled.rows_mut().into_iter().zip(features.axis_chunks_iter(Axis(0), factor)) {
         to.assign(&group.sum_axis(Axis(0)));
@@ -34,7 +34,7 @@ pub fn pool(features: ArrayView2<'_, f32>, factor: usize) -> Array2<f32> {
 ///
 /// # Errors
 /// Those of [`dtw_features`].
-pub fn dtw_coarse_to_fine(
+pub(crate) fn dtw_coarse_to_fine(
     x: ArrayView2<'_, f32>,
     y: ArrayView2<'_, f32>,
     params: &DtwParams,

@@ -43,15 +43,6 @@ impl Corridor {
         Ok(Self { ranges, columns })
     }
 
-    /// The Sakoe–Chiba band of the published systems (spec B): half-width `round(fraction × min(rows, columns))`, at least
-    /// 1, widened on one side by the difference of the lengths so that both corners are inside.
-    pub fn sakoe_chiba(rows: usize, columns: usize, fraction: f64) -> Self {
-        let radius = ((fraction * rows.min(columns) as f64).round_ties_even().max(1.0)) as usize;
-        let (left, right) = (radius + rows.saturating_sub(columns), radius + columns.saturating_sub(rows));
-        let range = |row: usize| (row + 1).saturating_sub(left).min(columns)..(row + right).min(columns);
-        Self { ranges: (0..rows).map(range).collect(), columns }
-    }
-
     /// Everything within `radius` rows and columns of a path that was found on coarser frames.
     ///
     /// Cell `(p, q)` of `path` stands for rows `p × rows_per_cell ..` and columns `q × columns_per_cell ..` of a matrix of
@@ -92,7 +83,7 @@ impl Corridor {
     }
 
     /// Number of columns of the matrix.
-    pub fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         self.columns
     }
 
@@ -105,35 +96,11 @@ impl Corridor {
     pub fn cells(&self) -> usize {
         self.ranges.iter().map(ExactSizeIterator::len).sum()
     }
-
-    /// Whether a cell is inside.
-    pub fn contains(&self, (row, column): (usize, usize)) -> bool {
-        self.ranges.get(row).is_some_and(|range| range.contains(&column))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_band_holds_both_corners_whatever_the_shape() {
-        for (rows, columns) in [(1, 1), (1, 9), (9, 1), (5, 8), (8, 5), (40, 40), (100, 3)] {
-            let band = Corridor::sakoe_chiba(rows, columns, 0.1);
-            assert!(band.contains((0, 0)) && band.contains((rows - 1, columns - 1)), "{rows} × {columns}");
-            Corridor::new(band.ranges.clone(), columns).expect("a band is a legal corridor");
-        }
-    }
-
-    #[test]
-    fn a_square_band_is_the_cells_near_the_diagonal() {
-        let band = Corridor::sakoe_chiba(10, 10, 0.25); // radius round(2.5) to even = 2
-        for i in 0..10_usize {
-            for j in 0..10_usize {
-                assert_eq!(band.contains((i, j)), i.abs_diff(j) < 2, "{i}, {j}");
-            }
-        }
-    }
 
     #[test]
     fn a_corridor_holds_all_cells_within_its_radius() {
@@ -142,7 +109,7 @@ mod tests {
         for &(p, q) in &path {
             for i in (p * 3).saturating_sub(2)..((p + 1) * 3 + 2).min(12) {
                 for j in (q * 4).saturating_sub(2)..((q + 1) * 4 + 2).min(22) {
-                    assert!(corridor.contains((i, j)), "{i}, {j}");
+                    assert!(corridor.row(i).contains(&j), "{i}, {j}");
                 }
             }
         }

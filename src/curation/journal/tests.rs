@@ -55,9 +55,10 @@ fn taking_back_and_doing_again_go_to_any_depth_and_outlive_the_process() {
     }
     assert!(journal.undo().unwrap().is_none() && !journal.can_undo());
     for after in &seen[1..] {
-        assert!(journal.redo().unwrap().is_some());
+        assert!(journal.push_redo().is_some());
         assert_eq!(states(&journal), *after);
     }
+    journal.flush().unwrap();
     assert!(!journal.can_redo());
     journal.undo().unwrap();
     journal.decide(decided("c", Decision::Skipped)).unwrap();

@@ -2,7 +2,7 @@
 //! aligning again between anchors.
 
 use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
-use super::{Arrival, Exported, Loads, Slot, file_name};
+use super::{Arrival, Exported, Slot, Tasks, file_name};
 use crate::alignment::{Alignment, Preset};
 use crate::audio::{AudioTime, Keep};
 use crate::curation::{
@@ -34,7 +34,7 @@ pub struct OpenedQueue {
     pub journal: Journal,
     /// The item to begin with, by its id.
     pub item: Option<String>,
-    /// Why the journal can only be looked at, if that is so.
+    /// Why the journal is read-only, if that is so.
     pub obstacle: Option<String>,
 }
 
@@ -79,7 +79,7 @@ fn journal_of(source: &Path, kind: Kind) -> PathBuf {
     }
 }
 
-/// Opens a journal to work with, or one that can only be looked at, with the reason.
+/// Opens a journal to work with, or a read-only one, with the reason.
 fn open_journal(path: &Path) -> (Journal, Option<String>) {
     match Journal::open(path, &user_name()) {
         Ok(journal) => (journal, None),
@@ -87,7 +87,7 @@ fn open_journal(path: &Path) -> (Journal, Option<String>) {
     }
 }
 
-impl Loads {
+impl Tasks {
     /// Reads what is to be judged and opens the journal, by default the one beside it. Decisions that the source has are
     /// taken into the journal.
     pub(in super::super) fn open_queue(&mut self, source: PathBuf, journal: Option<PathBuf>, bookmark: Bookmark) {

@@ -3,7 +3,7 @@
 use super::super::model::{
     Aligned, Compared, EmbeddedPair, LoadedEmbeddingModel, LoadedMidi, LoadedRecording, ToyForm,
 };
-use super::{Arrival, Loads, Slot, file_name};
+use super::{Arrival, Slot, Tasks, file_name};
 use crate::dataset::Split;
 use crate::embedding::EmbeddingModel;
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ pub(in super::super) struct ToEmbed {
     pub(in super::super) aligned: Arc<Aligned>,
 }
 
-impl Loads {
+impl Tasks {
     /// Reads a model; without a path the one that comes with the program.
     pub(in super::super) fn load_embedding_model(&mut self, path: Option<PathBuf>) {
         self.drop_embedding();

@@ -1,7 +1,7 @@
 //! The jobs that look into folders, keep sessions and export.
 
 use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
-use super::{Arrival, Loads, Slot, file_name, kind_of};
+use super::{Arrival, Slot, Tasks, file_name, kind_of};
 use crate::alignment::Preset;
 use crate::audio::Stereo;
 use crate::error::Result;
@@ -24,7 +24,7 @@ pub struct Expanded {
     pub remarks: Vec<String>,
 }
 
-/// What is to be exported of the pair that is looked at.
+/// What is to be exported of the selected pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExportOrder {
     /// The files.
@@ -56,7 +56,7 @@ pub(in super::super) struct ToExport {
     pub(in super::super) colours: (ColorMap, Tone),
 }
 
-impl Loads {
+impl Tasks {
     /// Looks into folders for MIDI files and recordings, and into documents for what they are.
     pub(in super::super) fn expand(&mut self, paths: Vec<PathBuf>) {
         self.start(Slot::Expand, 0, Arrival::Expanded, "Looking into folders".into(), move |progress| {

@@ -168,7 +168,7 @@ pub(super) enum Stopped {
 }
 
 /// See the module.
-pub(super) struct Loads {
+pub(super) struct Tasks {
     wake: WakeUp,
     started: u64,
     tasks: [Option<Task>; SLOTS],
@@ -178,7 +178,7 @@ pub(super) struct Loads {
     early: Arc<OnceLock<Arc<Strip>>>,
 }
 
-impl Loads {
+impl Tasks {
     pub(super) fn new(wake: WakeUp) -> Self {
         Self { wake, started: 0, tasks: std::array::from_fn(|_| None), asked: None, early: Arc::default() }
     }

@@ -1,7 +1,7 @@
 //! The jobs of the search: opening an index, adding to it, searching it.
 
 use super::super::model::{LoadedMidi, SearchForm, Searched};
-use super::{Arrival, Loads, Slot, file_name};
+use super::{Arrival, Slot, Tasks, file_name};
 use crate::error::Error;
 use crate::hashing::HashModel;
 use crate::index::{self, Embedder, Index, Sources};
@@ -10,7 +10,7 @@ use crate::synth::SoundFont;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-impl Loads {
+impl Tasks {
     pub(in super::super) fn open_index(&mut self, folder: PathBuf) {
         let name = format!("Opening {}", file_name(&folder));
         self.start(Slot::Index, 0, Arrival::Index, name, move |_| Ok(Arc::new(Index::open(&folder)?)));

@@ -1,7 +1,7 @@
 //! What runs at most once at a time: a new job in a slot drops, and so cancels, the old one.
 
 use super::super::command::Command;
-use super::{Arrival, Loads, Running};
+use super::{Arrival, Running, Tasks};
 use crate::error::{Error, Result};
 use crate::job::{Job, Progress};
 use std::future::Future;
@@ -108,7 +108,7 @@ pub(super) struct Task {
     asked: Option<Command>,
 }
 
-impl Loads {
+impl Tasks {
     /// Starts `work`; its outcome comes in as `arrival`.
     pub(super) fn start<T: Send + 'static>(
         &mut self,
@@ -216,7 +216,7 @@ impl Loads {
 }
 
 #[cfg(test)]
-impl Loads {
+impl Tasks {
     /// Writing decisions panics.
     pub(in super::super) fn break_journal(&mut self, batch: crate::curation::Batch) {
         self.start(Slot::Journal, 0, Arrival::Journal, "Saving decisions".into(), move |_| {

@@ -2,7 +2,7 @@
 
 use super::super::command::{Command, Curate};
 use super::super::loading::{Arrival, Bookmark, file_name};
-use super::{Again, Model};
+use super::{Model, Retry};
 use std::sync::Arc;
 
 impl Model {
@@ -20,7 +20,7 @@ impl Model {
             }
             Arrival::Midi(Err(error)) => {
                 if let Some(path) = self.midi_path.take() {
-                    self.report(&error, Again::Midi(path));
+                    self.report(&error, Retry::Midi(path));
                 }
             }
             Arrival::Recording(id, outcome) => {
@@ -121,7 +121,7 @@ impl Model {
             Arrival::SavedBeside(Err(error)) => self.not_saved_beside(&error),
             // The outcome of stretching was the sound itself; when it was stopped, silence.
             Arrival::Stretched(Ok(())) => {}
-            Arrival::Programme(Err(error)) | Arrival::Stretched(Err(error)) => self.report(&error, Again::Playing),
+            Arrival::Programme(Err(error)) | Arrival::Stretched(Err(error)) => self.report(&error, Retry::Playing),
             Arrival::ExportTo(Ok(paths)) => {
                 if let (Some(order), Some(folder)) = (self.export_order(), paths.into_iter().next()) {
                     self.export(order, Some(folder));
@@ -130,9 +130,9 @@ impl Model {
             Arrival::Exported(Ok(exported)) => {
                 self.say(format!("{} files are in {}", exported.files.len(), exported.folder.display()));
             }
-            Arrival::Saved(Err(error)) => self.report(&error, Again::Save),
+            Arrival::Saved(Err(error)) => self.report(&error, Retry::Save),
             Arrival::Exported(Err(error)) => {
-                let retry = self.export_order().map_or(Again::No, Again::Export);
+                let retry = self.export_order().map_or(Retry::No, Retry::Export);
                 self.report(&error, retry);
             }
             Arrival::Compared(Err(error))
@@ -161,7 +161,7 @@ impl Model {
             | Arrival::Session(Err(error))
             | Arrival::SaveTo(Err(error))
             | Arrival::ExportTo(Err(error)) => {
-                let retry = self.asked.take().map_or(Again::No, |command| Again::Asked(Box::new(command)));
+                let retry = self.asked.take().map_or(Retry::No, |command| Retry::Asked(Box::new(command)));
                 self.report(&error, retry);
             }
         }

@@ -2,7 +2,7 @@
 //! recording in which it is meant. The offset is the transport's.
 
 use super::super::loading::file_name;
-use super::{Again, Aligned, Model};
+use super::{Aligned, Model, Retry};
 use crate::alignment::Segments;
 use crate::audio::AudioTime;
 use crate::curation::Correction;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 const APART_S: f64 = 0.05;
 
 impl Model {
-    /// How the alignment that is looked at was changed, but for the offset.
+    /// How the selected alignment was changed, but for the offset.
     pub fn correction(&self) -> Option<&Correction> {
         self.candidate().map(|candidate| &candidate.correction)
     }
@@ -37,7 +37,7 @@ impl Model {
         }
     }
 
-    /// Aligns the candidate that is looked at between its anchors; without any it is as it was.
+    /// Aligns the selected candidate between its anchors; without any it is as it was.
     pub(super) fn align_again(&mut self) {
         let Some(midi) = self.midi().cloned() else { return };
         let Some(candidate) = self.selected.and_then(|index| self.candidates.get_mut(index)) else { return };
@@ -62,7 +62,7 @@ impl Model {
                     self.say(format!("{} is aligned through {count} anchor{plural}", file_name(&candidate.path)));
                 }
             }
-            Err(error) => self.report(&error, Again::Correction),
+            Err(error) => self.report(&error, Retry::Correction),
         }
     }
 

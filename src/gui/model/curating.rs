@@ -12,8 +12,8 @@ mod tests;
 use super::super::command::{Command, Curate};
 use super::super::loading::{Bookmark, OpenedQueue, file_name};
 use super::history::DECISION;
-use super::{Again, Candidate, LoadedMidi, Model};
-use crate::curation::evaluate::{AtThreshold, Judged};
+use super::{Candidate, LoadedMidi, Model, Retry};
+use crate::curation::evaluate::{AtThreshold, DecidedPairs};
 use crate::curation::export::judgements;
 use crate::curation::{Act, Arrangement, Correction, Decision, Journal, Queue, Record, State};
 use std::collections::{BTreeSet, VecDeque};
@@ -29,13 +29,13 @@ struct Ready {
 }
 
 /// An open queue. Panels read it.
-#[expect(clippy::struct_excessive_bools, reason = "independent states of the item that is looked at")]
+#[expect(clippy::struct_excessive_bools, reason = "independent states of the selected item")]
 pub struct Curating {
     queue: Queue,
     journal: Journal,
-    judged: Judged,
+    judged: DecidedPairs,
     threshold: AtThreshold,
-    /// When the item that is looked at came.
+    /// When the selected item came.
     since: f64,
     note: String,
     flag: bool,
@@ -46,12 +46,12 @@ pub struct Curating {
     /// Oldest first.
     ready: Vec<Ready>,
     failed: BTreeSet<usize>,
-    /// The item that is looked at is heard as soon as it is there.
+    /// The selected item is heard as soon as it is there.
     arriving: bool,
     decided_at: VecDeque<f64>,
     /// When writing failed, until it is tried again.
     failed_at: Option<f64>,
-    /// Why the journal can only be looked at.
+    /// Why the journal is read-only.
     obstacle: Option<String>,
     /// The frame in which the selected item came, once it has.
     came: Option<u64>,
@@ -82,12 +82,12 @@ impl Curating {
         &self.threshold
     }
 
-    /// Why the journal can only be looked at; nothing when decisions can be made.
+    /// Why the journal is read-only; nothing when decisions can be made.
     pub fn obstacle(&self) -> Option<&str> {
         self.obstacle.as_deref()
     }
 
-    /// The note about the item that is looked at.
+    /// The note about the selected item.
     pub fn note(&self) -> &str {
         &self.note
     }
@@ -107,7 +107,7 @@ impl Curating {
         self.note_asked
     }
 
-    /// The id of the item that is looked at.
+    /// The id of the selected item.
     pub fn item(&self) -> Option<&str> {
         self.queue.current().map(|index| self.queue.items().id(index))
     }
@@ -124,7 +124,7 @@ impl Curating {
         (between > 1).then(|| between as f64 / (last - first).max(1.0) * 3600.0)
     }
 
-    /// Items that are ready to be seen and heard, beside the one that is looked at.
+    /// Items that are ready to be seen and heard, beside the selected one.
     pub fn ready_ahead(&self) -> usize {
         let ahead = self.queue.ahead(preparing::AHEAD);
         ahead.iter().filter(|(_, index)| self.ready.iter().any(|ready| ready.index == *index)).count()
@@ -238,14 +238,14 @@ impl Model {
         self.close_queue(now);
         let OpenedQueue { mut queue, journal, item, obstacle } = opened;
         for remark in journal.remarks() {
-            self.report_text(format!("{remark}: {}", file_name(journal.path())), Again::No);
+            self.report_text(format!("{remark}: {}", file_name(journal.path())), Retry::No);
         }
         let index = item.and_then(|id| queue.items().find(&id));
         let stays = index.is_some_and(|index| queue.go_to(index));
         if !stays && queue.current().is_some_and(|index| queue.state(index) != State::Unreviewed) {
             queue.advance();
         }
-        let judged = Judged::of(journal.table().records());
+        let judged = DecidedPairs::of(journal.table().records());
         let threshold = judged.at(f64::from(self.settings.threshold));
         let source = queue.items().source().to_path_buf();
         self.say(format!(
@@ -304,7 +304,7 @@ impl Model {
             None => curating.journal.flush(),
         };
         if let Err(error) = outcome {
-            self.report(&error, Again::Journal);
+            self.report(&error, Retry::Journal);
         }
     }
 

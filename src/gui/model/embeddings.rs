@@ -2,7 +2,7 @@
 
 use super::super::loading::{ToEmbed, file_name};
 use super::super::settings::Tab;
-use super::{Again, Compared, EmbeddedPair, LoadedEmbeddingModel, Model};
+use super::{Compared, EmbeddedPair, LoadedEmbeddingModel, Model, Retry};
 use crate::embedding::Distances;
 use crate::error::Error;
 use crate::evaluate::{EmbeddingMatrix, PairSource, Sounding};
@@ -28,7 +28,7 @@ impl Model {
         self.embeddings.model.as_ref()
     }
 
-    /// The embeddings of the pair that is looked at.
+    /// The embeddings of the selected pair.
     pub fn embedded(&self) -> Option<&Arc<EmbeddedPair>> {
         self.candidate()?.embedded.as_ref()
     }
@@ -77,10 +77,10 @@ impl Model {
     /// Does without the model that could not be read, until it is asked for again.
     pub(super) fn refuse_embedding_model(&mut self, error: &Error) {
         self.embeddings.refused = true;
-        self.report(error, Again::EmbeddingModel(self.settings.embedding_model.clone()));
+        self.report(error, Retry::EmbeddingModel(self.settings.embedding_model.clone()));
     }
 
-    /// Embeds what is aligned, the pair that is looked at first.
+    /// Embeds what is aligned, the selected pair first.
     pub(super) fn start_embedding(&mut self) {
         let Some(model) = self.embeddings.model.clone() else {
             let pair =
@@ -146,7 +146,7 @@ impl Model {
     pub(super) fn take_compared(&mut self, compared: Compared, left_out: &[String]) {
         self.say(format!("{} pairs of {} are compared", compared.matrix.midi.len(), compared.name));
         if let Some(first) = left_out.first() {
-            self.report_text(format!("left out, can't be embedded ({}): {first}", left_out.len()), Again::No);
+            self.report_text(format!("left out, can't be embedded ({}): {first}", left_out.len()), Retry::No);
         }
         self.embeddings.chosen = Some(Arc::new(compared));
     }

@@ -1,9 +1,9 @@
-//! The files: what is opened, looked at, taken out, read and aligned, and what went wrong with them.
+//! The files: what is opened, selected, removed, read and aligned, and what went wrong with them.
 
 use super::super::command::Command;
 use super::super::loading::{Bookmark, Expanded, Stopped, file_name};
 use super::super::settings::Tab;
-use super::{Again, Candidate, Model, Problem};
+use super::{Candidate, Model, Problem, Retry};
 use crate::curation::Correction;
 use crate::error::{Error, Result};
 use crate::files::{Kind, is_document_name, is_midi_name};
@@ -28,7 +28,7 @@ impl Model {
             let (_, queue) = files.remove(at);
             if !files.is_empty() {
                 let count = files.len();
-                self.report_text(format!("left out ({count}): {} is judged alone", file_name(&queue)), Again::No);
+                self.report_text(format!("left out ({count}): {} is judged alone", file_name(&queue)), Retry::No);
             }
             return self.open_queue(queue, None, Bookmark::default());
         }
@@ -59,13 +59,13 @@ impl Model {
     }
 
     fn left_out(&mut self, path: &Path, what: &str) {
-        self.report_text(format!("left out: {} is {what}", file_name(path)), Again::No);
+        self.report_text(format!("left out: {} is {what}", file_name(path)), Retry::No);
     }
 
     /// MIDI files, recordings, sessions.
     fn open_music(&mut self, mut paths: Vec<PathBuf>, now: f64) {
         if self.curating.is_some() {
-            // Other files are looked at instead.
+            // Other files are open instead.
             self.close_queue(now);
             self.play(false, now);
             self.loads.drop_midi();
@@ -107,10 +107,10 @@ impl Model {
             let count = found.skipped.len();
             let names = found.skipped.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
             let more = if count > NAMED { ", …" } else { "" };
-            self.report_text(format!("left out, neither MIDI nor audio ({count}): {names}{more}"), Again::No);
+            self.report_text(format!("left out, neither MIDI nor audio ({count}): {names}{more}"), Retry::No);
         }
         for remark in found.remarks {
-            self.report_text(remark, Again::No);
+            self.report_text(remark, Retry::No);
         }
         self.apply(Command::Take(found.files), now);
     }
@@ -129,7 +129,7 @@ impl Model {
     pub(super) fn load_midi(&mut self, path: PathBuf) {
         let font_path = self.settings.soundfont.clone();
         let font = self.midi().filter(|midi| midi.font_path == font_path).and_then(|midi| midi.font.clone());
-        self.problems.retain(|problem| !matches!(problem.retry, Again::Midi(_)));
+        self.problems.retain(|problem| !matches!(problem.retry, Retry::Midi(_)));
         self.midi_path = Some(path.clone());
         self.loads.load_midi(path, font_path, font);
     }
@@ -182,7 +182,7 @@ impl Model {
         let gone = self.candidates.remove(index);
         self.lay_out_loaded();
         self.loads.drop_candidate(gone.id);
-        self.problems.retain(|p| !matches!(p.retry, Again::Candidate(id) if id == gone.id));
+        self.problems.retain(|p| !matches!(p.retry, Retry::Candidate(id) if id == gone.id));
         let Some(selected) = self.selected else { return };
         if index < selected {
             self.selected = Some(selected - 1);
@@ -203,12 +203,12 @@ impl Model {
             Ok(value) => put(candidate, value),
             Err(error) => {
                 candidate.halted = true;
-                self.report(&error, Again::Candidate(id));
+                self.report(&error, Retry::Candidate(id));
             }
         }
     }
 
-    /// Fills the free slots: the candidate that is looked at first, then the others in order.
+    /// Fills the free slots: the selected candidate first, then the others in order.
     pub(super) fn start_what_is_missing(&mut self) {
         if self.curating.is_some() {
             // Its pairs are read by jobs of their own, before anybody looks at them.
@@ -238,7 +238,7 @@ impl Model {
         self.start_index();
     }
 
-    pub(super) fn report(&mut self, error: &Error, retry: Again) {
+    pub(super) fn report(&mut self, error: &Error, retry: Retry) {
         if matches!(error, Error::Cancelled) {
             return;
         }
@@ -246,7 +246,7 @@ impl Model {
         self.report_text(error.to_string(), retry);
     }
 
-    pub(super) fn report_text(&mut self, text: String, retry: Again) {
+    pub(super) fn report_text(&mut self, text: String, retry: Retry) {
         let id = self.number();
         self.problems.push(Problem { id, text, retry });
     }
@@ -270,25 +270,25 @@ impl Model {
     pub(super) fn retry(&mut self, id: u64, now: f64) {
         let Some(index) = self.problems.iter().position(|problem| problem.id == id) else { return };
         match self.problems.remove(index).retry {
-            Again::No => {}
-            Again::Midi(path) => self.load_midi(path),
-            Again::Candidate(id) => {
+            Retry::No => {}
+            Retry::Midi(path) => self.load_midi(path),
+            Retry::Candidate(id) => {
                 if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) {
                     candidate.halted = false;
                 }
             }
-            Again::Item(index) => self.retry_item(index),
-            Again::Journal => self.retry_journal(),
-            Again::Playing => self.heard = None,
-            Again::Save => self.save(now),
-            Again::Export(order) => self.export(order, None),
-            Again::HashModel(path) => self.use_hash_model(path),
-            Again::EmbeddingModel(path) => self.use_embedding_model(path),
-            Again::Index(path) => self.use_index(path),
-            Again::Correction => self.align_again(),
-            Again::Autosave => self.touch(),
-            Again::Pictures => self.picture_attempts += 1,
-            Again::Asked(command) => self.apply(*command, now),
+            Retry::Item(index) => self.retry_item(index),
+            Retry::Journal => self.retry_journal(),
+            Retry::Playing => self.heard = None,
+            Retry::Save => self.save(now),
+            Retry::Export(order) => self.export(order, None),
+            Retry::HashModel(path) => self.use_hash_model(path),
+            Retry::EmbeddingModel(path) => self.use_embedding_model(path),
+            Retry::Index(path) => self.use_index(path),
+            Retry::Correction => self.align_again(),
+            Retry::Autosave => self.touch(),
+            Retry::Pictures => self.picture_attempts += 1,
+            Retry::Asked(command) => self.apply(*command, now),
         }
     }
 }

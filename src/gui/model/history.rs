@@ -4,7 +4,7 @@
 use super::super::command::{Command, Curate};
 use super::super::settings::{Settings, Theme};
 use super::super::timeline::{Follow, PitchView, TimeView};
-use super::{Again, Candidate, LoadedMidi, Model};
+use super::{Candidate, LoadedMidi, Model, Retry};
 use crate::curation::Correction;
 use crate::picture::{ColorMap, Tone};
 use crate::playback::Rendition;
@@ -252,7 +252,7 @@ impl Model {
     pub(super) fn obey_and_remember(&mut self, command: Command, what: &'static str, now: f64) {
         let before = self.state_now();
         let files = (what == OPENING || what == REMOVAL).then(|| self.files_now());
-        self.obey(command, now);
+        self.dispatch(command, now);
         // From an empty window there is nothing to go back to: undo must not end in one.
         let files = files.filter(|files| !files.is_empty() && !files.same_as(self));
         // The first selection is the files being opened.
@@ -428,7 +428,7 @@ impl Model {
         for id in gone.into_iter().map(|candidate| candidate.id) {
             if self.candidates.iter().all(|candidate| candidate.id != id) {
                 self.loads.drop_candidate(id);
-                self.problems.retain(|p| !matches!(p.retry, Again::Candidate(about) if about == id));
+                self.problems.retain(|p| !matches!(p.retry, Retry::Candidate(about) if about == id));
             }
         }
         self.selected = selected.and_then(|id| self.candidates.iter().position(|candidate| candidate.id == id));

@@ -1,7 +1,7 @@
 //! Sessions: what is saved, saved beside, and offered after a crash; and exports.
 
 use super::super::loading::{Bookmark, ExportOrder, ToExport, file_name};
-use super::{Again, Model, Overlay};
+use super::{Model, Overlay, Retry};
 use crate::error::Error;
 use crate::files::Kind;
 use crate::session::{self, FORMAT, FileRef, Opened, QueueRef, Session, autosave_of};
@@ -38,7 +38,7 @@ pub enum Recover {
 
 /// What is kept of sessions.
 #[derive(Default)]
-pub(super) struct Keep {
+pub(super) struct Autosave {
     /// The file of the session.
     file: Option<PathBuf>,
     /// What was last saved or opened: its hashes are still true.
@@ -180,9 +180,9 @@ impl Model {
     /// be done at all is.
     pub(super) fn not_saved_beside(&mut self, error: &Error) {
         tracing::warn!(%error, "autosave");
-        let known = self.problems.iter().any(|problem| matches!(problem.retry, Again::Autosave));
+        let known = self.problems.iter().any(|problem| matches!(problem.retry, Retry::Autosave));
         if matches!(error, Error::Panicked { .. } | Error::Thread { .. }) && !known {
-            self.report(error, Again::Autosave);
+            self.report(error, Retry::Autosave);
         }
     }
 
@@ -209,7 +209,7 @@ impl Model {
     pub(super) fn restore(&mut self, opened: Opened, now: f64) {
         let Opened { path, session, remarks } = opened;
         for text in remarks {
-            self.report_text(text, Again::No);
+            self.report_text(text, Retry::No);
         }
         self.say(format!("{} is opened: {}", file_name(&path), session.summary()));
         self.remember_file(&path);

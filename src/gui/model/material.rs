@@ -221,7 +221,7 @@ impl LayerOutput {
     }
 }
 
-/// A filter or unit of the layer that is looked at.
+/// A filter or unit of the selected layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unit {
     /// Whose network.

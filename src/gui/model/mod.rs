@@ -21,7 +21,8 @@ pub use material::{
     Aligned, Compared, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel, LoadedMidi,
     LoadedRecording, ToyForm, TrainingForm, TrainingPreset, Unit,
 };
-pub use searching::{HitOrder, MOST_HITS, SearchForm, Searched, hit_name};
+pub use searching::{HitOrder, SearchForm, Searched};
+pub(crate) use searching::{MOST_HITS, hit_name};
 pub use shown::State;
 
 pub use curating::{Curating, Rescue};
@@ -29,7 +30,7 @@ pub use keeping::{Recover, Recovery};
 
 use embeddings::Embeddings;
 use history::History;
-use keeping::Keep;
+use keeping::Autosave;
 use networks::Networks;
 use playing::{Edge, Loaded};
 use searching::Searching;
@@ -37,7 +38,7 @@ use toys::Toys;
 
 use super::command::{Command, Failure, Hover, Shortcut, TABLE};
 use super::keys;
-use super::loading::{ExportOrder, Loads, WakeUp};
+use super::loading::{ExportOrder, Tasks, WakeUp};
 use super::settings::{Settings, Tab, Theme};
 use super::timeline::{Follow, PitchView, TimeView};
 use crate::audio::Stereo;
@@ -96,11 +97,11 @@ pub struct Problem {
     pub id: u64,
     /// What went wrong.
     pub text: String,
-    retry: Again,
+    retry: Retry,
 }
 
 #[derive(Debug, Clone)]
-enum Again {
+enum Retry {
     No,
     Midi(PathBuf),
     Candidate(u64),
@@ -122,7 +123,7 @@ enum Again {
 impl Problem {
     /// Whether `Command::Retry` can do anything.
     pub fn can_retry(&self) -> bool {
-        !matches!(self.retry, Again::No)
+        !matches!(self.retry, Retry::No)
     }
 }
 
@@ -145,7 +146,7 @@ pub enum Overlay {
 
 /// What a programme was made of: a newer one replaces it when one of these differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Heard {
+struct ProgrammeKey {
     midi: Option<u64>,
     candidate: Option<u64>,
     aligned: bool,
@@ -167,10 +168,10 @@ pub struct Model {
     hover: Option<Hover>,
     settings: Settings,
     overlay: Option<Overlay>,
-    /// What was last said.
-    said: String,
+    /// The status line.
+    status: String,
     history: History,
-    keep: Keep,
+    keep: Autosave,
     networks: Networks,
     embeddings: Embeddings,
     toys: Toys,
@@ -186,12 +187,12 @@ pub struct Model {
     /// What asked for the job whose outcome is taken in.
     asked: Option<Command>,
     problems: Vec<Problem>,
-    loads: Loads,
+    loads: Tasks,
     sound: Sound,
     /// What plays, or is being prepared, or could not be.
-    heard: Option<(Heard, Rendition)>,
+    heard: Option<(ProgrammeKey, Rendition)>,
     /// Pairs that were heard, ready to be heard again.
-    materials: Vec<(Heard, Arc<Material>)>,
+    materials: Vec<(ProgrammeKey, Arc<Material>)>,
     /// What plays.
     loaded: Option<Loaded>,
     /// The last loop.
@@ -219,9 +220,9 @@ impl Model {
             hover: None,
             settings,
             overlay: None,
-            said: String::new(),
+            status: String::new(),
             history: History::default(),
-            keep: Keep::default(),
+            keep: Autosave::default(),
             networks: Networks::default(),
             embeddings: Embeddings::default(),
             toys: Toys::default(),
@@ -233,7 +234,7 @@ impl Model {
             picture_attempts: 0,
             asked: None,
             problems: Vec::new(),
-            loads: Loads::new(wake),
+            loads: Tasks::new(wake),
             sound,
             heard: None,
             materials: Vec::new(),
@@ -258,14 +259,14 @@ impl Model {
             Command::Redo => self.redo(now),
             command => match history::kind(&command) {
                 Some(what) => self.obey_and_remember(command, what, now),
-                None => self.obey(command, now),
+                None => self.dispatch(command, now),
             },
         }
         self.loads.asked_by(outer);
         self.start_what_is_missing();
     }
 
-    fn obey(&mut self, command: Command, now: f64) {
+    fn dispatch(&mut self, command: Command, now: f64) {
         let at = self.transport.position(now);
         if let Some(color_map) = command.color_map() {
             self.settings.color_map = color_map;
@@ -413,8 +414,8 @@ impl Model {
             Command::SaveSessionAs => self.loads.choose_session_file(),
             Command::SaveTo(file) => self.save_to(file, now),
             Command::Recover(choice) => self.recover(choice, now),
-            Command::Failed(Failure::Picture, text) => self.report_text(text, Again::Pictures),
-            Command::Failed(Failure::Settings, text) => self.report_text(text, Again::No),
+            Command::Failed(Failure::Picture, text) => self.report_text(text, Retry::Pictures),
+            Command::Failed(Failure::Settings, text) => self.report_text(text, Retry::No),
             Command::Close => (self.overlay, self.rescue) = (None, None),
             Command::ChooseQueue
             | Command::CloseQueue
@@ -449,7 +450,7 @@ impl Model {
 
     /// Says something to everybody: in the status line, and to readers that cannot see it.
     fn say(&mut self, text: String) {
-        self.said = text;
+        self.status = text;
     }
 
     fn bind(&mut self, id: &'static str, key: Option<Shortcut>) {

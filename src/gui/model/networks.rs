@@ -1,9 +1,9 @@
-//! The hash model, what it makes of the pair, what is looked at inside it, and its training.
+//! The hash model, what it makes of the pair, what is selected in it, and its training.
 
 use super::super::command::Command;
 use super::super::loading::{ToHash, file_name};
 use super::super::settings::Tab;
-use super::{Again, Hashed, LayerOutput, LoadedHashModel, Model, TrainingForm, Unit};
+use super::{Hashed, LayerOutput, LoadedHashModel, Model, Retry, TrainingForm, Unit};
 use crate::error::Error;
 use crate::evaluate::CodeQuality;
 use crate::training::Measured;
@@ -17,7 +17,7 @@ pub(super) struct Networks {
     model: Option<Arc<LoadedHashModel>>,
     /// The model could not be read.
     refused: bool,
-    /// Index of the layer that is looked at.
+    /// Index of the selected layer.
     layer: usize,
     unit: Option<Unit>,
     /// What comes out of the layer for a candidate.
@@ -34,12 +34,12 @@ impl Model {
         self.networks.model.as_ref()
     }
 
-    /// The hash sequences of the pair that is looked at.
+    /// The hash sequences of the selected pair.
     pub fn hashed(&self) -> Option<&Arc<Hashed>> {
         self.candidate()?.hashed.as_ref()
     }
 
-    /// Index of the layer that is looked at, in [`LoadedHashModel::layers`].
+    /// Index of the selected layer, in [`LoadedHashModel::layers`].
     pub fn layer(&self) -> usize {
         self.networks.layer
     }
@@ -49,7 +49,7 @@ impl Model {
         self.networks.unit
     }
 
-    /// What comes out of the layer for the pair that is looked at.
+    /// What comes out of the layer for the selected pair.
     pub fn layer_output(&self) -> Option<&Arc<LayerOutput>> {
         let id = self.candidate()?.id;
         self.networks.output.as_ref().filter(|(of, _)| *of == id).map(|(_, output)| output)
@@ -96,7 +96,7 @@ impl Model {
         }
     }
 
-    /// Hashes what is aligned, the pair that is looked at first, and looks into the layer that is asked for.
+    /// Hashes what is aligned, the selected pair first, and looks into the layer that is asked for.
     pub(super) fn start_hashing(&mut self) {
         let Some(model) = self.networks.model.clone() else {
             // Not before there is anything to do with it.
@@ -133,13 +133,13 @@ impl Model {
     /// Does without the model that could not be read, until it is asked for again.
     pub(super) fn refuse_hash_model(&mut self, error: &Error) {
         self.networks.refused = true;
-        self.report(error, Again::HashModel(self.settings.hash_model.clone()));
+        self.report(error, Retry::HashModel(self.settings.hash_model.clone()));
     }
 
     /// Looks into no layer any more: the next frame would only begin the same again.
     pub(super) fn refuse_layer(&mut self, error: &Error) {
         let unit = self.networks.unit.take();
-        self.report(error, Again::Asked(Box::new(Command::LookAtUnit(unit))));
+        self.report(error, Retry::Asked(Box::new(Command::LookAtUnit(unit))));
     }
 
     pub(super) fn look_at_layer(&mut self, layer: usize) {

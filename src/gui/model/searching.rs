@@ -2,7 +2,7 @@
 
 use super::super::loading::file_name;
 use super::super::settings::Tab;
-use super::{Again, Model};
+use super::{Model, Retry};
 use crate::error::Error;
 use crate::files::{is_midi_name, search_key};
 use crate::index::Index;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Hits after the one that is listened to that are read and aligned ahead.
 const AHEAD: usize = 3;
 /// Hits asked for, at most.
-pub const MOST_HITS: usize = 100_000;
+pub(crate) const MOST_HITS: usize = 100_000;
 
 /// How an index is searched from the window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,7 +145,7 @@ impl Model {
 
     pub(super) fn refuse_index(&mut self, error: &Error) {
         self.searching.refused = true;
-        self.report(error, self.settings.index.clone().map_or(Again::No, Again::Index));
+        self.report(error, self.settings.index.clone().map_or(Retry::No, Retry::Index));
     }
 
     /// Whether something is being added to an index.
@@ -169,7 +169,7 @@ impl Model {
         self.say(format!("{} added to the index, {} were there", added.added, added.kept));
         if let Some((path, error)) = added.skipped.first() {
             let count = added.skipped.len();
-            self.report_text(format!("left out, can't be indexed ({count}): {error}: {path:?}"), Again::No);
+            self.report_text(format!("left out, can't be indexed ({count}): {error}: {path:?}"), Retry::No);
         }
         if let Some(path) = self.settings.index.clone() {
             self.loads.open_index(path);
@@ -298,7 +298,7 @@ impl Model {
 }
 
 /// Artist and title, or else the name of the file.
-pub fn hit_name(hit: &Hit) -> String {
+pub(crate) fn hit_name(hit: &Hit) -> String {
     let about = &hit.entry.about;
     match (&about.artist, &about.title) {
         (Some(artist), Some(title)) => format!("{artist}: {title}"),

@@ -30,22 +30,22 @@ impl Model {
         &self.candidates
     }
 
-    /// Index of the candidate that is looked at.
+    /// Index of the selected candidate.
     pub fn selected(&self) -> Option<usize> {
         self.selected
     }
 
-    /// The candidate that is looked at.
+    /// The selected candidate.
     pub fn candidate(&self) -> Option<&Candidate> {
         self.candidates.get(self.selected?)
     }
 
-    /// The recording that is looked at.
+    /// The selected recording.
     pub fn recording(&self) -> Option<&Arc<LoadedRecording>> {
         self.candidate()?.recording.as_ref()
     }
 
-    /// The picture of the recording that is looked at: there before the recording is read to its end.
+    /// The picture of the selected recording: there before the recording is read to its end.
     pub fn recording_strip(&self) -> Option<&Arc<Strip>> {
         let candidate = self.candidate()?;
         match &candidate.recording {
@@ -104,9 +104,9 @@ impl Model {
         self.overlay
     }
 
-    /// What was last said: for the status line, and for readers that cannot see it.
-    pub fn said(&self) -> &str {
-        &self.said
+    /// What was last status: for the status line, and for readers that cannot see it.
+    pub fn status(&self) -> &str {
+        &self.status
     }
 
     /// How often somebody has asked for pictures again that had failed.

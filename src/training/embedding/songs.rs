@@ -71,7 +71,12 @@ impl Songs {
     ///
     /// # Errors
     /// As [`Dataset::open`] and [`Dataset::load`]; [`Error::Training`] where there is too little.
-    pub fn load(folders: &[PathBuf], model: &EmbeddingModel, least_frames: usize, progress: &Progress) -> Result<Self> {
+    pub(crate) fn load(
+        folders: &[PathBuf],
+        model: &EmbeddingModel,
+        least_frames: usize,
+        progress: &Progress,
+    ) -> Result<Self> {
         let architecture = model.architecture();
         let (scaling, pooled_frames) = (architecture.scaling, architecture.pooled_frames);
         let mut songs = Self { train: Vec::new(), valid: Vec::new(), pooled_frames, works: (0, 0) };
@@ -125,7 +130,7 @@ impl Songs {
 
     /// Sets the standardisation of both inputs: mean and deviation of each bin over the training frames, as they are
     /// shown.
-    pub fn standardise(&self, model: &mut EmbeddingModel) {
+    pub(crate) fn standardise(&self, model: &mut EmbeddingModel) {
         let scaling = model.architecture().scaling;
         for side in Side::BOTH {
             let (mut sum, mut squares, mut count) = (vec![0.0; INPUT_BINS], vec![0.0; INPUT_BINS], 0.0);
@@ -151,7 +156,7 @@ impl Songs {
     }
 
     /// Random songs; of each a clip of the recording, and the MIDI of that and more at another tempo, in the same key.
-    pub fn batch(&self, model: &EmbeddingModel, draw: Draw, rng: &mut Pcg64) -> Batch {
+    pub(crate) fn batch(&self, model: &EmbeddingModel, draw: Draw, rng: &mut Pcg64) -> Batch {
         let chosen = index::sample(rng, self.train.len(), draw.songs.min(self.train.len())).into_vec();
         let seeds: Vec<(usize, u64)> = chosen.into_iter().map(|at| (at, rng.random())).collect();
         let made: Vec<(usize, Array2<f32>, Array2<f32>)> = seeds
@@ -192,7 +197,7 @@ impl Songs {
     }
 
     /// All songs to validate on, always the same: 45 s of the recording, all of the MIDI.
-    pub fn validation(&self, model: &EmbeddingModel) -> Batch {
+    pub(crate) fn validation(&self, model: &EmbeddingModel) -> Batch {
         let made = self.valid.iter().map(|song| {
             let frames = song.audio.pooled.nrows();
             let length = (WINDOW_FRAMES / self.pooled_frames).min(frames);

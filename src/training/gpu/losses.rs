@@ -29,7 +29,7 @@ pub(super) enum Targets {
 
 impl Targets {
     /// Of crops of these groups, with the random numbers that [`Objective::loss`] would take.
-    pub fn draw(objective: Objective, groups: &[usize], rng: &mut Pcg64) -> Self {
+    pub(crate) fn draw(objective: Objective, groups: &[usize], rng: &mut Pcg64) -> Self {
         match objective {
             Objective::Hinge { alpha, margin, beta } => {
                 let order = derangement(groups.len(), rng);
@@ -51,7 +51,7 @@ impl Targets {
     }
 
     /// Of outputs (2 × crops × steps × bits).
-    pub fn loss(self, outputs: Tensor<4>, device: &Device) -> Tensor<1> {
+    pub(crate) fn loss(self, outputs: Tensor<4>, device: &Device) -> Tensor<1> {
         let [_, crops, steps, bits] = outputs.dims();
         let rows = crops * steps;
         let outputs = outputs.reshape([2, rows, bits]);

@@ -141,7 +141,7 @@ impl Gpu {
 
     /// Brings the optimisers to where the training stands; the parameters of both sides, and the losses that were not told
     /// yet. `None` where the card can't be read.
-    pub fn settle(&mut self, optimisers: &mut [Optimiser]) -> Option<([Vec<f32>; 2], f64)> {
+    pub(crate) fn settle(&mut self, optimisers: &mut [Optimiser]) -> Option<([Vec<f32>; 2], f64)> {
         let [_, count] = self.parameters.dims();
         let halves = |tensor: &Tensor<2>| -> Option<[Vec<f32>; 2]> {
             let mut midi = tensor.try_to_vec_as::<f32>().ok()?;

@@ -23,7 +23,7 @@ impl Shape {
 
     /// Weights and biases of each layer that has some, (2 × rows × columns) and (2 × 1 × columns), cut from
     /// (2 × parameters): what gradients are taken at.
-    pub fn parts(&self, parameters: &Tensor<2>) -> Vec<Tensor<3>> {
+    pub(crate) fn parts(&self, parameters: &Tensor<2>) -> Vec<Tensor<3>> {
         let mut at = 0;
         let sizes = self.weights.iter().flat_map(|&(rows, columns)| [(rows, columns), (1, columns)]);
         let part = |(rows, columns): (usize, usize)| {

@@ -95,7 +95,12 @@ impl Examples {
     /// # Errors
     /// As [`Dataset::open`] and [`Dataset::load`]; [`Error::Nothing`] where fewer than two works can be learned from, or none
     /// can say when to stop.
-    pub fn load(folders: &[PathBuf], model: &HashModel, crop_frames: usize, progress: &Progress) -> Result<Self> {
+    pub(crate) fn load(
+        folders: &[PathBuf],
+        model: &HashModel,
+        crop_frames: usize,
+        progress: &Progress,
+    ) -> Result<Self> {
         let (sees_roll, scaling) = (model.sees_roll(Side::Midi), model.architecture().scaling);
         let mut examples = Self { train: Vec::new(), valid: Vec::new(), sees_roll, scaling, works: (0, 0) };
         for (index, folder) in folders.iter().enumerate() {
@@ -173,7 +178,7 @@ impl Examples {
     }
 
     /// Pairs to learn from.
-    pub fn pairs(&self) -> usize {
+    pub(crate) fn pairs(&self) -> usize {
         self.train.len()
     }
 
@@ -201,7 +206,7 @@ impl Examples {
 
     /// Sets the standardisation of both inputs: mean and deviation of each bin over the training frames, as they are
     /// shown, transposed by any number of semitones (spec A: 1 where nothing varies).
-    pub fn standardise(&self, model: &mut HashModel, seed: u64) {
+    pub(crate) fn standardise(&self, model: &mut HashModel, seed: u64) {
         let mut rng = Pcg64::seed_from_u64(seed ^ 0x57A7);
         let count = self.train.len().min(STANDARDISED);
         let chosen = index::sample(&mut rng, self.train.len(), count).into_vec();
@@ -236,7 +241,7 @@ impl Examples {
 
     /// A batch of crops, or as many as there are pairs: random pairs, positions and colours of the audio side, and one
     /// transposition for both sides of a crop.
-    pub fn batch(&self, model: &HashModel, draw: Draw, rng: &mut Pcg64) -> Batch {
+    pub(crate) fn batch(&self, model: &HashModel, draw: Draw, rng: &mut Pcg64) -> Batch {
         let Draw { crops, frames, transposed, recolour } = draw;
         let chosen = index::sample(rng, self.train.len(), crops.min(self.train.len())).into_vec();
         let reach = transposed.min(MOST_TRANSPOSED);
@@ -265,7 +270,7 @@ impl Examples {
     }
 
     /// Up to `most` crops of `frames` frames to validate on, always the same.
-    pub fn validation(&self, model: &HashModel, most: usize, frames: usize) -> Batch {
+    pub(crate) fn validation(&self, model: &HashModel, most: usize, frames: usize) -> Batch {
         let step = self.valid.len().div_ceil(most).max(1);
         let chosen: Vec<&Example> = self.valid.iter().step_by(step).collect();
         let side = |side: Side| -> Vec<Array2<f32>> {

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 /// CPU seconds of a peer, by its arguments; where it can't be run, a line says why.
-pub fn seconds(arguments: &[&str]) -> Option<f64> {
+pub(crate) fn seconds(arguments: &[&str]) -> Option<f64> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/benches/peer/peers.py");
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
     let output = match Command::new(&python).arg(script).args(arguments).output() {

@@ -1,6 +1,6 @@
-//! Decisions about the item that is looked at, and the journal that keeps them.
+//! Decisions about the selected item, and the journal that keeps them.
 
-use super::super::{Again, Model};
+use super::super::{Model, Retry};
 use super::Curating;
 use crate::alignment::warp::TimeMap;
 use crate::curation::{Act, Correction, Decision, Item, Reason, Record};
@@ -14,7 +14,7 @@ const TRY_AGAIN_S: f64 = 5.0;
 const RATE_OF: usize = 30;
 
 impl Model {
-    /// A line about the item that is looked at.
+    /// A line about the selected item.
     pub(super) fn write_down(&mut self, act: Act, reason: Option<Reason>, now: f64) {
         let threshold = f64::from(self.settings.threshold);
         let offset_ms = self.offset_ms;
@@ -184,15 +184,15 @@ impl Model {
     pub(in super::super) fn journal_written(&mut self, batch: crate::curation::Batch, now: f64) {
         let Some(curating) = &mut self.curating else { return };
         match curating.journal.settle(batch) {
-            Ok(()) => self.problems.retain(|problem| !matches!(problem.retry, Again::Journal)),
+            Ok(()) => self.problems.retain(|problem| !matches!(problem.retry, Retry::Journal)),
             Err(error) => {
                 curating.failed_at = Some(now);
                 let kept = curating.journal.unwritten();
-                if !self.problems.iter().any(|problem| matches!(problem.retry, Again::Journal)) {
+                if !self.problems.iter().any(|problem| matches!(problem.retry, Retry::Journal)) {
                     let kept =
                         if kept == 1 { "1 decision is kept".into() } else { format!("{kept} decisions are kept") };
                     let text = format!("{error}. {kept}, to be written as soon as that can be done");
-                    self.report_text(text, Again::Journal);
+                    self.report_text(text, Retry::Journal);
                 }
             }
         }
@@ -201,8 +201,8 @@ impl Model {
     /// The writer itself is lost: what it had is written again.
     pub(in super::super) fn journal_not_written(&mut self, error: &Error, now: f64) {
         self.with_queue(|curating| curating.failed_at = Some(now));
-        if !self.problems.iter().any(|problem| matches!(problem.retry, Again::Journal)) {
-            self.report(error, Again::Journal);
+        if !self.problems.iter().any(|problem| matches!(problem.retry, Retry::Journal)) {
+            self.report(error, Retry::Journal);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Pairs are loaded and aligned before somebody comes to them.
 
 use super::super::super::loading::{ReadyPair, ToRead};
-use super::super::{Again, Candidate, Heard, LoadedMidi, Model};
+use super::super::{Candidate, LoadedMidi, Model, ProgrammeKey, Retry};
 use super::Ready;
 use crate::error::Result;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ impl Model {
                 self.with_queue(|curating| {
                     curating.failed.insert(index);
                 });
-                return self.report(&error, Again::Item(index));
+                return self.report(&error, Retry::Item(index));
             }
         };
         let telling_s = pair.telling_s();
@@ -35,7 +35,7 @@ impl Model {
         (candidate.recording, candidate.aligned) = (Some(Arc::new(recording)), Some(Arc::new(aligned)));
         if let Some(material) = material {
             let sample_rate = material.sample_rate();
-            let what = Heard { midi: Some(number), candidate: Some(id), aligned: true, sample_rate };
+            let what = ProgrammeKey { midi: Some(number), candidate: Some(id), aligned: true, sample_rate };
             self.keep_material(what, material);
         }
         let Some(curating) = &mut self.curating else { return };
@@ -59,7 +59,7 @@ impl Model {
         ready.iter().find(|ready| Arc::ptr_eq(&ready.midi.1, midi)).map(|ready| ready.midi.0)
     }
 
-    /// Gets the item that is looked at ready, then the next ones, and writes what is to be written.
+    /// Gets the selected item ready, then the next ones, and writes what is to be written.
     pub(in super::super) fn prepare_items(&mut self) {
         let sample_rate = self.sound.sample_rate();
         let font_path = self.settings.soundfont.clone();

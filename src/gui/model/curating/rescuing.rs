@@ -2,13 +2,13 @@
 
 use super::super::super::command::{Command, Curate};
 use super::super::super::loading::file_name;
-use super::super::{Again, Model, Overlay};
+use super::super::{Model, Overlay, Retry};
 use super::Rescue;
 use crate::error::Result;
 use std::path::{Path, PathBuf};
 
 impl Model {
-    /// Whether the journal of the queue can only be looked at.
+    /// Whether the journal of the queue is read-only.
     pub(in super::super) fn only_looks(&self) -> bool {
         self.curating().is_some_and(|curating| curating.obstacle.is_some())
     }
@@ -50,7 +50,7 @@ impl Model {
         curating.journal.flush()
     }
 
-    /// Asks for another journal: because of what the system said and what waits, or because this one can only be looked at.
+    /// Asks for another journal: because of what the system said and what waits, or because this one is read-only.
     pub(in super::super) fn ask_for_journal(&mut self, why: Option<(String, Command)>) {
         let obstacle = || self.curating().and_then(|curating| curating.obstacle.clone()).unwrap_or_default();
         let (why, then) = why.map_or_else(|| (obstacle(), None), |(why, then)| (why, Some(then)));
@@ -65,14 +65,14 @@ impl Model {
         let Some(curating) = &mut self.curating else { return };
         if let Err(error) = curating.journal.move_to(file) {
             let again = Command::Curate(Curate::JournalTo(file.to_path_buf()));
-            return self.report(&error, Again::Asked(Box::new(again)));
+            return self.report(&error, Retry::Asked(Box::new(again)));
         }
         (curating.obstacle, curating.failed_at) = (None, None);
         let remarks = curating.journal.remarks().to_vec();
         for remark in remarks {
-            self.report_text(remark, Again::No);
+            self.report_text(remark, Retry::No);
         }
-        self.problems.retain(|problem| !matches!(problem.retry, Again::Journal));
+        self.problems.retain(|problem| !matches!(problem.retry, Retry::Journal));
         self.touch();
         self.say(format!("Decisions go to {} now", file_name(file)));
         self.go_on(now);
@@ -81,7 +81,7 @@ impl Model {
     pub(super) fn try_journal(&mut self, now: f64) {
         match self.write_decisions() {
             Ok(()) => {
-                self.problems.retain(|problem| !matches!(problem.retry, Again::Journal));
+                self.problems.retain(|problem| !matches!(problem.retry, Retry::Journal));
                 self.go_on(now);
             }
             Err(error) => {
@@ -137,6 +137,6 @@ impl Model {
             Some(file) => format!("the journal could not be written: all its decisions are in {file:?}"),
             None => format!("{lines} decisions could not be written anywhere and are lost"),
         };
-        self.report_text(text, Again::No);
+        self.report_text(text, Retry::No);
     }
 }
