@@ -83,7 +83,7 @@ impl Spectrum {
     /// The same sound with other magnitudes of as many bins.
     pub(crate) fn with(&self, magnitudes: Array2<f32>) -> Self {
         debug_assert_eq!(magnitudes.ncols(), self.magnitudes.ncols());
-        Self { magnitudes, ..*self }
+        Self { magnitudes, frame_s: self.frame_s, cents: self.cents }
     }
 
     /// Whether there is no frame.
