@@ -5,6 +5,7 @@ mod audio;
 mod cli;
 mod compat;
 mod dependencies;
+mod face;
 mod golden;
 #[cfg(feature = "gui")]
 mod gui;
