@@ -1,14 +1,15 @@
-//! The demonstration: what can I try the program with, before I have files of my own?
+//! The demonstration: files to try the program with, for users without files of their own.
 //!
-//! A MIDI file and three recordings, one of them of the same piece, lie in the program itself; [`unpack`] writes them
-//! where the user can open them. The recordings are synthetic: `assets/demo/HOW.md` tells how they were made.
+//! A MIDI file and three recordings, one of them of the same piece, are embedded in the program itself; [`unpack`]
+//! writes them where the user can open them. The recordings are synthetic: `assets/demo/HOW.md` tells how they were
+//! made.
 
 use crate::error::Result;
 use crate::files;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the files of the demonstration lie.
+/// Where the demonstration's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demo {
     /// The MIDI file.
@@ -27,10 +28,11 @@ const RECORDINGS: [(&str, &[u8]); 3] = [
 
 const LICENCE: (&str, &[u8]) = ("LICENSE", include_bytes!("../assets/demo/LICENSE"));
 
-/// Writes the files into `folder`, which is made if it isn't there. A file that is there with the right content stays.
+/// Writes the files into `folder`, which is created if it isn't there. Files already there with the right content are
+/// kept.
 ///
 /// # Errors
-/// [`Error::Io`](crate::Error::Io) when the folder can't be made or a file can't be written.
+/// [`Error::Io`](crate::Error::Io) if the folder can't be created or a file can't be written.
 ///
 /// ```
 /// let folder = tempfile::tempdir()?;

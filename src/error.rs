@@ -1,7 +1,7 @@
-//! What can go wrong, as a caller can act on it.
+//! What can go wrong, in terms that a caller can act on.
 //!
-//! Messages are lower case, name the value and the limit that it broke, and put the path last, so that a user can send
-//! the first half without showing where their files lie.
+//! Messages are lower case, name the value and the limit that it violated, and put the path last, so that users can
+//! send the first half without showing where their files are.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,7 @@ pub enum Error {
     Model {
         /// What is wrong with it.
         reason: String,
-        /// The file; empty where there is none yet.
+        /// The file; empty if there is none yet.
         path: PathBuf,
     },
     /// The folder is not an index that we can search or write.
@@ -102,7 +102,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// A training can't begin or go on.
+    /// A training run can't begin or continue.
     #[error("can't train: {0}")]
     Training(String),
     /// A value lies outside what is supported.
@@ -134,7 +134,7 @@ pub enum Error {
     /// Something happened that can't happen: a bug in Antiphon, not in the data.
     #[error("internal error: {0} (a bug in Antiphon: please report it, with the log)")]
     Internal(String),
-    /// There is no window to be had: no display, or the system refused.
+    /// No window can be opened: there is no display, or the system refused.
     #[error("can't open a window: {0}")]
     Window(String),
     /// The log can't be written.
@@ -161,7 +161,7 @@ pub enum Error {
     Cancelled,
 }
 
-/// A path behind a message; nothing where there is none.
+/// A path after a message; nothing if there is none.
 struct Place<'a>(&'a Path);
 
 impl fmt::Display for Place<'_> {
@@ -190,7 +190,7 @@ impl Error {
         move |error| Self::Internal(format!("{doing}: {error}"))
     }
 
-    /// The file or folder that it is about, where it names one: its text ends with it.
+    /// The file or folder it is about, if it names one: the message ends with it.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Io { path, .. }
@@ -217,7 +217,7 @@ impl Error {
         }
     }
 
-    /// Its text where `file` is named beside it: without that path, but with the path of any other file.
+    /// Its message for use beside the name of `file`: without that path, but with the path of any other file.
     pub fn reason(&self, file: &Path) -> String {
         let text = self.to_string();
         match self.path() {
@@ -226,7 +226,7 @@ impl Error {
         }
     }
 
-    /// The same error, naming `path` where it named none.
+    /// The same error, with `path` if it named none.
     #[must_use]
     pub fn at(mut self, file: &Path) -> Self {
         if let Self::Midi { path, .. }

@@ -1,9 +1,9 @@
-//! Long work: how it reports, how it is stopped.
+//! Long-running work: how it reports, and how it is stopped.
 //!
-//! Every long computation of the library takes a [`Progress`] and calls [`Progress::step`] about every 10 ms of work.
-//! A [`Job`] runs one on a named thread of its own; dropping the job cancels it. A panic in the work ends the job with
-//! [`Error::Panicked`], never in silence. Nothing here knows a window: the window passes a `wake` callback that asks for
-//! a repaint.
+//! Every long computation of the library takes a [`Progress`] and calls [`Progress::step`] about every 10 ms of work. A
+//! [`Job`] runs one on a named thread of its own; dropping the job cancels it. A panic in the work ends the job with
+//! [`Error::Panicked`], never silently. Nothing here knows about a window: the window passes a `wake` callback that
+//! requests a repaint.
 
 use crate::error::{Error, Result};
 use std::any::Any;
@@ -19,7 +19,8 @@ struct Shared {
     wake: Box<dyn Fn() + Send + Sync>,
 }
 
-/// Handed to long computations: report, and ask whether to go on. Clones and [parts](Progress::part) share one state.
+/// Passed to long computations, to report and to ask whether to go on. Clones and [parts](Progress::part) share one
+/// state.
 #[derive(Clone)]
 pub struct Progress {
     shared: Arc<Shared>,
@@ -39,15 +40,15 @@ impl Progress {
         Self { shared: Arc::new(shared), from: 0.0, to: 1.0 }
     }
 
-    /// A view on the share `from..to` (fractions of this one) of the work, for a stage of a longer computation.
+    /// A view of the share `from..to` (fractions of this one) of the work, for a stage of a longer computation.
     #[must_use]
     pub fn part(&self, from: f32, to: f32) -> Self {
         let width = self.to - self.from;
         Self { shared: Arc::clone(&self.shared), from: self.from + from * width, to: self.from + to * width }
     }
 
-    /// Reports `done` of `total` and returns [`Error::Cancelled`] once the work is cancelled. Call it once a block of
-    /// about 10 ms of work: this is the granularity of the cancel.
+    /// Reports `done` of `total` and returns [`Error::Cancelled`] once the work is cancelled. Call it once per block of
+    /// about 10 ms of work: cancelling takes effect no faster.
     pub fn step(&self, done: usize, total: usize) -> Result<()> {
         if self.shared.cancelled.load(Ordering::Relaxed) {
             return Err(Error::Cancelled);
@@ -92,7 +93,7 @@ pub struct Job<T> {
 }
 
 impl<T: Send + 'static> Job<T> {
-    /// Starts `work` on a thread called `name`. `wake` is called as the work moves on and when it ends.
+    /// Starts `work` on a thread called `name`. `wake` is called as the work progresses and when it ends.
     pub fn start(
         name: impl Into<String>,
         wake: impl Fn() + Send + Sync + 'static,
@@ -106,7 +107,7 @@ impl<T: Send + 'static> Job<T> {
         let job = name.clone();
         let spawned = std::thread::Builder::new().name(name.clone()).spawn(move || {
             tracing::debug!(job, "started");
-            // What the work has half-changed is dropped with it: nobody sees it but through the outcome.
+            // What the work has half-changed is dropped with it: it is visible only through the outcome.
             let outcome = catch_unwind(AssertUnwindSafe(|| work(&inside)))
                 .unwrap_or_else(|panic| Err(Error::Panicked { job: job.clone(), message: message_of(&*panic) }));
             match &outcome {
@@ -114,7 +115,7 @@ impl<T: Send + 'static> Job<T> {
                 Err(Error::Cancelled) => tracing::debug!(job, "cancelled"),
                 Err(error) => tracing::warn!(job, %error, "failed"),
             }
-            // The receiver is gone when the job was dropped; then nobody wants the answer.
+            // If the job was dropped, the receiver is gone, and nobody wants the result.
             drop(sender.send(outcome));
             (inside.shared.wake)();
         });
@@ -139,13 +140,13 @@ impl<T: Send + 'static> Job<T> {
         &self.progress
     }
 
-    /// The result once it is there; `None` while the work goes on. Returns the result once only, then `None`.
+    /// The result once it is available; `None` while the work goes on. Returns the result only once, then `None`.
     pub fn poll(&mut self) -> Option<Result<T>> {
-        // Every thread sends an answer: without one it goes on, or the answer was taken.
+        // Every thread sends a result: if there is none, the work goes on, or the result was taken.
         self.result.try_recv().ok()
     }
 
-    /// Waits for the end and returns the result; [`Error::Cancelled`] when [`poll`](Self::poll) has had it.
+    /// Waits for the end and returns the result; [`Error::Cancelled`] if [`poll`](Self::poll) has already returned it.
     pub fn join(mut self) -> Result<T> {
         let outcome = self.result.recv().unwrap_or(Err(Error::Cancelled));
         if let Some(thread) = self.thread.take() {
@@ -161,7 +162,7 @@ impl<T> Drop for Job<T> {
     }
 }
 
-/// What a panic said, where it said it in words.
+/// The message of a panic, if it was text.
 fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())

@@ -101,7 +101,7 @@ pub mod verdict;
 
 pub use error::{Error, Result};
 
-// Tells the tests whether memory is taken where none may be.
+// Tells the tests if memory is allocated where it must not be.
 #[cfg(test)]
 #[global_allocator]
 static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

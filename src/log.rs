@@ -1,8 +1,7 @@
-//! The log: what the window does and what fails, in files of a day each beside the settings. Nothing of it leaves the
-//! machine.
+//! The log: what the window does and what fails, in one file per day next to the settings. It never leaves the machine.
 //!
-//! Every module reports with the macros of `tracing`; without [`start`], as in tests and in programs that use the library,
-//! nothing is written. The last [`KEPT`] days are kept.
+//! Every module reports with the macros of `tracing`; unless [`start`] is called, as in tests and in programs that use
+//! the library, nothing is written. The last [`KEPT`] days are kept.
 
 use crate::error::{Error, Result};
 use std::backtrace::Backtrace;
@@ -16,20 +15,20 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Days whose log is kept.
 pub(crate) const KEPT: usize = 14;
-/// The levels, from nothing to everything.
+/// The log levels, from nothing to everything.
 pub const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
-/// Where the log lies, where the system has a place for it: beside the settings.
+/// The folder of the log, next to the settings, if the system has a place for it.
 pub fn folder() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "antiphon").map(|dirs| dirs.config_dir().join("log"))
 }
 
-/// Begins to write what is at `level` or above (one of [`LEVELS`]; of other libraries warnings at most) into today's file
-/// in `folder`, and panics with their backtrace. Once a process.
+/// Starts writing messages at `level` or above (one of [`LEVELS`]; warnings at most from other libraries) to today's
+/// file in `folder`, and panics with their backtrace. Once per process.
 ///
 /// # Errors
-/// [`Error::Limit`] for an unknown level; [`Error::Io`] when the folder can't be written; [`Error::Log`] when the process
-/// has a log already.
+/// [`Error::Limit`] for an unknown level; [`Error::Io`] if the folder can't be written; [`Error::Log`] if the process
+/// already has a log.
 pub fn start(folder: &Path, level: &str) -> Result<()> {
     let unknown = |_| Error::Limit { what: "log level", value: level.to_owned(), limit: LEVELS.join(", ") };
     let level: LevelFilter = level.parse().map_err(unknown)?;
@@ -55,7 +54,7 @@ pub fn start(folder: &Path, level: &str) -> Result<()> {
     Ok(())
 }
 
-/// Panics stand in the log with their backtrace, and on stderr as before.
+/// Logs panics with their backtrace; stderr still gets them too.
 fn log_panics() {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -1,4 +1,4 @@
-//! One MIDI file and one recording: loaded, prepared, aligned. What the command line and the window both call.
+//! One MIDI file and one recording: loaded, prepared, aligned. Both the command line and the window call this.
 //!
 //! ```no_run
 //! use antiphon::{alignment::Preset, audio::Keep, job::Progress, pair, synth::SoundFont};
@@ -25,13 +25,13 @@ use std::path::{Path, PathBuf};
 /// A MIDI file ready to be aligned.
 #[derive(Debug, Clone)]
 pub struct MidiSide {
-    /// Where it was read.
+    /// The path it was read from.
     pub path: PathBuf,
     /// The file.
     pub midi: Midi,
     /// Constant-Q features of its synthesis.
     pub features: Features,
-    /// Wide; empty when made from features.
+    /// With extra bins at both ends; empty if built from features.
     spectrum: Spectrum,
     /// Its synthesis.
     wave: Waveform,
@@ -40,15 +40,15 @@ pub struct MidiSide {
 /// A recording ready to be aligned.
 #[derive(Debug, Clone)]
 pub struct AudioSide {
-    /// Where it was read.
+    /// The path it was read from.
     pub path: PathBuf,
     /// The decoded file.
     pub recording: Recording,
-    /// Cents that it is tuned above A4 = 440 Hz, and analysed at; see [`features::tuning()`].
+    /// Cents by which it is tuned above A4 = 440 Hz, and at which it is analysed; see [`features::tuning()`].
     pub tuning: f64,
-    /// Constant-Q features, [`HOP`] apart unless told otherwise.
+    /// Constant-Q features, [`HOP`] apart unless set otherwise.
     pub features: Features,
-    /// Empty when made from features.
+    /// Empty if built from features.
     spectrum: Spectrum,
     onsets: Option<Onsets>,
 }
@@ -57,15 +57,15 @@ impl MidiSide {
     /// Prepares a parsed file: synthesises and analyses it.
     ///
     /// # Errors
-    /// [`Error::Nothing`] when it has no notes; as [`synth::render`] and [`features::constant_q`] otherwise.
+    /// [`Error::Nothing`] if it has no notes; those of [`synth::render`] and [`features::constant_q`].
     pub fn new(path: PathBuf, midi: Midi, font: &SoundFont, progress: &Progress) -> Result<Self> {
         Self::at_hop(path, midi, font, HOP, progress)
     }
 
-    /// As [`MidiSide::new`] with frames `hop_samples` apart. Both sides of a pair need the same.
+    /// Like [`MidiSide::new`], with frames `hop_samples` apart. Both sides of a pair need the same.
     ///
     /// # Errors
-    /// As [`MidiSide::new`].
+    /// Those of [`MidiSide::new`].
     pub fn at_hop(
         path: PathBuf,
         midi: Midi,
@@ -82,23 +82,23 @@ impl MidiSide {
         Ok(Self { path, midi, features: spectrum.features(0), spectrum, wave })
     }
 
-    /// Whether it was synthesised and analysed, and not made from features.
+    /// Whether it was synthesised and analysed rather than built from features.
     pub fn analysed(&self) -> bool {
         !self.spectrum.is_empty()
     }
 
-    /// The wide spectrum of its synthesis, 48 bins and as many more as it may be moved by; empty when made from features.
+    /// The wide spectrum of its synthesis, 48 bins plus the margin for moving it; empty if built from features.
     pub fn spectrum(&self) -> &Spectrum {
         &self.spectrum
     }
 
-    /// Forgets its sound, which takes most of the memory and which only gen1 needs.
+    /// Drops its sound, which takes most of the memory and which only gen1 needs.
     pub(crate) fn without_sound(mut self) -> Self {
         self.wave.samples = Vec::new();
         self
     }
 
-    /// A side that can be shown but not aligned: its features are known and nothing is synthesised.
+    /// A side that can be shown but not aligned: its features are given and nothing is synthesised.
     pub fn from_features(path: PathBuf, midi: Midi, features: Features) -> Self {
         let wave = Waveform { samples: Vec::new(), sample_rate: ANALYSIS_RATE };
         Self { path, midi, features, spectrum: Spectrum::empty(), wave }
@@ -109,24 +109,24 @@ impl AudioSide {
     /// Prepares a decoded recording.
     ///
     /// # Errors
-    /// [`Error::Nothing`] when it has no samples; as [`features::constant_q`] otherwise.
+    /// [`Error::Nothing`] if it has no samples; those of [`features::constant_q`].
     pub fn new(path: PathBuf, recording: Recording, progress: &Progress) -> Result<Self> {
         Self::at_hop(path, recording, HOP, progress)
     }
 
-    /// As [`AudioSide::new`] with frames `hop_samples` apart. Both sides of a pair need the same.
+    /// Like [`AudioSide::new`], with frames `hop_samples` apart. Both sides of a pair need the same.
     ///
     /// # Errors
-    /// As [`AudioSide::new`].
+    /// Those of [`AudioSide::new`].
     pub fn at_hop(path: PathBuf, recording: Recording, hop_samples: usize, progress: &Progress) -> Result<Self> {
         Self::prepare(path, recording, hop_samples, |_| {}, progress)
     }
 
-    /// As [`AudioSide::new`]; `seen` is given the features as soon as they are there, which is in the first third of
-    /// the work: for somebody who waits for a picture.
+    /// Like [`AudioSide::new`]; passes the features to `seen` as soon as they are ready, within the first third of the
+    /// work, so that a picture can be shown early.
     ///
     /// # Errors
-    /// As [`AudioSide::new`].
+    /// Those of [`AudioSide::new`].
     pub fn shown_early(
         path: PathBuf,
         recording: Recording,
@@ -155,31 +155,31 @@ impl AudioSide {
         Ok(Self { path, recording, tuning, features, spectrum, onsets: Some(onsets) })
     }
 
-    /// Whether it was analysed, and not made from features.
+    /// Whether it was analysed rather than built from features.
     pub fn analysed(&self) -> bool {
         !self.spectrum.is_empty()
     }
 
-    /// Its spectrum, 48 bins; empty when made from features.
+    /// Its spectrum, 48 bins; empty if built from features.
     pub fn spectrum(&self) -> &Spectrum {
         &self.spectrum
     }
 
-    /// Its onsets; none when made from features.
+    /// Its onsets; none if built from features.
     pub(crate) fn onsets(&self) -> Option<&Onsets> {
         self.onsets.as_ref()
     }
 
-    /// From an analysis that was made before. It has no samples, so gen1 can't align it.
+    /// Builds it from an earlier analysis. It has no samples, so gen1 can't align it.
     pub(crate) fn from_analysis(path: PathBuf, recording: Recording, spectrum: Spectrum, onsets: Onsets) -> Self {
-        // Nothing can be analysed anew, at 440 Hz or otherwise.
+        // Nothing can be analysed again, at 440 Hz or otherwise.
         Self { path, recording, tuning: 0.0, features: spectrum.features(0), spectrum, onsets: Some(onsets) }
     }
 
-    /// As [`features`](Self::features), at 440 Hz whatever its tuning, as the published systems have them.
+    /// Its [`features`](Self::features) at 440 Hz whatever its tuning, as the published systems compute them.
     ///
     /// # Errors
-    /// As [`features::constant_q`].
+    /// Those of [`features::constant_q`].
     pub fn features_at_440(&self, progress: &Progress) -> Result<Cow<'_, Features>> {
         if self.tuning == 0.0 {
             return Ok(Cow::Borrowed(&self.features));
@@ -189,7 +189,7 @@ impl AudioSide {
         Ok(Cow::Owned(features::features(&self.recording.mono, &params, progress)?))
     }
 
-    /// A side that can be shown but not aligned: its features are known and nothing is analysed.
+    /// A side that can be shown but not aligned: its features are given and nothing is analysed.
     pub fn from_features(path: PathBuf, recording: Recording, features: Features) -> Self {
         Self { path, recording, tuning: 0.0, features, spectrum: Spectrum::empty(), onsets: None }
     }
@@ -198,7 +198,7 @@ impl AudioSide {
 /// Reads, synthesises and analyses a MIDI file.
 ///
 /// # Errors
-/// As [`Midi::read`] and [`MidiSide::new`].
+/// Those of [`Midi::read`] and [`MidiSide::new`].
 pub fn load_midi(path: &Path, font: &SoundFont, progress: &Progress) -> Result<MidiSide> {
     MidiSide::new(path.to_path_buf(), Midi::read(path)?, font, progress)
 }
@@ -206,19 +206,20 @@ pub fn load_midi(path: &Path, font: &SoundFont, progress: &Progress) -> Result<M
 /// Decodes and analyses a recording.
 ///
 /// # Errors
-/// As [`audio::decode`] and [`AudioSide::new`].
+/// Those of [`audio::decode`] and [`AudioSide::new`].
 pub fn load_audio(path: &Path, keep: Keep, progress: &Progress) -> Result<AudioSide> {
     let recording = audio::decode(path, keep, &progress.part(0.0, 0.6))?;
     AudioSide::new(path.to_path_buf(), recording, &progress.part(0.6, 1.0))
 }
 
-/// Aligns the two. The confidence is the aligner's own; [`verdict::align`](crate::verdict::align) also judges the pair by the networks.
+/// Aligns the two. The confidence is the aligner's own; [`verdict::align`](crate::verdict::align) also judges the pair
+/// with the networks.
 ///
 /// # Errors
-/// [`Error::Nothing`] when a side makes no sound; [`Error::Cancelled`].
+/// [`Error::Nothing`] if a side is silent; [`Error::Cancelled`].
 ///
 /// # Panics
-/// When the two were analysed with different hops.
+/// If the two were analysed with different hops.
 pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Progress) -> Result<Alignment> {
     match preset {
         Preset::Antiphon => {
@@ -245,11 +246,11 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
     }
 }
 
-/// Aligns again what lies between `anchors`, moments that a person knows to belong together (increasing in both), and
-/// moves the MIDI `offset_s` seconds later.
+/// Realigns what lies between `anchors`, moments that a person knows to correspond (increasing in both), and moves the
+/// MIDI `offset_s` seconds later.
 ///
 /// # Errors
-/// [`Error::Limit`] when the anchors cross; [`Error::Cancelled`].
+/// [`Error::Limit`] if the anchors cross; [`Error::Cancelled`].
 pub fn correct(
     midi: &MidiSide,
     audio: &AudioSide,
@@ -271,8 +272,8 @@ pub fn correct(
     if offset_s == 0.0 { Ok(found) } else { alignment::moved(&found, offset_s) }
 }
 
-/// Generation 1's beat-synchronous features of both sides: hop 512, beats of the MIDI doubled to 240 a minute or more,
-/// the recording's tracked at that tempo (spec A).
+/// Generation 1's beat-synchronous features of both sides: hop 512, the MIDI's beats doubled to 240 a minute or more,
+/// the recording's beats tracked at that tempo (spec A).
 fn beat_features(midi: &MidiSide, audio: &AudioSide, progress: &Progress) -> Result<(Features, Features)> {
     let params = CqtParams { hop_samples: HOP / 2, ..CqtParams::default() };
     let frame_s = FRAME_S / 2.0;

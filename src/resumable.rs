@@ -1,7 +1,8 @@
-//! Long work that goes on where it was interrupted: a file of JSON lines, a header first, only ever added to.
+//! Long work that resumes where it was interrupted: a file of JSON lines, beginning with a header, that is only ever
+//! appended to.
 //!
-//! A line is written in one call, so that it is there or not; one that a kill has cut short is taken out when the file is
-//! opened again, and its work done anew.
+//! A line is written in one call, so that it is either there or not; one cut short by a kill is removed when the file
+//! is opened again, and its work is redone.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -11,7 +12,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
-/// An open file of results; no other process has it.
+/// An open file of results, locked against other processes.
 #[derive(Debug)]
 pub(crate) struct Resumable {
     file: File,
@@ -19,11 +20,11 @@ pub(crate) struct Resumable {
 }
 
 impl Resumable {
-    /// Opens the file, or begins it with `header`, and gives the lines that are in it.
+    /// Opens the file, or creates it with `header`, and returns the lines in it.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::List`] when it was begun with another header, is damaged before its end, or another process
-    /// works with it.
+    /// [`Error::Io`]; [`Error::List`] if it was created with another header, is damaged before its end, or is in use by
+    /// another process.
     pub(crate) fn open<T: DeserializeOwned>(path: &Path, header: &Value) -> Result<(Self, Vec<T>)> {
         let refused = |reason: String| Error::List { reason, path: path.to_path_buf() };
         let options = File::options().create(true).read(true).append(true).open(path);
@@ -58,7 +59,7 @@ impl Resumable {
         Ok((opened, lines))
     }
 
-    /// Adds a line.
+    /// Appends a line.
     pub(crate) fn add(&self, line: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string(line).map_err(|error| {
             let reason = error.to_string();
@@ -67,7 +68,7 @@ impl Resumable {
         (&self.file).write_all(format!("{text}\n").as_bytes()).map_err(Error::io("write", &self.path))
     }
 
-    /// Removes the file: there is nothing in it to go on from.
+    /// Removes the file: it holds nothing to resume from.
     pub(crate) fn remove(self) {
         drop(std::fs::remove_file(&self.path));
     }

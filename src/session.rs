@@ -1,7 +1,7 @@
-//! [`Session`]: what was open, to go on with another day, on another machine, in a moved folder.
+//! [`Session`]: what was open, to be resumed another day, on another machine, or in a moved folder.
 //!
-//! A session is a small JSON file. Paths are relative to it, with the MD5 of each file's contents, so that files that have
-//! moved are found again and files that have changed are named.
+//! A session is a small JSON file. Paths are relative to it and come with the MD5 of each file's contents, so that
+//! files that have moved are found again and files that have changed are named.
 
 use crate::error::{Error, Result};
 use crate::files::{self, Links, SESSION, has_ending, md5_of, plain, portable, walk};
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The version of the format that is written, and the newest that is read.
+/// The format version that is written, and the newest that is read.
 pub(crate) const FORMAT: u32 = 1;
 
-/// Files looked at when one is searched for.
+/// Most files examined in the search for a missing one.
 const SEARCHED: usize = 20_000;
 
 /// A file that a session needs.
@@ -21,27 +21,27 @@ const SEARCHED: usize = 20_000;
 pub struct FileRef {
     /// In the file: relative to the session where possible. In memory: absolute.
     pub path: PathBuf,
-    /// Its length, when known.
+    /// Its length, if known.
     pub bytes: Option<u64>,
-    /// MD5 of its contents in hexadecimal, when known.
+    /// MD5 of its contents in hexadecimal, if known.
     pub md5: Option<String>,
 }
 
-/// The queue that is judged.
+/// The queue under review.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QueueRef {
-    /// Where its pairs come from: a file, or the folder of a tree.
+    /// The source of its pairs: a file, or the folder of a tree.
     pub source: FileRef,
-    /// Where the decisions are.
+    /// The journal of decisions.
     pub journal: FileRef,
     /// The selected item.
     pub item: Option<String>,
-    /// Order and filter, as the queue itself writes them.
+    /// Order and filter, in the queue's own format.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub arrangement: serde_json::Value,
 }
 
-/// See the module.
+/// The state that is saved; see the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// [`FORMAT`].
@@ -54,30 +54,30 @@ pub struct Session {
     pub recordings: Vec<FileRef>,
     /// Which of them is selected.
     pub selected: Option<usize>,
-    /// Where the playhead is, in seconds.
+    /// Position of the playhead, in seconds.
     pub playhead_s: f64,
     /// First and last second shown, unless all are.
     pub view_s: Option<(f64, f64)>,
     /// Lowest and highest bin shown, unless all are.
     pub bins: Option<(f64, f64)>,
-    /// The queue that is judged, if one is open.
+    /// The queue under review, if one is open.
     #[serde(default)]
     pub queue: Option<QueueRef>,
 }
 
-/// A session whose files have been looked for.
+/// A session whose files have been located.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opened {
-    /// Where it was read.
+    /// The path it was read from.
     pub path: PathBuf,
-    /// What it says, with absolute paths.
+    /// Its content, with absolute paths.
     pub session: Session,
     /// What the user should know: files that have moved, changed or are missing.
     pub remarks: Vec<String>,
 }
 
 impl FileRef {
-    /// A file with its length and contents' hash.
+    /// Describes a file by its length and the hash of its contents.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Cancelled`].
@@ -87,25 +87,25 @@ impl FileRef {
     }
 }
 
-/// Whether a file is taken as a session: by its name.
+/// Whether a file is treated as a session, judging by its name.
 pub fn is_session(path: &Path) -> bool {
     has_ending(path, SESSION)
 }
 
-/// Where the autosave of a session lies: beside it.
+/// The path of a session's autosave: next to it.
 pub fn autosave_of(session: &Path) -> PathBuf {
     let mut name = session.file_name().unwrap_or_default().to_os_string();
     name.push(".autosave");
     session.with_file_name(name)
 }
 
-/// Now, in seconds since 1970.
+/// The current time, in seconds since 1970.
 pub fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
 }
 
 impl Session {
-    /// Whether both say the same, whenever they were written.
+    /// Whether both have the same content, apart from when they were written.
     pub fn same_as(&self, other: &Self) -> bool {
         *self == Self { saved_s: self.saved_s, ..other.clone() }
     }
@@ -113,7 +113,7 @@ impl Session {
     /// Writes it to `file`, whole or not at all, with paths relative to its folder.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Session`] when a path is not Unicode.
+    /// [`Error::Io`]; [`Error::Session`] if a path is not Unicode.
     pub fn save(&self, file: &Path) -> Result<()> {
         let folder = file.parent().unwrap_or(Path::new(""));
         let mut written = self.clone();
@@ -125,10 +125,10 @@ impl Session {
         files::write(file, text.as_bytes())
     }
 
-    /// Reads it without looking for its files; their paths are made absolute.
+    /// Reads it without locating its files; their paths are made absolute.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Session`] when it is none, or of a newer format.
+    /// [`Error::Io`]; [`Error::Session`] if it is not a session, or of a newer format.
     pub fn read(file: &Path) -> Result<Self> {
         let bad = |reason: String| Error::Session { reason, path: file.to_path_buf() };
         let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
@@ -143,11 +143,11 @@ impl Session {
         Ok(session)
     }
 
-    /// Reads it and looks for its files: one that is not in its place is searched for below the session's folder, by
+    /// Reads it and locates its files: one that is not in its place is searched for below the session's folder, by
     /// length and contents.
     ///
     /// # Errors
-    /// As [`Session::read`]; [`Error::Cancelled`].
+    /// Those of [`Session::read`]; [`Error::Cancelled`].
     pub fn open(file: &Path, progress: &Progress) -> Result<Opened> {
         let mut session = Self::read(file)?;
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
@@ -173,7 +173,7 @@ impl Session {
         self.midi.iter_mut().chain(&mut self.recordings).chain(of_queue)
     }
 
-    /// What it is about, in a few words: `song.mid with 3 recordings`.
+    /// Describes it in a few words: `song.mid with 3 recordings`.
     pub fn summary(&self) -> String {
         let midi = self.midi.as_ref().and_then(|midi| midi.path.file_name());
         let midi = midi.map_or("no MIDI file".into(), |name| name.to_string_lossy());
@@ -184,7 +184,7 @@ impl Session {
     }
 }
 
-/// A file of the same contents below `folder`.
+/// Finds a file with the same contents below `folder`.
 fn search(folder: &Path, wanted: &FileRef, progress: &Progress) -> Result<Option<PathBuf>> {
     let Some(md5) = &wanted.md5 else { return Ok(None) };
     for path in walk(folder, Links::LeftOut).flatten().take(SEARCHED) {

@@ -1,9 +1,9 @@
-//! An alignment that a person has corrected: some moments are known to belong together, and what lies between them is
+//! An alignment corrected by a person: some moments are known to belong together, and everything between them is
 //! aligned again.
 //!
 //! Between two anchors the MIDI is stretched to the recording's length and matched from corner to corner, as for the
-//! [`rough`](super::rough) map; then every chord looks for its own attack ([`refine`](super::refine::refine)). The ends of the old
-//! map stay where they are, unless an anchor says otherwise.
+//! [`rough`](super::rough) map; then each chord finds its own attack ([`refine`](super::refine::refine)). The ends of
+//! the old map stay where they are, unless an anchor says otherwise.
 
 use super::coarse::{knots, stretch};
 use super::refine::{self, Chord, RefineParams};
@@ -19,14 +19,14 @@ use crate::job::Progress;
 use crate::midi::{MidiTime, Note};
 use ndarray::{ArrayView2, s};
 
-/// A tempo ratio beyond which an end of the old map is given up: nobody plays so.
+/// A tempo ratio beyond which an end of the old map is discarded: nobody plays like that.
 const STEEPEST: f64 = 6.0;
-/// Attacks nearer to an anchor than this, in seconds, give way to it.
+/// Attacks closer to an anchor than this, in seconds, give way to it.
 const NEAR_S: f64 = 0.04;
 
-/// Aligns again between `anchors`: they come in the order of the recording, and in each segment they must increase in the
-/// MIDI, too. Segments without an anchor stay as they are. `midi` and `audio` have rows of unit length at regular times, the
-/// MIDI in the recording's key; with `attacks` (notes in that key, onsets) chords are refined.
+/// Aligns again between `anchors`, which are in the order of the recording; within each segment they must increase in
+/// the MIDI, too. Segments without an anchor stay unchanged. `midi` and `audio` have rows of unit length at regular
+/// times, the MIDI in the recording's key; with `attacks` (notes in that key, onsets) chords are refined.
 pub(crate) fn anchored(
     old: &Alignment,
     anchors: &[(MidiTime, AudioTime)],
@@ -85,8 +85,8 @@ fn of_maps(old: &Alignment, mut maps: Vec<TimeMap>) -> Result<Alignment> {
     Ok(Alignment { map: segments.increasing()?, segments, ..old.clone() })
 }
 
-/// A map through `fixed` moments (MIDI, recording), aligned again between them and the ends of the `old` one. `part`: the map
-/// holds a part of the MIDI only, and so do its chords.
+/// A map through `fixed` moments (MIDI, recording), aligned again between them and the ends of the `old` one. `part`:
+/// the map covers only part of the MIDI, and so do its chords.
 fn anchored_map(
     old: &TimeMap,
     fixed: &[(f64, f64)],
@@ -120,7 +120,7 @@ fn anchored_map(
     }
     found.extend(corners.last());
     if found.len() < 2 {
-        // One anchor and no end that fits: the old map, moved there.
+        // One anchor and no end that fits: the old map, shifted there.
         let by = first.1 - old.to_audio(MidiTime(first.0)).0;
         found = old_knots.iter().map(|&(m, a)| (m, a + by)).collect();
     }
@@ -139,7 +139,7 @@ fn anchored_map(
 
 const CORRECTED: &str = "corrected";
 
-/// Knots from one corner up to, and without, the next, in seconds.
+/// Knots from one corner up to the next, but without it, in seconds.
 fn between(
     midi: ArrayView2<'_, f32>,
     audio: ArrayView2<'_, f32>,
@@ -165,7 +165,7 @@ fn between(
     Ok(std::iter::once(from).chain(inside).collect())
 }
 
-/// A map through all anchors, and through those knots that agree with them.
+/// A map through all anchors, and through the knots that agree with them.
 fn through(knots: &[(f64, f64)], anchors: &[(f64, f64)]) -> Result<TimeMap> {
     let agrees = |&(m, a): &(f64, f64)| {
         let next = anchors.partition_point(|anchor| anchor.0 < m);
@@ -179,7 +179,7 @@ fn through(knots: &[(f64, f64)], anchors: &[(f64, f64)]) -> Result<TimeMap> {
     TimeMap::new(all.into_iter().map(|(m, a)| (MidiTime(m), AudioTime(a))))
 }
 
-/// The alignment with the MIDI `offset_s` seconds later.
+/// The alignment with the MIDI moved `offset_s` seconds later.
 pub(crate) fn moved(alignment: &Alignment, offset_s: f64) -> Result<Alignment> {
     let later = |map: &TimeMap| TimeMap::new(map.knots().map(|(m, AudioTime(a))| (m, AudioTime(a + offset_s))));
     of_maps(alignment, alignment.segments.maps().iter().map(later).collect::<Result<_>>()?)

@@ -1,14 +1,14 @@
-//! What the coarse stages share: rows brought to another number, and the knots of a path.
+//! What the coarse stages share: stretching rows to another number, and the knots of a path.
 
 use ndarray::{Array1, Array2, ArrayView2};
 
-/// The centre of every run of steps that move on one side only: strictly increasing in both.
+/// The centre of each run of steps that advance on one side only: strictly increasing in both.
 pub(super) fn knots(cells: &[(usize, usize)]) -> Vec<(f64, f64)> {
     let mut knots: Vec<(f64, f64)> = Vec::with_capacity(cells.len());
     for run in cells.chunk_by(|a, b| a.0 == b.0) {
         let centre = (run[0].1 + run[run.len() - 1].1) as f64 / 2.0;
         match knots.last_mut() {
-            // Rows that share their column: the map would stand still; it is spread over the frame instead.
+            // Rows that share their column: the map would stand still, so it is spread over the frame instead.
             Some(last) if centre <= last.1 => {}
             _ => knots.push((run[0].0 as f64, centre)),
         }

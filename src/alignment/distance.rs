@@ -1,8 +1,8 @@
-//! How unlike two frames are: cosine distance of unit rows, as a matrix to look at and as numbers that describe it.
+//! How unlike two frames are: cosine distance of unit rows, as a matrix to view and as numbers that describe it.
 //!
 //! `S = 1 − X · Yᵀ` for `x` (n × bins) and `y` (m × bins), both with rows of unit length, so that every distance is in
-//! `[0, 2]`, and in `[0, 1]` where all features have one sign (spec B). A row of zeros is at distance 1 from everything.
-//! Features that are not finite are refused. [`mean`] and [`quantiles`] describe `S` without storing it.
+//! `[0, 2]`, and in `[0, 1]` if all features have the same sign (spec B). A row of zeros is at distance 1 from
+//! everything. Features that are not finite are rejected. [`mean`] and [`quantiles`] describe `S` without storing it.
 
 use crate::error::{Error, Result};
 use crate::job::Progress;
@@ -11,7 +11,7 @@ use ndarray::Array2;
 use ndarray::{ArrayView1, ArrayView2, Axis, s};
 use std::ops::Range;
 
-/// Rows of `S` that are computed at a time.
+/// Rows of `S` that are computed at once.
 const ROWS: usize = 64;
 
 /// Distance of two unit rows, from a product in `f64`.
@@ -24,14 +24,14 @@ pub(super) fn cosine(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f32 {
     (1.0 - product).max(0.0) as f32
 }
 
-/// Refuses features that are not finite, and matrices with unequal numbers of bins.
+/// Rejects features that are not finite, and matrices with different numbers of bins.
 pub(super) fn check(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Result<()> {
     if x.ncols() != y.ncols() {
         let (value, limit) = (format!("{} beside {}", x.ncols(), y.ncols()), "the same number on both sides".into());
         return Err(Error::Limit { what: "number of bins", value, limit });
     }
     for features in [x, y] {
-        // All values of a row without a way out is what the compiler makes fast.
+        // The compiler makes this fast if it takes all values of a row without an early exit.
         let finite = |row: ArrayView1<'_, f32>| row.iter().fold(true, |finite, value| finite & value.is_finite());
         if !features.rows().into_iter().all(finite)
             && let Some(((frame, bin), value)) = features.indexed_iter().find(|(_, value)| !value.is_finite())
@@ -43,7 +43,7 @@ pub(super) fn check(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Result<()
     Ok(())
 }
 
-/// Refuses rows that are longer than unit rows.
+/// Rejects rows that are longer than unit rows.
 pub(super) fn check_length(features: ArrayView2<'_, f32>) -> Result<()> {
     match features.rows().into_iter().map(|row| row.dot(&row)).enumerate().find(|(_, square)| *square > 1.001) {
         None => Ok(()),
@@ -66,7 +66,7 @@ pub(crate) fn matrix(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, progress: &
     Ok(distances)
 }
 
-/// Calls `take` with the first row and the distances of one block of rows after the other.
+/// Calls `take` with the first row and the distances of each block of rows in turn.
 fn rows(
     x: ArrayView2<'_, f32>,
     y: ArrayView2<'_, f32>,
@@ -81,7 +81,7 @@ fn rows(
     Ok(())
 }
 
-/// Mean of `S[rows, columns]`, exact from the sums of the rows: `1 − (Σx · Σy) / (n m)`. NaN for an empty piece.
+/// Mean of `S[rows, columns]`, exact, from the sums of the rows: `1 − (Σx · Σy) / (n m)`. NaN if the range is empty.
 pub(crate) fn mean(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, rows: Range<usize>, columns: Range<usize>) -> f64 {
     let sum = |features: ArrayView2<'_, f32>, range: &Range<usize>| {
         let mut sums = vec![0.0_f64; features.ncols()];
@@ -97,13 +97,14 @@ pub(crate) fn mean(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, rows: Range<u
     1.0 - products / (rows.len() as f64 * columns.len() as f64)
 }
 
-/// Quantiles of all values of `S`, linearly interpolated between neighbours as numpy does by default; `fractions` in 0..=1.
+/// Quantiles of all values of `S`, linearly interpolated between neighbours as numpy does by default; `fractions` in
+/// 0..=1.
 ///
-/// Exact for the `f32` distances, in two passes that count values by the upper and the lower half of their bits. `S` itself
-/// is computed on the way and not kept.
+/// Exact for the `f32` distances, in two passes that count values by the upper and the lower half of their bits. `S`
+/// itself is computed on the fly and not kept.
 ///
 /// # Errors
-/// Those of [`matrix`], and [`Error::Nothing`] when there is no distance at all.
+/// Those of [`matrix`], and [`Error::Nothing`] if there are no distances at all.
 pub(crate) fn quantiles(
     x: ArrayView2<'_, f32>,
     y: ArrayView2<'_, f32>,
@@ -121,11 +122,11 @@ pub(crate) fn quantiles(
 
     let mut upper = vec![0_u64; 1 << 16];
     rows(x, y, &progress.part(0.0, 0.5), |_, distances| {
-        // Distances are not negative, so their bits are in the order of their values.
+        // Distances are not negative, so their bits sort as their values do.
         distances.iter().for_each(|distance| upper[(distance.to_bits() >> 16) as usize] += 1);
         Ok(())
     })?;
-    // Of each rank: its upper half, and its rank among the values that share it.
+    // For each rank, its upper half and its rank among the values that share it.
     let halves: Vec<(usize, u64)> = ranks.iter().map(|&rank| find(&upper, rank as u64)).collect();
 
     let mut table = vec![usize::MAX; 1 << 16];

@@ -8,27 +8,28 @@ use crate::job::Progress;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-/// What speaks for a pair or against it, of an alignment.
+/// What an alignment shows for or against a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
-    /// Cost of the rough path as a share of that of the MIDI backwards: 1 or more for music that has nothing to do with it.
+    /// Cost of the rough path as a share of that with the MIDI reversed: 1 or more for unrelated music.
     pub cost_share: f64,
-    /// Agreement of the attacks as a multiple of that of the same chords half an octave off: about 1 for other music.
+    /// Agreement of the attacks as a multiple of that of the same chords half an octave off: about 1 for unrelated
+    /// music.
     pub attacks: f64,
-    /// Confidence of the aligner of 2016 in the key that is written; 0 in another one.
+    /// Confidence of the aligner of 2016 in the written key; 0 in any other.
     pub published: f64,
-    /// How much more alike the two are along the map than moments that have nothing to do with each other: the mean over
-    /// the recording, in standard deviations.
+    /// How much more alike the two are along the map than unrelated moments: the mean over the recording, in standard
+    /// deviations.
     pub gain: f64,
-    /// Share of the recording in which the map gains something over some seconds.
+    /// Share of the recording in which the map gains something, measured over a few seconds.
     pub explained: f64,
-    /// What the MIDI explains of the recording at best, jumps allowed and paid for, in deviations.
+    /// How much of the recording the MIDI explains at best, with jumps allowed but paid for, in deviations.
     pub structure: f64,
-    /// The same of the MIDI backwards.
+    /// The same with the MIDI reversed.
     pub structure_backwards: f64,
-    /// Mean change of the log tempo from one stretch of some seconds to the next.
+    /// Mean change of the log tempo from one stretch of a few seconds to the next.
     pub unevenness: f64,
-    /// Seconds of the recording a second of the MIDI.
+    /// Seconds of the recording per second of the MIDI.
     pub tempo: f64,
     /// How often the recording jumps in the MIDI.
     pub jumps: usize,
@@ -36,13 +37,14 @@ pub struct Findings {
     pub part: bool,
 }
 
-/// Half width of the window in which a map gains something or doesn't, in seconds, and what it gains then.
+/// Half width of the window in which a map does or doesn't gain something, in seconds, and the least that counts as a
+/// gain.
 const RADIUS_S: f64 = 2.0;
 const GAINS: f64 = 0.3;
-/// Stretches between which the tempo is compared, in seconds of the MIDI.
+/// Length of the stretches between which the tempo is compared, in seconds of the MIDI.
 const STRETCH_S: f64 = 3.0;
 
-/// Share of moments `step_s` apart around which something is gained.
+/// Share of the moments, `step_s` apart, around which something is gained.
 pub(super) fn explained_share(gains: &[f64], step_s: f64) -> f64 {
     let radius = (RADIUS_S / step_s).round() as usize;
     let mut sums = vec![0.0; gains.len() + 1];
@@ -67,13 +69,13 @@ pub(super) fn unevenness(knots: &[(f64, f64)]) -> f64 {
     tempi.windows(2).map(|t| (t[1] - t[0]).abs()).sum::<f64>() / (tempi.len() - 1) as f64
 }
 
-/// Seconds of the recording a second of the MIDI, over a whole map.
+/// Seconds of the recording per second of the MIDI, over a whole map.
 pub(super) fn tempo(knots: &[(f64, f64)]) -> f64 {
     let (Some(first), Some(last)) = (knots.first(), knots.last()) else { return 1.0 };
     ((last.1 - first.1) / (last.0 - first.0).max(1e-9)).clamp(0.01, 100.0)
 }
 
-/// What one key of a MIDI file explains of a recording, without aligning the two.
+/// How well a MIDI file in one key explains a recording, without aligning the two.
 #[derive(Debug, Clone)]
 pub(crate) struct Explained {
     /// As [`Findings::gain`], along the best chain of stretches.
@@ -86,15 +88,15 @@ pub(crate) struct Explained {
     pub(crate) structure_backwards: f64,
     /// As [`Findings::jumps`].
     pub(crate) jumps: usize,
-    /// Where the two go on together: seconds of the MIDI and of the recording.
+    /// Where the two run together: seconds of the MIDI and of the recording.
     pub(crate) runs: Vec<Vec<(f64, f64)>>,
 }
 
-/// Explains a recording by a MIDI file, moved by `semitones`: both constant-Q magnitudes, the MIDI's with [`KEY_MARGIN`] bins
-/// more at each end. A few hundredths of a second for a song.
+/// Explains a recording by a MIDI file, transposed by `semitones`: constant-Q magnitudes of both, the MIDI's with
+/// [`KEY_MARGIN`] more bins at each end. Takes a few hundredths of a second for a song.
 ///
 /// # Errors
-/// [`Error::Nothing`] when a side makes no sound; [`Error::Cancelled`].
+/// [`Error::Nothing`] if a side makes no sound; [`Error::Cancelled`].
 pub(crate) fn explained(
     midi: &Array2<f32>,
     audio: &Array2<f32>,

@@ -1,10 +1,10 @@
-//! Which rough map is right, and the attacks that say so.
+//! Chooses the right rough map, and finds the attacks that show it.
 //!
-//! The free path and the best map at a [steady](super::steady) tempo are followed chord by chord. The free one agrees with
-//! more attacks, right or wrong, because it may go anywhere. So the steady one is taken when it explains as much, or when it
-//! explains a good part and the attacks found along it keep a tempo as even as a machine's: that does not happen by
-//! accident. Where loud drums and voices hide the attacks, the map that [explains](super::structure) more of the sound is
-//! taken.
+//! The free path and the best map at a [steady](super::steady) tempo are followed chord by chord. The free one agrees
+//! with more attacks, right or wrong, because it may go anywhere. So the steady one is taken if it explains as much, or
+//! if it explains a good part and the attacks found along it keep a tempo as even as a machine's: that does not happen
+//! by accident. If loud drums and voices hide the attacks, the map that [explains](super::structure) more of the sound
+//! is taken.
 
 use super::findings;
 use super::refine::{Attack, Chord, RefineParams, refine};
@@ -13,35 +13,35 @@ use crate::error::Result;
 use crate::features::onsets::Onsets;
 use crate::job::Progress;
 
-/// Explaining this share of what the free map explains is as much.
+/// Explaining this share of what the free map explains counts as just as much.
 const AS_MUCH: f64 = 0.97;
-/// A steady map is taken in place of a plainer one when it gains so many times as much.
+/// A steady map replaces a plainer one if it gains this many times as much.
 const CLEARLY_MORE: f64 = 1.1;
-/// A steady map whose tempo is even is taken when it gains this share of what the free one does, which follows every
-/// accident.
+/// A steady map with an even tempo is taken if it gains this share of what the free one gains, since the free one
+/// follows every accident.
 const GOOD_SHARE: f64 = 0.9;
-/// Jumps that are [as sure](super::structure) as this, in standard errors, need nothing more to speak for them than that a map
-/// with them explains no less.
+/// Jumps [as sure](super::structure) as this, in standard errors, need no more support than that a map with them
+/// explains no less.
 const JUMPS_SURE: f64 = 5.0;
-/// The map with less sure ones explains more of something than the best map without any: so many times as much of the sound,
-/// where a chorus comes again,
+/// A map with less sure jumps must explain more of something than the best map without any: this many times as much of
+/// the sound, if a chorus is repeated,
 const JUMPS_GAIN: f64 = 1.05;
-/// or so many times as much of the attacks, where a verse is left out. (Chosen on ASAP and on `evaluate align popular`, seeds 0
-/// to 2, where 68 such maps are to be weighed.)
+/// or this many times as much of the attacks, if a verse is left out. (Chosen on ASAP and on `evaluate align popular`,
+/// seeds 0 to 2, where 68 such maps are to be weighed.)
 const JUMPS_EXPLAIN: f64 = 1.03;
-/// No less is this share of the sound, as the other need not pay for jumps,
+/// "No less" means this share of the sound, since the other map need not pay for jumps,
 const JUMPS_COST: f64 = 0.85;
-/// and this share of the attacks, where they say anything.
+/// and this share of the attacks, if they say anything.
 const JUMPS_HOLD: f64 = 0.9;
-/// Attacks that explain less than this say nothing. In ASAP they explain .24 to 1.7, in thirteen popular
-/// recordings .26 at most.
+/// Attacks that explain less than this say nothing. In ASAP they explain .24 to 1.7, in thirteen popular recordings .26
+/// at most.
 const TELLING: f64 = 0.3;
-/// Attacks that explain this much can tell where a recording jumps.
+/// Attacks that explain this much can show where a recording jumps.
 const CLEARLY_TELLING: f64 = 0.3;
-/// Explaining this share is a good part.
+/// Explaining this share counts as a good part.
 const GOOD_PART: f64 = 0.3;
-/// [Unevenness](findings::unevenness) below which a tempo is even. Human performances of
-/// ASAP have .02 (études) to .3 with a mean of .1; sequences .004 to .035.
+/// [Unevenness](findings::unevenness) below which a tempo is even. Human performances in ASAP have .02 (études) to .3
+/// with a mean of .1; sequences .004 to .035.
 const EVEN: f64 = 0.06;
 
 /// The chosen map, followed.
@@ -49,7 +49,8 @@ const EVEN: f64 = 0.06;
 pub(crate) struct Followed {
     /// One for each chord.
     pub(crate) attacks: Vec<Attack>,
-    /// Mean agreement of the attacks as a multiple of that of chords that can't be right, on the better of the two maps.
+    /// Mean agreement of the attacks as a multiple of that of chords that can't be right, on the better of the two
+    /// maps.
     pub(crate) evidence: f64,
     /// The rough map that was followed.
     pub(crate) knots: Vec<(f64, f64)>,
@@ -66,12 +67,12 @@ pub(crate) struct Hypothesis {
     pub(crate) gain: f64,
 }
 
-/// All that may be right.
+/// All the maps that may be right.
 #[derive(Debug, Clone)]
 pub(crate) struct Hypotheses {
     /// The path that may go at any tempo.
     pub(crate) free: Hypothesis,
-    /// Those at a tempo that hardly changes, the most plain one first; at least one.
+    /// Those at a tempo that hardly changes, the plainest first; at least one.
     pub(crate) steady: Vec<Hypothesis>,
     /// The one in which the recording jumps.
     pub(crate) jumping: Option<Jumping>,
@@ -81,13 +82,13 @@ pub(crate) struct Hypotheses {
 #[derive(Debug, Clone)]
 pub(crate) struct Jumping {
     pub(crate) map: Hypothesis,
-    /// How much it explains as a share of what the best other one does.
+    /// How much it explains as a share of what the best other map explains.
     pub(crate) share: f64,
     /// How sure its least sure jump is, in standard errors.
     pub(crate) sure: f64,
 }
 
-/// Follows `chords` along the best of `maps`. `wrong` are the same chords in a key that can't be right.
+/// Follows `chords` along the best of `maps`. `wrong` holds the same chords in a key that can't be right.
 pub(crate) fn follow(
     chords: &[Chord],
     wrong: &[Chord],
@@ -130,11 +131,11 @@ pub(crate) fn follow(
         // A jump is a change of tempo, too.
         (true, uneven < 2.0 * EVEN)
     } else if telling {
-        // The recording of a person who plays evenly is even on both.
+        // The recording of a person who plays evenly is even on both maps.
         let even = by_steady > GOOD_PART * by_free && uneven < EVEN.min(0.5 * unevenness(&free));
         (even || by_steady > AS_MUCH * by_free, even)
     } else {
-        // Loud drums and voices hide the attacks: then what sounds decides.
+        // If loud drums and voices hide the attacks, the sound decides.
         let sounds = steady_map.gain > GOOD_SHARE * free_map.gain;
         (sounds, sounds && uneven < EVEN)
     };
@@ -150,14 +151,15 @@ pub(crate) fn follow(
     Ok(Followed { attacks, evidence, knots: knots.clone(), jumps })
 }
 
-/// By how much the chords agree better than `null` along a map, summed over those within it and divided by all.
+/// By how much the chords agree better than `null` along a map, summed over the chords within it and divided by the
+/// number of all.
 fn explained(attacks: &[Attack], knots: &[(f64, f64)], null: f64) -> f64 {
     let (Some(first), Some(last)) = (knots.first(), knots.last()) else { return 0.0 };
     let within = attacks.iter().filter(|a| (first.0 - 0.05..=last.0 + 0.05).contains(&a.midi_s));
     within.map(|a| f64::from(a.agreement) - null).sum::<f64>() / attacks.len().max(1) as f64
 }
 
-/// See [`findings::unevenness`]; of attacks that make no map it has no bound.
+/// See [`findings::unevenness`]; infinite if the attacks make no map.
 fn unevenness(attacks: &[Attack]) -> f64 {
     increasing(attacks).map_or(f64::INFINITY, |map| findings::unevenness(&map))
 }
@@ -177,7 +179,7 @@ pub(crate) fn increasing(attacks: &[Attack]) -> Option<Vec<(f64, f64)>> {
     (knots.len() >= 2).then_some(knots)
 }
 
-/// The piecewise linear function through `knots`, going on with the slope of the whole.
+/// The piecewise linear function through `knots`, extended with the slope of the whole.
 fn interpolated(knots: &[(f64, f64)]) -> impl Fn(f64) -> f64 + '_ {
     move |x| warp::interpolate(knots, x, |k| k)
 }

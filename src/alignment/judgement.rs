@@ -1,4 +1,4 @@
-//! What was judged of a pair, and by what.
+//! What a judge decided about a pair, and on what evidence.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub enum Verdict {
     /// They are not.
     #[serde(rename = "no match")]
     NoMatch,
-    /// There is too little to tell by, or what there is contradicts itself.
+    /// There is too little evidence, or it contradicts itself.
     #[serde(rename = "can't tell")]
     CantTell,
 }
@@ -29,29 +29,30 @@ impl std::fmt::Display for Verdict {
 /// A piece of evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Term {
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// What was measured.
     pub value: f64,
-    /// What it adds to the log odds, compared with the mean of true and wrong pairs.
+    /// What it adds to the log odds, relative to the mean of true and wrong pairs.
     pub contribution: f64,
 }
 
-/// What a judge says of a pair.
+/// A judge's verdict on a pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// Match, no match, or can't tell.
     pub verdict: Verdict,
-    /// The probability that they are the same music, if [`prior`](Self::prior) of all pairs that are tried are.
+    /// The probability that they are the same music, if [`prior`](Self::prior) is the share of such pairs among all
+    /// that are tried.
     pub probability: f64,
-    /// A match above it.
+    /// Above this it is a match.
     pub threshold: f64,
-    /// No match below it; what lies between can't be told.
+    /// Below this it is no match; between the two it can't tell.
     pub doubtful: f64,
     /// See [`probability`](Self::probability).
     pub prior: f64,
     /// Which judge: the version of its weights, and what it could see.
     pub judge: String,
-    /// What it went by.
+    /// The evidence it used.
     pub evidence: Vec<Term>,
 }

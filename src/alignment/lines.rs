@@ -1,33 +1,36 @@
-//! The few ways on which a recording can go through the MIDI without a jump, and where it changes from one to another.
+//! The few paths on which a recording can go through the MIDI without a jump, and where it changes from one to another.
 //!
-//! A search in which jumps are cheap finds stretches that go together. Each is followed to both ends of the recording, as if
-//! there were no jump: a *line*. Two more begin where both sides begin and end where both end. In music made of loops many
-//! stretches lie on the same line, and what a jump gains is what its line explains better than the line left, from the jump
-//! to the next one, and worse before it: moment by moment, so that a few seconds that happen to be alike prove nothing.
+//! A search in which jumps are cheap finds stretches that belong together. Each is followed to both ends of the
+//! recording, as if there were no jump: a *line*. Two more lines start where both sides begin and end where both end.
+//! In music made of loops many stretches lie on the same line. The gain of a jump is how much better its line explains
+//! the music than the line left, from the jump to the next one, and how much worse before it: moment by moment, so that
+//! a few seconds that happen to be alike prove nothing.
 
 use ndarray::Array2;
 
 /// What a step off the diagonal costs, in standard deviations of a frame.
 const STEP: f32 = 1.5;
-/// A line stays this near to its mean tempo: seconds at once, and a share of the time since it was known.
+/// A line stays this close to its mean tempo: a fixed number of seconds, plus a share of the time since its course was
+/// known.
 const NEAR_S: f64 = 1.0;
 const NEAR_SHARE: f64 = 0.04;
-/// Lines this near are the same, in seconds,
+/// Lines this close, in seconds, are the same,
 const SAME_S: f64 = 0.5;
-/// in this share of the moments that both have, if these are so much of the lighter one.
+/// if they are in this share of the moments that both have, and these make up at least the next share of the lighter
+/// one.
 const SAME_SHARE: f64 = 0.9;
 const SHARED: f64 = 0.6;
-/// An end of a stretch is weak where it gains less than this share of the whole.
+/// An end of a stretch is weak if it gains less than this share of the whole.
 const WEAK: f32 = 0.3;
-/// Lines that are kept.
+/// Most lines that are kept.
 const MOST: usize = 16;
 
-/// A way through both sides.
+/// A path through both sides.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
-    /// Row of the MIDI at each column of the recording; none where the MIDI has ended or not begun.
+    /// Row of the MIDI at each column of the recording; `None` before the MIDI has begun and after it has ended.
     pub(super) rows: Vec<Option<usize>>,
-    /// What it gains there; steps off the diagonal are not paid.
+    /// What it gains there, without paying for steps off the diagonal.
     pub(super) gains: Vec<f32>,
 }
 
@@ -39,26 +42,26 @@ pub(super) struct Stretch {
     pub(super) to: usize,
 }
 
-/// What is paid for not going on, in deviations × columns.
+/// The price of not going on, in deviations × columns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Costs {
-    /// A change of line.
+    /// The price of a change of line.
     pub(super) jump: f32,
-    /// Of what is left out, at most: a part is a part.
+    /// The most that left-out music costs: a part is a part.
     pub(super) left_out: f32,
-    /// First and last row that sound.
+    /// First and last row with sound.
     pub(super) sounding: (usize, usize),
 }
 
 impl Costs {
-    /// To begin at a row, and to end there: a deviation for each row that is left out.
+    /// The price of beginning at a row, and of ending there: a deviation for each row left out.
     fn ends(&self, row: usize) -> (f32, f32) {
         let cost = |rows: usize| (rows as f32).min(self.left_out);
         (cost(row.saturating_sub(self.sounding.0)), cost(self.sounding.1.saturating_sub(row)))
     }
 }
 
-/// Where a line is known to go: the cell (row, column) it goes through, and by how many rows it may miss it.
+/// Where a line is known to go: the cell (row, column) it passes through, and by how many rows it may miss it.
 #[derive(Debug, Clone, Copy)]
 struct Through {
     cell: (usize, usize),
@@ -66,7 +69,7 @@ struct Through {
 }
 
 impl Line {
-    /// Through `cells` (row, column), and on from their ends.
+    /// The line through `cells` (row, column), continued from their ends.
     fn new(gains: &Array2<f32>, cells: &[(usize, usize)], (slope, step_s): (f64, f64)) -> Self {
         let mut rows = vec![None; gains.nrows()];
         let (Some(&first), Some(&last)) = (cells.first(), cells.last()) else { return Self::of(gains, rows) };
@@ -85,13 +88,13 @@ impl Line {
         Self { rows, gains }
     }
 
-    /// Its cells (row, column) from a column to a column.
+    /// Its cells (row, column) between two columns.
     pub(super) fn cells(&self, from: usize, to: usize) -> Vec<(usize, usize)> {
         (from..=to).filter_map(|j| self.rows[j].map(|i| (i, j))).collect()
     }
 
-    /// The cells of a stretch without weak ends, and their gain: in other music a line gains what it finds by going to and fro,
-    /// and pays for the steps. `gains` are those that it was made from.
+    /// The cells of a stretch without weak ends, and their gain: in unrelated music a line gains what it finds by
+    /// zigzagging, and pays for the steps. `gains` are those that it was made from.
     pub(super) fn best_part(&self, from: usize, to: usize, gains: &Array2<f32>) -> (Vec<(usize, usize)>, f32) {
         let cells = self.cells(from, to);
         let least = WEAK * cells.iter().map(|&(i, j)| gains[[j, i]]).sum::<f32>() / cells.len().max(1) as f32;
@@ -122,8 +125,8 @@ impl Line {
     }
 }
 
-/// The lines through `stretches` (row, column) and from corner to corner, heaviest first. `ends` are the first and last row
-/// and column that sound, each to `within` rows.
+/// The lines through `stretches` (row, column) and from corner to corner, heaviest first. `ends` are the first and last
+/// row and column with sound, each accurate to `within` rows.
 pub(super) fn lines(
     gains: &Array2<f32>,
     stretches: &[Vec<(usize, usize)>],
@@ -157,7 +160,7 @@ pub(super) fn lines(
     kept
 }
 
-/// The best cells (row, column) on from a cell, without it, to the end of either side.
+/// The best cells (row, column) from a cell, excluding it, to the end of either side.
 fn extend(
     gains: &Array2<f32>,
     Through { cell, within }: Through,
@@ -169,7 +172,7 @@ fn extend(
     let sign = if forward { 1.0 } else { -1.0 };
     let column = |n: usize| if forward { cell.1 + n } else { cell.1 - n };
     let half = |n: usize| within as isize + (NEAR_S / step_s + NEAR_SHARE * n as f64).ceil() as isize;
-    // The row of state 0.
+    // Row of state 0.
     let low = |n: usize| (cell.0 as f64 + sign * slope * n as f64).round() as isize - half(n);
     let widest = 2 * half(count) as usize + 1;
     let (mut before, mut now) = (vec![f32::NEG_INFINITY; widest], vec![f32::NEG_INFINITY; widest]);
@@ -217,8 +220,8 @@ fn extend(
     cells
 }
 
-/// What explains the recording best: stretches of lines, in the order of the recording. A change to none, and back from it,
-/// costs half of what a change of line does.
+/// The best explanation of the recording: stretches of lines, in the order of the recording. A change to no line, and
+/// back from it, costs half as much as a change of line.
 pub(super) fn changes(lines: &[Line], costs: Costs) -> Vec<Stretch> {
     const BEGIN: u8 = u8::MAX;
     let jump = costs.jump;
@@ -278,7 +281,7 @@ pub(super) fn density(lines: &[Line], stretches: &[Stretch]) -> f64 {
     stretches.iter().map(gains).sum::<f64>() / columns.max(1) as f64
 }
 
-/// What the best of the lines gains around each column, over `radius` to each side.
+/// The gain of the best line around each column, over `radius` to each side.
 pub(super) fn best_around(lines: &[Line], radius: usize) -> Vec<f32> {
     let columns = lines.first().map_or(0, |line| line.gains.len());
     let mut best = vec![f32::NEG_INFINITY; columns];
@@ -295,8 +298,8 @@ pub(super) fn best_around(lines: &[Line], radius: usize) -> Vec<f32> {
     best
 }
 
-/// How surely the recording leaves the line of `a` for that of `b`: the lesser of what says that `b` isn't on the line of
-/// `a`, and `a` not on that of `b`. See [`sureness`].
+/// How surely the recording leaves the line of `a` for that of `b`: the lesser of the evidence that `b` isn't on the
+/// line of `a`, and that `a` isn't on that of `b`. See [`sureness`].
 pub(super) fn certainty(lines: &[Line], a: Stretch, b: Stretch, step_s: f64) -> f64 {
     let against = |stretch: Stretch, other: usize| {
         let (own, other) = (&lines[stretch.line].gains, &lines[other].gains);
@@ -307,7 +310,7 @@ pub(super) fn certainty(lines: &[Line], a: Stretch, b: Stretch, step_s: f64) -> 
     against(b, a.line).min(against(a, b.line))
 }
 
-/// The mean of `values` in its standard errors, those of means over a second, of which neighbours are alike.
+/// The mean of `values` in standard errors, estimated from means over a second, since neighbouring values are alike.
 fn sureness(values: &[f32], step_s: f64) -> f64 {
     const FEWEST: usize = 3;
     let size = ((1.0 / step_s).round() as usize).max(1);
@@ -330,13 +333,14 @@ mod tests {
 
     const STEP_S: f64 = 0.2;
 
-    /// Gains of −0.3 but on the diagonals given: cells (row of the MIDI, column) from a column to a column, of gain 1.5.
+    /// Gains of −0.3 except on the given diagonals: cells (row of the MIDI, column) between two columns, with a gain of
+    /// 1.5.
     fn gains(rows: usize, columns: usize, diagonals: &[(isize, std::ops::Range<usize>)]) -> Array2<f32> {
         let mut gains = Array2::from_elem((columns, rows), -0.3);
         for (ahead, range) in diagonals {
             for j in range.clone() {
                 if let Some(i) = j.checked_add_signed(*ahead).filter(|i| *i < rows) {
-                    // Not quite even, as music is.
+                    // Not quite even, like music.
                     gains[[j, i]] = 1.5 + 0.3 * ((j / 7) % 3) as f32;
                 }
             }
@@ -379,7 +383,7 @@ mod tests {
 
     #[test]
     fn where_loops_sound_alike_nothing_speaks_for_a_jump() {
-        // The same four bars all along: every line is as good as every other.
+        // The same four bars throughout: every line is as good as every other.
         let loops: Vec<(isize, std::ops::Range<usize>)> = (-5..=5).map(|k| (40 * k, 0..400)).collect();
         let gains = gains(400, 400, &loops);
         let found = lines(&gains, &[diagonal(0, 0..200), diagonal(-80, 200..400)], [(0, 0), (399, 399)], 5, STEP_S);

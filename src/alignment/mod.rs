@@ -1,4 +1,4 @@
-//! Which moment of a recording is which moment of a MIDI file.
+//! Maps each moment of a recording to the matching moment of a MIDI file.
 
 mod anchored;
 mod coarse;
@@ -53,16 +53,16 @@ pub enum Preset {
     Gen2,
 }
 
-/// What [`align`] needs of a MIDI file.
+/// What [`align`] needs from a MIDI file.
 #[derive(Debug, Clone, Copy)]
 pub struct MidiInput<'a> {
-    /// All notes, by start.
+    /// All notes, sorted by start.
     pub notes: &'a [Note],
     /// The [wide](crate::features::CqtParams::wide) spectrum of its synthesis: the recording may be in another key.
     pub spectrum: &'a Spectrum,
 }
 
-/// What [`align`] needs of a recording.
+/// What [`align`] needs from a recording.
 #[derive(Debug, Clone, Copy)]
 pub struct AudioInput<'a> {
     /// Its spectrum, of [`BINS`](crate::features::BINS) bins, with frames as far apart as those of the MIDI side.
@@ -80,21 +80,21 @@ pub struct Alignment {
     pub costs: Vec<f32>,
     /// Normalised cost of the path; lower is better.
     pub score: f64,
-    /// `clip(2(1 − score), 0, 1)`; where there is a [`judgement`](Self::judgement), the probability that it gives.
+    /// `clip(2(1 − score), 0, 1)`; with a [`judgement`](Self::judgement), the probability that it gives.
     pub confidence: f64,
-    /// Semitones that the MIDI was moved by before it was aligned.
+    /// Semitones by which the MIDI was transposed before it was aligned.
     pub transpose: i32,
     /// Stretches of audio time in which the map should not be trusted: repeats skipped or added, other music, silence.
     pub unreliable: Vec<(f64, f64)>,
-    /// Where both sides go on together. [`map`](Self::map) goes through the heaviest chain of them that increases on both
-    /// sides; [`played`](Self::played) goes through them all.
+    /// The stretches in which both sides run together. [`map`](Self::map) follows the heaviest chain of them that
+    /// increases on both sides; [`played`](Self::played) follows them all.
     pub segments: Segments,
-    /// What the user should know: `aligned coarse to fine: …`.
+    /// What the user should know, such as `aligned coarse to fine: …`.
     pub remarks: Vec<String>,
-    /// What our aligner measured that speaks for the pair or against it; none from a published one.
+    /// What our aligner measured for and against the pair; `None` from a published aligner.
     pub findings: Option<Findings>,
-    /// Whether the two belong together, by all that is known; none before [`verdict`](crate::verdict) was asked, and for the
-    /// published aligners.
+    /// Whether the two belong together, on all the evidence; `None` before [`verdict`](crate::verdict) was asked, and
+    /// for the published aligners.
     pub judgement: Option<Judgement>,
 }
 
@@ -104,7 +104,7 @@ impl Alignment {
         self.verdict() == Verdict::Match
     }
 
-    /// Match or not, or too little to tell; a published aligner always tells.
+    /// Match, no match, or too little to tell; a published aligner always decides.
     pub fn verdict(&self) -> Verdict {
         match &self.judgement {
             Some(judgement) => judgement.verdict,
@@ -113,11 +113,11 @@ impl Alignment {
         }
     }
 
-    /// The MIDI as the recording plays it: in its key, with what comes again and without what is left out, and where that lies
-    /// in the recording.
+    /// The MIDI as the recording plays it: in its key, with repeats written out and omissions left out, and where all
+    /// of that lies in the recording.
     ///
     /// # Errors
-    /// [`Error::Midi`](crate::Error::Midi) where it would last longer than a MIDI file may.
+    /// [`Error::Midi`](crate::Error::Midi) if it would last longer than a MIDI file may.
     pub fn played(&self, midi: &Midi) -> Result<Played> {
         let in_key = if self.transpose == 0 { midi.clone() } else { midi.transposed(self.transpose) };
         if self.segments.jump() {
@@ -127,8 +127,8 @@ impl Alignment {
         }
     }
 
-    /// Adds the confidence of an independent aligner: two that half believe in a pair are believed together. The published
-    /// one sees what ours misses, and the other way round: it needs equal tempo but no attacks.
+    /// Adds the confidence of an independent aligner: a pair that both half believe in is believed. The published
+    /// aligner sees what ours misses, and vice versa: it needs equal tempo but no attacks.
     fn supported_by(&mut self, confidence: f64) {
         if let Some(findings) = &mut self.findings {
             findings.published = confidence;
@@ -138,7 +138,7 @@ impl Alignment {
     }
 }
 
-/// Aligns by our own method: a rough map at any tempo, then the attack of every chord. The published aligner of
+/// Aligns by our own method: a rough map at any tempo, then the attack of each chord. The published aligner of
 /// [2016](published::gen2) is asked too: its path is one of those that are tried, and its confidence counts.
 ///
 /// [`pair::align`](crate::pair::align) does the same from files.
@@ -180,7 +180,7 @@ pub fn align(midi: MidiInput<'_>, audio: AudioInput<'_>, progress: &Progress) ->
     let second = published::gen2(&x, &y, &progress.part(0.0, 0.3))?;
     let knots = knots_of(&second, &x, &y);
     let mut alignment = from_inputs(midi, audio, knots, frame_s, &progress.part(0.3, 1.0))?;
-    // It was found in the key that is written.
+    // It was found in the written key.
     if alignment.transpose == 0 {
         alignment.supported_by(second.confidence);
     }
@@ -209,7 +209,7 @@ fn from_inputs(
     let hypothesis = |knots: Vec<(f64, f64)>| Hypothesis { gain: gain(&knots), knots };
     let chain = Some(structure.chain(frame_s)).filter(|chain| chain.len() >= 2).map(hypothesis);
     let free = hypothesis(rough.knots.clone());
-    // It was found in the key that is written.
+    // It was found in the written key.
     let published = Some(published).filter(|knots| rough.transpose == 0 && knots.len() >= 2);
     let mut steady: Vec<Hypothesis> = rough.steady.iter().cloned().chain(published).map(hypothesis).collect();
     let jumping = if structure.jumps() {
@@ -253,7 +253,7 @@ fn from_inputs(
     let (gains, step_s) = structure.gains_along(&chosen, rough.midi.view(), rough.audio.view(), frame_s);
     let audio_s = audio_magnitudes.nrows() as f64 * frame_s;
     let unreliable = unreliable(&gains, step_s, &structure.around, audio_s);
-    // Only one map increases on both sides all the way.
+    // Only a single map increases on both sides all the way.
     let chain: Vec<(f64, f64)> = seconds(&map).collect();
     let found = Findings {
         cost_share: rough.cost / rough.null_cost,
@@ -296,16 +296,17 @@ fn from_inputs(
     })
 }
 
-/// The score from two comparisons with what can't be right: the cost of the path as a share of that of the MIDI
-/// backwards, and the agreement of the attacks as a multiple of that of the same chords half an octave off.
+/// Computes the score from two comparisons with what can't be right: the cost of the path as a share of the cost with
+/// the MIDI reversed, and the agreement of the attacks as a multiple of that of the same chords half an octave off.
 ///
-/// Unrelated music has about 1 for both, whatever its style, because both sides of each comparison share it. True pairs
-/// have less of the first (sustained sound, at any tempo) or more of the second (rhythm and pitch of the attacks), mostly
-/// both, so the two are added. Evidence against a pair counts as none. See [`Alignment::supported_by`] for the rest.
+/// Unrelated music has about 1 for both, whatever its style, because both sides of each comparison share the style.
+/// True pairs have less of the first (sustained sound, at any tempo) or more of the second (rhythm and pitch of the
+/// attacks), mostly both, so the two are added. Evidence against a pair counts as none. See [`Alignment::supported_by`]
+/// for the rest.
 fn score(cost_share: f64, agreement_multiple: f64, transposed: bool) -> f64 {
-    // A confidence of ½ at .3 of added evidence: chosen on the 9 true and 72 wrong pairs that the README names.
+    // A confidence of ½ at .3 of added evidence: chosen on the 9 true and 72 wrong pairs that the README lists.
     const HALF_EVIDENCE: f64 = 0.3;
-    // Of twelve keys one always wins: it must win by more to mean something.
+    // One of twelve keys always wins, so it must win by more to mean anything.
     let half = if transposed { 2.0 * HALF_EVIDENCE } else { HALF_EVIDENCE };
     if !cost_share.is_finite() || !agreement_multiple.is_finite() {
         return 1.0;
@@ -314,19 +315,19 @@ fn score(cost_share: f64, agreement_multiple: f64, transposed: bool) -> f64 {
     1.0 - evidence / (4.0 * half)
 }
 
-/// Stretches of audio time, longer than a second, in which the two sides are hardly more alike than music that has nothing to
-/// do with each other, or that the map leaves out, or in which another way through both sides explains clearly more:
-/// `gains` are those of the map, in deviations, `step_s` apart, `around` the best ones. Where all of it gains little, nothing
-/// can be relied on.
+/// Stretches of audio time, longer than a second, in which the two sides are hardly more alike than unrelated music, or
+/// which the map leaves out, or which another path through both sides explains clearly better. `gains` are those of the
+/// map, in deviations, `step_s` apart; `around` holds the best ones. If the whole map gains little, nothing is
+/// reliable.
 fn unreliable(gains: &[f64], step_s: f64, around: &(Vec<f32>, f64), audio_s: f64) -> Vec<(f64, f64)> {
     /// Half width of the window, in seconds.
     const RADIUS_S: f64 = 2.0;
     const SHORTEST_S: f64 = 1.0;
-    /// A window gains at least this much, and a pair this much: of 49 popular recordings 42 gain more along the map of their
-    /// own MIDI file, and none of 49 along that of another.
+    /// The least that a window gains, and the least that a pair gains: of 49 popular recordings 42 gain more along the
+    /// map of their own MIDI file, and none of the 49 along that of another.
     const WINDOW: f64 = 0.3;
     const PAIR: f64 = 0.42;
-    /// Another way that gains so much more is the right one.
+    /// Another path that gains this much more is the right one.
     const MORE: f64 = 0.5;
     let mut sums = vec![0.0; gains.len() + 1];
     for (i, gain) in gains.iter().enumerate() {
@@ -357,14 +358,14 @@ fn unreliable(gains: &[f64], step_s: f64, around: &(Vec<f32>, f64), audio_s: f64
     runs
 }
 
-/// A moment as people read it: `1:07`.
+/// A time in the form people read: `1:07`.
 fn clock(seconds: f64) -> String {
     let seconds = seconds.max(0.0).round() as u64;
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-/// The map of one segment, by the attacks of its chords: from where its `run` (seconds of the MIDI and the recording) begins
-/// to where it ends, but for the `outer` ends, which are the first and the last attack.
+/// The map of one segment, from the attacks of its chords: from where its `run` (seconds of the MIDI and the recording)
+/// begins to where it ends, except at the `outer` ends, which are the first and the last attack.
 fn within(
     run: &[(f64, f64)],
     outer: (bool, bool),
@@ -372,13 +373,13 @@ fn within(
     onsets: &Onsets,
     progress: &Progress,
 ) -> Result<TimeMap> {
-    /// A run begins and ends about so many seconds late or early.
+    /// A run begins and ends late or early by about this many seconds.
     const ABOUT_S: f64 = 0.5;
     let (first, last) = (run[0], run[run.len() - 1]);
     let from = chords.partition_point(|chord| chord.midi_s < first.0 - ABOUT_S);
     let to = chords.partition_point(|chord| chord.midi_s <= last.0 + ABOUT_S).max(from);
     let chords = &chords[from..to];
-    // Part of what the caller shows as one step; it can be cancelled all the same.
+    // Part of what the caller shows as one step; it can still be cancelled.
     let progress = progress.part(1.0, 1.0);
     let along = |knots: &[(f64, f64)], params| {
         refine::refine(chords, &|m| warp::interpolate(knots, m, |k| k), onsets, &params, &progress)
@@ -417,7 +418,7 @@ fn knots_of(found: &published::PublishedAlignment, midi: &Features, audio: &Feat
     knots.map(|(i, j)| (midi.times.seconds(i), audio.times.seconds(j))).collect()
 }
 
-/// The result of a published system in our form: knots at the middle of every run of steps on one side.
+/// The result of a published system in our form: knots at the middle of each run of steps on one side.
 pub(crate) fn from_published(
     found: &published::PublishedAlignment,
     midi: &Features,
@@ -428,7 +429,7 @@ pub(crate) fn from_published(
     let mut costs = Vec::with_capacity(path.cells.len());
     for (&(i, j), &cost) in path.cells.iter().zip(&path.costs) {
         let knot = (midi.times.seconds(i as f64), audio.times.seconds(j as f64));
-        // Raffel's tools keep the first of the steps that share a moment and go on from there.
+        // Raffel's tools keep the first of the steps that share a moment and continue from there.
         if knots.last().is_none_or(|&(m, a): &(f64, f64)| knot.0 > m && knot.1 > a) {
             knots.push(knot);
             costs.push(cost);

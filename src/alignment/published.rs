@@ -1,4 +1,4 @@
-//! The published aligners, exact: paths, scores and confidences of both generations (spec B).
+//! The published aligners, exactly: paths, scores and confidences of both generations (spec B).
 //!
 //! [`gen1`] is Raffel's system of 2015 (ISMIR; beat-synchronous features), [`gen2`] the "gold standard" of 2016 (ICASSP,
 //! thesis, Lakh MIDI Dataset; frames of 46 ms). Both take `S = 1 − X · Yᵀ`, a free start on either edge, a gully and an
@@ -19,7 +19,7 @@ use crate::features::Features;
 use crate::job::Progress;
 use ndarray::ArrayView2;
 
-/// Cells up to which the whole matrix is searched: 250 MB of moves. The published code refuses from 2.5e8 on.
+/// Most cells for which the whole matrix is searched: 250 MB of moves. The published code refuses 2.5e8 or more.
 const MAX_CELLS: usize = 1_000_000_000;
 
 /// What a published aligner says about a pair.
@@ -27,8 +27,8 @@ const MAX_CELLS: usize = 1_000_000_000;
 pub struct PublishedAlignment {
     /// (MIDI frame, audio frame) of each step, its local costs, and the raw cost of the whole path, penalties included.
     pub path: Path,
-    /// Normalised cost, lower is better: raw cost / length / mean distance. 1 where that mean is 0: among frames that are
-    /// all equal no path means anything.
+    /// Normalised cost, lower is better: raw cost / length / mean distance. 1 if that mean is 0: no path means anything
+    /// among identical frames.
     pub score: f64,
     /// `clip(2(1 − score), 0, 1)`.
     pub confidence: f64,
@@ -36,7 +36,7 @@ pub struct PublishedAlignment {
     pub accepted: bool,
     /// The penalty φ that was used.
     pub penalty: f32,
-    /// Says that and why the pair was aligned coarse to fine; then neither path nor penalty are exact.
+    /// Reports that the pair was aligned coarse to fine, and why; then neither path nor penalty is exact.
     pub remark: Option<String>,
 }
 
@@ -51,7 +51,7 @@ struct Generation {
 /// The aligner of 2015. `x` and `y` should be beat-synchronous; nothing here depends on it.
 ///
 /// # Errors
-/// [`Error::Nothing`] when a side has no frames, [`Error::Limit`] when a feature is not finite or the sides differ in their
+/// [`Error::Nothing`] if a side has no frames, [`Error::Limit`] if a feature is not finite or the sides differ in their
 /// number of bins, [`Error::Cancelled`].
 pub fn gen1(x: &Features, y: &Features, progress: &Progress) -> Result<PublishedAlignment> {
     let generation =
@@ -124,12 +124,12 @@ fn align(
     })
 }
 
-/// The normalised cost of a path. A rectangle of a single row or column is taken whole in either generation.
+/// The normalised cost of a path. A rectangle of a single row or column is used whole in either generation.
 fn score(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, path: &Path, whole_rectangle: bool) -> f64 {
     let (first, last) = (path.cells[0], path.cells[path.cells.len() - 1]);
     let range = |from: usize, to: usize| if whole_rectangle || from == to { from..to + 1 } else { from..to };
     let mean = distance::mean(x, y, range(first.0, last.0), range(first.1, last.1));
-    // Unit rows in f32 are equal to about this.
+    // Unit rows in `f32` are equal to within about this.
     if mean > 1e-6 { path.cost / path.cells.len() as f64 / mean } else { 1.0 }
 }
 
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_side_matches_itself_along_the_diagonal() {
         let mut x = features(200, 48, 5);
-        // A silent frame is unlike itself too.
+        // Even a silent frame is unlike itself.
         x.rows_mut().into_iter().filter(|row| row.dot(row) < 0.5).for_each(|mut row| row[7] = 1.0);
         let x = frames(x);
         let same = gen2(&x, &x, &Progress::silent()).unwrap();

@@ -1,10 +1,10 @@
-//! From a rough map to one that is right to a few milliseconds: each chord of the MIDI finds its own attack.
+//! Turns a rough map into one that is accurate to a few milliseconds: each chord of the MIDI finds its own attack.
 //!
-//! The notes are gathered in *chords* (notes that begin together). A chord predicts which bands of the spectrum get
+//! The notes are gathered into *chords* (notes that begin together). A chord predicts which bands of the spectrum get
 //! louder when it is struck; how well the recording's flux agrees is its score at each frame around the rough map's
-//! prediction. A Viterbi search picks one moment for every chord so that the agreement is high and the tempo between
-//! neighbours stays near the rough map's. (Our choice; a note-level relative of the two-stage methods of Ewert, Müller
-//! and Grosche, ICASSP 2009.)
+//! prediction. A Viterbi search picks one moment for each chord so that the agreement is high and the tempo between
+//! neighbours stays close to the rough map's. (Our choice; a note-level relative of the two-stage methods of Ewert,
+//! Müller and Grosche, ICASSP 2009.)
 
 use super::warp;
 use crate::error::Result;
@@ -17,35 +17,35 @@ use crate::midi::Note;
 pub(crate) struct Chord {
     /// MIDI seconds.
     pub(crate) midi_s: f64,
-    /// Bands of the spectrum that its attack excites, of unit length.
+    /// Bands of the spectrum that its attack excites, unit length.
     template: [f32; BANDS],
-    /// Bands that sound from here to the next chord, centred, of unit length.
+    /// Bands that sound from here to the next chord, centred, unit length.
     sounding: [f32; BANDS],
-    /// Louder chords are followed more closely, in 0..=1.
+    /// How closely the chord is followed, in 0..=1; louder chords more.
     weight: f32,
 }
 
 /// Parameters of [`refine`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RefineParams {
-    /// How far from the rough map an attack is looked for, in seconds.
+    /// How far from the rough map an attack is searched for, in seconds.
     pub(crate) radius_s: f64,
     /// Deviation from the rough map's interval between neighbours that costs ½, as a share of the interval.
     pub(crate) tempo_deviation: f64,
     /// The same for intervals near zero, in seconds: how much a player spreads a chord.
     pub(crate) timing_deviation_s: f64,
-    /// Weight of the agreement against the tempo term.
+    /// Weight of the agreement relative to the tempo term.
     pub(crate) agreement_weight: f32,
     /// Weight of a frame that sounds like its chord.
     pub(crate) sound_weight: f32,
     /// Half width over which the rough map is smoothed before its tempo is read, in seconds of MIDI time.
     pub(crate) smoothing_s: f64,
-    /// What an interval of any length costs at most.
+    /// The most that an interval of any length costs.
     pub(crate) jump: f32,
 }
 
 impl RefineParams {
-    /// Around the rough map.
+    /// For the pass around the rough map.
     pub(crate) fn first_pass() -> Self {
         Self {
             radius_s: 0.4,
@@ -58,12 +58,12 @@ impl RefineParams {
         }
     }
 
-    /// Around the first pass, whose tempo can be trusted more.
+    /// For the pass around the first pass, whose tempo is more reliable.
     pub(crate) fn second_pass() -> Self {
         Self { radius_s: 0.3, tempo_deviation: 0.3, smoothing_s: 0.5, ..Self::first_pass() }
     }
 
-    /// The same where the tempo is as even as a machine's: a clear attack elsewhere is another note's.
+    /// The same if the tempo is as even as a machine's: a clear attack elsewhere is another note's.
     pub(crate) fn even(self) -> Self {
         Self {
             radius_s: 0.25,
@@ -76,7 +76,7 @@ impl RefineParams {
     }
 }
 
-/// A chord with its moment in the recording.
+/// A chord with its time in the recording.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attack {
     /// MIDI seconds.
@@ -87,7 +87,7 @@ pub(crate) struct Attack {
     pub(crate) agreement: f32,
 }
 
-/// Gathers `notes` (sorted by start) that begin within 25 ms of the first of them; drums only where there is nothing else.
+/// Gathers `notes` (sorted by start) that begin within 25 ms of the first of them; drums only if there is nothing else.
 pub(crate) fn chords(notes: &[Note]) -> Vec<Chord> {
     const SPREAD_S: f64 = 0.025;
     let mut chords: Vec<Chord> = Vec::new();
@@ -118,7 +118,7 @@ pub(crate) fn chords(notes: &[Note]) -> Vec<Chord> {
     chords
 }
 
-/// What sounds just after `midi_s`: the harmonics of the notes held, older ones weaker.
+/// The spectrum just after `midi_s`: the harmonics of the notes held, older ones weaker.
 fn sounding(begun: &[Note], midi_s: f64) -> [f32; BANDS] {
     const LOOK_BACK: usize = 64;
     let mut bands = [0.0; BANDS];
@@ -128,7 +128,7 @@ fn sounding(begun: &[Note], midi_s: f64) -> [f32; BANDS] {
             onsets::add_harmonics(&mut bands, note.pitch, f32::from(note.velocity) / 127.0 * 0.6f32.powf(age as f32));
         }
     }
-    // Levels are compressed: so is their prediction.
+    // Levels are compressed, so their prediction is too.
     for x in &mut bands {
         *x = (4.0 * *x).ln_1p();
     }
@@ -159,7 +159,7 @@ pub(crate) fn refine(
     let step_s = onsets.frame_s;
     let radius = (params.radius_s / step_s).round() as isize;
     let states = (2 * radius + 1) as usize;
-    // Frame of state 0 of each chord.
+    // The frame of state 0 of each chord.
     let first: Vec<isize> = chords.iter().map(|c| (rough(c.midi_s) / step_s).round() as isize - radius).collect();
     let smooth = |m: f64| {
         let w = params.smoothing_s;
@@ -182,8 +182,8 @@ pub(crate) fn refine(
             *value = agreement_at(chord, onsets, first[k] + state as isize);
         }
         let gain = params.agreement_weight * chord.weight;
-        // What sounded before the attack counts for the chord before, what sounds after it for this one. The sums over
-        // the stretches between attacks split into one term for each attack.
+        // Sound before the attack counts for the previous chord, sound after it for this one. The sums over the
+        // stretches between attacks split into one term per attack.
         let mut sum = 0.0;
         for (state, slot) in change.iter_mut().enumerate() {
             *slot = sum;
@@ -201,7 +201,7 @@ pub(crate) fn refine(
             }
             continue;
         }
-        // Interval in frames that the smoothed rough map expects, and the deviation that costs ½.
+        // The interval in frames that the smoothed rough map expects, and the deviation that costs ½.
         let expected = ((smoothed[k] - smoothed[k - 1]) / step_s).max(0.0);
         let deviation = (params.tempo_deviation * expected).hypot(params.timing_deviation_s / step_s) as f32;
         let shift = (first[k] - first[k - 1]) as f32 - expected as f32;
@@ -218,7 +218,7 @@ pub(crate) fn refine(
             let centre = (state as f32 + shift).round() as isize;
             let from_lo = (centre - reach).clamp(0, states as isize - 1) as usize;
             let from_hi = (centre + reach).clamp(0, states as isize - 1) as usize;
-            // Jumps of any size forward cost the same: a fermata, a trill held.
+            // Forward jumps of any size cost the same: a fermata, a held trill.
             let latest = (state as isize + (first[k] - first[k - 1])).min(states as isize - 1);
             let (mut best, mut best_from) = if latest >= 0 {
                 (lowest[latest as usize].0 + params.jump, lowest[latest as usize].1)
@@ -252,7 +252,7 @@ pub(crate) fn refine(
     Ok(attacks)
 }
 
-/// Moves attacks from where the flux has them to where the sound rises.
+/// Moves attacks from the place the flux gives to the place where the sound rises.
 pub(crate) fn to_rises(attacks: &mut [Attack], chords: &[Chord], onsets: &Onsets) {
     for (attack, chord) in attacks.iter_mut().zip(chords) {
         let rise = half_rise(chord, onsets, attack.audio_s / onsets.frame_s);
@@ -260,14 +260,14 @@ pub(crate) fn to_rises(attacks: &mut [Attack], chords: &[Chord], onsets: &Onsets
     }
 }
 
-/// When the bands of a chord have risen half way, near `frame`, in frames; `None` where nothing rises clearly.
+/// When the bands of a chord have risen half way, near `frame`, in frames; `None` if nothing rises clearly.
 ///
-/// A window centred on a sudden attack sees half of it, whatever sounded before: this is free of the lead that the
-/// compressed flux has, which grows as the attack gets softer.
+/// A window centred on a sudden attack contains half of it, whatever sounded before: this avoids the lead of the
+/// compressed flux, which grows as the attack gets softer.
 fn half_rise(chord: &Chord, onsets: &Onsets, frame: f64) -> Option<f64> {
     const BEFORE: isize = 5;
     const AFTER: isize = 6;
-    // The rise must make up this share of the level after it.
+    // The rise must make up at least this share of the level after it.
     const CLEAR: f32 = 0.3;
     let first = frame.round() as isize - BEFORE;
     if first < 0 || first + BEFORE + AFTER >= onsets.frames() as isize {
@@ -297,10 +297,11 @@ fn half_rise(chord: &Chord, onsets: &Onsets, frame: f64) -> Option<f64> {
     Some((first + k as isize) as f64 + f64::from(share))
 }
 
-/// How clearly each chord is heard where a map puts it: seconds of the recording, and by how much the chord agrees better there
-/// than in the seconds around, louder ones more. `knots` are in seconds of the MIDI and the recording.
+/// How clearly each chord is heard where a map puts it: seconds of the recording, and by how much the chord agrees
+/// better there than in the seconds around, weighted by loudness. `knots` are in seconds of the MIDI and the recording.
 pub(crate) fn heard(chords: &[Chord], knots: &[(f64, f64)], onsets: &Onsets) -> Vec<(f64, f32)> {
-    /// Half widths of what is there and of what is around, in frames, and frames between those looked at around.
+    /// Half widths of the place itself and of its surroundings, in frames, and the step between the frames examined
+    /// around it.
     const THERE: isize = 9;
     const AROUND: isize = 42;
     const EVERY: usize = 3;
@@ -327,7 +328,7 @@ fn agreement_at(chord: &Chord, onsets: &Onsets, frame: isize) -> f32 {
     (dot / (BANDS as f32).sqrt()).min(8.0)
 }
 
-/// Where the parabola through three neighbours has its top, in −½..=½ of a step from the middle one.
+/// The position of the vertex of the parabola through three neighbours, in −½..=½ of a step from the middle one.
 fn vertex(left: f32, middle: f32, right: f32) -> f32 {
     let curvature = left - 2.0 * middle + right;
     if curvature < -1e-6 { (0.5 * (left - right) / curvature).clamp(-0.5, 0.5) } else { 0.0 }
@@ -385,7 +386,7 @@ mod tests {
     #[test]
     fn attacks_are_found_though_the_rough_map_is_off() {
         let melody = melody(30);
-        // Played half as fast again, with a swing the rough map knows nothing of, and 80 ms off throughout.
+        // Played at half again the length, with a swing unknown to the rough map, and 80 ms off throughout.
         let played = |m: f64| 1.5 * m + 0.05 * (m / 2.0).sin();
         let heard: Vec<(f64, u8)> = melody.iter().map(|&(m, pitch)| (played(m), pitch)).collect();
         let wave = plucked(&heard, 25.0);

@@ -1,22 +1,23 @@
-//! The aligned MIDI file: the same notation, played as the recording is.
+//! The aligned MIDI file: the same notation, played as the recording plays it.
 //!
-//! [`retime`] leaves the ticks of all events as they are to each other, so bars, order of notes, and controllers keep their
-//! places in the score, and writes a new tempo map: a tick sounds at the second of the recording to which the
-//! [`TimeMap`] takes it, within 1 ms. The tempo map is sparse: changes that stay within that millisecond are left out.
-//! How few remain depends on how smooth the map is; [`TimeMap::simplified`] smooths one.
+//! [`retime`] leaves the ticks of all events unchanged relative to each other, so bars, the order of notes, and
+//! controllers keep their places in the score, and writes a new tempo map: a tick sounds at the second of the recording
+//! to which the [`TimeMap`] maps it, within 1 ms. The tempo map is sparse: changes that stay within that millisecond
+//! are left out. How few remain depends on how smooth the map is; [`TimeMap::simplified`] smooths one.
 //!
 //! What else has to change, and how (in part after `pretty_midi.adjust_times`, spec B):
 //!
-//! - **Notes** are kept where they lie wholly inside the span and at 0 or later in the recording. Those that the recording
-//!   skips (squeezed to less than a fiftieth of their length, against the mean of the span) are dropped.
-//! - **Before the first tick** of the span, what was in force (programs, controllers, bends, pressure) is sent at that tick;
-//!   names, keys and system messages go to tick 0.
-//! - **The beginning**: if the recording starts earlier than the span, whole bars of lead-in are put before it, at about
-//!   the tempo of the first bar. If that is too short for half a bar, the first bar is cut short (a pickup) and the time
-//!   signature is written again at the first full bar, so that bar lines fall where they did.
-//! - **Music that only the recording has**: where time would have to stand still longer than the slowest legal tempo allows,
-//!   empty bars are inserted. An event inside such a stretch (it has no place in the recording) stays at its beginning.
-//! - **Time signatures** and keys stay at their places; SMPTE offsets go, as they name another clock.
+//! - **Notes** are kept if they lie wholly inside the span and at 0 or later in the recording. Those that the recording
+//!   skips (squeezed to less than a fiftieth of their length, relative to the mean of the span) are dropped.
+//! - **Before the first tick** of the span: everything in force there (programs, controllers, bends, pressure) is sent
+//!   at that tick; names, keys and system messages go to tick 0.
+//! - **The beginning**: if the recording starts earlier than the span, whole bars of lead-in are put before it, at
+//!   about the tempo of the first bar. If that is too short for half a bar, the first bar is cut short (a pickup) and
+//!   the time signature is written again at the first full bar, so that bar lines keep their places.
+//! - **Music that only the recording has**: where time would have to stand still for longer than the slowest legal
+//!   tempo allows, empty bars are inserted. An event inside such a stretch (it has no place in the recording) stays at
+//!   its beginning.
+//! - **Time signatures** and keys stay in place; SMPTE offsets are dropped, as they refer to another clock.
 
 mod fit;
 
@@ -29,14 +30,14 @@ use fit::{MAX_MICROS_PER_QUARTER, Point, fit};
 use midly::MidiMessage;
 use std::collections::HashSet;
 
-/// A hundredth of the promised millisecond is left for rounding.
+/// A hundredth of the promised millisecond is kept for rounding.
 const TOLERANCE_S: f64 = 0.000_99;
 
-/// A note that becomes shorter by this factor, against the mean of the span, is not played in the recording.
+/// A note that becomes shorter by this factor, relative to the mean of the span, is not played in the recording.
 const SKIPPED: f64 = 50.0;
 
-/// Moves `midi` onto the clock of the recording: `map.to_audio(midi.time_at(tick))` seconds at every tick of `span`, within
-/// 1 ms (see the [module](self) for what else changes). Times beyond the file count as its beginning and end.
+/// Moves `midi` onto the clock of the recording: `map.to_audio(midi.time_at(tick))` seconds at every tick of `span`,
+/// within 1 ms (see the [module](self) for what else changes). Times beyond the file count as its beginning and end.
 ///
 /// ```
 /// # use antiphon::alignment::{retime::retime, warp::TimeMap};
@@ -52,8 +53,8 @@ const SKIPPED: f64 = 50.0;
 /// ```
 ///
 /// # Errors
-/// [`Error::Nothing`] where no note is left; [`Error::Limit`] where the span is no number, the recording would be longer than
-/// 100 hours, or the map asks for more than 100 000 tempo changes.
+/// [`Error::Nothing`] if no note is left; [`Error::Limit`] if the span is not a number, if the recording would be
+/// longer than 100 hours, or if the map asks for more than 100 000 tempo changes.
 pub fn retime(midi: &Midi, map: &TimeMap, span: (MidiTime, MidiTime)) -> Result<Midi> {
     let clock = Clock { midi, map };
     let (first, last) = clock.ticks(span)?;
@@ -115,7 +116,7 @@ impl Clock<'_> {
         }
         let end_tick = self.midi.tracks().iter().map(|track| track.end_tick).max().unwrap_or(0);
         let from = from.0.max(self.map.to_midi(AudioTime(0.0)).0).max(0.0);
-        // A span that was computed from a tick names that tick, whatever the last digit says.
+        // A span that was computed from a tick means that tick, whatever the last digit is.
         let mut first = (self.midi.tick_at(MidiTime(from)) - 1e-6).ceil().max(0.0) as u64;
         let last = ((self.midi.tick_at(to) + 1e-6).floor().max(0.0) as u64).min(end_tick);
         if self.seconds(first) < -1e-9 {
@@ -136,7 +137,7 @@ impl Clock<'_> {
         Ok((first, last))
     }
 
-    /// Where the new tempo map has to be when, and where the old ticks go.
+    /// Where the new tempo map has to be at which time, and where the old ticks go.
     fn points(&self, first: u64, last: u64, lead_in: u64) -> (Vec<Point>, Places) {
         let knots = self.map.knots().flat_map(|(time, _)| {
             let tick = self.midi.tick_at(time).clamp(first as f64, last as f64);
@@ -170,7 +171,7 @@ impl Clock<'_> {
     }
 }
 
-/// New places of ticks: from each old tick on, its new one.
+/// New places of ticks: each old tick from which a new place applies, with its new tick.
 struct Places(Vec<(u64, u64)>);
 
 impl Places {
@@ -186,7 +187,7 @@ impl Places {
 struct Opening {
     /// Ticks of lead-in.
     ticks: u64,
-    /// Tick at which the first full bar begins, where that is not tick 0 of the new file.
+    /// Tick at which the first full bar begins, if that is not tick 0 of the new file.
     full_bar: Option<u64>,
 }
 
@@ -198,11 +199,11 @@ impl Opening {
         let one_bar_on = (first + bar.ticks.round().max(1.0) as u64).min(last);
         let tick_s = (clock.seconds(one_bar_on) - lead_s) / (one_bar_on - first) as f64;
         let quarter = f64::from(clock.midi.ticks_per_quarter());
-        // Between 1200 and 4 quarters a minute, whatever the map does there.
+        // Between 1200 and 4 quarters a minute, whatever the map says there.
         let wanted = lead_s / tick_s.clamp(0.05 / quarter, 15.0 / quarter);
         let bars = ((wanted - into_bar) / bar.ticks).round().max(0.0);
         let whole = into_bar + bars * bar.ticks;
-        // Below a tenth of a millisecond the lead-in is rounding; it is taken from the tolerance.
+        // Below a tenth of a millisecond the lead-in is rounding error; it is taken from the tolerance.
         let short = lead_s < 1e-4;
         if (short && whole < 0.5) || (!short && whole >= 1.0 && (0.5..=2.0).contains(&(whole / wanted))) {
             return Self { ticks: whole.round() as u64, full_bar: None };
@@ -232,7 +233,7 @@ fn signatures(midi: &Midi, places: &Places, opening: &Opening, (first, last): (u
     events
 }
 
-/// For each track the events before `first` that are still in force there, in their order.
+/// For each track, the events before `first` that are still in force there, in order.
 fn chased(tracks: &[Track], first: u64) -> Vec<Vec<usize>> {
     let mut before: Vec<(u64, usize, usize)> = Vec::new();
     for (number, track) in tracks.iter().enumerate() {
@@ -245,7 +246,7 @@ fn chased(tracks: &[Track], first: u64) -> Vec<Vec<usize>> {
     for &(_, number, index) in before.iter().rev() {
         let wanted = match &tracks[number].events[index].kind {
             EventKind::Channel { channel, message } => match message {
-                // Numbered parameters and resets act by their order.
+                // Numbered parameters and resets take effect by their order.
                 MidiMessage::Controller { controller, .. } if matches!(controller.as_int(), 6 | 38 | 96..=101 | 120..=127) => {
                     true
                 }
@@ -255,7 +256,7 @@ fn chased(tracks: &[Track], first: u64) -> Vec<Vec<usize>> {
                 MidiMessage::ChannelAftertouch { .. } => seen.insert((usize::from(*channel), 130)),
                 MidiMessage::NoteOn { .. } | MidiMessage::NoteOff { .. } | MidiMessage::Aftertouch { .. } => false,
             },
-            // One key is in force in a track.
+            // Only one key is in force in a track.
             EventKind::Meta { kind: meta::KEY_SIGNATURE, .. } => seen.insert((16 + number, 0)),
             EventKind::Meta { .. } => belongs_to_start(&tracks[number].events[index].kind),
             EventKind::SysEx(_) | EventKind::Escape(_) => true,
@@ -270,7 +271,7 @@ fn chased(tracks: &[Track], first: u64) -> Vec<Vec<usize>> {
     chased
 }
 
-/// Whether it says something of the whole track or file: names, copyright, keys, ports, system messages.
+/// Whether it concerns the whole track or file: names, copyright, keys, ports, system messages.
 fn belongs_to_start(kind: &EventKind) -> bool {
     match kind {
         EventKind::Channel { .. } => false,

@@ -1,6 +1,6 @@
-//! A first map at any tempo and in any key: which moment is about which.
+//! A first map at any tempo and in any key: roughly which moment is which.
 //!
-//! The published aligners add a penalty to every step that is not diagonal, so they hold only where both sides run at
+//! The published aligners add a penalty to every step that is not diagonal, so they work only if both sides run at
 //! nearly the same tempo. Here the MIDI's frames are first stretched to the recording's length; then steps are weighted
 //! (2 diagonal, 1.5 otherwise, per frame moved ¾ or 1) instead of penalised, and the path goes from corner to corner.
 //! Two hypotheses are tried, and the cheaper one is taken:
@@ -9,7 +9,7 @@
 //! - *part*: one side holds a part of the other, at one of several tempo ratios.
 //!
 //! Twelve transpositions are tried on pooled frames. Long pairs go from coarse to fine: a path on pooled frames, then a
-//! corridor around it on frames half as long. (Our choice; the multi-scale idea is Müller, Mattes and Kurth, "An
+//! corridor around it on frames half as long. (Our choice; the multi-scale idea is from Müller, Mattes and Kurth, "An
 //! efficient multiscale approach to audio synchronization", ISMIR 2006.)
 
 use super::coarse::{knots, stretch, unit};
@@ -31,16 +31,16 @@ const CORRIDOR_FRAMES: usize = 24;
 const SURVEY_POOL: usize = 4;
 /// Tempo ratios of the *part* hypothesis, a whole tone of a scale of speeds apart: 0.45 … 2.2.
 const PART_RATIOS: std::ops::RangeInclusive<i32> = -7..=7;
-/// A part is looked for in the key found, and not in the one written, when its path costs less than this share.
+/// A part is searched for in the key found, rather than in the written one, if its path costs less than this share.
 const CLEARLY_CHEAPER: f64 = 0.9;
-/// A transposition is applied when it explains so many times as much of the recording as the key that is written.
+/// A transposition is applied if it explains this many times as much of the recording as the written key.
 const CLEARLY_MORE: f64 = 1.1;
-/// One that gains this much a second, and so many times as much as the key that is written, needs no other evidence.
+/// One that gains this much per second, and the next number times as much as the written key, needs no other evidence.
 const SURE_GAIN: f64 = 0.6;
 const SURELY_MORE: f64 = 1.25;
 /// Below this share of the cost of a path that can't be right, *part* is not even tried.
 const SURELY_WHOLE: f64 = 0.5;
-/// *Part* is taken when its path costs less than this share of *whole*'s.
+/// *Part* is taken if its path costs less than this share of *whole*'s.
 const PART_CHEAPER: f64 = 0.75;
 
 /// What [`rough`] found.
@@ -48,26 +48,26 @@ const PART_CHEAPER: f64 = 0.75;
 pub(crate) struct Rough {
     /// MIDI seconds, audio seconds; strictly increasing in both.
     pub(crate) knots: Vec<(f64, f64)>,
-    /// The same if the tempo ratio hardly changes; they may leave out both ends. At the ratio of the rough map and, where
-    /// that is another, at the MIDI's own tempo.
+    /// The same under the assumption that the tempo ratio hardly changes; these may leave out both ends. At the ratio
+    /// of the rough map and, if that differs, at the MIDI's own tempo.
     pub(crate) steady: Vec<Vec<(f64, f64)>>,
-    /// Semitones that the MIDI is to be moved by.
+    /// Semitones by which the MIDI is to be transposed.
     pub(crate) transpose: i32,
     /// Mean cosine distance along the path.
     pub(crate) cost: f64,
-    /// The same for paths that can't be right: the MIDI backwards.
+    /// The same for paths that can't be right: those of the reversed MIDI.
     pub(crate) null_cost: f64,
-    /// The MIDI's frames as compared, in the key chosen, and the recording's: (frames × bins), rows of unit length.
+    /// The MIDI's frames as compared, in the key chosen: (frames × bins), rows of unit length.
     pub(crate) midi: Array2<f32>,
-    /// The recording's.
+    /// The recording's frames, likewise.
     pub(crate) audio: Array2<f32>,
     /// Whether one side holds only a part of the other.
     pub(crate) part: bool,
-    /// Whether the pair went from coarse to fine, and over how many levels.
+    /// Number of levels from coarse to fine; more than one if the pair was aligned that way.
     pub(crate) levels: usize,
 }
 
-/// Compressed levels for comparing: log of the gain-normalised magnitude, most of the row's mean taken off, rows of unit
+/// Compressed levels for comparison: log of the gain-normalised magnitude, minus most of the row's mean, rows of unit
 /// length. A silent row is zero: it is at distance 1 from everything.
 pub(crate) fn contrast(magnitudes: &Array2<f32>) -> Array2<f32> {
     const COMPRESSION: f32 = 30.0;
@@ -92,7 +92,7 @@ pub(crate) fn contrast(magnitudes: &Array2<f32>) -> Array2<f32> {
     rows
 }
 
-/// Rows from the first to the last that is not silent.
+/// The rows from the first to the last that is not silent.
 fn sounding_rows(rows: &Array2<f32>) -> std::ops::Range<usize> {
     let sounds = |row: ndarray::ArrayView1<'_, f32>| row.iter().any(|x| *x != 0.0);
     let first = rows.outer_iter().position(sounds).unwrap_or(0);
@@ -100,7 +100,7 @@ fn sounding_rows(rows: &Array2<f32>) -> std::ops::Range<usize> {
     first..last
 }
 
-/// The bins of the MIDI, moved by `semitones`, that correspond to the recording's.
+/// The bins of the MIDI, transposed by `semitones`, that correspond to the recording's.
 pub(super) fn transposed(midi: ArrayView2<'_, f32>, bins: usize, semitones: i32) -> ArrayView2<'_, f32> {
     let first = (KEY_MARGIN as i32 - semitones).max(0) as usize;
     midi.slice_move(s![.., first..first + bins])
@@ -166,8 +166,7 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     let as_written = whole_cost(0, false)?;
     let (mut transpose, mut whole) = (0, as_written);
     if best.1 != 0 {
-        // Where the two sides go at tempi that have nothing to do with each other, the gain says little, and the path from
-        // corner to corner must agree.
+        // If the two sides run at unrelated tempi, the gain says little, and the path from corner to corner must agree.
         let moved = whole_cost(best.1, false)?;
         if moved < as_written || (best.0 > SURE_GAIN && best.0 > SURELY_MORE * untransposed) {
             (transpose, whole) = (best.1, moved);
@@ -191,7 +190,7 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
                 found = (other, transpose);
             }
         }
-        // A part has more freedom than the whole: it is measured against the best part of the MIDI backwards.
+        // A part has more freedom than the whole, so it is measured against the best part of the reversed MIDI.
         let null = survey_part(found.1, true)?.cost;
         if found.0.cost / null < PART_CHEAPER * whole / null_cost {
             part = Some((found.0, found.1, null));
@@ -207,7 +206,7 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     } else {
         (0..midi.nrows(), 0..audio.nrows())
     };
-    // The chosen hypothesis on full frames.
+    // The chosen hypothesis on the full frames.
     let midi = transposed(midi, bins, transpose);
     let x = stretch(midi.slice(s![midi_rows.clone(), ..]), audio_rows.len());
     let y = audio.slice(s![audio_rows.clone(), ..]);
@@ -229,7 +228,7 @@ pub(crate) fn rough(midi: &Array2<f32>, audio: &Array2<f32>, frame_s: f64, progr
     Ok(Rough { knots, steady: steady_maps, transpose, cost, null_cost, midi, audio: all_audio, part: is_part, levels })
 }
 
-/// Corner to corner, from pooled frames to full ones. Both sides have the same number of rows.
+/// The path from corner to corner, from pooled frames to full ones. Both sides have the same number of rows.
 pub(super) fn coarse_to_fine(
     x: ArrayView2<'_, f32>,
     y: ArrayView2<'_, f32>,
@@ -262,7 +261,7 @@ struct Part {
     cost: f64,
 }
 
-/// The side that is shorter at a tempo ratio is found whole inside the other.
+/// The best part: the side that is shorter at a tempo ratio is searched for whole inside the other.
 fn best_part(midi: ArrayView2<'_, f32>, audio: ArrayView2<'_, f32>, progress: &Progress) -> Result<Part> {
     let mut best = Part { midi: 0..midi.nrows(), audio: 0..audio.nrows(), cost: f64::INFINITY };
     for step in PART_RATIOS {
@@ -292,7 +291,7 @@ fn inside(
     outer: ArrayView2<'_, f32>,
     progress: &Progress,
 ) -> Result<(std::ops::Range<usize>, f64)> {
-    // From row to row at least half a column: the path can't begin on the left edge or end on the right one.
+    // At least half a column from row to row: the path can't begin on the left edge or end on the right one.
     let rows = inner.nrows();
     let ranges = (0..rows).map(|i| i / 2..outer.nrows() - (rows - 1 - i) / 2).collect();
     let corridor = Corridor::new(ranges, outer.nrows())?;
@@ -310,7 +309,7 @@ mod tests {
 
     const FRAME_S: f64 = 0.05;
 
-    /// Magnitudes of two-note chords that change every eight frames and never come again, in all bins of the MIDI side.
+    /// Magnitudes of two-note chords that change every eight frames and never recur, in all bins of the MIDI side.
     fn music(frames: usize) -> Array2<f32> {
         let bins = CqtParams::default().bins + 2 * KEY_MARGIN;
         Array2::from_shape_fn((frames, bins), |(i, bin)| {
@@ -384,7 +383,7 @@ mod tests {
         let (midi, bins) = (music(100), CqtParams::default().bins);
         let silent = Array2::zeros((100, bins));
         assert!(matches!(rough(&midi, &silent, FRAME_S, &Progress::silent()), Err(Error::Nothing { .. })));
-        // Three frames beside a minute: nothing is left of them where the minute is looked at coarsely.
+        // Three frames against a minute: nothing is left of them when the minute is examined coarsely.
         let short = midi.slice(s![..3, ..]).to_owned();
         let audio = recording(&midi, 0..100, 0);
         assert!(matches!(rough(&short, &audio, FRAME_S, &Progress::silent()), Err(Error::Nothing { .. })));

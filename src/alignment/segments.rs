@@ -1,4 +1,4 @@
-//! Where the recording goes in the MIDI: on, back to an earlier chorus, or past a verse.
+//! Where the recording goes in the MIDI: straight on, back to an earlier chorus, or past a verse.
 
 use super::warp::TimeMap;
 use crate::audio::AudioTime;
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::midi::MidiTime;
 use serde::Serialize;
 
-/// A stretch in which both sides go on together. Between one and the next the recording jumps in the MIDI.
+/// A stretch in which both sides run together. Between one and the next the recording jumps in the MIDI.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Segment {
     /// Its first and last second of the MIDI.
@@ -15,9 +15,9 @@ pub struct Segment {
     pub audio: (f64, f64),
 }
 
-/// The segments of a recording, in its order, at least one; each has a map of its own. One for music that is played as it is
-/// written; more where the recording leaves out a verse, or plays a chorus once more, which then comes again in the MIDI's
-/// seconds.
+/// The segments of a recording, in its order, at least one; each has a map of its own. There is one if the music is
+/// played as written, and more if the recording leaves out a verse, or repeats a chorus, whose seconds of the MIDI then
+/// occur again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segments(Vec<TimeMap>);
 
@@ -28,7 +28,8 @@ impl From<TimeMap> for Segments {
 }
 
 impl Segments {
-    /// `maps` in the order of the recording, each beginning no earlier than the one before ends; `None` where there is none.
+    /// Takes `maps` in the order of the recording, each beginning no earlier than the previous one ends; `None` if
+    /// there are none.
     pub fn new(maps: Vec<TimeMap>) -> Option<Self> {
         (!maps.is_empty()).then_some(Self(maps))
     }
@@ -46,7 +47,7 @@ impl Segments {
         TimeMap::new(chain(&runs).into_iter().map(|(m, a)| (MidiTime(m), AudioTime(a))))
     }
 
-    /// From where to where each goes.
+    /// The beginning and end of each.
     pub fn spans(&self) -> Vec<Segment> {
         self.0.iter().map(span).collect()
     }
@@ -56,19 +57,19 @@ impl Segments {
         &self.0
     }
 
-    /// Which one a moment of the recording belongs to: between two of them, the earlier one.
+    /// The index of the segment that a moment of the recording belongs to; between two segments, the earlier one.
     pub(crate) fn at(&self, time: AudioTime) -> usize {
         self.0.partition_point(|map| span(map).audio.0 <= time.0).saturating_sub(1)
     }
 
-    /// The moment of the MIDI that is played at a moment of the recording. Between segments and at both ends it goes on as
-    /// [`TimeMap::to_midi`] does.
+    /// The moment of the MIDI that is played at a moment of the recording. Between segments and at both ends it
+    /// continues as [`TimeMap::to_midi`] does.
     pub fn to_midi(&self, time: AudioTime) -> MidiTime {
         self.0[self.at(time)].to_midi(time)
     }
 
-    /// The moments of the recording at which a moment of the MIDI is played: none where it is left out. Where nothing jumps
-    /// it is always one.
+    /// The moments of the recording at which a moment of the MIDI is played: none if it is left out. Without jumps
+    /// there is always exactly one.
     pub fn to_audio(&self, time: MidiTime) -> Vec<AudioTime> {
         if let [map] = self.0.as_slice() {
             return vec![map.to_audio(time)];
@@ -88,8 +89,8 @@ fn span(map: &TimeMap) -> Segment {
     Segment { midi: (first.0.0, last.0.0), audio: (first.1.0, last.1.0) }
 }
 
-/// The heaviest chain of `runs` that increases on both sides: knots (MIDI, recording) in the order of the recording, and the
-/// weight of each run. Where two overlap in the MIDI the later one is cut, and weighs less.
+/// The heaviest chain of `runs` that increases on both sides: knots (MIDI, recording) in the order of the recording;
+/// each run comes with its weight. If two overlap in the MIDI, the later one is cut, and weighs less.
 pub(super) fn chain(runs: &[(Vec<(f64, f64)>, f64)]) -> Vec<(f64, f64)> {
     let ends = |run: &[(f64, f64)]| (run[0].0, run[run.len() - 1].0);
     let mut best: Vec<(f64, Option<usize>)> = Vec::with_capacity(runs.len());
@@ -140,7 +141,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_chorus_that_comes_again_is_heard_twice_and_a_verse_that_is_cut_never() {
-        // The recording plays 0–20, 10–20 once more, and 40–50 after other music of five seconds.
+        // The recording plays 0–20, repeats 10–20, then plays 40–50 after five seconds of other music.
         let segments =
             straight(&[((0.0, 20.0), (1.0, 21.0)), ((10.0, 20.0), (21.0, 31.0)), ((40.0, 50.0), (36.0, 46.0))]);
         let heard = |m: f64| segments.to_audio(MidiTime(m)).into_iter().map(|a| a.0).collect::<Vec<_>>();
@@ -166,10 +167,10 @@ pub(crate) mod tests {
     #[test]
     fn the_chain_keeps_what_weighs_more() {
         let run = |m: (f64, f64), a: (f64, f64)| (vec![(m.0, a.0), (m.1, a.1)], a.1 - a.0);
-        // The end first, for a while, and then everything.
+        // First the end, for a while, and then everything.
         let found = chain(&[run((60.0, 80.0), (0.0, 20.0)), run((0.0, 80.0), (20.0, 100.0))]);
         assert_eq!(found, [(0.0, 20.0), (80.0, 100.0)]);
-        // A chorus once more: of the second time only what is new.
+        // A repeated chorus: only what is new of the second time.
         let found = chain(&[run((0.0, 50.0), (0.0, 50.0)), run((30.0, 80.0), (50.0, 100.0))]);
         assert_eq!(found, [(0.0, 0.0), (50.0, 50.0), (80.0, 100.0)]);
         assert!(chain(&[]).is_empty());

@@ -1,8 +1,8 @@
 //! A second hypothesis beside the [rough](super::rough) map: the tempo ratio hardly changes.
 //!
-//! Where the two sides are hardly alike, an instrument is missing or one side has been cut, a path that may change its
-//! tempo at will wanders. Here the MIDI is stretched by one ratio, every step off the diagonal costs something, and both
-//! ends are free: the published aligner (spec B) after tempo normalisation. Which of the two is right shows in the
+//! If the two sides are hardly alike, an instrument is missing, or one side has been cut, a path that may change its
+//! tempo at will wanders. Here the MIDI is stretched by one ratio, every step off the diagonal costs something, and
+//! both ends are free: the published aligner (spec B) after tempo normalisation. Which of the two is right shows in the
 //! attacks ([`follow`](super::follow::follow)).
 
 use super::coarse::{knots, stretch};
@@ -19,16 +19,17 @@ const PENALTY: f32 = 0.6;
 /// Share of the shorter side that the path must reach.
 const GULLY: f64 = 0.85;
 
-/// A ratio that differs less from another is the same.
+/// Ratios that differ by less than this are the same.
 const SAME_RATIO: f64 = 0.05;
 
-/// The tempo ratios worth trying, in audio frames a MIDI frame: `usual`, that of most of the free path, and the MIDI's own
-/// tempo. Where a recording holds only a part of the MIDI, the free path is squeezed into it and its slope says nothing.
+/// The tempo ratios worth trying, in audio frames per MIDI frame: `usual`, that of most of the free path, and the
+/// MIDI's own tempo. If a recording holds only a part of the MIDI, the free path is squeezed into it and its slope says
+/// nothing.
 pub(super) fn slopes(usual: f64) -> Vec<f64> {
     if usual.ln().abs() < SAME_RATIO { vec![usual] } else { vec![usual, 1.0] }
 }
 
-/// The map at a nearly constant tempo of `slope` audio frames a MIDI frame, in frames of the two sides (rows of unit
+/// The map at a nearly constant tempo of `slope` audio frames per MIDI frame, in frames of the two sides (rows of unit
 /// length).
 pub(super) fn steady(
     midi: ArrayView2<'_, f32>,
@@ -47,7 +48,7 @@ pub(super) fn steady(
     Ok(knots(&path.cells).into_iter().map(|(i, j)| (i * scale, j)).collect())
 }
 
-/// Columns a row, in the median of windows of about 200 cells.
+/// Columns per row: the median over windows of about 200 cells.
 pub(super) fn usual_slope(path: &Path) -> f64 {
     let window = 200.min(path.cells.len() / 4).max(1);
     let slope = |cells: &[(usize, usize)]| {
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
     use ndarray::Array2;
 
-    /// Frames whose loud bin wanders: no two stretches are alike.
+    /// Frames whose loud bin wanders, so that no two stretches are alike.
     fn music(frames: usize) -> Array2<f32> {
         Array2::from_shape_fn((frames, 48), |(i, bin)| {
             let at = (i / 5) as u64;

@@ -1,14 +1,14 @@
-//! Where the two sides run together, and where one of them jumps: a verse that is cut, a chorus that comes again, other
+//! Where the two sides run together, and where one of them jumps: a verse that is cut, a chorus that is repeated, other
 //! music before, between and after.
 //!
-//! The recording is explained from its first frame to its last. At each frame it is at some frame of the MIDI, or at none.
-//! A frame that is explained gains by how much more alike the two are than frames that have nothing to do with each other,
-//! in standard deviations; a step off the diagonal costs a little, a jump costs as much as some seconds of music gain. So
-//! what sounds on both sides is not left out for nothing, and a path through the wrong verse loses what it can't explain.
-//! A jump is one only where it is [sure](super::lines): the music behind it is explained better there than where it would have
-//! gone on, all along, and the music before it is not explained as well by where it goes.
-//! (Jumps in a dynamic program over both time axes: Fremerey, Müller and Clausen, "Handling repeats and jumps in
-//! score-performance synchronization", ISMIR 2010. Gains, states and costs are our choice.)
+//! The recording is explained from its first frame to its last. At each frame it is at some frame of the MIDI, or at
+//! none. An explained frame gains by how much more alike the two are than unrelated frames, in standard deviations; a
+//! step off the diagonal costs a little, and a jump costs as much as some seconds of music gain. So nothing that sounds
+//! on both sides is left out for nothing, and a path through the wrong verse loses what it can't explain. A jump counts
+//! only if it is [sure](super::lines): the music after it must be explained better there than on the line left behind,
+//! all along, and the music before it must not be explained as well by the line it leads to. (Jumps in a dynamic
+//! program over both time axes: Fremerey, Müller and Clausen, "Handling repeats and jumps in score-performance
+//! synchronization", ISMIR 2010. Gains, states and costs are our choice.)
 
 use super::coarse::stretch;
 use super::dtw::pool;
@@ -18,52 +18,52 @@ use crate::error::Result;
 use crate::job::Progress;
 use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
-/// Cells of the matrix at most: longer pairs are looked at more coarsely.
+/// Most cells of the matrix: longer pairs are examined more coarsely.
 const MAX_CELLS: usize = 4_000_000;
 /// Frames averaged for the search over tempo ratios and for the path.
 const SURVEY_POOL: usize = 8;
 const PATH_POOL: usize = 4;
 /// Tempo ratios tried, a sixth of an octave apart: 0.71 … 1.41 times the MIDI's own.
 const RATIOS: std::ops::RangeInclusive<i32> = -3..=3;
-/// What a jump costs: the gain of so many seconds, at one standard deviation.
+/// Cost of a jump: the gain of this many seconds, at one standard deviation.
 const JUMP_S: f64 = 12.0;
-/// The same where stretches are looked for that may go together.
+/// The same during the search for stretches that may belong together.
 const CANDIDATE_JUMP_S: f64 = 5.0;
-/// What leaving out the beginning or the end of the MIDI costs at most, in the same measure.
+/// The most that leaving out the beginning or the end of the MIDI costs, in the same measure.
 const LEFT_OUT_S: f64 = 12.0;
-/// A jump is one when this many standard errors speak for it, on both sides of it (this and what attacks and ends count was
-/// chosen on 80 works of `evaluate align popular --seed 1`, 28 of them with a jump),
+/// A jump counts if this many standard errors support it, on both sides of it (this, and how much attacks and ends
+/// count, was chosen on 80 works of `evaluate align popular --seed 1`, 28 of them with a jump),
 const SURE: f64 = 2.0;
-/// so many where the recording begins or ends somewhere in the MIDI,
+/// this many if the recording begins or ends somewhere within the MIDI,
 const SURE_OF_A_PART: f64 = 4.0;
-/// and when each stretch gains this share of what all do, a second.
+/// and if each stretch gains this share of what all gain, per second.
 const AS_GOOD: f64 = 0.5;
-/// Where one is not, jumps that cost so many times as much are tried, so many times.
+/// If a jump does not count, jumps this many times as expensive are tried, up to the next number of times.
 const DEARER: f32 = 1.5;
 const REPEATS: usize = 7;
-/// What the attacks count, against deviations of a frame.
+/// Weight of the attacks, relative to deviations of a frame.
 const ATTACKS: f32 = 0.5;
-/// How near both sides begin and end together, in seconds, where they do.
+/// Both sides count as beginning and ending together if they do so within this many seconds.
 const ENDS_S: f64 = 3.0;
-/// Half width over which the best line is told, in seconds.
+/// Half width of the window in which the best line is determined, in seconds.
 pub(super) const AROUND_S: f64 = 3.0;
-/// How clearly the attacks of the MIDI are heard along a map (seconds of the MIDI, of the recording): moments of the recording,
-/// and by how much more clearly than beside them.
+/// How clearly the attacks of the MIDI are heard along a map (seconds of the MIDI, of the recording): moments of the
+/// recording, and by how much more clearly than around them.
 pub(super) type Heard<'a> = dyn Fn(&[(f64, f64)]) -> Vec<(f64, f32)> + 'a;
-/// What a frame must gain to be explained at all, in standard deviations: the best path through music that has nothing to do
-/// with the recording finds about this much.
+/// The least that a frame must gain to be explained at all, in standard deviations: the best path through unrelated
+/// music finds about this much.
 const BY_CHANCE: f32 = 0.3;
 /// What a step off the diagonal costs, in standard deviations of a frame.
 const STEP: f32 = 1.5;
-/// MIDI seconds a second of the recording that anybody plays.
+/// MIDI seconds per second of the recording that anybody plays.
 const PLAYED: std::ops::RangeInclusive<f64> = 0.4..=2.5;
 /// Runs shorter than this say nothing, in seconds of the recording.
 const SHORTEST_S: f64 = 4.0;
-/// Where the MIDI goes on less than this ahead of where it would be, or behind, in its seconds, nobody jumps: the tempo does
-/// what a line does not follow.
+/// If the MIDI continues less than this ahead of, or behind, its expected place, in its seconds, that is not a jump:
+/// the tempo does something that a line does not follow.
 const TEMPO_S: f64 = 2.5;
 
-/// A stretch in which both sides go on together: frames of the MIDI and of the recording, increasing in both.
+/// A stretch in which both sides run together: frames of the MIDI and of the recording, increasing in both.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Run {
     pub(crate) knots: Vec<(f64, f64)>,
@@ -73,23 +73,23 @@ pub(crate) struct Run {
     pub(crate) sure: f64,
 }
 
-/// What explains the recording best.
+/// The best explanation of the recording.
 #[derive(Debug, Clone)]
 pub(crate) struct Structure {
     /// In the order of the recording.
     pub(crate) runs: Vec<Run>,
-    /// Gain of all, jumps paid, a second of the recording.
+    /// Gain of all runs after paying for jumps, per second of the recording.
     pub(crate) gain: f64,
-    /// The tempo at which it was found: recording frames a MIDI frame.
+    /// The tempo at which it was found: recording frames per MIDI frame.
     ratio: f64,
     spread: Spread,
-    /// What the best way through both sides gains around each moment of the recording, in deviations, whether the map takes it
-    /// or not, and the seconds between moments.
+    /// What the best path through both sides gains around each moment of the recording, in deviations, whether the map
+    /// takes it or not, and the seconds between moments.
     pub(crate) around: (Vec<f32>, f64),
 }
 
-/// What explains the recording at the MIDI's own tempo, coarsely: gains a second. The right key explains at least 1.14 times
-/// as much as any other, and mostly 1.4 times (52 works of ASAP, seven popular songs).
+/// How well the MIDI explains the recording at its own tempo, coarsely: gain per second. The right key explains at
+/// least 1.14 times as much as any other, and mostly 1.4 times (52 works of ASAP, seven popular songs).
 pub(crate) fn gain_in_key(midi: ArrayView2<'_, f32>, audio: ArrayView2<'_, f32>, frame_s: f64) -> f64 {
     let mut pool_by = 2 * SURVEY_POOL;
     while (midi.nrows() / pool_by).max(1) * (audio.nrows() / pool_by).max(1) > MAX_CELLS {
@@ -115,8 +115,8 @@ impl Structure {
         self.runs.iter().map(seconds).collect()
     }
 
-    /// What the MIDI backwards explains at the same tempo, a second of the recording: what music of the same sound explains
-    /// that has nothing to do with it.
+    /// What the reversed MIDI explains at the same tempo, per second of the recording: this is what unrelated music of
+    /// the same sound explains.
     pub(crate) fn gain_backwards(&self, midi: ArrayView2<'_, f32>, audio: ArrayView2<'_, f32>, frame_s: f64) -> f64 {
         let mut pool_by = SURVEY_POOL;
         while (midi.nrows() / pool_by).max(1) * (audio.nrows() / pool_by).max(1) > MAX_CELLS {
@@ -127,7 +127,7 @@ impl Structure {
         gain / (audio.nrows() as f64 * frame_s)
     }
 
-    /// What a map gains, a second of the recording: `knots` in seconds of the MIDI and the recording.
+    /// What a map gains per second of the recording; `knots` in seconds of the MIDI and the recording.
     pub(crate) fn gain_along(
         &self,
         knots: &[(f64, f64)],
@@ -139,9 +139,9 @@ impl Structure {
         gains.iter().sum::<f64>() / gains.len().max(1) as f64
     }
 
-    /// What a map gains at each moment of the recording, in deviations, and the seconds between moments. A tempo other than
-    /// its usual one costs what it costs a run; where it goes at a tempo that no band plays, or stands still, or does not go
-    /// at all, nothing is gained.
+    /// What a map gains at each moment of the recording, in deviations, and the seconds between moments. A tempo other
+    /// than its usual one costs as much as it costs a run; where the map moves at a tempo that no band plays, stands
+    /// still, or does not exist, nothing is gained.
     pub(crate) fn gains_along(
         &self,
         knots: &[(f64, f64)],
@@ -193,9 +193,9 @@ impl Structure {
     }
 }
 
-/// Explains `audio` by `midi` (frames × bins, rows of unit length, frames `frame_s` apart). `heard` tells how clearly the
-/// attacks of the MIDI are heard along a map (seconds of the MIDI, of the recording): moments of the recording, and by how
-/// much more clearly than beside them.
+/// Explains `audio` by `midi` (frames × bins, rows of unit length, frames `frame_s` apart). `heard` tells how clearly
+/// the attacks of the MIDI are heard along a map (seconds of the MIDI, of the recording): moments of the recording, and
+/// by how much more clearly than around them.
 pub(crate) fn structure(
     midi: ArrayView2<'_, f32>,
     audio: ArrayView2<'_, f32>,
@@ -236,7 +236,8 @@ pub(crate) fn structure(
     })
 }
 
-/// `runs`, one where a tempo of `ratio` recording frames a MIDI frame leads from one to the next within [`TEMPO_S`].
+/// Joins those of `runs` between which a tempo of `ratio` recording frames per MIDI frame leads from one to the next
+/// within [`TEMPO_S`].
 fn joined(runs: Vec<Run>, ratio: f64, frame_s: f64) -> Vec<Run> {
     let mut all: Vec<Run> = Vec::with_capacity(runs.len());
     for run in runs {
@@ -248,7 +249,7 @@ fn joined(runs: Vec<Run>, ratio: f64, frame_s: f64) -> Vec<Run> {
                     ((begin.0 - end.0) - (begin.1 - end.1) / ratio).abs() * frame_s < TEMPO_S
                 } =>
             {
-                // Where the second one begins behind the end of the first, neither knows better.
+                // If the second one begins before the end of the first, neither is the better guide.
                 let at = last.knots.partition_point(|knot| knot.0 < begin.0 && knot.1 < begin.1);
                 last.knots.truncate(at.max(1));
                 let end = last.knots[last.knots.len() - 1];
@@ -266,16 +267,16 @@ struct Compared {
     /// (recording × MIDI), in deviations.
     gains: Array2<f32>,
     spread: Spread,
-    /// Frames of the MIDI a row, and of the recording a column.
+    /// Frames of the MIDI per row, and of the recording per column.
     scale: f64,
     pool_by: usize,
     frame_s: f64,
-    /// First and last row and column that sound.
+    /// First and last row and column with sound.
     ends: [(usize, usize); 2],
 }
 
 impl Compared {
-    /// At a tempo of `ratio` recording frames a MIDI frame, `pool_by` frames averaged.
+    /// Compares at a tempo of `ratio` recording frames per MIDI frame, with `pool_by` frames averaged.
     fn new(midi: ArrayView2<'_, f32>, audio: ArrayView2<'_, f32>, ratio: f64, pool_by: usize, frame_s: f64) -> Self {
         let y = pool(audio, pool_by);
         let rows = ((midi.nrows() as f64 * ratio / pool_by as f64).round() as usize).max(2);
@@ -295,7 +296,7 @@ impl Compared {
         Self { gains, spread, scale, pool_by, frame_s, ends }
     }
 
-    /// Seconds a column.
+    /// Seconds per column.
     fn step_s(&self) -> f64 {
         self.pool_by as f64 * self.frame_s
     }
@@ -306,7 +307,7 @@ impl Compared {
         self.summed(paths.into_iter().map(|piece| (piece, f64::INFINITY)))
     }
 
-    /// Pieces, and how sure the jumps to them are.
+    /// Pieces as runs, with how sure the jumps to them are.
     fn summed(&self, paths: impl Iterator<Item = (Piece, f64)>) -> (Vec<Run>, f64) {
         let mut total = 0.0;
         let mut runs = Vec::new();
@@ -325,8 +326,8 @@ impl Compared {
         knots.map(|(i, j)| (i * self.scale, j * self.pool_by as f64 + centre)).collect()
     }
 
-    /// As [`explained`](Self::explained) on a few lines, with jumps from one to another that are sure only. And what the best
-    /// line gains around each column, in deviations.
+    /// As [`explained`](Self::explained), but on a few lines and with sure jumps only between them. Also returns what
+    /// the best line gains around each column, in deviations.
     fn explained_by_lines(&self, heard: &Heard<'_>) -> (Vec<Run>, f64, Vec<f32>) {
         let step_s = self.step_s();
         let columns = |seconds: f64| (seconds / step_s) as f32;
@@ -364,8 +365,8 @@ impl Compared {
         (runs, gain, around)
     }
 
-    /// Whether all jumps are sure and all stretches gain something. Jumps away and back, or to where most of the rest is never
-    /// played, happen in songs of few chords, but hardly in recordings.
+    /// Whether all jumps are sure and all stretches gain something. Jumps away and back, or to a place after which most
+    /// of the rest is never played, happen in songs of few chords, but hardly in recordings.
     fn is_believable(&self, lines: &[Line], chosen: &[Stretch]) -> bool {
         let back = (1..chosen.len()).any(|n| chosen[..n].iter().any(|before| before.line == chosen[n].line));
         let needed = if self.are_ends(lines, chosen) { SURE } else { SURE_OF_A_PART };
@@ -375,7 +376,8 @@ impl Compared {
         chosen.len() < 2 || !back && sure && chosen.iter().all(|one| density(lines, &[*one]) >= least)
     }
 
-    /// Whether the first stretch begins where the MIDI does, and the last one ends where it ends, within [`LEFT_OUT_S`].
+    /// Whether the first stretch begins where the MIDI begins, and the last one ends where it ends, within
+    /// [`LEFT_OUT_S`].
     fn are_ends(&self, lines: &[Line], chosen: &[Stretch]) -> bool {
         let near = (LEFT_OUT_S / self.step_s()) as usize;
         let (Some(first), Some(last)) = (chosen.first(), chosen.last()) else { return false };
@@ -384,7 +386,7 @@ impl Compared {
             && row(last, last.to).is_some_and(|row| row + near >= self.ends[1].0)
     }
 
-    /// A line in seconds of both sides, so smooth that its tempo is one.
+    /// A line in seconds of both sides, smoothed enough that its slope is a tempo.
     fn smooth(&self, cells: &[(usize, usize)]) -> Vec<(f64, f64)> {
         /// Half width, in columns: about two seconds.
         const AROUND: usize = 10;
@@ -404,7 +406,7 @@ impl Compared {
     }
 }
 
-/// What no path has: it has not been there.
+/// The value of a state that no path has reached.
 const NEVER: f32 = f32::NEG_INFINITY;
 /// (MIDI row, recording row) between jumps, and the gain in deviations × frames.
 type Piece = (Vec<(usize, usize)>, f32);
@@ -417,12 +419,12 @@ const BEGIN: u8 = 3;
 const JUMP: u8 = 4;
 const BACK: u8 = 5;
 
-/// The best path: pieces of (MIDI row, recording row) between jumps, each with its gain in deviations × frames. Neither side
-/// goes more than twice as fast as the other.
+/// The best path: pieces of (MIDI row, recording row) between jumps, each with its gain in deviations × frames. Neither
+/// side runs more than twice as fast as the other.
 fn search(gains: &Array2<f32>, jump: f32) -> Vec<Piece> {
     let (columns, rows) = gains.dim();
     let mut from = Array2::<u8>::zeros((columns, rows));
-    // The best row of each frame, and which frame was the last one explained where one is at none.
+    // The best row of each frame, and the last explained frame if the recording is at no row.
     let mut best_row = vec![0_usize; columns];
     let mut left_at = vec![0_usize; columns];
     let mut two_before = vec![NEVER; rows];
@@ -431,7 +433,7 @@ fn search(gains: &Array2<f32>, jump: f32) -> Vec<Piece> {
     let mut end = (NEVER, 0, 0);
     for j in 0..columns {
         let best = if j == 0 { NEVER } else { before[best_row[j - 1]] };
-        // From anywhere: a beginning costs nothing, a jump what it costs.
+        // From anywhere: a beginning is free, a jump costs its price.
         let (elsewhere, how) = [(best - jump, JUMP), (none - jump / 2.0, BACK)]
             .into_iter()
             .fold((0.0, BEGIN), |a, b| if b.0 > a.0 { b } else { a });
@@ -500,8 +502,7 @@ fn search(gains: &Array2<f32>, jump: f32) -> Vec<Piece> {
     pieces
 }
 
-/// Mean and standard deviation of all similarities: those of frames that have nothing to do with each other, for of the
-/// others there are few.
+/// Mean and standard deviation of all similarities; these are nearly all of unrelated frames, as there are few others.
 #[derive(Debug, Clone, Copy)]
 struct Spread {
     mean: f32,

@@ -1,4 +1,4 @@
-//! The MIDI as the recording plays it: what comes again is written out, what is left out is gone.
+//! The MIDI as the recording plays it: repeats are written out, omissions are gone.
 
 use super::clock;
 use super::segments::Segments;
@@ -10,17 +10,18 @@ use crate::midi::{Midi, MidiTime};
 use midly::{MidiMessage, PitchBend};
 use std::collections::BTreeMap;
 
-/// Other music between two segments, in seconds, that becomes a rest. A shorter gap means that the jump is somewhere in it.
+/// Other music between two segments lasting this long, in seconds, becomes a rest. In a shorter gap the jump is
+/// somewhere inside.
 const REST_S: f64 = 1.5;
-/// How far a jump is moved, in seconds of the MIDI, to lie on a bar line on both of its sides.
+/// How far a jump may be moved, in seconds of the MIDI, to lie on a bar line on both of its sides.
 const TO_BAR_S: f64 = 0.7;
-/// How near to a bar line the side that is left must come with that.
+/// How close to a bar line the side it leaves must then come.
 const AT_BAR_S: f64 = 0.12;
 
 /// A MIDI file as a recording plays it.
 #[derive(Debug, Clone)]
 pub struct Played {
-    /// The file. Where the recording jumps, a marker says from where to where.
+    /// The file. Where the recording jumps, a marker gives the old and the new place.
     pub midi: Midi,
     /// Its time ↔ the recording's.
     pub map: TimeMap,
@@ -29,21 +30,21 @@ pub struct Played {
 /// A part of the written file.
 #[derive(Debug, Clone, Copy)]
 struct Piece {
-    /// First tick, and the one after the last.
+    /// First tick, and one past the last.
     from: u64,
     to: u64,
-    /// Where the first tick goes.
+    /// New place of the first tick.
     place: u64,
 }
 
-/// Writes out what the recording plays. The first segment begins with the file and the last one ends with it: what the
-/// recording does not reach is the caller's to leave out.
+/// Writes out what the recording plays. The first segment begins with the file and the last one ends with it: leaving
+/// out what the recording does not reach is up to the caller.
 ///
-/// Notes are cut where the recording jumps. Programs, controllers, tempo, metre and key are put back to what they are in the
-/// MIDI at the place that is jumped to.
+/// Notes are cut where the recording jumps. Programs, controllers, tempo, metre and key are restored to their values in
+/// the MIDI at the target of the jump.
 ///
 /// # Errors
-/// [`Error::Midi`](crate::Error::Midi) where it would last longer than a MIDI file may.
+/// [`Error::Midi`](crate::Error::Midi) if it would last longer than a MIDI file may.
 pub(super) fn unfold(midi: &Midi, segments: &Segments) -> Result<Played> {
     let pieces = pieces(midi, segments);
     let mut tracks = vec![Track::default(); midi.tracks().len()];
@@ -100,7 +101,7 @@ fn pieces(midi: &Midi, segments: &Segments) -> Vec<Piece> {
     pieces
 }
 
-/// A jump from one second of the MIDI to another, on bar lines where it is near one on both sides.
+/// A jump from one second of the MIDI to another, moved to bar lines if it is near one on both sides.
 fn on_bars(midi: &Midi, from: f64, to: f64) -> (f64, f64) {
     let bar_line = |seconds: f64| {
         let tick = midi.tick_at(MidiTime(seconds.max(0.0)));
@@ -114,7 +115,7 @@ fn on_bars(midi: &Midi, from: f64, to: f64) -> (f64, f64) {
     if agrees { (left_at, line) } else { (from, to) }
 }
 
-/// Says where the recording jumps, and puts tempo and metre back.
+/// Marks where the recording jumps, and restores tempo and metre.
 fn conduct(track: &mut Track, midi: &Midi, before: &Piece, piece: &Piece) {
     let mut push = |tick, kind| track.events.push(Event { tick, kind });
     let at = |tick: u64| clock(midi.time_at(tick as f64).0);
@@ -133,7 +134,7 @@ fn conduct(track: &mut Track, midi: &Midi, before: &Piece, piece: &Piece) {
     }
 }
 
-/// What a channel (or, with its number and 16, a track) remembers.
+/// The kinds of state that a channel (or, with its number plus 16, a track) remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Memory {
     Controller(u8),
@@ -143,21 +144,22 @@ enum Memory {
     Key,
 }
 
-/// What is in force before a tick, and the track that said so.
+/// What is in force before a tick, and the track that set it.
 fn memory(tracks: &[Track], before: u64) -> BTreeMap<(usize, Memory), (usize, &EventKind)> {
     let mut events: Vec<(u64, usize, &EventKind)> = Vec::new();
     for (number, track) in tracks.iter().enumerate() {
         let earlier = track.events.iter().take_while(|event| event.tick < before);
         events.extend(earlier.map(|event| (event.tick, number, &event.kind)));
     }
-    // The sort is stable: the order of the file stays.
+    // The sort is stable, so the order of the file is kept.
     events.sort_by_key(|&(tick, number, _)| (tick, number));
     let mut found = BTreeMap::new();
     for (_, number, kind) in events {
         let what = match kind {
             EventKind::Channel { message: MidiMessage::Controller { controller, .. }, .. } => match controller.as_int()
             {
-                // Numbered parameters and resets act by their order; nobody sends them anew in the middle of a song.
+                // Numbered parameters and resets take effect by their order; nobody sends them anew in the middle of a
+                // song.
                 6 | 38 | 96..=101 | 120..=127 => continue,
                 number => Memory::Controller(number),
             },
@@ -176,7 +178,7 @@ fn memory(tracks: &[Track], before: u64) -> BTreeMap<(usize, Memory), (usize, &E
     found
 }
 
-/// Sends what is in force at the beginning of a piece, where that is not what the one before left behind.
+/// Sends what is in force at the beginning of a piece, if the previous one left another state.
 fn restore(tracks: &mut [Track], midi: &Midi, before: &Piece, piece: &Piece) {
     let (left, wanted) = (memory(midi.tracks(), before.to), memory(midi.tracks(), piece.from));
     for (&(whose, what), &(track, kind)) in &left {
@@ -193,7 +195,7 @@ fn restore(tracks: &mut [Track], midi: &Midi, before: &Piece, piece: &Piece) {
     }
 }
 
-/// The same message with what General MIDI begins with.
+/// The same message with General MIDI's initial value.
 fn initial(kind: &EventKind) -> Option<EventKind> {
     let EventKind::Channel { channel, message } = kind else { return None };
     let message = match *message {
@@ -215,7 +217,7 @@ fn initial(kind: &EventKind) -> Option<EventKind> {
     Some(EventKind::Channel { channel: *channel, message })
 }
 
-/// Copies what a track has in a piece; `first` with what belongs to the track as a whole.
+/// Copies the events of a track inside a piece; with `first`, also those of the track as a whole.
 fn copy(out: &mut Track, track: &Track, piece: &Piece, first: bool) {
     let place = |tick: u64| piece.place + (tick - piece.from);
     let inside = |tick: u64| (piece.from..piece.to).contains(&tick);
@@ -239,7 +241,7 @@ fn copy(out: &mut Track, track: &Track, piece: &Piece, first: bool) {
             EventKind::Meta { kind: meta::SMPTE_OFFSET, .. } => false,
             EventKind::Meta { kind: meta::TEMPO | meta::TIME_SIGNATURE, .. } => inside(event.tick),
             EventKind::Meta { kind, .. } if !first && meta::OF_TRACK.contains(&kind) => false,
-            // What happens at the very end of the file is part of it.
+            // Events at the very end of the file are part of it.
             _ => inside(event.tick) || (event.tick == piece.to && event.tick == track.end_tick),
         };
         if wanted {
@@ -284,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_comes_again_is_written_out_and_what_is_left_out_is_gone() {
-        // Bars 0–3 (2 s each), 1–3 once more, then 6 and 7; the recording begins a second later and is as fast.
+        // Bars 0–3 (2 s each), 1–3 again, then 6 and 7; the recording begins a second later and runs at the same speed.
         let segments = straight(&[((0.1, 7.9), (1.1, 8.9)), ((2.3, 7.8), (9.3, 14.8)), ((12.2, 16.0), (15.2, 19.0))]);
         let played = unfold(&song(), &segments).unwrap();
         let wanted = [0, 1, 2, 3, 1, 2, 3, 6, 7];
@@ -299,7 +301,7 @@ mod tests {
             [(MidiTime(8.0), "jump from 0:08 to 0:02".into()), (MidiTime(14.0), "jump from 0:08 to 0:12".into())]
         );
         assert_eq!(played.midi.track_names(), ["lead"]);
-        // It is a file that is read again as it was written.
+        // The file reads back as it was written.
         let again = Midi::parse(&played.midi.to_bytes()).unwrap();
         assert_eq!(bars(&again), wanted);
         assert!(again.warnings().is_empty());

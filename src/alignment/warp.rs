@@ -1,9 +1,9 @@
-//! Which moment of the recording is which moment of the MIDI file, in both directions?
+//! A map between MIDI time and audio time, in both directions.
 //!
 //! A [`TimeMap`] is a strictly increasing, piecewise linear function from MIDI time to audio time, so it has an exact
-//! inverse, and whatever is drawn or played through it, forward or backward, meets at the same place. The knots come
-//! from an alignment path whose horizontal and vertical runs have been collapsed. The two clocks are two types,
-//! [`MidiTime`] and [`AudioTime`], that can't be mixed.
+//! inverse, and anything drawn or played through it, forward or backward, meets at the same place. The knots come from
+//! an alignment path whose horizontal and vertical runs have been collapsed. The two clocks are two types, [`MidiTime`]
+//! and [`AudioTime`], that can't be mixed.
 //!
 //! ```
 //! use antiphon::alignment::warp::TimeMap;
@@ -21,11 +21,11 @@ use crate::audio::AudioTime;
 use crate::error::{Error, Result};
 use crate::midi::MidiTime;
 
-/// Knots that are closer than this, in seconds on either clock, are one: below it a slope is rounding noise.
+/// Knots closer than this, in seconds on either clock, are merged: below it a slope is rounding noise.
 const MIN_STEP_S: f64 = 1e-7;
 
-/// A strictly increasing, piecewise linear map from MIDI time to audio time. Outside its knots it goes on at the slope of
-/// the whole map.
+/// A strictly increasing, piecewise linear map from MIDI time to audio time. Outside its knots it continues with the
+/// slope of the whole map.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeMap {
     /// MIDI seconds, audio seconds.
@@ -33,10 +33,10 @@ pub struct TimeMap {
 }
 
 impl TimeMap {
-    /// A map through `knots` (at least two). Knots that don't advance on both clocks are dropped.
+    /// Makes a map through `knots` (at least two). Knots that don't advance on both clocks are dropped.
     ///
     /// # Errors
-    /// [`Error::Nothing`] when fewer than two knots remain, [`Error::Limit`] when one is not finite.
+    /// [`Error::Nothing`] if fewer than two knots remain, [`Error::Limit`] if one is not finite.
     pub fn new(knots: impl IntoIterator<Item = (MidiTime, AudioTime)>) -> Result<Self> {
         let mut kept: Vec<(f64, f64)> = Vec::new();
         for (MidiTime(midi), AudioTime(audio)) in knots {
@@ -74,10 +74,11 @@ impl TimeMap {
         MidiTime(interpolate(&self.knots, time.0, |k| (k.1, k.0)))
     }
 
-    /// The same map with fewer knots: between the first and the last its audio times move by at most `tolerance_s` seconds.
+    /// The same map with fewer knots: between the first and the last its audio times move by at most `tolerance_s`
+    /// seconds.
     ///
-    /// Knots are only left out, never moved. From each kept knot a straight line goes on for as long as it passes all knots
-    /// between within the tolerance: the cone of slopes that do so is narrowed knot by knot, in one walk.
+    /// Knots are only removed, never moved. From each kept knot a straight line goes on for as long as it passes all
+    /// knots in between within the tolerance: the cone of such slopes is narrowed knot by knot, in a single pass.
     ///
     /// ```
     /// # use antiphon::alignment::warp::TimeMap;
@@ -89,7 +90,7 @@ impl TimeMap {
     /// ```
     #[must_use]
     pub fn simplified(&self, tolerance_s: f64) -> Self {
-        // A straight line through its knots passes them by a few units in the last place.
+        // A straight line through its knots misses them by a few units in the last place.
         let tolerance_s = tolerance_s.max(0.0) + 1e-9;
         let mut kept = vec![self.knots[0]];
         let (mut from, mut reached) = (self.knots[0], self.knots[1]);
@@ -200,7 +201,7 @@ mod tests {
             (MidiTime(midi), AudioTime(midi + 0.1 * swing * (midi / swing).sin()))
         });
         let map = TimeMap::new(knots).expect("increasing");
-        // A chord of h seconds passes this curve by up to 0.1 / swing × h² / 8: about one knot every 3.6 s on average.
+        // A chord of h seconds misses this curve by up to 0.1 / swing × h² / 8: about one knot every 3.6 s on average.
         assert!(map.simplified(0.010).knots().len() <= 70);
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::packet::Packet;
 
-/// After so many faults of the container in a row the rest is given up. Most readers don't recover at all.
+/// After this many consecutive container faults the rest is given up. Most readers don't recover at all.
 const MAX_CONTAINER_FAULTS: usize = 8;
 
 /// Decodes what `open` opens; `path` is for messages. Keeps at most `max_samples`.
@@ -19,7 +19,7 @@ pub(super) fn run(open: &Open, path: &Path, keep: Keep, max_samples: usize, prog
         let stream = Stream::open(open, path, seekable)?;
         packets(stream, path, Output::new(keep, max_samples), progress)
     };
-    // A reader that may seek looks for an index or for further chunks behind the samples, and gives up on a file that
+    // A reader that can seek looks for an index or for further chunks after the samples, and gives up on a file that
     // was cut before them. Read as if from a pipe, such a file is fine.
     match attempt(true) {
         Err(refusal @ Error::Decode { .. }) => match attempt(false) {
@@ -30,7 +30,7 @@ pub(super) fn run(open: &Open, path: &Path, keep: Keep, max_samples: usize, prog
     }
 }
 
-/// What the head of a file that `open` opens says of it.
+/// Reads the tags in the head of a file that `open` opens.
 pub(super) fn read_tags(open: &Open, path: &Path) -> Result<Tags> {
     let read = |seekable| {
         let mut stream = Stream::open(open, path, seekable)?;
@@ -57,7 +57,7 @@ fn packets(mut stream: Stream, path: &Path, mut output: Output, progress: &Progr
             Ok(Some(packet)) => packet,
             Ok(None) => break,
             Err(Fault::ResetRequired) => {
-                // An Ogg file may hold several streams one after the other.
+                // An Ogg file may hold several streams in succession.
                 match stream.next_in_chain() {
                     Ok(()) => at_start = true,
                     Err(reason) => output.end_early(reason),
@@ -108,7 +108,7 @@ fn take_tags(stream: &mut Stream, tags: &mut Tags) {
     }
 }
 
-/// How far a packet begins before time 0 without its decoder knowing.
+/// How far before time 0 a packet begins, unknown to its decoder.
 fn before_zero_s(track: &AudioTrack, packet: &Packet) -> f64 {
     let ticks = packet.pts.get();
     let trimmed = track.decoder_trims && packet.trim_start.get() > 0;

@@ -1,14 +1,14 @@
 //! Folds any number of channels to two, and to one.
 //!
-//! Stereo after ITU-R BS.775-3 annex 4: centre and surrounds at −3 dB, low-frequency effects left out. The gains of a
-//! side are scaled so that they never add up to more than 1: a full-scale 5.1 file doesn't clip. Channels without a known
-//! place go to both sides as their mean. Mono is the mean of the two sides; for one or two channels, and for channels
-//! without a place, that is the mean of the channels.
+//! Stereo follows ITU-R BS.775-3 annex 4: centre and surrounds at −3 dB, low-frequency effects left out. The gains of a
+//! side are scaled so that they never add up to more than 1: a full-scale 5.1 file doesn't clip. Channels without a
+//! known position go to both sides as their mean. Mono is the mean of the two sides; for one or two channels, and for
+//! channels without a position, that is the mean of the channels.
 
 use std::f32::consts::FRAC_1_SQRT_2;
 use symphonia::core::audio::{Channels, Position};
 
-/// Beyond this a float sample is taken for garbage: sums and Fourier transforms of it would overflow. Our choice, 120 dB
+/// Beyond this a float sample counts as garbage: sums and Fourier transforms of it would overflow. Our choice, 120 dB
 /// above full scale.
 const MAX_MAGNITUDE: f32 = 1e6;
 
@@ -28,14 +28,14 @@ const RIGHT_SURROUND: Position = Position::REAR_RIGHT
     .union(Position::BOTTOM_FRONT_RIGHT);
 const LOW_FREQUENCY: Position = Position::LFE1.union(Position::LFE2);
 
-/// The gains of every channel, and the last block that was folded.
+/// The gains of each channel, and the last block that was folded.
 pub(super) struct Downmix {
     channels: Channels,
     gains: Vec<[f32; 2]>,
     pub(super) left: Vec<f32>,
     pub(super) right: Vec<f32>,
     pub(super) mono: Vec<f32>,
-    /// How many samples of float files were no usable number so far.
+    /// How many samples of float files were not usable numbers so far.
     pub(super) not_numbers: u64,
 }
 
@@ -51,8 +51,8 @@ impl Downmix {
         }
     }
 
-    /// Folds one block: `planes` has a vector a channel, in the order of `channels`, all equally long. What is no number
-    /// becomes 0.
+    /// Folds one block: `planes` has one vector per channel, in the order of `channels`, all equally long. Samples that
+    /// are not usable numbers become 0.
     pub(super) fn fold(&mut self, planes: &mut [Vec<f32>], channels: &Channels) {
         if self.channels != *channels || self.gains.len() != planes.len() {
             self.channels = channels.clone();
@@ -125,7 +125,7 @@ fn gain_of(position: Position) -> [f32; 2] {
         _ if LEFT_SURROUND.contains(position) => [FRAC_1_SQRT_2, 0.0],
         _ if RIGHT_SURROUND.contains(position) => [0.0, FRAC_1_SQRT_2],
         _ if LOW_FREQUENCY.contains(position) => [0.0, 0.0],
-        // Centre: in front, behind, above, below. A rear centre is a surround to either side, at half its power.
+        // Centre: in front, behind, above, below. A rear centre counts as a surround on both sides, at half its power.
         Position::REAR_CENTER => [0.5, 0.5],
         _ => [FRAC_1_SQRT_2; 2],
     }

@@ -1,15 +1,15 @@
-//! Which part of an MP4 track is to be heard.
+//! Which part of an MP4 track is meant to be heard.
 //!
-//! An AAC encoder puts some 1024 or 2112 samples in front of the music and fills up its last packet. MP4 says so in an
-//! edit list (ISO/IEC 14496-12, 8.6.6): "present this much media from this media time on". Symphonia doesn't apply it,
-//! so we read the boxes `moov/mvhd`, `moov/trak/{tkhd, edts/elst, mdia/mdhd}` ourselves.
+//! An AAC encoder puts about 1024 or 2112 samples before the music and pads its last packet. MP4 says so in an edit
+//! list (ISO/IEC 14496-12, 8.6.6): "present this much media from this media time on". Symphonia doesn't apply it, so we
+//! read the boxes `moov/mvhd`, `moov/trak/{tkhd, edts/elst, mdia/mdhd}` ourselves.
 
 use std::io::{Read, Seek, SeekFrom};
 
-/// Largest `moov` box that is looked into. An hour of AAC needs about 1 MB.
+/// Largest `moov` box that is read. An hour of AAC needs about 1 MB.
 const MAX_MOOV_BYTES: u64 = 64 << 20;
 
-/// Most boxes that are visited at the top level; a fragmented file has two a fragment, but `moov` comes before those.
+/// Most boxes that are visited at the top level; a fragmented file has two per fragment, but `moov` comes before those.
 const MAX_TOP_LEVEL_BOXES: usize = 1000;
 
 /// The part of one track to present.
@@ -18,11 +18,11 @@ pub(super) struct Edit {
     pub(super) track_id: u32,
     /// Media time of the first sample to present.
     pub(super) start_s: f64,
-    /// How long to go on from there, when the list says so.
+    /// How much to present from there, if the list says so.
     pub(super) length_s: Option<f64>,
 }
 
-/// The edits of every track that has exactly one, from the start of `source`. Anything unexpected means: no edit.
+/// Reads the edits of every track that has exactly one, from the start of `source`. Anything unexpected means no edit.
 pub(super) fn read(source: &mut (impl Read + Seek)) -> Vec<Edit> {
     find_moov(source).map(|moov| edits(&moov)).unwrap_or_default()
 }
@@ -45,7 +45,7 @@ fn find_moov(source: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
             source.take(body_bytes.min(MAX_MOOV_BYTES)).read_to_end(&mut body).ok()?;
             return Some(body);
         }
-        // A box of size 0 goes to the end of the file.
+        // A box of size 0 extends to the end of the file.
         if size < head_bytes {
             return None;
         }
@@ -72,16 +72,16 @@ fn edit_of(trak: &[u8], movie_scale: f64) -> Option<Edit> {
         } else {
             (u64::from(be_u32(entry, 0)?), i64::from(be_u32(entry, 4)? as i32))
         };
-        // A start of −1 is an empty edit: the track begins later than the movie. Time 0 is the first sample for us.
+        // A start of −1 is an empty edit: the track begins later than the movie. For us, time 0 is the first sample.
         (start >= 0).then_some((length, start))
     });
     let (length, start) = spans.next()?;
-    // With several spans the media is cut up; then everything from the first one on is presented.
+    // Several spans mean that the media is cut up; then everything from the first one on is presented.
     let whole = spans.next().is_none() && length > 0;
     Some(Edit { track_id, start_s: start as f64 / media_scale, length_s: whole.then(|| length as f64 / movie_scale) })
 }
 
-/// Ticks a second, from `mvhd` or `mdhd`, which begin alike.
+/// Ticks per second, from `mvhd` or `mdhd`, which begin alike.
 fn timescale(header: &[u8]) -> Option<f64> {
     let ticks = be_u32(header, if header.first()? == &1 { 20 } else { 12 })?;
     (ticks > 0).then(|| f64::from(ticks))
@@ -91,7 +91,7 @@ fn child(parent: &[u8], wanted: [u8; 4]) -> Option<&[u8]> {
     boxes(parent).find(|(kind, _)| *kind == wanted).map(|(_, body)| body)
 }
 
-/// The boxes that lie in `bytes` one after the other; ends at the first that doesn't fit.
+/// The consecutive boxes in `bytes`; ends at the first that doesn't fit.
 fn boxes(mut bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
     std::iter::from_fn(move || {
         let size = be_u32(bytes, 0)? as usize;

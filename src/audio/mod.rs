@@ -1,13 +1,14 @@
-//! Audio files: what does this file sound like, as numbers that we can analyse and play?
+//! Audio files: turns a file's sound into numbers that we can analyse and play.
 //!
-//! [`decode`] reads WAV, AIFF, CAF, FLAC, MP3, Ogg Vorbis, Opus, M4A (AAC-LC, ALAC), ADTS and Matroska/WebM. The container
-//! is found by its content, never by the name of the file. The result is mono at [`ANALYSIS_RATE`] and, on demand, the
-//! stereo original.
+//! [`decode`] reads WAV, AIFF, CAF, FLAC, MP3, Ogg Vorbis, Opus, M4A (AAC-LC, ALAC), ADTS and Matroska/WebM. The
+//! container is recognised by its content, never by the file's name. The result is mono at [`ANALYSIS_RATE`] and, on
+//! demand, the stereo original.
 //!
-//! The actors, in the order in which a packet meets them: `stream` opens the container, picks the first audio track that
-//! has a decoder and knows which samples the encoder added (`edit_list` reads that from MP4 files); `decoding` runs the
-//! packets; `output` takes the blocks and keeps account of what was lost; `downmix` folds the channels; `resample` makes
-//! the analysis rate on the fly, so that the original is never in memory unless it was asked for; `tags` reads names.
+//! The modules, in the order in which a packet meets them: `stream` opens the container, picks the first audio track
+//! that has a decoder and finds out which samples the encoder added (`edit_list` reads that from MP4 files); `decoding`
+//! runs the packets; `output` takes the blocks and keeps account of losses; `downmix` folds the channels; `resample`
+//! converts to the analysis rate on the fly, so that the original is never in memory unless it was asked for; `tags`
+//! reads names.
 //!
 //! Time 0 is the first sample that the encoder was given: the padding of MP3, AAC and Opus encoders is cut off, and the
 //! delay of the resampler is compensated.
@@ -42,9 +43,9 @@ pub struct AudioTime(pub f64);
 /// Mono samples in −1..1 (louder is possible in float files).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waveform {
-    /// One value a sample.
+    /// One value per sample.
     pub samples: Vec<f32>,
-    /// Samples a second.
+    /// Samples per second.
     pub sample_rate: u32,
 }
 
@@ -62,11 +63,11 @@ pub struct Stereo {
     pub left: Vec<f32>,
     /// Right channel, as long as the left; a mono file has the same samples in both.
     pub right: Vec<f32>,
-    /// Samples a second.
+    /// Samples per second.
     pub sample_rate: u32,
 }
 
-/// What the file says of itself.
+/// What the file's own tags say.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Tags {
     /// Performer.
@@ -79,7 +80,7 @@ pub struct Tags {
     pub year: Option<String>,
 }
 
-/// Which samples a caller wants kept.
+/// Which samples the caller wants to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// Mono at [`ANALYSIS_RATE`] only: what a batch needs, a quarter of the memory.
@@ -103,19 +104,19 @@ pub struct Recording {
     pub channels: usize,
     /// Short name of the codec: `mp3`, `flac`.
     pub codec: String,
-    /// What was wrong with the file though it could be used: "cut short: 41.2 of 240.0 s decoded".
+    /// What was wrong with the file, if it could still be used: "cut short: 41.2 of 240.0 s decoded".
     pub warning: Option<String>,
 }
 
 /// The most samples that one recording may keep, over all its channels: 24 hours of mono at [`ANALYSIS_RATE`] (7.6 GB).
-/// Our choice: far beyond any recording of music, and a stop for files that would fill the memory.
+/// Our choice: far beyond any recording of music, and a limit for files that would fill the memory.
 const MAX_KEPT_SAMPLES: usize = 24 * 3600 * ANALYSIS_RATE as usize;
 
-/// Decodes a file. See the module for what is read.
+/// Decodes a file. See the module for the formats.
 ///
 /// # Errors
-/// [`Io`] when the file can't be read, [`Decode`] when it holds no sample that we can decode, [`Cancelled`] after a
-/// cancel. Damage that leaves something to hear is no error but a [warning](Recording::warning).
+/// [`Io`] if the file can't be read, [`Decode`] if it holds no sample that we can decode, [`Cancelled`] after a cancel.
+/// Damage that leaves something to hear is not an error but a [warning](Recording::warning).
 ///
 /// [`Io`]: crate::Error::Io
 /// [`Decode`]: crate::Error::Decode
@@ -133,10 +134,10 @@ pub fn decode(path: &Path, keep: Keep, progress: &Progress) -> Result<Recording>
     decoding::run(&|| opened(path), path, keep, MAX_KEPT_SAMPLES, progress)
 }
 
-/// What a file says of itself, without decoding its sound.
+/// Reads the tags of a file, without decoding its sound.
 ///
 /// # Errors
-/// As [`decode`], as far as the head of the file tells.
+/// As [`decode`], as far as the head of the file shows.
 pub fn read_tags(path: &Path) -> Result<Tags> {
     decoding::read_tags(&|| opened(path), path)
 }

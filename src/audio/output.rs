@@ -1,6 +1,6 @@
-//! Where decoded blocks go: fold, resample, keep; and the account of what was lost on the way.
+//! Where decoded blocks go: they are folded, resampled and kept, and losses on the way are counted.
 //!
-//! Time is kept: a packet that can't be decoded becomes as much silence as it announced, once a good one follows.
+//! Time is preserved: a packet that can't be decoded becomes as much silence as it announced, once a good one follows.
 
 use super::downmix::Downmix;
 use super::resample::Resampler;
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use std::path::PathBuf;
 use symphonia::core::audio::GenericAudioBufferRef;
 
-/// Sample rates that are decoded, in Hz. Our choice: half of the lowest to twice the highest rate that is in use.
+/// Sample rates that are decoded, in Hz. Our choice: half the lowest to twice the highest rate in use.
 const RATES_HZ: std::ops::RangeInclusive<u32> = 4000..=384_000;
 
 /// Longest silence for one lost packet, and for all of a file. Packets are shorter than a second; a header that says
@@ -17,26 +17,26 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 4000..=384_000;
 const MAX_LOST_PACKET_S: f64 = 1.0;
 const MAX_SILENCE_S: f64 = 120.0;
 
-/// After so many bad packets in a row the rest is given up: 26 s of MP3.
+/// After this many consecutive bad packets the rest is given up: 26 s of MP3.
 const MAX_BAD_RUN: usize = 1000;
 
-/// What a file may be shorter than announced without being called cut short: headers count in milliseconds, packets
+/// How much shorter than announced a file may be without being called cut short: headers count in milliseconds, packets
 /// or blocks.
 const ANNOUNCED_SLACK_S: f64 = 0.1;
 
-/// Most frames beyond the announced length that are taken for an encoder's padding; 4095 is the limit of a LAME header.
+/// Most frames beyond the announced length that count as an encoder's padding; 4095 is the limit of a LAME header.
 const MAX_PADDING_FRAMES: f64 = 5000.0;
 
 /// The recording in the making.
 pub(super) struct Output {
     keep: Keep,
     max_samples: usize,
-    /// One vector a channel, of the block at hand.
+    /// One vector per channel, of the current block.
     planes: Vec<Vec<f32>>,
     downmix: Downmix,
-    /// There from the first block on, which tells the rate.
+    /// Present from the first block on, which gives the rate.
     kept: Option<Kept>,
-    /// What is still to be dropped of the encoder's delay.
+    /// How much of the encoder's delay is still to be dropped.
     skip_s: f64,
     losses: Losses,
     ended: Option<End>,
@@ -54,20 +54,20 @@ struct Kept {
 #[derive(Default)]
 struct Losses {
     packets: u64,
-    /// The time of the first one, and why it was refused.
+    /// The time of the first lost packet, and why it was rejected.
     first_s: f64,
     reason: String,
-    /// Packets since the last good one, and the silence that they make if another good one follows.
+    /// Packets since the last good one, and the silence they become if another good one follows.
     run: usize,
     run_s: f64,
-    /// Silence put in so far.
+    /// Silence inserted so far.
     silence_s: f64,
 }
 
 enum End {
     /// The container or the packets are beyond repair.
     Damage(String),
-    /// The limit of what is kept is reached.
+    /// The limit on kept samples is reached.
     Full,
 }
 
@@ -86,17 +86,17 @@ impl Output {
         }
     }
 
-    /// Drops so much of what is added next.
+    /// Drops this much of what is added next.
     pub(super) fn skip(&mut self, seconds: f64) {
         self.skip_s = seconds.max(0.0);
     }
 
-    /// Something that the user should know.
+    /// Records something that the user should know.
     pub(super) fn warn(&mut self, message: String) {
         self.warnings.push(message);
     }
 
-    /// Nothing that comes after this is worth decoding.
+    /// Records that nothing after this is worth decoding.
     pub(super) fn end_early(&mut self, reason: String) {
         self.ended = Some(End::Damage(reason));
     }
@@ -105,7 +105,7 @@ impl Output {
         self.ended.is_some()
     }
 
-    /// Adds a decoded block, in place of a packet of `packet_s` seconds should it be unusable.
+    /// Adds a decoded block; if it is unusable, it counts as a lost packet of `packet_s` seconds.
     pub(super) fn add(&mut self, block: &GenericAudioBufferRef, packet_s: f64) -> Result<()> {
         let (rate, channels) = (block.spec().rate(), block.spec().channels());
         if block.frames() == 0 {
@@ -144,7 +144,7 @@ impl Output {
         Ok(())
     }
 
-    /// Notes a packet of `packet_s` seconds that can't be decoded.
+    /// Records a packet of `packet_s` seconds that can't be decoded.
     pub(super) fn lose(&mut self, packet_s: f64, reason: String) {
         if self.losses.packets == 0 {
             self.losses.first_s = self.seconds();
@@ -162,7 +162,8 @@ impl Output {
         self.kept.as_ref().map_or(0.0, |kept| kept.frames as f64 / f64::from(kept.source_rate))
     }
 
-    /// The recording. `announced_s` is the length that the header tells; with `padded`, a little more than that is cut.
+    /// Finishes the recording. `announced_s` is the length given in the header; with `padded`, a small excess over it
+    /// is cut.
     pub(super) fn finish(
         mut self,
         announced_s: Option<f64>,
@@ -236,7 +237,7 @@ impl Kept {
         })
     }
 
-    /// Takes equally long sides and their mono, less what is to be skipped.
+    /// Takes equally long sides and their mono, minus what is to be skipped.
     fn add(&mut self, left: &[f32], right: &[f32], mono: &[f32], skip_s: &mut f64) -> Result<()> {
         let rate = f64::from(self.source_rate);
         let skipped = ((*skip_s * rate).round() as usize).min(mono.len());

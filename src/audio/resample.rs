@@ -1,20 +1,20 @@
-//! Brings a mono signal to the analysis rate while it is being decoded.
+//! Converts a mono signal to the analysis rate while it is being decoded.
 //!
 //! rubato's FFT resampler: both rates are whole multiples of their greatest common divisor, so one block of input is
 //! exactly one block of output. Its filter is linear-phase, a windowed sinc as long as the block (Blackman-Harris
-//! squared); the delay of half a block is cut off, hence sample `n` of the input lies at `n · out / in` of the output.
+//! squared); the delay of half a block is cut off, so sample `n` of the input lies at `n · out / in` of the output.
 
 use crate::error::{Error, Result};
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler as _};
 
-/// Least input frames of a block, also the length of the filter: at 44.1 kHz the transition band is then about 250 Hz
+/// Fewest input frames in a block, also the length of the filter: at 44.1 kHz the transition band is then about 250 Hz
 /// wide, with its stop band beginning at the new Nyquist frequency. Longer blocks are no faster.
 const BLOCK_FRAMES: usize = 2048;
 
-/// A stream of mono samples from one rate to another.
+/// Converts a stream of mono samples from one rate to another.
 pub(super) struct Resampler {
-    /// `None` when both rates are equal.
+    /// `None` if both rates are equal.
     fft: Option<Fft<f32>>,
     ratio: f64,
     pending: Vec<f32>,
@@ -49,7 +49,7 @@ impl Resampler {
         Ok(resampler)
     }
 
-    /// How many output samples are there by now.
+    /// Number of output samples so far.
     pub(super) fn len(&self) -> usize {
         self.out.len()
     }
@@ -102,7 +102,7 @@ impl Resampler {
     }
 }
 
-/// rubato refuses only what we would have to have computed wrongly; say so rather than panic.
+/// rubato rejects only values that we would have had to compute wrongly; report it rather than panic.
 fn unsupported(error: &impl ToString) -> Error {
     Error::Decode { reason: format!("can't resample: {}", error.to_string()), path: std::path::PathBuf::new() }
 }

@@ -23,16 +23,17 @@ use symphonia::core::units::TimeBase;
 /// Opens the file anew, from its start.
 pub(super) type Open<'a> = dyn Fn() -> io::Result<Box<dyn MediaSource>> + 'a;
 
-/// Most channels that are decoded. Our choice: the largest layout in use is 22.2; a decoder allocates by this number.
+/// Most channels that are decoded. Our choice: the largest layout in use is 22.2, and a decoder allocates by this
+/// number.
 const MAX_CHANNELS: usize = 64;
 
-/// Largest picture that is read into memory on the way to the tags, which is all that we want.
+/// Largest picture that is read into memory on the way to the tags, which are all we want.
 const MAX_PICTURE_BYTES: usize = 1 << 20;
 
-/// What is said of a file over which a reader or decoder panicked.
+/// The message for a file on which a reader or decoder panicked.
 pub(super) const PANICKED: &str = "its structure is beyond the decoder";
 
-/// The codecs of Symphonia, and Opus.
+/// Symphonia's codecs, and Opus.
 static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     let mut codecs = CodecRegistry::new();
     symphonia::default::register_enabled_codecs(&mut codecs);
@@ -44,10 +45,10 @@ static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
 pub(super) struct Stream {
     pub(super) format: Box<dyn FormatReader>,
     pub(super) track: AudioTrack,
-    /// Bytes read so far, and in all.
+    /// Bytes read so far, and in total.
     pub(super) position: Arc<AtomicU64>,
     pub(super) bytes: u64,
-    /// What RIFF INFO says; the rest comes through `format`.
+    /// Tags from RIFF INFO; the rest come through `format`.
     pub(super) riff_tags: Tags,
     edits: Vec<edit_list::Edit>,
 }
@@ -57,20 +58,20 @@ pub(super) struct AudioTrack {
     pub(super) id: u32,
     pub(super) decoder: Box<dyn AudioDecoder>,
     pub(super) time_base: Option<TimeBase>,
-    /// How much the encoder put in front; `None`: as much as the first packet lies before time 0.
+    /// How much the encoder put in front; `None` means as much as the first packet lies before time 0.
     pub(super) skip_s: Option<f64>,
-    /// How long the header says that the music is.
+    /// Length of the music according to the header.
     pub(super) announced_s: Option<f64>,
-    /// Whether this is high-efficiency AAC, of which the upper half of the spectrum is lost.
+    /// Whether this is high-efficiency AAC, whose upper half of the spectrum is lost.
     pub(super) core_only: bool,
     /// Whether the decoder cuts off what its packets mark as padding.
     pub(super) decoder_trims: bool,
-    /// Whether what goes a little beyond the announced length is the encoder's padding.
+    /// Whether a small excess over the announced length is the encoder's padding.
     pub(super) padded: bool,
 }
 
 impl Stream {
-    /// Opens the file; without `seekable` as if it came from a pipe.
+    /// Opens the file; without `seekable`, as if it came from a pipe.
     pub(super) fn open(open: &Open, path: &Path, seekable: bool) -> Result<Self> {
         let refuse = |reason: String| Error::Decode { reason, path: path.to_path_buf() };
         let mut source = open().map_err(Error::io("read", path))?;
@@ -95,21 +96,21 @@ impl Stream {
         Ok(Self { format, track, position, bytes, riff_tags, edits })
     }
 
-    /// Goes on with the next stream of a chain, as Ogg files may have one after the other.
+    /// Continues with the next stream of a chain, since Ogg files may have several in succession.
     pub(super) fn next_in_chain(&mut self) -> std::result::Result<(), String> {
         self.track = AudioTrack::first(self.format.as_ref(), &self.edits)?;
         self.track.announced_s = None;
         Ok(())
     }
 
-    /// Thousandths of the file that were read.
+    /// Thousandths of the file read so far.
     pub(super) fn done_permille(&self) -> usize {
         (self.position.load(Ordering::Relaxed).saturating_mul(1000) / self.bytes) as usize
     }
 }
 
 impl AudioTrack {
-    /// The time that `ticks` of the track last.
+    /// The duration of `ticks` of the track.
     pub(super) fn seconds(&self, ticks: u64) -> f64 {
         self.time_base.map_or(0.0, |base| base.calc_duration_saturating(ticks.into()).as_secs_f64())
     }
@@ -141,13 +142,13 @@ impl AudioTrack {
         let edit = edits.iter().find(|edit| edit.track_id == track.id);
         let mut params = params.clone();
         let pre_skip = (params.codec == CODEC_ID_OPUS).then(|| {
-            // Containers may tell the rate of the original, at which libopus doesn't decode.
+            // Containers may give the rate of the original, at which libopus doesn't decode.
             params.with_sample_rate(48_000);
             take_pre_skip(&mut params, container == "isomp4")
         });
         let is_mpeg = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&params.codec);
         // Without a Xing header Symphonia guesses the length of an MPEG stream from its first bit rate, and its decoder
-        // would cut off what goes beyond the guess. We trim these ourselves.
+        // would cut off everything beyond the guess. We trim these ourselves.
         let options = AudioDecoderOptions::default().gapless(!is_mpeg);
         let mut core_only = false;
         let make = |params: &_| contained(|| CODECS.make_audio_decoder(params, &options));
@@ -181,8 +182,9 @@ impl AudioTrack {
     }
 }
 
-/// Reads how many samples an Opus decoder is to drop (RFC 7845, 5.1), and sets it to 0 for the decoder. The decoder takes
-/// them from its first packet only, which may be too short, and reads the big-endian number of MP4 in the wrong order.
+/// Reads how many samples an Opus decoder is to drop (RFC 7845, 5.1), and sets the number to 0 for the decoder. The
+/// decoder drops them from its first packet only, which may be too short, and reads the big-endian number of MP4 in the
+/// wrong order.
 fn take_pre_skip(params: &mut AudioCodecParameters, big_endian: bool) -> u16 {
     let Some(head) = params.extra_data.as_mut().and_then(|data| data.get_mut(10..12)) else { return 0 };
     let bytes = [head[0], head[1]];
@@ -190,8 +192,8 @@ fn take_pre_skip(params: &mut AudioCodecParameters, big_endian: bool) -> u16 {
     if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
 }
 
-/// Rewrites the description of high-efficiency AAC (ISO/IEC 14496-3, 1.6.2.1) to the plain AAC at its core, which is all
-/// that Symphonia decodes. False for anything else.
+/// Rewrites the description of high-efficiency AAC (ISO/IEC 14496-3, 1.6.2.1) to the plain AAC at its core, which is
+/// all that Symphonia decodes. Returns false for anything else.
 fn reduce_to_core(params: &mut AudioCodecParameters) -> bool {
     const LOW_COMPLEXITY: u32 = 2;
     const SPECTRAL_BAND_REPLICATION: u32 = 5;
@@ -215,16 +217,16 @@ fn reduce_to_core(params: &mut AudioCodecParameters) -> bool {
 
 /// Runs a call into a reader or decoder; a panic in it becomes a fault that ends the decoding.
 ///
-/// Fuzzing found that Symphonia 0.6.1 panics on hostile MP4 files: counts of the time-to-sample table are added without a
-/// check (`SttsAtom::find_timing_for_sample`; with overflow checks only, as in our tests). There may be more of the kind.
-/// What panicked is not used again.
+/// Fuzzing found that Symphonia 0.6.1 panics on hostile MP4 files: counts of the time-to-sample table are added without
+/// a check (`SttsAtom::find_timing_for_sample`; with overflow checks only, as in our tests). There may be more of the
+/// kind. A reader or decoder that panicked is not used again.
 pub(super) fn contained<T>(
     call: impl FnOnce() -> symphonia::core::errors::Result<T>,
 ) -> symphonia::core::errors::Result<T> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(Fault::Unsupported(PANICKED)))
 }
 
-/// Symphonia's complaint in the words of a user.
+/// Symphonia's complaint in the user's terms.
 pub(super) fn explain(fault: &Fault) -> String {
     match fault {
         Fault::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => "the file ends early".into(),
@@ -237,7 +239,7 @@ pub(super) fn explain(fault: &Fault) -> String {
     }
 }
 
-/// A source that counts how far it was read, and can pretend to be a pipe.
+/// A source that counts how far it has been read, and can pretend to be a pipe.
 struct Counted {
     inner: Box<dyn MediaSource>,
     position: Arc<AtomicU64>,

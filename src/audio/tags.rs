@@ -1,10 +1,10 @@
-//! What the file says of itself: ID3, Vorbis comments, MP4 items and Matroska tags through Symphonia, RIFF INFO by hand.
+//! A file's own tags: ID3, Vorbis comments, MP4 items and Matroska tags through Symphonia, RIFF INFO by hand.
 
 use super::Tags;
 use std::io::{Read, Seek, SeekFrom};
 use symphonia::core::meta::{MetadataContainer, MetadataRevision, StandardTag, Tag};
 
-/// Longest text that is kept of a tag, in characters. Our choice.
+/// Longest text kept from a tag, in characters. Our choice.
 const MAX_TEXT_CHARS: usize = 1000;
 
 /// Largest LIST chunk that is read.
@@ -13,7 +13,7 @@ const MAX_INFO_BYTES: u64 = 1 << 20;
 /// Most chunks of a WAV file that are visited.
 const MAX_CHUNKS: usize = 1000;
 
-/// Takes what `revision` knows and `tags` doesn't yet.
+/// Takes what `revision` has and `tags` lacks.
 pub(super) fn add_revision(tags: &mut Tags, revision: &MetadataRevision) {
     let per_track = revision.per_track.iter().map(|track| &track.metadata);
     for MetadataContainer { tags: found, .. } in std::iter::once(&revision.media).chain(per_track) {
@@ -21,7 +21,7 @@ pub(super) fn add_revision(tags: &mut Tags, revision: &MetadataRevision) {
             add_tag(tags, tag);
         }
     }
-    // The band of a sampler is better than nobody.
+    // The album artist of a sampler is better than nobody.
     let album_artist = revision.media.tags.iter().find_map(|tag| match &tag.std {
         Some(StandardTag::AlbumArtist(name)) => Some(name),
         _ => None,
@@ -41,7 +41,7 @@ fn add_tag(tags: &mut Tags, tag: &Tag) {
             fill(&mut tags.year, &year.to_string());
         }
         Some(_) => {}
-        // Matroska has no standard name for some of what ffmpeg writes. A target may stand in front: `ALBUM@DATE`.
+        // Matroska has no standard name for some of what ffmpeg writes. A target may come first: `ALBUM@DATE`.
         None => match tag.raw.key.rsplit('@').next() {
             Some("ARTIST") => fill(&mut tags.artist, &tag.raw.value.to_string()),
             Some("TITLE") => fill(&mut tags.title, &tag.raw.value.to_string()),
@@ -60,7 +60,7 @@ fn fill(slot: &mut Option<String>, text: &str) {
 }
 
 /// The LIST INFO chunk of a WAV file (Multimedia Programming Interface and Data Specifications 1.0, 1991), wherever it
-/// stands. Symphonia 0.6.1 parses the chunk but loses it.
+/// is. Symphonia 0.6.1 parses the chunk but loses it.
 pub(super) fn read_riff_info(source: &mut (impl Read + Seek)) -> Tags {
     let mut tags = Tags::default();
     // `None` means that the file ended.
@@ -98,7 +98,7 @@ fn add_info(tags: &mut Tags, mut items: &[u8]) {
     while let Some(size) = le_u32(items, 4).map(|size| size as usize)
         && let Some(text) = items.get(8..8 + size)
     {
-        // The standard leaves the encoding open: UTF-8 where it is valid, else Latin-1.
+        // The standard leaves the encoding open: UTF-8 if it is valid, else Latin-1.
         let text = std::str::from_utf8(text)
             .map_or_else(|_| text.iter().map(|&byte| char::from(byte)).collect(), ToOwned::to_owned);
         match &items[..4] {

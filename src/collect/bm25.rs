@@ -1,25 +1,26 @@
-//! BM25 in memory: which texts have all of some words, and how much do these say? Scores and order are those of tantivy 0.27
-//! and Lucene, which published cuts like [`TEXT_SCORE`](super::TEXT_SCORE) are near; a test compares them with recorded ones.
+//! BM25 in memory: finds the texts that have all of some words, and scores how much these say. Scores and order are
+//! those of tantivy 0.27 and Lucene, which published cuts like [`TEXT_SCORE`](super::TEXT_SCORE) are close to; a test
+//! compares them with recorded ones.
 
 use std::collections::HashMap;
 
-/// How soon a word that comes again adds nothing, and how much the length of a text counts.
+/// How quickly a repeated word stops adding anything, and how much the length of a text counts.
 const K1: f32 = 1.2;
 const B: f32 = 0.75;
 
-/// How often a word stands in a text, and in which.
+/// How often a word occurs in a text, and in which text.
 #[derive(Debug, Clone, Copy)]
 struct Posting {
     text: u32,
     count: u32,
 }
 
-/// One field of many texts: in which of them a word stands.
+/// One field of many texts: which of them contain a word.
 #[derive(Debug, Default)]
 pub(super) struct Field {
     /// In the order of the texts.
     postings: HashMap<String, Vec<Posting>>,
-    /// Of each text, K1 scaled by its length.
+    /// For each text, K1 scaled by its length.
     norms: Vec<f32>,
 }
 
@@ -37,7 +38,7 @@ impl Field {
         for (text, words) in (0..).zip(texts) {
             lengths.push(words.len());
             for word in words {
-                // Most words are known: their key is not made again.
+                // Most words are already known, so their key is not created again.
                 let of_word = match postings.get_mut(word) {
                     Some(of_word) => of_word,
                     None => postings.entry(word.clone()).or_default(),
@@ -53,7 +54,7 @@ impl Field {
         Self { postings, norms }
     }
 
-    /// `None` where no text has the word.
+    /// `None` if no text has the word.
     pub(super) fn term(&self, word: &str) -> Option<Term<'_>> {
         let postings = self.postings.get(word)?;
         let (texts, with) = (self.norms.len(), postings.len());
@@ -68,9 +69,9 @@ impl Term<'_> {
         self.weight * (count / (count + self.norms[posting.text as usize]))
     }
 
-    /// Its posting of `text`; what lies before is not looked at again.
+    /// The posting of `text`; earlier postings are not examined again.
     fn seek(&mut self, text: u32) -> Option<Posting> {
-        // Ever larger steps, for the next is seldom far.
+        // Ever larger steps, since the next is seldom far.
         let mut end = 1;
         while self.postings.get(end).is_some_and(|posting| posting.text < text) {
             end *= 2;
@@ -81,9 +82,9 @@ impl Term<'_> {
     }
 }
 
-/// The best `most` texts that have all terms, with their scores; of equal ones the first.
+/// The best `most` texts that have all terms, with their scores; among equal ones the first.
 pub(super) fn best(mut terms: Vec<Term<'_>>, most: usize) -> Vec<(f32, usize)> {
-    // The rarest decides which texts are tried. Sums of floats hang on the order: ties keep that of the query.
+    // The rarest term decides which texts are tried. Sums of floats depend on the order: ties keep that of the query.
     terms.sort_by_key(|term| term.postings.len());
     let Some((rarest, others)) = terms.split_first_mut() else { return Vec::new() };
     let score = |&posting: &Posting| {
@@ -104,7 +105,7 @@ pub(super) fn best(mut terms: Vec<Term<'_>>, most: usize) -> Vec<(f32, usize)> {
     found
 }
 
-/// A length as Lucene keeps it in a byte: above 40, to four significant bits of what is above 24.
+/// A length as Lucene keeps it in a byte: above 40, the excess over 24 is rounded to four significant bits.
 fn rounded(length: usize) -> usize {
     let above = length.saturating_sub(24);
     let lost = above.checked_ilog2().unwrap_or(0).saturating_sub(3);
@@ -121,7 +122,7 @@ mod tests {
         text.as_str().expect("a text").split_whitespace().map(str::to_owned).collect()
     }
 
-    /// The terms of words in their fields; none where one of them is nowhere.
+    /// The terms of words in their fields; empty if one of them occurs nowhere.
     fn terms<'a>(wanted: &[(&'a Field, Vec<String>)]) -> Vec<Term<'a>> {
         let terms = wanted.iter().flat_map(|(field, words)| words.iter().map(|word| field.term(word)));
         terms.collect::<Option<_>>().unwrap_or_default()
@@ -148,7 +149,7 @@ mod tests {
                 assert_eq!(found.iter().map(|hit| hit.1 as u64).collect::<Vec<_>>(), order, "{query}");
                 for ((score, _), hit) in found.iter().zip(theirs) {
                     let theirs = hit[1].as_f64().expect("a score");
-                    // The logarithm of another system may end in another bit.
+                    // Another system's logarithm may differ in the last bit.
                     assert!((f64::from(*score) - theirs).abs() <= 1e-6 * theirs, "{score}, {theirs} expected: {query}");
                     hits += 1;
                 }

@@ -1,4 +1,4 @@
-//! Which files are there, and what are they called? Both sides, before any is looked for on the other.
+//! Lists and names the files of both sides, before any is searched for on the other.
 
 use super::names::Name;
 use crate::audio::{self, Tags};
@@ -14,10 +14,10 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What can't be used, with the reason.
+/// Files that can't be used, with the reason.
 pub(super) type Skipped = Vec<(PathBuf, String)>;
 
-/// A MIDI file: the one of its copies whose path says most.
+/// A MIDI file: the one among its copies whose path says most.
 #[derive(Debug, Clone)]
 pub(super) struct MidiFile {
     pub(super) path: PathBuf,
@@ -72,7 +72,7 @@ pub(super) fn midi_files(listed: &Listed, skipped: &mut Skipped, progress: &Prog
     Ok(unique)
 }
 
-/// Recordings by path, called as the catalogue, their tags or their paths say, in this order.
+/// Recordings by path, named by the catalogue, their tags or their paths, in this order.
 pub(super) fn recordings(
     listed: &Listed,
     catalogue: &Catalogue,
@@ -114,7 +114,7 @@ fn says(name: &Name) -> usize {
 /// The files of one side, MIDI or not, below `folders`.
 ///
 /// # Errors
-/// [`Error::Io`] for a folder that is not there, [`Error::Nothing`] without any file.
+/// [`Error::Io`] if a folder does not exist, [`Error::Nothing`] if there are no files.
 pub(super) fn below(folders: &[PathBuf], midi: bool, skipped: &mut Skipped) -> Result<Listed> {
     let mut roots = Vec::new();
     for folder in folders {
@@ -138,12 +138,12 @@ pub(super) fn below(folders: &[PathBuf], midi: bool, skipped: &mut Skipped) -> R
     Ok(Listed { roots, files })
 }
 
-/// By its name where that tells, so that broken files are named on their own side.
+/// Decides by the name if that tells, so that broken files are reported on their own side.
 fn is_of_midi(path: &Path) -> bool {
     is_midi_name(path) || (path.extension().is_none() && is_midi(path))
 }
 
-/// The path from the nearest of the folders that were searched; of a file that was named itself its name.
+/// The path from the nearest of the folders that were searched; for a file that was given itself, its name.
 fn seen_from(roots: &[PathBuf], path: &Path) -> PathBuf {
     let rests = roots.iter().filter_map(|root| path.strip_prefix(root).ok());
     let rest = rests.min_by_key(|rest| rest.components().count());
@@ -151,7 +151,8 @@ fn seen_from(roots: &[PathBuf], path: &Path) -> PathBuf {
     rest.unwrap_or_else(|| path.file_name().unwrap_or_default().into())
 }
 
-/// A catalogue: JSON lines as of an index, or a table with the columns `path`, `artist` and `title`, paths relative to it.
+/// Reads a catalogue: JSON lines as for an index, or a table with the columns `path`, `artist` and `title`, paths
+/// relative to it.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Catalogue`], [`Error::List`] with the row.

@@ -1,23 +1,25 @@
-//! Which pairs are the same song, and what is each song used for?
+//! Decides which pairs are the same song, and what each song is used for.
 
 use crate::dataset::{Split, number};
 use std::collections::{BTreeMap, HashMap};
 
-/// Shares of the songs that training, validation and development get; the rest is for the test (spec C7, generation 2).
+/// Shares of the songs that go to training, validation and development; the rest is for testing (spec C7, generation
+/// 2).
 const SHARES: [(Split, f64); 3] = [(Split::Train, 0.60), (Split::Valid, 0.05), (Split::Develop, 0.10)];
 
-/// What makes pairs one song, of each pair: equal MIDI files, equal recordings, equal titles.
+/// What joins pairs into one song: equal MIDI files, equal recordings, equal titles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Marks {
     /// MD5 of the MIDI file.
     pub(super) midi: String,
     /// MD5 of the recording.
     pub(super) audio: String,
-    /// Titles of both, folded; an empty one is none. Whoever plays it, a title is one work: covers are in one split.
+    /// Titles of both, folded; an empty one counts as none. A title is one work, whoever plays it: covers are in one
+    /// split.
     pub(super) titles: [String; 2],
 }
 
-/// The song of each pair: a number from 0 in the order of the pairs, and its split, drawn by `seed` and content only.
+/// The song of each pair: a number from 0 in the order of the pairs, and its split, drawn from `seed` and content only.
 pub(super) fn songs(pairs: &[Marks], seed: u64) -> Vec<(usize, Split)> {
     let mut parent: Vec<usize> = (0..pairs.len()).collect();
     let mut seen = HashMap::new();
@@ -30,7 +32,7 @@ pub(super) fn songs(pairs: &[Marks], seed: u64) -> Vec<(usize, Split)> {
         }
     }
     let roots: Vec<usize> = (0..pairs.len()).map(|at| root(&mut parent, at)).collect();
-    // A song is known by the smallest MD5 of its MIDI files, as the works of a data set are.
+    // A song is identified by the smallest MD5 of its MIDI files, like the works of a data set.
     let mut names: BTreeMap<usize, &str> = BTreeMap::new();
     for (pair, &root) in pairs.iter().zip(&roots) {
         let name = names.entry(root).or_insert(&pair.midi);
@@ -49,7 +51,7 @@ fn root(parent: &mut [usize], mut at: usize) -> usize {
     at
 }
 
-/// The split of a song of this name.
+/// The split of the song with this name.
 fn draw(name: &str, seed: u64) -> Split {
     let mut at = (number(name, seed) >> 11) as f64 / (1_u64 << 53) as f64;
     for (split, share) in SHARES {

@@ -1,4 +1,4 @@
-//! `<LIST>.alignments`: what became of each pair that was aligned, so that none is aligned twice.
+//! `<LIST>.alignments`: the outcome of each pair that was aligned, so that none is aligned twice.
 //!
 //! See [`Resumable`].
 
@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What the first line says it is.
+/// The format named in the first line.
 const FORMAT: &str = "alignments/1";
 
 /// MD5 of a MIDI file and of a recording.
 pub(super) type Key = (String, String);
 
-/// What became of a pair.
+/// The outcome of a pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Line {
     pub(super) midi_md5: String,
     pub(super) audio_md5: String,
-    /// Where they were and how they were found, for people who read it.
+    /// Where the files were and how they were found, for human readers.
     pub(super) midi: String,
     pub(super) audio: String,
     pub(super) found_by: FoundBy,
@@ -45,7 +45,7 @@ pub(super) enum Outcome {
     Skipped { skipped: String },
 }
 
-/// An open journal; no other process has it.
+/// An open journal, locked against other processes.
 #[derive(Debug)]
 pub(super) struct Alignments {
     lines: Resumable,
@@ -53,7 +53,7 @@ pub(super) struct Alignments {
 }
 
 impl Alignments {
-    /// Opens the journal beside `list`, or begins it: of alignments by `parameters`.
+    /// Opens the journal beside `list`, or creates it for alignments made with `parameters`.
     ///
     /// # Errors
     /// As [`Resumable::open`].
@@ -70,19 +70,19 @@ impl Alignments {
         list.with_file_name(name)
     }
 
-    /// Removes the journal, unless something is in it.
+    /// Removes the journal, unless there is something in it.
     pub(super) fn take_back(self) {
         if self.known.is_empty() {
             self.lines.remove();
         }
     }
 
-    /// What became of a pair.
+    /// The outcome of a pair.
     pub(super) fn of(&self, key: &Key) -> Option<&Outcome> {
         self.known.get(key)
     }
 
-    /// Takes in what became of a pair, and writes it.
+    /// Records the outcome of a pair, and writes it.
     pub(super) fn add(&mut self, line: Line) -> Result<()> {
         self.lines.add(&line)?;
         self.known.insert((line.midi_md5, line.audio_md5), line.outcome);

@@ -1,8 +1,9 @@
-//! Letters and digits in plain ones: `É` as `e`, `ß` as `ss`, `②` as `2`.
+//! Converts letters and digits to plain ones: `É` to `e`, `ß` to `ss`, `②` to `2`.
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Letters that Unicode takes for letters of their own, in lower case, as Lucene and tantivy write them in ASCII.
+/// Letters that Unicode treats as letters of their own, in lower case, with the ASCII that Lucene and tantivy give
+/// them.
 #[rustfmt::skip]
 const LETTERS: &[(&str, &str)] = &[
     ("a", "ɐəɚᴀᶏᶕẚₔⱥ"),
@@ -55,20 +56,20 @@ const LETTERS: &[(&str, &str)] = &[
     ("ue", "ᵫ"),
     ("vy", "ꝡ"),
 ];
-/// First and last of digits in circles that Unicode takes for signs of their own, and what the first stands for.
+/// First and last of the circled digits that Unicode treats as signs of their own, and what the first stands for.
 #[rustfmt::skip]
 const CIRCLED: &[(char, char, u32)] = &[
     ('⓿', '⓿', 0), ('⓵', '⓾', 1), ('❶', '❿', 1), ('➀', '➉', 1), ('➊', '➓', 1), ('⓫', '⓴', 11),
 ];
 
-/// A word in small letters, those of the Latin alphabet without accents; other alphabets stay.
+/// A word in lower case, with Latin letters stripped of accents; other alphabets are kept.
 pub(super) fn plain(word: &str) -> String {
     if word.is_ascii() {
         return word.to_ascii_lowercase();
     }
     let mut plain = String::with_capacity(word.len());
     for letter in word.chars() {
-        // A letter and its accents, a ligature, letters and digits in circles and in other styles.
+        // A letter and its accents, a ligature, circled letters and digits or ones in other styles.
         let parts: String = letter.nfkd().filter(|part| part.is_alphanumeric()).collect();
         if !parts.is_empty() && parts.is_ascii() {
             plain.push_str(&parts.to_ascii_lowercase());
@@ -85,7 +86,7 @@ pub(super) fn plain(word: &str) -> String {
     plain
 }
 
-/// A letter of [`LETTERS`], with accents or without.
+/// A letter of [`LETTERS`], with or without accents.
 fn latin(letter: char) -> Option<&'static str> {
     let bare = letter.nfd().next()?.to_lowercase().next()?;
     LETTERS.iter().find(|(_, letters)| letters.contains(bare)).map(|(plain, _)| *plain)
@@ -106,7 +107,7 @@ mod tests {
             serde_json::from_value(golden["folded"].clone()).expect("a map of letters");
         let mut count = 0;
         for (theirs, letters) in folded {
-            // Small capitals became capitals, which no word has; `⒈` became `1.`, though a stop parts words.
+            // Small capitals became capitals, which no word has; `⒈` became `1.`, though a full stop separates words.
             let theirs: String = theirs.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
             // A long s with a dot, which they take for an f.
             for letter in letters.chars().filter(|letter| *letter != 'ẛ') {

@@ -1,11 +1,11 @@
-//! Which MIDI files belong to which recordings, as far as their names tell and their sound confirms: where training pairs
-//! come from (spec C).
+//! Finds which MIDI files belong to which recordings, as far as names suggest it and sound confirms it: the source of
+//! training pairs (spec C).
 //!
-//! [`collect`] goes the way of the thesis: files → each content once → those that have a name (`names`) → those whose name a
-//! recording has too (`text`) → those that align (`journal` keeps what was) → songs, each in one split (`groups`). What comes
-//! out is a list of pairs, which a queue, `dataset align` and scripts read. Differences from the thesis: pairs are aligned as
-//! their names matched, not all combinations of a group; songs are groups of accepted pairs; and small collections are not
-//! cut off by a score that was chosen among a million.
+//! [`collect`] follows the thesis: files → each content once → those that have a name (`names`) → those whose name a
+//! recording shares (`text`) → those that align (`journal` keeps the outcomes) → songs, each in one split (`groups`).
+//! The result is a list of pairs, which a queue, `dataset align` and scripts read. Differences from the thesis: pairs
+//! are aligned as their names matched, not all combinations of a group; songs are groups of accepted pairs; and small
+//! collections are not cut off by a score that was chosen among a million.
 //!
 //! ```no_run
 //! use antiphon::{collect::{Collecting, collect}, job::Progress, synth::SoundFont};
@@ -53,19 +53,20 @@ use text::{Cut, Folded, Found, TextIndex};
 /// The published cut of the text match (spec C4).
 pub const TEXT_SCORE: f32 = 20.0;
 
-/// What [`collect`] is to look through, and how.
+/// What [`collect`] is to search, and how.
 #[derive(Debug, Clone)]
 pub struct Collecting<'a> {
-    /// MIDI files, and folders with such below them.
+    /// MIDI files, and folders that contain them.
     pub midi: Vec<PathBuf>,
-    /// Recordings, and folders with such below them.
+    /// Recordings, and folders that contain them.
     pub audio: Vec<PathBuf>,
-    /// Says what recordings are called: JSON lines or a CSV table of `path`, `artist` and `title`. Tags and paths fill what
-    /// is missing.
+    /// Gives the names of recordings: JSON lines or a CSV table of `path`, `artist` and `title`. Tags and paths supply
+    /// what is missing.
     pub catalogue: Option<PathBuf>,
-    /// BM25 of the words of artist and title must be above it, unless the titles are equal.
+    /// The BM25 score of the words of artist and title must be above this, unless the titles are equal.
     pub text_score: f32,
-    /// Of each MIDI file so many recordings more are tried whose title has all words of its own, whoever the artist is.
+    /// For each MIDI file, this many more recordings are tried whose title has all the words of its own, whoever the
+    /// artist is.
     pub by_title: usize,
     /// Seed of the splits.
     pub seed: u64,
@@ -74,26 +75,26 @@ pub struct Collecting<'a> {
 }
 
 impl<'a> Collecting<'a> {
-    /// As published.
+    /// The published settings.
     pub fn new(midi: Vec<PathBuf>, audio: Vec<PathBuf>, font: &'a SoundFont) -> Self {
         Self { midi, audio, catalogue: None, text_score: TEXT_SCORE, by_title: 0, seed: 0, font }
     }
 }
 
-/// How many are left after each step.
+/// How many files of one side are left after each step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct FunnelSide {
-    /// Files that were found.
+    /// Files found.
     pub files: usize,
-    /// That could be read: of MIDI files each content once.
+    /// Those that could be read; for MIDI files, each content once.
     pub unique: usize,
-    /// With artist and title.
+    /// Those with artist and title.
     pub named: usize,
-    /// With a title at least.
+    /// Those with at least a title.
     pub titled: usize,
-    /// With a candidate on the other side.
+    /// Those with a candidate on the other side.
     pub matched: usize,
-    /// With an accepted pair.
+    /// Those with an accepted pair.
     pub aligned: usize,
 }
 
@@ -106,9 +107,9 @@ pub struct Funnel {
     pub audio: FunnelSide,
     /// Pairs whose names match.
     pub candidates: usize,
-    /// Of these, pairs that were aligned and accepted.
+    /// Those of them that were aligned and accepted.
     pub accepted: usize,
-    /// Groups of accepted pairs that are one work.
+    /// Groups of accepted pairs that are the same work.
     pub songs: usize,
 }
 
@@ -121,7 +122,7 @@ pub struct Collected {
     pub splits: BTreeMap<Split, (usize, usize)>,
     /// Pairs that this run aligned; the others were in the journal.
     pub aligned_now: usize,
-    /// What could not be used, with the reason.
+    /// Files that could not be used, with the reason.
     pub skipped: Vec<(PathBuf, String)>,
 }
 
@@ -154,21 +155,22 @@ struct Candidate {
     key: Key,
 }
 
-/// Both sides, and the candidates by MIDI file, then as they were found.
+/// Both sides, and the candidates by MIDI file, then in the order they were found.
 struct Candidates {
     midi: Vec<MidiFile>,
     audio: Vec<AudioFile>,
     pairs: Vec<Candidate>,
 }
 
-/// Writes the accepted pairs to `list`, a JSON object a line: `midi` and `audio` (relative to the list), `confidence`, `judge`,
-/// `score`, `transpose`, `artist`, `title`, `midi_md5`, `audio_md5`, `found_by`, `text_score`, `song` and `split`. What became of each
-/// pair is kept in `<list>.alignments`, so that a run that was stopped goes on, and one with more files aligns only what is
-/// new.
+/// Writes the accepted pairs to `list`, one JSON object per line: `midi` and `audio` (relative to the list),
+/// `confidence`, `judge`, `score`, `transpose`, `artist`, `title`, `midi_md5`, `audio_md5`, `found_by`, `text_score`,
+/// `song` and `split`. The outcome of each pair is kept in `<list>.alignments`, so that an interrupted run can
+/// continue, and a run with more files aligns only the new ones.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Nothing`] when a side has no files; [`Error::Catalogue`]; [`Error::List`] when the journal is that of
-/// another soundfont, damaged, or in use; [`Error::Cancelled`]. Files that can't be used are in [`Collected::skipped`].
+/// [`Error::Io`]; [`Error::Nothing`] if a side has no files; [`Error::Catalogue`]; [`Error::List`] if the journal was
+/// made with another soundfont, is damaged, or is in use; [`Error::Cancelled`]. Files that can't be used are in
+/// [`Collected::skipped`].
 pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Result<Collected> {
     let mut skipped = Skipped::new();
     let list = absolute(list)?;
@@ -196,13 +198,13 @@ pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Resul
         }
     };
     let pairs = accepted(&candidates, &journal, what.seed, &mut skipped);
-    // A recording that can't be used is one, however many MIDI files it was tried with.
+    // A recording that can't be used counts once, however many MIDI files it was tried with.
     skipped.sort();
     skipped.dedup();
     let mut text = String::new();
     for pair in &pairs {
         let (midi, audio) = (portable(&pair.midi, folder), portable(&pair.audio, folder));
-        // Absolute paths of UTF-8 are texts of JSON.
+        // Absolute UTF-8 paths are valid JSON strings.
         let line = serde_json::to_string(&Pair { midi, audio, ..pair.clone() }).unwrap_or_default();
         text.push_str(&line);
         text.push('\n');
@@ -271,7 +273,7 @@ fn candidates(
     Ok(Candidates { midi, audio, pairs })
 }
 
-/// Aligns the pairs that the journal does not know, each MIDI file being synthesised once; how many those were.
+/// Aligns the pairs that are not in the journal, synthesising each MIDI file once; returns how many there were.
 fn align(
     candidates: &Candidates,
     font: &SoundFont,
@@ -285,7 +287,7 @@ fn align(
     let shared = Mutex::new((journal, skipped));
     by_midi.par_iter().with_max_len(1).try_for_each(|pairs| {
         let file = &candidates.midi[pairs[0].midi];
-        // Pairs that are worked on at the same time can't be told apart: the progress stands still meanwhile.
+        // Progress within pairs that run at the same time can't be told apart, so it stands still meanwhile.
         let here = || {
             let before = ended.load(Ordering::Relaxed) as f32 / left.len() as f32;
             progress.part(before, before)
@@ -309,12 +311,12 @@ fn align(
                     })
                 },
             );
-            // A thread that panicked has written its line or not: the journal is as good as before.
+            // A thread that panicked has either written its line or not: the journal is as good as before.
             let mut shared = shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let outcome = match outcome {
                 Ok(outcome) => outcome,
                 Err(Error::Cancelled) => return Err(Error::Cancelled),
-                // What the system refuses may be there the next time.
+                // What the system refuses now may be available next time.
                 Err(error @ Error::Io { .. }) => {
                     shared.1.push((audio.path.clone(), error.reason(&audio.path)));
                     continue;
@@ -339,7 +341,7 @@ fn align(
     Ok(left.len())
 }
 
-/// The pairs that are accepted, with their songs and splits, by the paths of MIDI files, then of recordings.
+/// The accepted pairs, with their songs and splits, ordered by the paths of MIDI files, then of recordings.
 fn accepted(candidates: &Candidates, journal: &Alignments, seed: u64, skipped: &mut Skipped) -> Vec<Pair> {
     let (mut pairs, mut marks) = (Vec::new(), Vec::new());
     for Candidate { midi, found, key } in &candidates.pairs {

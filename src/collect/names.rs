@@ -1,7 +1,7 @@
-//! What is this file called? Artist and title from where it lies and from what it holds, and when two names are equal.
+//! Finds a file's artist and title from its location and its contents, and decides when two names are equal.
 //!
-//! Files from the net are called `Artist/Title.mid`, `Artist - Title.mid`, `artist-some_title.kar`, `01 - Title (2).mid`,
-//! and worse (spec C2). What a name leaves open is left out: a wrong artist costs more than none.
+//! Files from the internet are called `Artist/Title.mid`, `Artist - Title.mid`, `artist-some_title.kar`, `01 - Title
+//! (2).mid`, and worse (spec C2). What a name leaves open is left out: a wrong artist costs more than none.
 
 use super::letters::plain;
 use crate::audio::Tags;
@@ -9,21 +9,21 @@ use crate::files::{is_sound_name, name_key, stem};
 use crate::midi::Midi;
 use std::path::{Component, Path};
 
-/// What a file is called, as it is written.
+/// A file's name, as written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) artist: Option<String>,
     pub(super) title: Option<String>,
 }
 
-/// Folders that sort files and name no artist.
+/// Folders that sort files and do not name an artist.
 #[rustfmt::skip]
 const SHELVES: &[&str] = &[
     "audio", "blues", "classic", "classical", "collection", "country", "dance", "download", "downloads", "files",
     "folk", "game", "games", "jazz", "kar", "karaoke", "lib", "library", "metal", "mid", "midi", "midis", "misc",
     "mp3", "music", "new", "other", "pop", "recordings", "rock", "songs", "soundtracks", "tracks", "unsorted",
 ];
-/// Artists that are none.
+/// Artist names that mean no artist.
 const NOBODY: &[&str] =
     &["unknown", "unknown artist", "various", "various artists", "va", "traditional", "anonymous", "no artist"];
 /// Titles that say nothing.
@@ -31,13 +31,13 @@ const NOTHING: &[&str] = &[
     "untitled", "unknown", "track", "title", "song", "midi", "new song", "test", "noname", "no name", "sequence",
     "temp",
 ];
-/// What stands behind a title and tells a version.
+/// Words after a title that denote a version.
 #[rustfmt::skip]
 const VERSIONS: &[&str] = &[
     "live", "karaoke", "remix", "version", "instrumental", "cover", "mix", "demo", "edit", "remastered",
     "remaster", "unplugged", "acoustic", "kar", "midi", "copy",
 ];
-/// Words of which a track name that is a title has none: parts, instruments and what sequencers write.
+/// Words that a track name must not contain to be a title: parts, instruments and what sequencers write.
 #[rustfmt::skip]
 const PARTS: &[&str] = &[
     "accompaniment", "acoustic", "alto", "arranged", "backing", "baritone", "bass", "bassoon", "brass", "by",
@@ -49,7 +49,7 @@ const PARTS: &[&str] = &[
 ];
 
 impl Name {
-    /// From `Folder/Folder/file.ext` below the folder that was searched.
+    /// Takes the name from `Folder/Folder/file.ext`, relative to the folder that was searched.
     pub(super) fn of_path(below: &Path) -> Self {
         let folders: Vec<String> = below
             .parent()
@@ -62,7 +62,7 @@ impl Name {
             .collect();
         let stem = stem(below);
         let (stem, numbered) = without_number(without_extension(&stem));
-        // `Artist/Album/03 Title`: a numbered file lies in an album.
+        // `Artist/Album/03 Title`: a numbered file is inside an album.
         let above = if numbered && folders.len() > 1 { folders.len() - 2 } else { folders.len().wrapping_sub(1) };
         let folder = folders.get(above).filter(|folder| is_artist(folder));
         let mut name = Self::of_parts(&parts(stem, folder.is_some(), numbered));
@@ -75,7 +75,7 @@ impl Name {
         name
     }
 
-    /// From the file's path, or where that says no title from what the file says of itself.
+    /// Takes the name from the file's path or, if that gives no title, from its contents.
     pub(super) fn of_midi(below: &Path, midi: &Midi) -> Self {
         let (by_path, inside) = (Self::of_path(below), Self::inside(midi));
         let same = |a: &Self, b: &Self| a.title.as_deref().map(fold) == b.title.as_deref().map(fold);
@@ -88,8 +88,8 @@ impl Name {
         by_path
     }
 
-    /// What the file says: titles of karaoke files (texts that begin with `@T`: title, then artist), or the name of its first
-    /// track where that is no part's.
+    /// Takes the name from the file's contents: titles of karaoke files (texts that begin with `@T`: title, then
+    /// artist), or the name of its first track unless that names a part.
     fn inside(midi: &Midi) -> Self {
         let texts = midi.texts();
         let mut karaoke = texts.iter().filter_map(|text| text.strip_prefix("@T")).map(str::trim);
@@ -110,7 +110,7 @@ impl Name {
         Self::of_parts(&parts(without_number(first).0, false, false))
     }
 
-    /// What a recording says of itself, and where it says nothing its path.
+    /// Takes the name from a recording's tags, and from its path where they say nothing.
     pub(super) fn of_tags(tags: &Tags, below: &Path) -> Self {
         let written = |text: &Option<String>| text.clone().filter(|text| !fold(text).is_empty());
         let (artist, title) = (written(&tags.artist), written(&tags.title).filter(|title| is_title(title)));
@@ -118,7 +118,7 @@ impl Name {
         Self { artist: artist.or(by_path.artist), title: title.or(by_path.title) }
     }
 
-    /// Of the parts between dashes the first and the last, unless that is only a number or a version.
+    /// Takes the first and the last of the parts between dashes, unless that is only a number or a version.
     fn of_parts(parts: &[String]) -> Self {
         let mut parts = parts.to_vec();
         while parts.len() > 1 && is_version(&parts[parts.len() - 1]) {
@@ -143,16 +143,17 @@ impl Name {
     }
 }
 
-/// The words of a file's title, by its name: what makes files one song, whoever plays it. None where the name says no title.
+/// The words of a file's title, taken from its name: these make files one song, whoever plays it. `None` if the name
+/// gives no title.
 pub(crate) fn title(file: &Path) -> Option<String> {
     let name = Name::of_path(Path::new(file.file_name()?));
     Some(fold(&name.title?).join(" ")).filter(|title| !title.is_empty())
 }
 
-/// The words by which names are compared: small letters without accents; signs, "the" and "and" left out; numbers apart from
-/// letters and without leading zeros; `Opus 27 No. 2` as `op27 n2`; without guests (`feat.`).
+/// The words by which names are compared: lower case without accents; punctuation, "the" and "and" left out; numbers
+/// split from letters and without leading zeros; `Opus 27 No. 2` as `op27 n2`; without guests (`feat.`).
 pub(super) fn fold(text: &str) -> Vec<String> {
-    // Accents without a letter of their own; apostrophes don't part words.
+    // Drops accents without a letter of their own; apostrophes don't separate words.
     let kept = |c: &char| !('\u{300}'..='\u{36f}').contains(c) && !"'’‘`´".contains(*c);
     let text: String = name_key(text).chars().filter(kept).collect();
     let mut words: Vec<String> = Vec::new();
@@ -205,7 +206,7 @@ fn is_version(text: &str) -> bool {
         && words.iter().any(|word| letters(word) > 0)
 }
 
-/// Underscores and `%20` are spaces.
+/// Turns underscores and `%20` into spaces.
 fn spaced(text: &str) -> String {
     text.replace("%20", " ").replace('_', " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -221,8 +222,8 @@ fn without_extension(stem: &str) -> &str {
     stem
 }
 
-/// The name without the number of a track in front, and whether there was one: `03. Title`, `1-03 Title`, `03-title`,
-/// `03 Title`; not `99 Luftballons`.
+/// The name without a leading track number, and whether there was one: `03. Title`, `1-03 Title`, `03-title`, `03
+/// Title`; not `99 Luftballons`.
 fn without_number(stem: &str) -> (&str, bool) {
     let mut rest = stem.trim();
     let mut found = false;
@@ -246,14 +247,14 @@ fn without_number(stem: &str) -> (&str, bool) {
     (rest, found)
 }
 
-/// What stands between the dashes of a name, in words.
+/// The text between the dashes of a name, in words.
 fn parts(stem: &str, has_artist: bool, numbered: bool) -> Vec<String> {
     let stem = stem.replace(['–', '—'], "-").replace("%20", " ");
     let dashes = stem.matches('-').count();
     let bare: Vec<&str> = if stem.contains(" - ") || stem.contains("_-_") {
         stem.split(" - ").flat_map(|part| part.split("_-_")).collect()
     } else if !stem.contains(' ') && (stem.contains('_') || dashes == 1 && !has_artist && !numbered) {
-        // `artist-some_title`, `Artist-Title`; in a folder that is an artist `Anti-Hero` is a title.
+        // `artist-some_title`, `Artist-Title`; in a folder that is an artist, `Anti-Hero` is a title.
         stem.split('-').collect()
     } else {
         vec![&stem]
@@ -261,7 +262,7 @@ fn parts(stem: &str, has_artist: bool, numbered: bool) -> Vec<String> {
     bare.iter().map(|part| apart(&without_brackets(&spaced(part)))).filter(|part| !part.is_empty()).collect()
 }
 
-/// Without `(2)`, `[Karaoke]`, `(Live)` and the like at the end; what would leave nothing is kept.
+/// Removes `(2)`, `[Karaoke]`, `(Live)` and the like at the end, unless that would leave nothing.
 fn without_brackets(text: &str) -> String {
     let mut text = text.trim();
     while let Some(open) = text.rfind(['(', '[', '{'])
@@ -273,7 +274,7 @@ fn without_brackets(text: &str) -> String {
     text.to_owned()
 }
 
-/// `DancingQueen` in words; `McCartney` is one.
+/// Splits `DancingQueen` into words; `McCartney` is one.
 fn apart(text: &str) -> String {
     if text.contains(' ') {
         return text.to_owned();

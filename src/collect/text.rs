@@ -1,15 +1,16 @@
-//! Which recordings have a name like this one? An index of the words of their artists and titles, in memory (spec C4).
+//! Finds the recordings with a name like a given one, in an index of the words of their artists and titles, in memory
+//! (spec C4).
 //!
-//! As published, all words of a MIDI file's artist must be among those of the recording's artist, and all of its title among
-//! those of its title, and the sum of their BM25 scores must be above 20. A score grows with the number of recordings: 20 was
-//! chosen among a million, and three rare words reach it there. Among few no name does, so a title of the same words counts
-//! whatever its score.
+//! As published, all words of a MIDI file's artist must be among those of the recording's artist, and all of its title
+//! among those of its title, and the sum of their BM25 scores must be above 20. A score grows with the number of
+//! recordings: 20 was chosen among a million, where three rare words reach it. Among few recordings no name does, so a
+//! title of the same words counts whatever its score.
 
 use super::bm25::{Field, Term, best};
 use super::names::{Name, fold};
 use serde::{Deserialize, Serialize};
 
-/// Most recordings that one name finds: the default of the search engine that was used (Whoosh).
+/// Most recordings that one name finds: the default of the search engine used in the publication (Whoosh).
 const MOST: usize = 10;
 
 /// The words of a name.
@@ -26,7 +27,7 @@ impl Folded {
     }
 }
 
-/// By what a recording was found.
+/// What a recording was found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum FoundBy {
@@ -36,22 +37,22 @@ pub(crate) enum FoundBy {
     Title,
 }
 
-/// A recording with a name like the one that was looked for.
+/// A recording with a name like the one searched for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Found {
-    /// Which one, in the order of the index.
+    /// Its position in the index.
     pub(super) recording: usize,
     /// BM25 of its words.
     pub(super) score: f32,
     pub(super) by: FoundBy,
 }
 
-/// How much alike names must be.
+/// How similar names must be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cut {
-    /// BM25 must be above it, unless the titles are equal.
+    /// The BM25 score must be above this, unless the titles are equal.
     pub(super) score: f32,
-    /// So many more are taken by title alone, whatever their score.
+    /// This many more are taken by title alone, whatever their score.
     pub(super) by_title: usize,
 }
 
@@ -68,7 +69,7 @@ impl TextIndex {
         Self { names, artist, title }
     }
 
-    /// Recordings with a name like this one, best first; those found by title alone behind the others.
+    /// Recordings with a name like this one, best first; those found by title alone come after the others.
     pub(super) fn find(&self, name: &Folded, cut: Cut) -> Vec<Found> {
         let mut found = Vec::new();
         if name.title.is_empty() {

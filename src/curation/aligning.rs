@@ -1,4 +1,4 @@
-//! A list of pairs, aligned one after the other: what somebody with a list of candidates wants.
+//! Aligns a list of pairs one after the other, for users with a list of candidates.
 
 use super::item::Item;
 use super::sources::Items;
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What the first line says it is.
+/// The format named in the first line.
 const FORMAT: &str = "alignment-list/1";
 
 /// How a list is aligned.
@@ -28,14 +28,14 @@ pub struct Aligning<'a> {
     pub font: &'a SoundFont,
     /// Which aligner.
     pub preset: Preset,
-    /// Whether each line has the `path` too, some tens of kilobytes.
+    /// Whether each line includes the `path`, some tens of kilobytes.
     pub paths: bool,
 }
 
-/// What came of a list.
+/// The result of aligning a list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AlignedList {
-    /// Pairs that are aligned, in this run or an earlier one.
+    /// Pairs aligned, in this run or an earlier one.
     pub aligned: usize,
     /// Those of them that count as matches.
     pub accepted: usize,
@@ -43,7 +43,7 @@ pub struct AlignedList {
     pub skipped: Vec<(String, String)>,
 }
 
-/// What a run that goes on asks of a line.
+/// What a resumed run needs from a line.
 #[derive(Deserialize)]
 struct Done {
     item: String,
@@ -52,13 +52,14 @@ struct Done {
     skipped: Option<String>,
 }
 
-/// Aligns every pair of `items`, on all cores, and adds a line for each to the file `out`, in the order in which they end: the
-/// document `alignment/1` with the `item`, without `seconds` and, unless asked for, without `path`; or, where a file can't be
-/// used, `item`, `midi`, `audio` and `skipped`. Called again it goes on with what is not there yet.
+/// Aligns every pair of `items`, on all cores, and adds a line for each to the file `out`, in the order in which they
+/// finish: the document `alignment/1` with the `item`, without `seconds` and, unless asked for, without `path`; or, if
+/// a file can't be used, `item`, `midi`, `audio` and `skipped`. Called again, it continues with the pairs that are
+/// missing.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::List`] when `out` holds lines of another kind or another process writes to it;
-/// [`Error::Cancelled`], after which the same call goes on. Pairs that can't be aligned are in the summary.
+/// [`Error::Io`]; [`Error::List`] if `out` holds lines of another kind or another process writes to it;
+/// [`Error::Cancelled`], after which the same call continues. Pairs that can't be aligned are in the summary.
 pub fn align_list(items: &Items, how: &Aligning<'_>, out: &Path, progress: &Progress) -> Result<AlignedList> {
     let Aligning { font, preset, paths } = how;
     let header = json!({
@@ -76,7 +77,7 @@ pub fn align_list(items: &Items, how: &Aligning<'_>, out: &Path, progress: &Prog
         .with_max_len(1)
         .map(|&index| {
             let before = ended.load(Ordering::Relaxed) as f32 / left.len() as f32;
-            // The parts of pairs that are aligned at the same time can't be told apart: only whole ones move it on.
+            // Progress within pairs that run at the same time can't be told apart: only finished pairs advance it.
             let here = progress.part(before, before);
             let item = items.item(index);
             let line = match one(&item, how, &here) {
@@ -119,7 +120,7 @@ fn one(item: &Item, how: &Aligning<'_>, progress: &Progress) -> Result<Value> {
     let mut line = export::document(&midi, &audio, &alignment, how.preset, Some(how.font.name()), None);
     line["item"] = json!(item.id);
     if let Some(fields) = line.as_object_mut() {
-        // How long it took beside others says little.
+        // The time a pair took while others ran says little.
         fields.remove("seconds");
         if !how.paths {
             fields.remove("path");

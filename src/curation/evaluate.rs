@@ -1,22 +1,23 @@
-//! Judging the judges: how good the aligner's confidence is, by the decisions so far, and how far two curators agree.
+//! Judges the judges: how good the aligner's confidence is according to the decisions so far, and how far two curators
+//! agree.
 
 use super::{Decision, Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Normal quantile of an interval of 95 %.
+/// Normal quantile of a 95 % interval.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// A share, with its interval of 95 % (Wilson 1927: right for few cases and near 0 and 1).
+/// A share, with its 95 % interval (Wilson 1927: valid for few cases and near 0 and 1).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Share {
-    /// The share; `None` of nothing.
+    /// The share; `None` if there are no cases.
     pub value: Option<f64>,
     /// Lower end of the interval.
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// Of how many.
+    /// Number of cases.
     pub of: usize,
 }
 
@@ -35,7 +36,7 @@ impl Share {
     }
 }
 
-/// What a threshold does to the pairs that were decided: those with a confidence above it are accepted.
+/// The effect of a threshold on the decided pairs: those with a confidence above it are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AtThreshold {
     /// The threshold.
@@ -48,9 +49,9 @@ pub struct AtThreshold {
     pub false_negatives: usize,
     /// Neither.
     pub true_negatives: usize,
-    /// Of what is accepted, the share that is right.
+    /// The share of the accepted pairs that are right.
     pub precision: Share,
-    /// Of what is right, the share that is accepted.
+    /// The share of the right pairs that are accepted.
     pub recall: Share,
 }
 
@@ -60,21 +61,21 @@ pub struct Roc {
     /// Share of the wrong and of the right pairs at or above each confidence, `[false positive rate, true positive rate]`,
     /// from (0, 0) to (1, 1).
     pub points: Vec<[f64; 2]>,
-    /// Area below: how often a right pair has more confidence than a wrong one. `None` without both.
+    /// Area under the curve: how often a right pair has more confidence than a wrong one. `None` unless there are both.
     pub auc: Option<f64>,
     /// Its standard error (Hanley and `McNeil` 1982).
     pub auc_error: Option<f64>,
 }
 
-/// The decisions that say whether a pair is right: confirmed and rejected ones, with their confidence. The shares hold for
-/// pairs as they were drawn: an order by confidence shows other ones than a random or stratified one.
+/// The decisions that say whether a pair is right (confirmed and rejected), with their confidence. The shares hold for
+/// pairs as they were drawn: an order by confidence shows different pairs from a random or stratified one.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct DecidedPairs {
-    /// Confidence and whether it is right, most confident first.
+pub struct ScoredDecisions {
+    /// Confidence and whether the pair is right, most confident first.
     cases: Vec<(f64, bool)>,
 }
 
-impl DecidedPairs {
+impl ScoredDecisions {
     /// Gathers them.
     pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
         let right = |record: &Record| match record.decision()? {
@@ -88,7 +89,7 @@ impl DecidedPairs {
         Self { cases }
     }
 
-    /// The same after what holds for an item has changed.
+    /// Updates it after the record that holds for an item has changed.
     pub fn change(&mut self, before: Option<&Record>, after: Option<&Record>) {
         let case = |record: Option<&Record>| Self::of(record).cases.first().copied();
         if let Some(gone) = case(before)
@@ -111,7 +112,7 @@ impl DecidedPairs {
         self.cases.is_empty()
     }
 
-    /// What a threshold does.
+    /// The effect of a threshold.
     pub fn at(&self, threshold: f64) -> AtThreshold {
         let accepted = self.cases.partition_point(|case| case.0 > threshold);
         let right = |cases: &[(f64, bool)]| cases.iter().filter(|case| case.1).count();
@@ -152,7 +153,7 @@ impl DecidedPairs {
     }
 }
 
-/// Two people about the same item.
+/// Two people's records of the same item.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Both<'a> {
     /// The first.
@@ -161,22 +162,22 @@ pub struct Both<'a> {
     pub b: &'a Record,
 }
 
-/// How far two curators agree, over the items that both confirmed, rejected or were unsure about.
+/// How far two curators agree on the items that both confirmed, rejected or were unsure about.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Agreement<'a> {
-    /// Items that both have decided, those on which they disagree first: the gravest first (confirmed against rejected),
-    /// then by item.
+    /// Items that both have decided: first those on which they disagree, the gravest disagreement first (confirmed
+    /// against rejected), then by item.
     pub items: Vec<Both<'a>>,
     /// How many of them disagree.
     pub disagreements: usize,
     /// Share of agreement.
     pub observed: Share,
-    /// Cohen's κ (1960): agreement beyond that of two who decide as often alike and know nothing. `None` where nothing was
-    /// decided by both, or both say one thing only.
+    /// Cohen's κ (1960): agreement beyond that of two curators who give each decision as often but at random. `None` if
+    /// both decided no item, or both only ever gave one answer.
     pub kappa: Option<f64>,
 }
 
-/// Compares what two say of the same items.
+/// Compares two curators' decisions on the same items.
 pub fn agreement<'a>(
     a: impl IntoIterator<Item = &'a Record>,
     b: impl IntoIterator<Item = &'a Record>,
@@ -216,7 +217,8 @@ pub fn agreement<'a>(
     }
 }
 
-/// One journal of several, in the order of time. What stands in more than one, because it was copied, is taken once.
+/// Merges several journals into one, ordered by time. Lines that occur in several, because they were copied, are taken
+/// once.
 pub fn merge(journals: &[Vec<Record>]) -> Vec<Record> {
     let mut merged: Vec<Record> = Vec::new();
     let mut taken: BTreeMap<String, usize> = BTreeMap::new();
@@ -243,7 +245,7 @@ mod tests {
     use super::super::Table;
     use super::*;
 
-    fn judged(cases: &[(f64, Decision)]) -> DecidedPairs {
+    fn judged(cases: &[(f64, Decision)]) -> ScoredDecisions {
         let records: Vec<Record> = cases
             .iter()
             .enumerate()
@@ -252,7 +254,7 @@ mod tests {
                 ..Record::new(i.to_string(), decision)
             })
             .collect();
-        DecidedPairs::of(&records)
+        ScoredDecisions::of(&records)
     }
 
     #[test]

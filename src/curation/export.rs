@@ -1,6 +1,7 @@
-//! Decisions as others read them: tables, documents, JAMS, lists of pairs, a Lakh tree; and read again.
+//! Writes decisions in formats that others read (tables, documents, JAMS, lists of pairs, a Lakh tree), and reads them
+//! back.
 //!
-//! Paths in a file are meant from the folder that the file is in.
+//! Paths in a file are relative to the folder that the file is in.
 
 pub use super::places::moved;
 use super::places::track_folder;
@@ -45,10 +46,11 @@ const COLUMNS: [&str; 19] = [
     "judge",
     "order",
 ];
-/// Before the name of a part of the score in the header of a table.
+/// Prefix of the names of score parts in the header of a table.
 const PART: &str = "part.";
 
-/// What every curator says last of every item, in the order in which the items were first judged. This is what is exported.
+/// Every curator's last word on every item, in the order in which the items were first judged. This is what is
+/// exported.
 pub fn judgements(table: &Table) -> Vec<Record> {
     let mut judgements = Vec::new();
     for entry in table.entries() {
@@ -58,7 +60,7 @@ pub fn judgements(table: &Table) -> Vec<Record> {
     judgements
 }
 
-/// A table, a row a decision.
+/// A table with one row per decision.
 pub fn csv(records: &[Record]) -> String {
     let parts: BTreeSet<&str> = records.iter().flat_map(|record| record.parts.keys()).map(String::as_str).collect();
     let header =
@@ -107,7 +109,7 @@ pub fn document(records: &[Record]) -> Value {
 pub fn write_jams(records: &[Record], folder: &Path) -> Result<usize> {
     create_folder(folder)?;
     for record in records {
-        // An item's id may hold anything: its hash names the file.
+        // An item's id may hold anything, so its hash names the file.
         let name = md5(format!("{}\n{}", record.item, record.curator));
         let text = serde_json::to_string_pretty(&jams::document(record)).unwrap_or_default();
         write(&folder.join(format!("{name}.jams")), text.as_bytes())?;
@@ -126,7 +128,7 @@ pub fn pair_list(records: &[Record]) -> String {
     list
 }
 
-/// The confirmed ones that have both files, each item once: where curators disagree it is left out.
+/// The confirmed records that have both files, each item once; an item on which curators disagree is left out.
 pub(crate) fn confirmed(records: &[Record]) -> impl Iterator<Item = &Record> {
     let refused: BTreeSet<&str> = records
         .iter()
@@ -143,7 +145,7 @@ pub(crate) fn confirmed(records: &[Record]) -> impl Iterator<Item = &Record> {
     })
 }
 
-/// What [`write_tree`] has written.
+/// What [`write_tree`] wrote.
 #[derive(Debug)]
 pub struct Tree {
     /// Pairs in it.
@@ -153,11 +155,11 @@ pub struct Tree {
 }
 
 /// Writes the confirmed pairs as a Lakh tree: `match_scores.json` and `<X>/<Y>/<Z>/<TRACKID>/<md5>.mid`. Track ids and
-/// hashes are those of the item where it has them (`<md5>|<id>`), else the hashes of the files. `make` gives the bytes to
-/// be written for a pair: the MIDI file as it is, or aligned. Paths of `records` are meant from `base`.
+/// hashes are those of the item if it has them (`<md5>|<id>`), else the hashes of the files. `make` gives the bytes to
+/// write for a pair: the MIDI file unchanged, or aligned. Paths of `records` are relative to `base`.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Cancelled`]; a pair that can't be used is named and left out.
+/// [`Error::Io`], [`Error::Cancelled`]; a pair that can't be used is reported and left out.
 pub fn write_tree(
     records: &[Record],
     base: &Path,
@@ -199,16 +201,16 @@ pub fn write_tree(
     Ok(tree)
 }
 
-/// A confirmed pair, aligned as its curator has corrected it.
+/// A confirmed pair, aligned with its curator's corrections.
 #[derive(Debug)]
 pub struct AlignedPair {
-    /// The MIDI file on the recording's clock: all of it, or what lies in the span that was set.
+    /// The MIDI file on the recording's clock: all of it, or the part in the span that was set.
     pub midi: Vec<u8>,
     /// The time map, `audio_s,midi_s,cost`, as CSV.
     pub map: Vec<u8>,
 }
 
-/// Aligns the two files of a record, with the corrections of that.
+/// Aligns the two files of a record, with the corrections in that record.
 ///
 /// # Errors
 /// As [`verdict::align`] and [`pair::correct`].
@@ -282,8 +284,8 @@ fn names(record: &Record, midi: &Path, audio: &Path, progress: &Progress) -> Res
     Ok((hash(midi)?, hash(audio)?))
 }
 
-/// Reads decisions again: a journal (JSON lines), a table, a document `curation/1`, a JAMS document or a folder of these.
-/// Paths stay as they are in the file.
+/// Reads decisions back: a journal (JSON lines), a table, a document `curation/1`, a JAMS document or a folder of
+/// these. Paths stay as they are in the file.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::List`] with the row.

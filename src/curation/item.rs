@@ -7,25 +7,26 @@ use std::path::{Path, PathBuf};
 /// A pair that is to be judged.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Item {
-    /// What the journal calls it.
+    /// Its id in the journal.
     pub id: String,
     /// The MIDI file.
     pub midi: PathBuf,
-    /// The recording; where a tree does not say which file it is, the folder of the track (see
+    /// The recording; if a tree does not say which file it is, the folder of the track (see
     /// [`recording`](Self::recording)).
     pub audio: PathBuf,
-    /// What the source calls it: artist and title.
+    /// Its name in the source: artist and title.
     pub title: String,
     /// 0..=1, higher is better.
     pub confidence: Option<f64>,
-    /// Which judge gave the confidence, and what it saw: `1f6c02ab pair`; of a published formula its preset.
+    /// Which judge gave the confidence, and what it saw: `1f6c02ab pair`; for a published formula, its preset.
     pub judge: Option<String>,
-    /// What else the search says: `score`, `hash_distance`, `embedding_distance`, `transpose`.
+    /// Other values from the search: `score`, `hash_distance`, `embedding_distance`, `transpose`.
     pub parts: BTreeMap<String, f64>,
 }
 
 impl Item {
-    /// The recording: where only the folder of a track is known, the first audio file in it or beside it under its name.
+    /// The recording: if only the folder of a track is known, the first audio file in it, or the one of that name
+    /// beside it.
     pub fn recording(&self) -> PathBuf {
         if !self.audio.is_dir() && self.audio.extension().is_some() {
             return self.audio.clone();
@@ -58,7 +59,7 @@ mod tests {
         let item = |audio: &str| Item { audio: at(audio), ..Item::default() };
         assert_eq!(item("De\u{301}ja\u{300}").recording(), at("D\u{e9}j\u{e0}.AIFC"));
         assert_eq!(item("other").recording(), at("other"));
-        // Inside goes before beside.
+        // A file inside takes precedence over one beside.
         std::fs::create_dir(at("D\u{e9}j\u{e0}")).expect("a folder");
         std::fs::write(at("D\u{e9}j\u{e0}/take.webm"), "").expect("written");
         assert_eq!(item("D\u{e9}j\u{e0}").recording(), at("D\u{e9}j\u{e0}/take.webm"));

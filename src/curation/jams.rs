@@ -1,10 +1,10 @@
 //! Decisions in JAMS, the JSON Annotated Music Specification (Humphrey et al., ISMIR 2014; schema of the `jams` package
-//! 0.3): a document a pair, with the decision as a tag and everything else in its sandbox.
+//! 0.3): one document per pair, with the decision as a tag and everything else in its sandbox.
 
 use super::{Correction, Record};
 use serde_json::{Value, json};
 
-/// What our annotations are called, to be found among others.
+/// The tool name by which our annotations are recognised among others.
 const TOOL: &str = "antiphon";
 
 /// The document of a decision.
@@ -14,7 +14,7 @@ pub(super) fn document(record: &Record) -> Value {
         path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
     };
     let tag = record.decision().map_or("noted", super::Decision::name);
-    // Where the decision holds: the part that was set, or all of it. The length of the recording is not known here.
+    // Where the decision holds: the part that was set, or everything. The length of the recording is not known here.
     let [start, end] = record.correction.as_ref().and_then(|c: &Correction| c.span).unwrap_or([0.0, 0.0]);
     let (time, duration) = (start.max(0.0), (end - start).max(0.0));
     json!({

@@ -1,10 +1,10 @@
-//! [`Journal`]: every decision, a line each, on the disk before it counts.
+//! [`Journal`]: every decision, one line each, on the disk before it counts.
 //!
-//! Lines are only ever added, each followed by an `fsync`. A process that is killed leaves at most one line without its
-//! end: that was never acknowledged, and is moved to a file beside (`<journal>.torn`) when the journal is opened again.
-//! One process at a time works with a journal: it holds the lock of the file. What can't be written, because the disk is
-//! full or its writer has panicked, is kept and written with what comes next, or [elsewhere](Journal::move_to). A journal
-//! that can't be written can be [read](Journal::look).
+//! Lines are only ever appended, each followed by an `fsync`. A killed process leaves at most one incomplete line: it
+//! was never acknowledged, and is moved to a separate file (`<journal>.torn`) when the journal is opened again. Only
+//! one process at a time can work with a journal: it holds a lock on the file. Lines that can't be written, because the
+//! disk is full or their writer has panicked, are kept and written with the next ones, or
+//! [elsewhere](Journal::move_to). A journal that can't be written can still be [read](Journal::look).
 
 use super::places::moved;
 use super::table::Table;
@@ -17,11 +17,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// Longest line that is read, in bytes: a note is some hundred.
+/// Longest line that is read, in bytes: a note is a few hundred.
 const LONGEST: u64 = 1 << 20;
 /// Longest note that is kept, in bytes.
 const LONGEST_NOTE: usize = 100_000;
-/// Damaged lines that are named.
+/// Most damaged lines that are reported one by one.
 const NAMED: usize = 20;
 
 /// See the module.
@@ -30,11 +30,11 @@ pub struct Journal {
     path: PathBuf,
     curator: String,
     table: Table,
-    /// Entries of the lines of this curator that hold, oldest first: what can be taken back.
+    /// Entries of this curator's lines that hold, oldest first: these can be undone.
     done: Vec<u32>,
-    /// What was taken back and can be done again.
+    /// Records that were undone and can be redone.
     undone: Vec<Record>,
-    /// The end of the file; none where it is read-only. A batch on its way holds it, too.
+    /// The end of the file; `None` if it is read-only. A batch on its way holds it, too.
     tail: Option<Arc<Mutex<Tail>>>,
     /// Lines that are not on the disk.
     pending: Vec<u8>,
@@ -46,7 +46,7 @@ pub struct Journal {
     remarks: Vec<String>,
 }
 
-/// Lines on their way to the disk, and how many.
+/// Lines on their way to the disk, and their number.
 #[derive(Debug)]
 struct Sent {
     lines: Arc<Vec<u8>>,
@@ -68,14 +68,15 @@ impl Tail {
             self.file.set_len(whole)?;
         }
         let before = self.file.metadata()?.len();
-        // What is written of it is not known before it is all there: it goes before anything else is.
+        // How much of a write reached the disk is unknown until all of it has: the remains are removed before anything
+        // else is written.
         self.whole = Some(before);
         self.file.write_all(lines).and_then(|()| self.file.sync_data())?;
         self.whole = None;
         Ok(())
     }
 
-    /// Takes out what a failed write has left.
+    /// Removes the remains of a failed write.
     fn mend(&mut self) -> std::io::Result<()> {
         if let Some(whole) = self.whole {
             self.file.set_len(whole)?;
@@ -85,8 +86,8 @@ impl Tail {
     }
 }
 
-/// Lines on their way to the disk, for a thread that may wait for it. See [`Journal::batch`]. One that is dropped without
-/// being settled, because its thread has panicked, is written again.
+/// Lines on their way to the disk, for a thread that can wait for it. See [`Journal::batch`]. A batch that is dropped
+/// without being settled, because its thread has panicked, is written again.
 #[derive(Debug)]
 pub struct Batch {
     tail: Arc<Mutex<Tail>>,
@@ -100,18 +101,18 @@ impl Batch {
         let mut tail = locked(&self.tail);
         self.outcome = tail.append(&self.lines);
         if self.outcome.is_err() {
-            // If that can't be done now, then before the next lines.
+            // If that can't be done now, it is done before the next lines.
             drop(tail.mend());
         }
     }
 }
 
-/// A panic while it was held leaves nothing half-changed: what was written is cut off by [`Tail::append`].
+/// A panic while the lock was held leaves nothing half-changed: [`Tail::append`] cuts off the remains.
 fn locked(tail: &Mutex<Tail>) -> std::sync::MutexGuard<'_, Tail> {
     tail.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens a journal's file for one process alone.
+/// Opens a journal's file exclusively for one process.
 fn open_locked(path: &Path, options: &mut OpenOptions) -> Result<File> {
     let file = options.open(path).map_err(Error::io("open the journal", path))?;
     match file.try_lock() {
@@ -120,14 +121,14 @@ fn open_locked(path: &Path, options: &mut OpenOptions) -> Result<File> {
             let reason = "another Antiphon works with it; close that first, or use a journal of your own and merge";
             return Err(Error::Journal { reason: reason.into(), path: path.to_path_buf() });
         }
-        // Some network drives have no locks. Two at once are then up to the people.
+        // Some network drives have no locks. Avoiding two processes at once is then up to the people.
         Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {}
         Err(TryLockError::Error(error)) => return Err(Error::io("lock", path)(error)),
     }
     Ok(file)
 }
 
-/// The name of a new file is on the disk once its folder is. Not every system can do that to a folder.
+/// The name of a new file is on the disk once its folder is. Not every system can sync a folder.
 fn sync_folder_of(path: &Path) {
     if let Some(folder) = path.parent() {
         drop(File::open(folder).and_then(|folder| folder.sync_all()));
@@ -135,10 +136,10 @@ fn sync_folder_of(path: &Path) {
 }
 
 impl Journal {
-    /// Opens a journal to go on with, or begins one. `curator` is who decides from now on.
+    /// Opens a journal to continue it, or creates one. `curator` is the one who decides from now on.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Journal`] when another process works with it.
+    /// [`Error::Io`]; [`Error::Journal`] if another process is working with it.
     pub fn open(path: &Path, curator: &str) -> Result<Self> {
         let new = !path.exists();
         let mut file = open_locked(path, OpenOptions::new().read(true).append(true).create(true))?;
@@ -157,7 +158,7 @@ impl Journal {
             tail.file.set_len(from).map_err(Error::io("write", path))?;
             remarks.push(format!("the last line was not written to its end: it is kept in {}", aside.display()));
         } else if lines.unended {
-            // Whole, but for its end: somebody has edited the file.
+            // Complete except for the newline: somebody has edited the file.
             tail.append(b"\n").map_err(Error::io("write", path))?;
         }
         remarks.extend(lines.remarks);
@@ -166,8 +167,8 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Reads a journal to look at: one that can't be written, or that another process works with. It takes no decisions
-    /// before it is [moved](Self::move_to). One that can't be read at all is empty, and a remark says why.
+    /// Opens a journal read-only: one that can't be written, or that another process is working with. It takes no
+    /// decisions until it is [moved](Self::move_to). One that can't be read at all is empty, and a remark says why.
     pub fn look(path: &Path, curator: &str) -> Self {
         match Self::read(path) {
             Ok((records, remarks)) => Self::holding(path, curator, remarks, records),
@@ -200,8 +201,7 @@ impl Journal {
         journal
     }
 
-    /// Reads the lines of a journal without working with it, and what is to be said of them: damaged lines are left out and
-    /// named.
+    /// Reads the lines of a journal without opening it for work, with remarks: damaged lines are left out and reported.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -224,37 +224,37 @@ impl Journal {
         &self.table
     }
 
-    /// What was found when it was opened: damaged lines, one that was half-written.
+    /// Problems found on opening: damaged lines, or one that was half-written.
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
 
-    /// Lines that are on the disk.
+    /// Number of lines on the disk.
     pub fn written(&self) -> usize {
         self.written
     }
 
-    /// Lines that are not.
+    /// Number of lines not yet on the disk.
     pub fn unwritten(&self) -> usize {
         self.unwritten
     }
 
-    /// Whether it takes decisions: not a read-only one.
+    /// Whether it takes decisions, that is, whether it is not read-only.
     pub fn is_open(&self) -> bool {
         self.tail.is_some()
     }
 
-    /// Whether there is anything to take back.
+    /// Whether there is anything to undo.
     pub fn can_undo(&self) -> bool {
         !self.done.is_empty()
     }
 
-    /// Whether there is anything to do again.
+    /// Whether there is anything to redo.
     pub fn can_redo(&self) -> bool {
         !self.undone.is_empty()
     }
 
-    /// The item that the next taking back, or doing `again`, is about.
+    /// The item that the next undo, or the next redo if `again`, is about.
     pub fn next_item(&self, again: bool) -> Option<&str> {
         if again {
             return self.undone.last().map(|record| record.item.as_str());
@@ -262,10 +262,10 @@ impl Journal {
         self.done.last().map(|&number| self.table.numbered(number).item.as_str())
     }
 
-    /// Takes a record in and writes it; it is on the disk when this returns `Ok`. The journal says who decided.
+    /// Takes in a record and writes it; it is on the disk when this returns `Ok`. The journal adds the curator.
     ///
     /// # Errors
-    /// [`Error::Io`] when it can't be written: it is kept and holds, and is written with the next, or by
+    /// [`Error::Io`] if it can't be written: it is kept and holds, and is written with the next one, or by
     /// [`flush`](Self::flush).
     pub fn decide(&mut self, record: Record) -> Result<()> {
         self.push(record);
@@ -278,7 +278,7 @@ impl Journal {
         self.add(record);
     }
 
-    /// Takes the curator's last line back and writes that. Returns the line.
+    /// Undoes the curator's last line and writes that. Returns the line.
     ///
     /// # Errors
     /// As [`decide`](Self::decide).
@@ -300,7 +300,7 @@ impl Journal {
         Some(last)
     }
 
-    /// Does again what was taken back last, to be written later. Returns the line.
+    /// Redoes what was undone last, to be written later. Returns the line.
     pub fn push_redo(&mut self) -> Option<Record> {
         let record = Record { at: utc(SystemTime::now()), ..self.undone.pop()? };
         self.add(record.clone());
@@ -311,7 +311,7 @@ impl Journal {
         record.curator.clone_from(&self.curator);
         let note = record.note.floor_char_boundary(LONGEST_NOTE);
         record.note.truncate(note);
-        // JSON has no others.
+        // JSON has only finite numbers.
         record.seconds = if record.seconds.is_finite() { record.seconds } else { 0.0 };
         self.add_as_it_is(record);
     }
@@ -325,11 +325,11 @@ impl Journal {
         self.fold(record);
     }
 
-    /// Takes in decisions that were exported, as they are: those with an item, curator and moment that the file has not
-    /// had yet. They are written with the next, or by [`flush`](Self::flush). Returns how many.
+    /// Takes in exported decisions unchanged: those whose combination of item, curator and time is new to the file.
+    /// They are written with the next one, or by [`flush`](Self::flush). Returns how many there were.
     pub fn import(&mut self, records: impl IntoIterator<Item = Record>) -> usize {
         let key = |record: &Record| (record.item.clone(), record.curator.clone(), record.at.clone());
-        // What was taken back since is known, too, and stays taken back.
+        // Decisions that have since been undone are known, too, and stay undone.
         let lines = Self::read(&self.path).map(|(lines, _)| lines).unwrap_or_default();
         let mut known: BTreeSet<_> = lines.iter().map(key).collect();
         let mut taken = 0;
@@ -342,11 +342,11 @@ impl Journal {
         taken
     }
 
-    /// Goes on in a new file: all lines so far, with those that are not on the disk yet, and paths that are meant from
-    /// its folder. The old file stays as it is. Lines of it that can't be read now are left there, and a remark says so.
+    /// Continues in a new file: all lines so far, including those not on the disk yet, with paths relative to its
+    /// folder. The old file stays as it is. Lines in it that can't be read now are left there, and a remark says so.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Journal`] when lines are on their way. Nothing has changed then.
+    /// [`Error::Io`]; [`Error::Journal`] if lines are on their way. Nothing has changed then.
     pub fn move_to(&mut self, path: &Path) -> Result<()> {
         let refused = |reason: &str| Error::Journal { reason: reason.into(), path: path.to_path_buf() };
         self.recover();
@@ -354,7 +354,7 @@ impl Journal {
             return Err(refused("decisions are being written; try again"));
         }
         if let Some(tail) = &self.tail {
-            // Half a line of a write that failed is not copied.
+            // The remains of a failed write are not copied.
             drop(locked(tail).mend());
         }
         let (old, remarks) = match Self::read(&self.path) {
@@ -388,7 +388,7 @@ impl Journal {
         let file = open_locked(path, OpenOptions::new().read(true).append(true).create_new(true))?;
         let mut tail = Tail { file, path: path.to_path_buf(), whole: None };
         if let Err(source) = tail.append(&lines) {
-            // Not there is as good as empty.
+            // A missing file is as good as an empty one.
             drop(std::fs::remove_file(path));
             return Err(Error::Io { action: "write the journal", source, path: path.to_path_buf() });
         }
@@ -415,18 +415,19 @@ impl Journal {
         }
     }
 
-    /// Writes what is not on the disk yet.
+    /// Writes the lines that are not on the disk yet.
     ///
     /// # Errors
-    /// [`Error::Io`]: it is kept.
+    /// [`Error::Io`]: the lines are kept.
     pub(crate) fn flush(&mut self) -> Result<()> {
         let Some(mut batch) = self.batch() else { return Ok(()) };
         batch.write();
         self.settle(batch)
     }
 
-    /// What is to be written, for a thread that may wait for the disk; give it back to [`settle`](Self::settle). `None`
-    /// when there is nothing, or it is on its way. Lines whose batch was lost with its thread come again.
+    /// Returns the lines to write, for a thread that can wait for the disk; hand them back to [`settle`](Self::settle).
+    /// `None` if there are none, or they are already on their way. Lines whose batch was lost with its thread are
+    /// returned again.
     pub(crate) fn batch(&mut self) -> Option<Batch> {
         self.recover();
         if self.pending.is_empty() || self.sent.is_some() {
@@ -438,7 +439,7 @@ impl Journal {
         Some(Batch { tail, lines, outcome: Ok(()) })
     }
 
-    /// Takes the lines of a batch back that nobody holds any more.
+    /// Takes back the lines of a batch that nobody holds any more.
     fn recover(&mut self) {
         let lost = |sent: &mut Sent| Arc::strong_count(&sent.lines) == 1;
         if let Some(sent) = self.sent.take_if(lost) {
@@ -446,17 +447,17 @@ impl Journal {
         }
     }
 
-    /// What has come since stands behind it.
+    /// Lines that have come since go after these.
     fn keep(&mut self, lines: &[u8]) {
         self.pending.splice(0..0, lines.iter().copied());
     }
 
-    /// Takes a batch back, and keeps what could not be written for the next time.
+    /// Takes back a batch, and keeps what could not be written for the next time.
     ///
     /// # Errors
-    /// [`Error::Io`] with what the system said.
+    /// [`Error::Io`] with the system's message.
     pub(crate) fn settle(&mut self, batch: Batch) -> Result<()> {
-        // One that was made before the journal was moved is not its own any more.
+        // A batch made before the journal was moved no longer belongs to it.
         let Some(sent) = self.sent.take_if(|sent| Arc::ptr_eq(&sent.lines, &batch.lines)) else { return Ok(()) };
         if let Err(source) = batch.outcome {
             self.keep(&sent.lines);
@@ -471,14 +472,14 @@ impl Journal {
 
 #[cfg(test)]
 impl Journal {
-    /// A handle that can't write stands for a disk that is full. Returns the one that can.
+    /// Substitutes a handle that can't write, to simulate a full disk. Returns the working one.
     pub(crate) fn fill_disk(&self) -> File {
         let mut tail = locked(self.tail.as_ref().expect("open"));
         let full = File::open(&tail.path).expect("there");
         std::mem::replace(&mut tail.file, full)
     }
 
-    /// There is room again.
+    /// Restores the working handle: there is room again.
     pub(crate) fn free_disk(&self, good: File) {
         locked(self.tail.as_ref().expect("open")).file = good;
     }
@@ -492,12 +493,12 @@ fn beside(path: &Path, what: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// What a file holds.
+/// The contents of a file.
 struct Lines {
     records: Vec<Record>,
-    /// A last line that is not whole, and where it begins.
+    /// A last line that is incomplete, and where it begins.
     torn: Option<(Vec<u8>, u64)>,
-    /// The last line is whole and has no end.
+    /// Whether the last line is complete but has no newline.
     unended: bool,
     remarks: Vec<String>,
 }
@@ -520,7 +521,7 @@ impl Lines {
             let mut ended = line.last() == Some(&b'\n');
             let too_long = !ended && length == LONGEST;
             while !ended && length >= LONGEST {
-                // The rest of a line that is none of ours; of a torn one the beginning is kept.
+                // The rest of a line that is not ours; of a torn one the beginning is kept.
                 let mut rest = Vec::new();
                 let more = reader.by_ref().take(LONGEST).read_until(b'\n', &mut rest).map_err(io)?;
                 length += more as u64;

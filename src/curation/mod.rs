@@ -1,10 +1,10 @@
-//! Which matches are right, as people have judged them: a queue of pairs, their decisions, and what follows from these.
+//! Which matches people have judged to be right: a queue of pairs, their decisions, and what follows from these.
 //!
-//! - [`Items`] is what there is to judge, from a search, a list, a table or a Lakh tree; a [`Queue`] walks through it.
-//! - A [`Journal`] keeps every decision: a line each, on the disk before it counts. [`Table`] is its fold: where each item
-//!   stands now. Taking back appends too.
+//! - [`Items`] holds the pairs to judge, from a search, a list, a table or a Lakh tree; a [`Queue`] walks through them.
+//! - A [`Journal`] keeps every decision: one line each, on the disk before it counts. [`Table`] is its fold: the
+//!   current state of each item. Undoing appends a line, too.
 //! - [`evaluate`] judges the judges: precision and recall at a threshold, agreement of two curators. [`export`] writes
-//!   what is confirmed in the forms that others read, and reads it again.
+//!   the confirmed pairs in formats that other programs read, and reads them back.
 //!
 //! ```
 //! use antiphon::curation::{Decision, Journal, Record};
@@ -52,7 +52,7 @@ pub enum Decision {
     Confirmed,
     /// It is not.
     Rejected,
-    /// It can't be told.
+    /// It is impossible to tell.
     Unsure,
     /// Left for later.
     Skipped,
@@ -62,7 +62,7 @@ impl Decision {
     /// All, in the order of their keys.
     pub const ALL: [Self; 4] = [Self::Confirmed, Self::Rejected, Self::Unsure, Self::Skipped];
 
-    /// As the journal has it.
+    /// Its name in the journal.
     pub fn name(self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",
@@ -88,21 +88,21 @@ pub enum Reason {
     OtherVersion,
     /// The same in another key.
     WrongKey,
-    /// It belongs together, the alignment does not.
+    /// The pair is right, the alignment is not.
     TimingOff,
-    /// One side has a part only.
+    /// One side holds only a part.
     Partial,
-    /// The MIDI file is not worth it.
+    /// The MIDI file is too poor to use.
     BadMidi,
-    /// The recording is not worth it.
+    /// The recording is too poor to use.
     BadAudio,
-    /// Any other; the note says which. What a newer version may have called otherwise is this too.
+    /// Any other reason, given in the note. A reason unknown to this version counts as this one.
     #[serde(other)]
     Other,
 }
 
 impl Reason {
-    /// All, in the order of their figures 1 to 8.
+    /// All, in the order of their digits 1 to 8.
     pub const ALL: [Self; 8] = [
         Self::WrongSong,
         Self::OtherVersion,
@@ -114,7 +114,7 @@ impl Reason {
         Self::Other,
     ];
 
-    /// As the journal has it.
+    /// Its name in the journal.
     pub fn name(self) -> &'static str {
         match self {
             Self::WrongSong => "wrong-song",
@@ -128,7 +128,7 @@ impl Reason {
         }
     }
 
-    /// For people.
+    /// A description for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::WrongSong => "wrong song",
@@ -155,7 +155,7 @@ pub enum Act {
     Decided(Decision),
     /// Changes its note, flag or correction without a decision: `"decision": null`.
     Noted,
-    /// Takes back the curator's last line about it: `"decision": "undone"`.
+    /// Undoes the curator's last line about it: `"decision": "undone"`.
     Undone,
 }
 
@@ -186,11 +186,11 @@ impl<'de> Deserialize<'de> for Act {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Correction {
-    /// The MIDI sounds later than the alignment says by so many milliseconds.
+    /// The MIDI sounds this many milliseconds later than the alignment says.
     pub offset_ms: f64,
     /// Moments that belong together, `[midi_s, audio_s]`, increasing in both.
     pub anchors: Vec<[f64; 2]>,
-    /// The part of the recording, in seconds, in which the alignment is meant.
+    /// The part of the recording, in seconds, to which the alignment applies.
     pub span: Option<[f64; 2]>,
 }
 
@@ -201,7 +201,7 @@ impl Correction {
     }
 }
 
-/// A line of the journal: all that holds for an item from now on.
+/// A line of the journal: everything that holds for an item from now on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     /// When, in UTC: `2026-11-24T16:28:22.123Z`.
@@ -209,9 +209,9 @@ pub struct Record {
     /// Who.
     #[serde(default)]
     pub curator: String,
-    /// About which item: its id in the queue.
+    /// The item's id in the queue.
     pub item: String,
-    /// What is done.
+    /// What the line does.
     #[serde(rename = "decision", default = "noted")]
     pub act: Act,
     /// Why it is rejected.
@@ -220,23 +220,23 @@ pub struct Record {
     /// In the curator's words.
     #[serde(default)]
     pub note: String,
-    /// To be reviewed again.
+    /// Whether it should be reviewed again.
     #[serde(default)]
     pub flag: bool,
     /// The aligner's confidence, 0..=1, higher is better.
     #[serde(default)]
     pub confidence: Option<f64>,
-    /// Which judge gave it, and what it saw: `1f6c02ab pair`. None where the queue does not say.
+    /// Which judge gave it, and what it saw: `1f6c02ab pair`. `None` if the queue does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<String>,
-    /// The order in which the queue was judged: the name of an [`Order`]. What comes first by confidence is no fair sample of
-    /// the queue.
+    /// The order in which the queue was judged: the name of an [`Order`]. The top of an order by confidence is not a
+    /// fair sample of the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<String>,
     /// The aligner's score, lower is better.
     #[serde(default)]
     pub score: Option<f64>,
-    /// What the search made its ranking of: `hash_distance`, `embedding_distance`, `transpose`.
+    /// The values from which the search made its ranking: `hash_distance`, `embedding_distance`, `transpose`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, f64>,
     /// MD5 of the knots of the time map that was heard.
@@ -245,16 +245,16 @@ pub struct Record {
     /// How the alignment was changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<Correction>,
-    /// The MIDI file, from the folder of the journal where possible.
+    /// The MIDI file, relative to the folder of the journal if possible.
     #[serde(default)]
     pub midi: Option<String>,
     /// The recording, likewise.
     #[serde(default)]
     pub audio: Option<String>,
-    /// Whether score and earlier decisions were hidden.
+    /// Whether score and earlier decisions were hidden from the curator.
     #[serde(default)]
     pub blind: bool,
-    /// Whether the pair was neither shown nor heard: it could not be read, or was skipped before it was.
+    /// Whether the pair was neither shown nor heard: it could not be read, or was skipped before that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unseen: bool,
     /// How long the item was open, in seconds.
@@ -270,7 +270,7 @@ fn noted() -> Act {
 }
 
 impl Record {
-    /// A decision made now; the journal says who.
+    /// A decision made now; the journal adds the curator.
     pub fn new(item: impl Into<String>, decision: Decision) -> Self {
         Self {
             at: utc(SystemTime::now()),
@@ -305,13 +305,13 @@ impl Record {
     }
 }
 
-/// The name of the person in this system, to be asked for only once.
+/// The user's name in this system; call it only once.
 pub fn user_name() -> String {
     let named = ["USER", "LOGNAME", "USERNAME"].into_iter().filter_map(std::env::var_os).find(|name| !name.is_empty());
     named.map_or_else(|| "anonymous".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// A moment in UTC as the journal writes it, to the millisecond.
+/// A time in UTC as written in the journal, to the millisecond.
 pub(crate) fn utc(time: SystemTime) -> String {
     let passed = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = ((passed.as_secs() / 86_400) as i64, passed.as_secs() % 86_400);

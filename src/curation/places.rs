@@ -1,13 +1,13 @@
-//! Where the files of a decision lie: paths that move with their list, and the folders of a Lakh tree.
+//! Where the files of a decision are: paths that move with their list, and the folders of a Lakh tree.
 
 use super::Record;
 use crate::files::{plain, portable};
 use std::path::Path;
 
-/// The same records with paths that are meant from `to` instead of `from`.
+/// The same records with paths relative to `to` instead of `from`.
 pub fn moved(records: &[Record], from: &Path, to: &Path) -> Vec<Record> {
     let absolute = |folder: &Path| {
-        // The folder of a bare name is this one.
+        // The folder of a bare file name is the current one.
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf())
     };

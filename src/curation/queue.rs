@@ -1,4 +1,4 @@
-//! [`Queue`]: the order in which pairs are judged, and how far that is.
+//! [`Queue`]: the order in which pairs are judged, and the progress so far.
 
 use super::sources::Items;
 use super::table::Table;
@@ -11,37 +11,37 @@ use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Parts of the range of confidences of [`Order::Stratified`].
+/// Number of parts in the confidence range for [`Order::Stratified`].
 const STRATA: usize = 10;
 
-/// Which comes first.
+/// Which items come first.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
-    /// As the source has them.
+    /// As in the source.
     Listed,
     /// The most confident first.
     #[default]
     Best,
-    /// Those nearest to the threshold first: what they are decides where it should be.
+    /// Those nearest to the threshold first: their decisions show where it should be.
     Uncertain {
         /// The threshold, 0..=1.
         threshold: f32,
     },
-    /// One of each tenth of the confidences in turn: what is found holds for the whole range.
+    /// One from each tenth of the confidences in turn: the findings hold for the whole range.
     Stratified {
-        /// Of the draw inside each tenth.
+        /// Seed of the draw inside each tenth.
         seed: u64,
     },
     /// Drawn at random.
     Random {
-        /// Of the draw.
+        /// Seed of the draw.
         seed: u64,
     },
 }
 
 impl Order {
-    /// As the journal has it.
+    /// Its name in the journal.
     pub fn name(self) -> &'static str {
         match self {
             Self::Listed => "listed",
@@ -73,7 +73,7 @@ impl State {
     /// All.
     pub const ALL: [Self; 5] = [Self::Unreviewed, Self::Confirmed, Self::Rejected, Self::Unsure, Self::Skipped];
 
-    /// For people.
+    /// A name for people.
     pub fn name(self) -> &'static str {
         match self {
             Self::Unreviewed => "unreviewed",
@@ -95,19 +95,19 @@ impl State {
     }
 }
 
-/// Which are shown.
+/// Which items are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct QueueFilter {
-    /// In this state only.
+    /// Only those in this state.
     pub state: Option<State>,
-    /// With a flag only.
+    /// Only those with a flag.
     pub flagged: bool,
-    /// With this in an id, a name or a path, in any case.
+    /// Only those with this text in an id, a name or a path, ignoring case.
     pub text: String,
 }
 
-/// What is shown of a queue, and in which order.
+/// Which items of a queue are shown, and in which order.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Arrangement {
@@ -117,7 +117,7 @@ pub struct Arrangement {
     pub filter: QueueFilter,
 }
 
-/// How many are where.
+/// How many items are in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct QueueCounts {
     by_state: [usize; State::ALL.len()],
@@ -131,7 +131,7 @@ impl QueueCounts {
         self.by_state[state as usize]
     }
 
-    /// Items that were decided, skipped ones not counted.
+    /// Number of decided items, not counting skipped ones.
     pub fn decided(&self) -> usize {
         self.of(State::Confirmed) + self.of(State::Rejected) + self.of(State::Unsure)
     }
@@ -143,7 +143,7 @@ const FLAG: u8 = 1 << 7;
 #[derive(Debug, Clone)]
 pub struct Queue {
     items: Arc<Items>,
-    /// State, and [`FLAG`], of each.
+    /// State of each item, combined with [`FLAG`].
     states: Vec<u8>,
     /// Indexes of the items that are shown, in order.
     shown: Arc<Vec<u32>>,
@@ -153,7 +153,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// All items, the most confident first, as they stand.
+    /// Shows all items, the most confident first, in their current state.
     ///
     /// # Errors
     /// [`crate::Error::Cancelled`].
@@ -179,7 +179,7 @@ impl Queue {
         &self.items
     }
 
-    /// How many are where; of all items, shown or not.
+    /// How many items are in each state, over all items, shown or not.
     pub fn counts(&self) -> QueueCounts {
         self.counts
     }
@@ -189,12 +189,12 @@ impl Queue {
         &self.shown
     }
 
-    /// In which order they are.
+    /// The current order.
     pub fn order(&self) -> Order {
         self.arrangement.order
     }
 
-    /// Both, to come back to.
+    /// Order and filter, to return to later.
     pub fn arrangement(&self) -> &Arrangement {
         &self.arrangement
     }
@@ -224,8 +224,8 @@ impl Queue {
         self.states[index] & FLAG != 0
     }
 
-    /// Takes in what the journal says of an item. What is shown stays as it is until it is [arranged](arrange) again, so
-    /// that nothing moves under the eyes.
+    /// Takes in the journal's record of an item. The list shown stays unchanged until it is [arranged](arrange) again,
+    /// so that nothing moves while the user is looking.
     pub fn set(&mut self, index: usize, record: Option<&Record>) {
         let state = State::of(record) as u8 | if record.is_some_and(|record| record.flag) { FLAG } else { 0 };
         let before = std::mem::replace(&mut self.states[index], state);
@@ -234,7 +234,7 @@ impl Queue {
         self.counts.flagged = self.counts.flagged + usize::from(state & FLAG != 0) - usize::from(before & FLAG != 0);
     }
 
-    /// Goes so many places on or back. Returns whether there is one.
+    /// Moves this many places forward or back. Returns whether there is such a place.
     pub fn step(&mut self, by: isize) -> bool {
         match self.at.checked_add_signed(by).filter(|&at| at < self.shown.len()) {
             Some(at) => {
@@ -245,8 +245,8 @@ impl Queue {
         }
     }
 
-    /// Goes to the next item that nobody has decided, after the end from the beginning; stays where there is none. Returns
-    /// whether there is one.
+    /// Moves to the next undecided item, wrapping around at the end; stays if there is none. Returns whether there was
+    /// one.
     pub fn advance(&mut self) -> bool {
         match self.ahead(1).first() {
             Some(&(place, _)) => {
@@ -257,7 +257,7 @@ impl Queue {
         }
     }
 
-    /// Places and indexes of the next items that nobody has decided: `count` at most.
+    /// Places and indexes of the next undecided items: `count` at most.
     pub fn ahead(&self, count: usize) -> Vec<(usize, usize)> {
         let places = (self.at + 1..self.shown.len()).chain(0..self.at.min(self.shown.len()));
         let open = places.map(|place| (place, self.shown[place] as usize));
@@ -276,12 +276,12 @@ impl Queue {
         self.at = place.min(self.shown.len().saturating_sub(1));
     }
 
-    /// What [`arrange`] needs, to be called where nobody waits.
+    /// The states that [`arrange`] takes; call that where nobody waits.
     pub fn states(&self) -> &[u8] {
         &self.states
     }
 
-    /// Shows `shown`, which [`arrange`] has made. The selected item stays, where it is still shown; otherwise the
+    /// Shows `shown`, as made by [`arrange`]. The selected item stays selected if it is still shown; otherwise the
     /// first open one is selected.
     pub fn show(&mut self, shown: Vec<u32>, arrangement: Arrangement) {
         let current = self.current();
@@ -294,7 +294,7 @@ impl Queue {
     }
 }
 
-/// The items that a filter lets through, in an order. O(n log n): for a thread of its own.
+/// The items that pass a filter, in an order. O(n log n): for a thread of its own.
 ///
 /// # Errors
 /// [`crate::Error::Cancelled`].
@@ -313,11 +313,11 @@ pub fn arrange(items: &Items, states: &[u8], arrangement: &Arrangement, progress
             shown.push(index as u32);
         }
     }
-    // What has no confidence comes last.
+    // Items without a confidence come last.
     let confidence = |index: u32| items.confidence(index as usize).unwrap_or(-1.0);
     let drawn = |seed: u64| {
         let mut random = Pcg64::seed_from_u64(seed);
-        // Of all items, so that a filter changes nothing in the order of those it lets through.
+        // Keys for all items, so that a filter does not change the order of those that pass it.
         let keys: Vec<u64> = states.iter().map(|_| random.next_u64()).collect();
         move |index: u32| keys[index as usize]
     };
@@ -466,7 +466,7 @@ mod tests {
             assert_eq!(queue.ahead(3).len(), 3);
         }
         eprintln!("a decision and the next three of a million items: {:.2?}", started.elapsed() / 10_000);
-        // The limit is for a debug build on a machine that does other things.
+        // The limit is for a debug build on a machine that is doing other things.
         assert!(started.elapsed().as_secs_f64() / 10_000.0 < 1e-3, "{:?} for 10,000", started.elapsed());
         assert_eq!(queue.counts().of(State::Confirmed), 10_000);
         let first = arranged(&queue, Order::Stratified { seed: 3 }, &QueueFilter::default());

@@ -1,65 +1,67 @@
-//! What decided pairs stand for. A queue that is judged from its best end shows few wrong pairs, one judged around a threshold
-//! only hard ones: each decision is weighed by the inverse of the share of its tenth of the confidences that was decided, so
-//! that together they stand for the whole queue. Of a tenth in which nothing was decided nothing is known.
+//! What decided pairs stand for. A queue judged from its best end shows few wrong pairs, one judged around a threshold
+//! only hard ones: each decision is weighted by the inverse of the share of its tenth of the confidences that was
+//! decided, so that together they stand for the whole queue. If nothing was decided in a tenth, nothing is known about
+//! it.
 
 use super::{Items, Order, Record};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Parts of the range of confidences.
+/// Number of parts in the confidence range.
 const PARTS: usize = 10;
-/// A decision counts at most so many times as much as one of a fair sample: else the only one of a large tenth would say all.
+/// A decision counts at most this many times as much as one of a fair sample; otherwise the only one in a large tenth
+/// would decide everything.
 const MOST: f64 = 10.0;
-/// Confidences are kept in single precision.
+/// Tolerance for equal confidences, which are kept in single precision.
 const SAME: f64 = 1e-6;
 
-/// A tenth of a queue's confidences by one judge.
+/// A tenth of a queue's confidences given by one judge.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stratum {
     /// The name of the queue's file.
     pub queue: String,
-    /// The version of the judge that gave the confidences; none where the queue does not say.
+    /// The version of the judge that gave the confidences; `None` if the queue does not say.
     pub judge: Option<String>,
-    /// From which confidence to which; none of items without any.
+    /// Lowest and highest confidence; `None` for items without one.
     pub confidence: Option<[f64; 2]>,
     /// How many items the queue has there.
     pub items: usize,
     /// How many of them were decided.
     pub decided: usize,
-    /// How much each of these counts; none where there is none.
+    /// How much each of these counts; `None` if there are none.
     pub weight: Option<f64>,
 }
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sample {
-    /// Of each record; one on average over those of a queue.
+    /// The weight of each record; one on average over those of a queue.
     pub weights: Vec<f64>,
-    /// Of each record the version of the judge that gave its confidence, where it or its queue says so.
+    /// For each record, the version of the judge that gave its confidence, if it or its queue says so.
     pub judges: Vec<Option<String>>,
     /// The parts of the queues.
     pub strata: Vec<Stratum>,
-    /// Records that count 1 each because they are in no queue, or their confidence is another than the queue's now, by another
-    /// judge.
+    /// Number of records that count 1 each because they are in no queue, or because the queue now has a different
+    /// confidence from another judge.
     pub apart: usize,
-    /// Those of them that were not drawn at random: nothing can be said of what they stand for.
+    /// How many of them were not drawn at random: nothing can be said about what they stand for.
     pub unfair: usize,
 }
 
-/// The version of a judge, of what a list says: `1f6c02ab` of `1f6c02ab pair`. By what it saw of a pair its probabilities
-/// mean the same.
+/// The version of a judge as named in a list: `1f6c02ab` of `1f6c02ab pair`. Its probabilities mean the same whatever
+/// it saw of a pair.
 pub(crate) fn version(judge: &str) -> &str {
     judge.split_whitespace().next().unwrap_or(judge)
 }
 
-/// Weighs records by what was decided of the queues that they are from. Where a queue was judged in a random order, all count
-/// the same.
+/// Weights records by how much of their queues was decided. If a queue was judged in a random order, all count the
+/// same.
 pub(crate) fn weigh(records: &[&Record], queues: &[&Items]) -> Sample {
     let places: Vec<Option<(usize, usize)>> = records.iter().map(|record| place(record, queues)).collect();
     let mut sample = Sample { weights: vec![1.0; records.len()], ..Sample::default() };
     let random = |record: &Record| record.order.as_deref() == Some(Order::Random { seed: 0 }.name());
     for (number, queue) in queues.iter().enumerate() {
-        // Those of this queue, with their part of it.
+        // The records of this queue, with their part of it.
         let here = |(at, place): (usize, &Option<(usize, usize)>)| {
             place.filter(|place| place.0 == number).map(|(_, index)| (at, key(queue, index)))
         };
@@ -102,7 +104,7 @@ pub(crate) fn weigh(records: &[&Record], queues: &[&Items]) -> Sample {
     sample
 }
 
-/// The judge of an item's confidence, and which tenth it lies in; those without any are one part more.
+/// The judge of an item's confidence, and the tenth it lies in; items without any form an extra part.
 type Key<'a> = (Option<&'a str>, usize);
 
 fn key(items: &Items, index: usize) -> Key<'_> {
@@ -110,24 +112,24 @@ fn key(items: &Items, index: usize) -> Key<'_> {
     (items.judge(index).map(version), items.confidence(index).map_or(PARTS, tenth))
 }
 
-/// The queue that a record is from, and its place there; none where the queue's confidence of it is by another judge than that
-/// under which it was decided.
+/// The queue that a record comes from, and its place there; `None` if the queue's confidence is from another judge than
+/// the one under which the pair was decided.
 fn place(record: &Record, queues: &[&Items]) -> Option<(usize, usize)> {
     let found = queues.iter().enumerate().find_map(|(number, items)| Some((number, items.find(&record.item)?)))?;
     let (items, index) = (queues[found.0], found.1);
     let judges = (items.judge(index).map(version), record.judge.as_deref().map(version));
     let same = match (items.confidence(index), record.confidence) {
-        // The one that the record has is that of the alignment that was heard: the queue has none to be ordered by.
+        // The record's confidence is that of the alignment that was heard: the queue has none to be ordered by.
         (None, _) => true,
         (Some(_), _) if judges.0.is_some() && judges.1.is_some() => judges.0 == judges.1,
-        // What does not say its judge, as older journals and lists don't, is the same if it is the same number.
+        // If the judge is not named, as in older journals and lists, equal numbers count as the same judge.
         (Some(listed), Some(noted)) => (f64::from(listed) - noted).abs() < SAME,
         (Some(_), None) => record.judge.is_none(),
     };
     same.then_some(found)
 }
 
-/// What is to be said of parts of which nothing is known: adjoining ones together.
+/// Remarks on the parts about which nothing is known; adjoining ones are combined.
 pub fn unknown(strata: &[Stratum]) -> Vec<String> {
     let mut said: Vec<(&Stratum, f64, usize)> = Vec::new();
     for stratum in strata.iter().filter(|stratum| stratum.decided == 0) {
@@ -203,7 +205,7 @@ mod tests {
             (best.judge.as_deref(), best.confidence, best.items, best.decided),
             (Some("1f6c02ab"), Some([0.9, 1.0]), 10, 10)
         );
-        // Of the rest nothing is made up.
+        // Nothing is made up about the rest.
         assert!(sample.strata[..7].iter().all(|stratum| stratum.decided == 0 && stratum.weight.is_none()));
         assert_eq!(
             unknown(&sample.strata),
@@ -231,7 +233,7 @@ mod tests {
     #[test]
     fn confidences_of_different_judges_are_never_put_together() {
         let new = queue(Some("new pair"));
-        // Decided under an older judge, or under numbers of before there was one that differ from those of now.
+        // Decided under an older judge, or before judges were recorded, with numbers that differ from today's.
         let mut older = decided(50, "best", None);
         older.confidence = Some(0.93);
         let records = [
@@ -242,7 +244,7 @@ mod tests {
         ];
         let sample = weighed(&records, &new);
         assert_eq!((sample.apart, sample.unfair), (2, 2));
-        // The last does not say its judge, but has the number that the queue has.
+        // The last does not name its judge, but its number is the same as the queue's.
         assert_eq!(sample.judges, [Some("old"), None, Some("new"), Some("new")].map(|judge| judge.map(str::to_owned)));
         let of: Vec<usize> = sample.strata.iter().map(|stratum| stratum.decided).collect();
         assert_eq!(of, [0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);

@@ -1,6 +1,6 @@
-//! [`Items`]: the pairs that are to be judged, as searches, lists, tables and Lakh trees have them.
+//! [`Items`]: the pairs to be judged, read from searches, lists, tables and Lakh trees.
 //!
-//! Kept small, for there may be millions: the texts of all stand in one buffer, the numbers in columns.
+//! Stored compactly, since there may be millions: all texts are in one buffer, the numbers in columns.
 
 use super::export;
 use super::item::Item;
@@ -16,7 +16,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
-/// Numbers that a search may give for a pair besides its confidence.
+/// Numbers that a search may give for a pair in addition to its confidence.
 const PARTS: [&str; 4] = ["score", "hash_distance", "embedding_distance", "transpose"];
 /// Longest line of a list, and largest document, in bytes.
 const LONGEST_LINE: u64 = 16 << 20;
@@ -25,31 +25,31 @@ const LARGEST: u64 = 2 << 30;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Items {
-    /// The folder that relative paths are meant from.
+    /// The folder that relative paths start from.
     base: PathBuf,
-    /// Of each item the lengths of its four texts (u32) and the texts: id, MIDI, recording, title.
+    /// For each item, the lengths of its four texts (u32) and the texts: id, MIDI, recording, title.
     texts: Vec<u8>,
     starts: Vec<u64>,
-    /// Not a number where none is known.
+    /// NaN if none is known.
     confidences: Vec<f32>,
-    /// The judges that the source names, and of each item the number of its own, from 1.
+    /// The judges that the source names, and for each item the number of its judge, from 1.
     judges: Vec<String>,
     judged_by: Vec<u8>,
     parts: [Vec<f32>; PARTS.len()],
     /// Hash of the id and index, sorted.
     by_id: Vec<(u64, u32)>,
-    /// Where it was read.
+    /// The file or folder it was read from.
     source: PathBuf,
 }
 
 impl Items {
-    /// Reads what is to be judged:
-    /// JSON lines (`match`, `collect`, lists of pairs) with `midi` (or `query`), `audio` (or `path`) and `confidence`; a
-    /// document `search/1`, an exported `curation/1`, or a list of objects; a table with a header; a Lakh tree, given as its
-    /// folder or its `match_scores.json`. Paths are relative to the file. A pair that comes again is left out.
+    /// Reads the pairs to be judged: JSON lines (`match`, `collect`, lists of pairs) with `midi` (or `query`), `audio`
+    /// (or `path`) and `confidence`; a document `search/1`, an exported `curation/1`, or a list of objects; a table
+    /// with a header; a Lakh tree, given as its folder or its `match_scores.json`. Paths are relative to the file.
+    /// Repeated pairs are left out.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::List`] with the line, [`Error::Nothing`] when there is no pair, [`Error::Cancelled`].
+    /// [`Error::Io`], [`Error::List`] with the line, [`Error::Nothing`] if there is no pair, [`Error::Cancelled`].
     pub fn read(path: &Path, progress: &Progress) -> Result<Self> {
         let scores = path.join("match_scores.json");
         let (file, tree) = if path.is_dir() { (scores, true) } else { (path.to_path_buf(), false) };
@@ -79,7 +79,7 @@ impl Items {
         Ok(items)
     }
 
-    /// Items made elsewhere; those whose id comes again are left out.
+    /// Items made elsewhere; those with a repeated id are left out.
     pub fn from_list(items: impl IntoIterator<Item = Item>) -> Self {
         let mut made = Self::default();
         for item in items {
@@ -100,7 +100,7 @@ impl Items {
         self.starts.is_empty()
     }
 
-    /// Where they were read.
+    /// The file or folder they were read from.
     pub fn source(&self) -> &Path {
         &self.source
     }
@@ -108,7 +108,7 @@ impl Items {
     /// An item.
     ///
     /// # Panics
-    /// When there are not so many.
+    /// If the index is out of range.
     pub fn item(&self, index: usize) -> Item {
         let [id, midi, audio, title] = self.texts(index);
         let part = |column: &Vec<f32>| column.get(index).copied().filter(|value| value.is_finite()).map(f64::from);
@@ -141,13 +141,13 @@ impl Items {
         self.confidences.get(index).copied().filter(|value| value.is_finite())
     }
 
-    /// Which judge gave it; none where the source does not say.
+    /// Which judge gave it; `None` if the source does not say.
     pub fn judge(&self, index: usize) -> Option<&str> {
         let number = usize::from(*self.judged_by.get(index)?);
         self.judges.get(number.checked_sub(1)?).map(String::as_str)
     }
 
-    /// Whether one of its texts contains `wanted`, given in small letters.
+    /// Whether one of its texts contains `wanted`, given in lower case.
     pub(super) fn matches(&self, index: usize, wanted: &str) -> bool {
         self.texts(index).iter().any(|text| search_key(text).contains(wanted))
     }
@@ -160,7 +160,7 @@ impl Items {
         same.map(|entry| entry.1 as usize).find(|&index| self.id(index) == id)
     }
 
-    /// Bytes that they take.
+    /// Memory used, in bytes.
     pub fn bytes(&self) -> usize {
         let parts: usize = self.parts.iter().map(|column| column.capacity() * 4).sum();
         self.texts.capacity()
@@ -199,7 +199,7 @@ impl Items {
         if let Some(judge) = &item.judge {
             let known = self.judges.iter().position(|known| known == judge);
             let number = known.unwrap_or_else(|| {
-                // More than a byte can tell apart are not told apart from the last.
+                // Judges beyond what a byte can number share the last number.
                 if self.judges.len() < usize::from(u8::MAX) {
                     self.judges.push(judge.clone());
                 }
@@ -210,14 +210,14 @@ impl Items {
         }
         for (name, column) in PARTS.iter().zip(&mut self.parts) {
             if let Some(&value) = item.parts.get(*name) {
-                // A column begins with the first that has a value.
+                // A column begins with the first item that has a value.
                 column.resize(count - 1, f32::NAN);
                 column.push(value as f32);
             }
         }
     }
 
-    /// Sorts the ids, and leaves out what comes again.
+    /// Sorts the ids, and drops repeated items.
     fn index(&mut self, progress: &Progress) -> Result<()> {
         progress.step(0, 3)?;
         self.by_id = (0..self.len()).map(|index| (hash_of(self.id(index)), index as u32)).collect();
@@ -269,7 +269,7 @@ impl Items {
             let text = line.trim_ascii();
             if !text.is_empty() {
                 let row: Map<String, Value> = serde_json::from_slice(text).map_err(|error| bad(error.to_string()))?;
-                // `match` says first what it was done with.
+                // The output of `match` begins with its settings.
                 let header =
                     number == 1 && row.get("format").is_some_and(Value::is_string) && !row.contains_key("hits");
                 if !header {
@@ -322,7 +322,8 @@ impl Items {
         Ok(())
     }
 
-    /// What decisions are about: exported ones, or the lines of a journal. One without its files is still judged, by its id.
+    /// Reads the items that decisions are about: exported ones, or the lines of a journal. One without its files can
+    /// still be judged, by its id.
     fn read_decisions(&mut self, file: &Path) -> Result<()> {
         for record in export::read(file)? {
             let path = |path: Option<String>| path.map(PathBuf::from).unwrap_or_default();
@@ -340,8 +341,8 @@ impl Items {
         Ok(())
     }
 
-    /// `match_scores.json` beside the tree that it is about: `<X>/<Y>/<Z>/<TRACKID>/<md5>.mid` for ids of the Million Song
-    /// Dataset (retrieval specification, J), `<first two>/<id>/<md5>.mid` for others.
+    /// Reads `match_scores.json` beside the tree it describes: `<X>/<Y>/<Z>/<TRACKID>/<md5>.mid` for ids of the Million
+    /// Song Dataset (retrieval specification, J), `<first two>/<id>/<md5>.mid` for others.
     fn read_tree(&mut self, text: &[u8], file: &Path, progress: &Progress) -> Result<()> {
         let scores: BTreeMap<String, BTreeMap<String, f64>> =
             serde_json::from_slice(text).map_err(|error| list_error(file, error.to_string()))?;
@@ -366,7 +367,7 @@ impl Items {
         Ok(())
     }
 
-    /// A row of any of the forms; one with `hits` is a whole search.
+    /// Takes a row of any of the forms; one with `hits` is a whole search.
     fn push_row(&mut self, row: &Map<String, Value>) -> core::result::Result<(), String> {
         let text = |row: &Map<String, Value>, names: &[&str]| {
             names.iter().find_map(|name| match row.get(*name)? {
@@ -390,7 +391,7 @@ impl Items {
         if let Some(Value::Array(matches)) = row.get("matches") {
             for found in matches.iter().filter_map(Value::as_object) {
                 let mut pair = found.clone();
-                // What was searched for stands outside, what was found inside; either may be the MIDI file.
+                // The query is outside, the results inside; either may be the MIDI file.
                 let sides = [row.get("path"), found.get("path")].map(|path| path.cloned().unwrap_or_default());
                 let [outside, inside] =
                     sides.each_ref().map(|path| is_midi_name(Path::new(path.as_str().unwrap_or_default())));

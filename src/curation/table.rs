@@ -1,19 +1,19 @@
-//! [`Table`]: where every item stands, folded from the lines of a journal.
+//! [`Table`]: the current state of every item, folded from the lines of a journal.
 
 use super::{Act, Record};
 use std::collections::BTreeMap;
 
-/// An item's lines that hold, oldest first: taking back removes the last of its curator.
+/// An item's lines that hold, oldest first: undoing removes the last one of its curator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemRecords {
     /// The item.
     pub item: String,
-    /// What was said of it and not taken back.
+    /// Records about it that were not undone.
     pub records: Vec<Record>,
 }
 
 impl ItemRecords {
-    /// What holds: the last line, whoever wrote it.
+    /// The record that holds: the last line, whoever wrote it.
     pub fn current(&self) -> Option<&Record> {
         self.records.last()
     }
@@ -24,7 +24,7 @@ impl ItemRecords {
     }
 }
 
-/// See the module. Taking a line in is O(log n).
+/// See the module. Taking in a line is O(log n).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     numbers: BTreeMap<String, u32>,
@@ -32,8 +32,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Takes a line in. Returns what it took back, and the number of its entry; a line that takes back what is not there
-    /// changes nothing.
+    /// Takes in a line. Returns the number of its entry and the record it undid; a line with nothing to undo changes
+    /// nothing.
     pub fn take(&mut self, record: Record) -> (u32, Option<Record>) {
         let known = self.numbers.get(&record.item).copied();
         let number = known.unwrap_or(self.entries.len() as u32);
@@ -50,12 +50,12 @@ impl Table {
         (number, None)
     }
 
-    /// What holds for an item; `None` when nothing was said of it, or all was taken back.
+    /// The record that holds for an item; `None` if there is none, or all were undone.
     pub fn current(&self, item: &str) -> Option<&Record> {
         self.entry(item)?.current()
     }
 
-    /// All that holds for an item.
+    /// All records that hold for an item.
     pub fn entry(&self, item: &str) -> Option<&ItemRecords> {
         self.numbers.get(item).map(|&number| &self.entries[number as usize])
     }
@@ -65,17 +65,17 @@ impl Table {
         &self.entries[number as usize]
     }
 
-    /// The items of which something holds, in the order in which they were first judged.
+    /// The items for which some record holds, in the order in which they were first judged.
     pub fn entries(&self) -> impl Iterator<Item = &ItemRecords> {
         self.entries.iter().filter(|entry| !entry.records.is_empty())
     }
 
-    /// What holds for each of them.
+    /// The record that holds for each of them.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.entries().filter_map(ItemRecords::current)
     }
 
-    /// The curators, in the order of the alphabet.
+    /// The curators, in alphabetical order.
     pub fn curators(&self) -> Vec<&str> {
         let names: std::collections::BTreeSet<&str> =
             self.entries().flat_map(|entry| &entry.records).map(|record| record.curator.as_str()).collect();

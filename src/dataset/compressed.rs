@@ -1,4 +1,4 @@
-//! What a low bit rate leaves of a sound: through `ffmpeg`, where that program is there, and back.
+//! What a low bit rate leaves of a sound: encoded and decoded again with `ffmpeg`, if that program is available.
 
 use crate::audio::{self, Keep, Waveform};
 use crate::error::{Error, Result};
@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Peak of what is encoded, in full scale: more would be clipped.
+/// Peak of the sound to encode, relative to full scale: more would be clipped.
 const PEAK: f32 = 0.9;
 
 /// A file that is removed when it is no longer needed.
@@ -15,22 +15,22 @@ struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // One that was never made can't be removed.
+        // A file that was never created can't be removed.
         drop(std::fs::remove_file(&self.0));
     }
 }
 
-/// Whether `ffmpeg` is there.
+/// Whether `ffmpeg` is available.
 pub(crate) fn is_there() -> bool {
     let mut program = Command::new("ffmpeg");
     program.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     program.status().is_ok_and(|status| status.success())
 }
 
-/// The sound after an MP3 of `kbit` a second. `name` tells temporary files of one process apart.
+/// The sound after an MP3 of `kbit` a second. `name` distinguishes the temporary files of one process.
 ///
 /// # Errors
-/// [`Error::Io`] when `ffmpeg` fails; as [`audio::decode`].
+/// [`Error::Io`] if `ffmpeg` fails; as [`audio::decode`].
 pub(crate) fn mp3(sound: &Waveform, kbit: u32, name: &str, progress: &Progress) -> Result<Waveform> {
     let file = Temporary(std::env::temp_dir().join(format!("antiphon-{}-{name}.mp3", std::process::id())));
     encode(sound, kbit, &file.0).map_err(Error::io("encode with ffmpeg", &file.0))?;
@@ -51,7 +51,7 @@ fn encode(sound: &Waveform, kbit: u32, path: &Path) -> io::Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    // Taken, so that it is closed when all is written.
+    // Taken out, so that it is closed once everything is written.
     let written = program.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&bytes));
     let status = program.wait()?;
     written?;

@@ -1,4 +1,4 @@
-//! What rooms, microphones and machines do to a sound: plain functions on the buffer, and gains on the bins.
+//! The effect of rooms, microphones and machines on a sound: plain functions on the buffer, and gains on the bins.
 
 use crate::error::{Error, Result};
 use rand::RngExt as _;
@@ -24,7 +24,7 @@ pub(crate) struct Effects {
     ambience_db: Option<f64>,
     /// Level of the sound above steady noise.
     noise_db: f64,
-    /// How much of the noise's sample before is in it: its colour, 0 is white.
+    /// Share of the previous sample in each sample of the noise: its colour, 0 is white.
     noise_colour: f64,
     /// Standard deviation of a slow fader.
     fader_db: f64,
@@ -34,12 +34,12 @@ pub(crate) struct Effects {
     tilt_db: f64,
     /// Depth, waves over all bins, and phase of an equaliser.
     equaliser: [(f64, f64, f64); 3],
-    /// First and last bin that pass; beyond them 12 dB an octave.
+    /// First and last bin in the pass band; beyond them 12 dB an octave.
     band: (f64, f64),
 }
 
 impl Effects {
-    /// `sustained`: large rooms and choruses, as strings and choirs have.
+    /// Draws the effects; `sustained`: large rooms and choruses, as for strings and choirs.
     pub(crate) fn draw(sustained: bool, random: &mut Pcg64) -> Self {
         let often = if sustained { 0.7 } else { 0.1 };
         let chorus =
@@ -71,7 +71,7 @@ impl Effects {
         }
     }
 
-    /// The sound as it would be recorded; `other` is added at its level. `rate` is in Hz.
+    /// The sound as it would be recorded; `other` is mixed in at its level. `rate` is in Hz.
     pub(crate) fn apply(&self, sound: &mut [f32], other: Option<&[f32]>, rate: f64, random: &mut Pcg64) -> Result<()> {
         if let Some((depth_s, hz)) = self.chorus {
             chorus(sound, depth_s * rate, hz / rate);
@@ -97,7 +97,7 @@ impl Effects {
         let hiss = noise(sound.len(), self.noise_colour as f32, random);
         add(sound, &hiss, level * gain(-self.noise_db));
         if let Some(db) = self.drive_db {
-            // Driven until its mean level lies so far below the limit that only what is louder is bent.
+            // Driven until its mean level is so far below the limit that only louder parts are distorted.
             let drive = gain(db) * 0.1 / level.max(1e-9);
             for x in sound.iter_mut() {
                 *x = (*x * drive).tanh() / drive;
@@ -120,13 +120,13 @@ fn gain(db: f64) -> f32 {
     10f64.powf(db / 20.0) as f32
 }
 
-/// Root of the mean square.
+/// Root mean square.
 pub(super) fn rms(sound: &[f32]) -> f32 {
     let energy: f64 = sound.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
     (energy / sound.len().max(1) as f64).sqrt() as f32
 }
 
-/// Adds `other`, brought to `level`.
+/// Adds `other`, scaled to `level`.
 fn add(sound: &mut [f32], other: &[f32], level: f32) {
     let factor = level / rms(other).max(1e-9);
     for (x, o) in sound.iter_mut().zip(other) {
@@ -134,7 +134,7 @@ fn add(sound: &mut [f32], other: &[f32], level: f32) {
     }
 }
 
-/// Noise; each sample keeps `colour` (0..1) of the one before.
+/// Noise; each sample keeps `colour` (0..1) of the previous one.
 fn noise(count: usize, colour: f32, random: &mut Pcg64) -> Vec<f32> {
     let mut last = 0.0;
     let mut next = || {
@@ -144,7 +144,8 @@ fn noise(count: usize, colour: f32, random: &mut Pcg64) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Two voices beside the sound itself, their delays swaying by `depth` samples, at `cycles` a sample, against each other.
+/// Adds two voices to the sound, their delays swaying by `depth` samples in opposite directions, at `cycles` per
+/// sample.
 fn chorus(sound: &mut [f32], depth: f64, cycles: f64) {
     let dry = sound.to_vec();
     for (i, x) in sound.iter_mut().enumerate() {
@@ -161,7 +162,7 @@ fn chorus(sound: &mut [f32], depth: f64, cycles: f64) {
     }
 }
 
-/// Adds the convolution with noise that decays by 60 dB over `length` samples, of energy 1, times `wet`.
+/// Adds the convolution with noise of energy 1 that decays by 60 dB over `length` samples, times `wet`.
 fn reverb(sound: &mut [f32], length: usize, wet: f32, random: &mut Pcg64) -> Result<()> {
     let length = length.max(1);
     let mut room = noise(length, random.random_range(0.0..0.8), random);
@@ -209,7 +210,7 @@ fn convolve(sound: &[f32], response: &[f32]) -> Result<Vec<f32>> {
     Ok(result)
 }
 
-/// A level that wanders: a random point every two seconds, straight in between.
+/// Applies a wandering level: a random point every two seconds, straight lines in between.
 fn fade(sound: &mut [f32], rate: f64, db: f64, random: &mut Pcg64) {
     let step = ((2.0 * rate) as usize).max(1);
     let mut from = gain(db * normal(random));
@@ -222,7 +223,7 @@ fn fade(sound: &mut [f32], rate: f64, db: f64, random: &mut Pcg64) {
     }
 }
 
-/// A draw from the normal distribution of mean 0 and deviation 1.
+/// A draw from the normal distribution with mean 0 and deviation 1.
 pub(super) fn normal(random: &mut Pcg64) -> f64 {
     StandardNormal.sample(random)
 }

@@ -1,28 +1,28 @@
-//! Is this the same music under another name, in another key, arrangement or tempo?
+//! Recognises the same music under another name, in another key, arrangement or tempo.
 //!
 //! A [`Fingerprint`] is the set of melodic turns of a file: seven successive intervals of the upper line of each
-//! instrument, of the upper line of all and of the bass. Intervals don't change with the key, and without durations
-//! neither with the tempo; an arrangement keeps the melody in one line or another. Turns of few different intervals
-//! (scales, repeated notes, broken chords) are left out, and so are those that many works have. What is compared is how
-//! large a part of the smaller set the other has too. (The idea is that of n-gram fingerprints over an inverted index, as
-//! in Yang and Tsai, TISMIR 2021.)
+//! instrument, of the upper line of all and of the bass. Intervals don't change with the key, nor, without durations,
+//! with the tempo; an arrangement keeps the melody in one line or another. Turns of few different intervals (scales,
+//! repeated notes, broken chords) are left out, and so are those that many works have. The measure is how much of the
+//! smaller set the other contains. (The idea is that of n-gram fingerprints over an inverted index, as in Yang and
+//! Tsai, TISMIR 2021.)
 
 use crate::midi::Note;
 use std::collections::{BTreeMap, HashMap};
 
 /// Intervals of a turn.
 const TURN: usize = 7;
-/// Different intervals that a turn must have to tell anything.
+/// Fewest different intervals for a turn to be distinctive.
 const DIFFERENT: usize = 4;
-/// Turns kept of a file at most: those of the smallest hashes.
+/// Most turns kept from a file: those with the smallest hashes.
 const MOST_TURNS: usize = 1 << 14;
-/// A turn that more files have is common property.
+/// A turn found in more files than this is common property.
 const COMMON: usize = 40;
 /// Notes that start within this many seconds start together.
 const TOGETHER_S: f64 = 0.035;
-/// Files with this many turns in common,
+/// Files with at least this many turns in common,
 const SHARED: usize = 16;
-/// which is this part of the smaller set, are the same music.
+/// making up this share of the smaller set, are the same music.
 const SHARED_PART: f64 = 0.1;
 
 /// Melodic turns of a file, sorted hashes.
@@ -30,7 +30,7 @@ const SHARED_PART: f64 = 0.1;
 pub(super) struct Fingerprint(Vec<u64>);
 
 impl Fingerprint {
-    /// Of notes by their start.
+    /// Takes notes sorted by start.
     pub(super) fn new(notes: &[Note]) -> Self {
         let mut lines: BTreeMap<(u16, u8), Vec<Note>> = BTreeMap::new();
         for note in notes.iter().filter(|note| !note.is_drum()) {
@@ -49,7 +49,7 @@ impl Fingerprint {
     }
 }
 
-/// The highest or lowest (`outer`) of the notes that start together, in order.
+/// The highest or lowest (`outer`) of each group of notes that start together, in order.
 fn outer_line(notes: &[Note], outer: fn(u8, u8) -> u8) -> Vec<u8> {
     let mut line: Vec<u8> = Vec::new();
     let mut start = f64::NEG_INFINITY;

@@ -1,4 +1,4 @@
-//! What becomes of a mix before people hear it: a compressor, and a low bit rate.
+//! What happens to a mix before people hear it: a compressor, and a low bit rate.
 
 use super::compressed;
 use super::effects::rms;
@@ -10,28 +10,28 @@ use rand::seq::IndexedRandom as _;
 use rand_pcg::Pcg64;
 use serde::Serialize;
 
-/// Bit rates, in kbit/s of one channel.
+/// Bit rates, in kbit/s per channel.
 const KBIT: [u32; 5] = [24, 32, 40, 48, 64];
-/// Seconds until a compressor answers to more sound, and to less.
+/// Time that a compressor takes to respond to a louder sound, and to a softer one, in seconds.
 const ATTACK_S: std::ops::Range<f64> = 0.002..0.04;
 const RELEASE_S: std::ops::Range<f64> = 0.05..0.5;
 
-/// Turns down what is loud.
+/// Turns down loud passages.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(super) struct Compressor {
-    /// Level from which it works, in dB above the mean level.
+    /// Level above which it works, in dB above the mean level.
     above_db: f64,
-    /// dB of sound for a dB that is left beyond that.
+    /// Compression ratio: dB of input per dB of output beyond that level.
     ratio: f64,
     attack_s: f64,
     release_s: f64,
 }
 
-/// Both, each drawn by itself; the constants are our choice.
+/// Compressor and bit rate, each drawn independently; the constants are our choice.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Mastering {
     compressor: Option<Compressor>,
-    /// Bit rate of an MP3 that it goes through where `ffmpeg` is there, in kbit/s.
+    /// Bit rate of the MP3 it goes through if `ffmpeg` is available, in kbit/s.
     pub(super) kbit: Option<u32>,
 }
 
@@ -50,7 +50,7 @@ impl Mastering {
         }
     }
 
-    /// The sound after both; `name` tells works of one process apart.
+    /// The sound after both; `name` distinguishes the works of one process.
     pub(super) fn apply(&self, mut sound: Waveform, name: &str, progress: &Progress) -> Result<Waveform> {
         if let Some(compressor) = self.compressor {
             compressor.apply(&mut sound.samples, f64::from(sound.sample_rate));

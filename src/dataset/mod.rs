@@ -1,14 +1,17 @@
 //! Training pairs on disk: the same musical moments seen from a MIDI file and from a recording of it.
 //!
-//! A data set is a folder: `dataset.json` (format `dataset/1`: all parameters, an entry a work) and a file a pair,
-//! `pairs/<id>-<variant>.safetensors`. A [`Dataset`] opens one, a [`Pair`] is what a network learns from. Works, not
-//! segments, are split into training, validation and test (spec C7): files of the same bytes, title or melodies are one.
+//! A data set is a folder: `dataset.json` (format `dataset/1`: all parameters, one entry per work) and one file per
+//! pair, `pairs/<id>-<variant>.safetensors`. A [`Dataset`] opens one; a [`Pair`] is what a network learns from. Works,
+//! not segments, are split into training, validation and test (spec C7): files with the same bytes, title or melodies
+//! are one.
 //!
-//! [`synthesize()`] makes pairs from MIDI alone: each file is rendered as it is and once more as a recording of it would
-//! differ. [`align`] makes them from recordings that have a MIDI file, where the aligner accepts the two.
+//! [`synthesize()`] makes pairs from MIDI alone: each file is rendered unchanged, and again with the differences that a
+//! recording of it would have. [`align`] makes them from recordings that have a MIDI file, if the aligner accepts the
+//! two.
 //!
-//! Matrices are frames × [`WIDE_BINS`](crate::features::WIDE_BINS), row = time, from MIDI note [`WIDE_FIRST_NOTE`](crate::features::WIDE_FIRST_NOTE): six semitones more at either end than the
-//! 48 bins from C2 of spec A, so that a window of 48 can slide by −6…+6 semitones and transpose both sides alike.
+//! Matrices are frames × [`WIDE_BINS`](crate::features::WIDE_BINS), row = time, from MIDI note
+//! [`WIDE_FIRST_NOTE`](crate::features::WIDE_FIRST_NOTE): six semitones more at either end than the 48 bins from C2 of
+//! spec A, so that a window of 48 can slide by −6…+6 semitones and transpose both sides alike.
 //!
 //! ```no_run
 //! use antiphon::dataset::{Dataset, Split};
@@ -46,7 +49,7 @@ use crate::error::{Error, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// What a run did.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Made {
     /// The data set as it is now.
@@ -55,15 +58,15 @@ pub struct Made {
     pub made: usize,
     /// Pairs that were there already.
     pub kept: usize,
-    /// MIDI files whose bytes are those of another.
+    /// MIDI files whose bytes equal those of another.
     pub copies: usize,
-    /// MIDI files that are the same music as one that was to be held out.
+    /// MIDI files that are the same music as a held-out one.
     pub held_out: usize,
-    /// What could not be used, with the reason.
+    /// Files that could not be used, with the reason.
     pub skipped: Vec<(PathBuf, String)>,
 }
 
-/// The data set that a folder holds, begun with the same parameters; none where it is new.
+/// The data set that a folder holds, created with the same parameters; `None` if the folder is new.
 fn continues(folder: &Path, parameters: &Value) -> Result<Option<Dataset>> {
     let path = Dataset::document_of(folder);
     if !path.exists() {
@@ -85,8 +88,8 @@ fn continues(folder: &Path, parameters: &Value) -> Result<Option<Dataset>> {
     Ok(Some(there))
 }
 
-/// Makes pairs in `folder`. Where it fails before there is one, in a folder that was no data set, nothing is left to go on
-/// from: neither the document nor the folder of the pairs.
+/// Makes pairs in `folder`. If it fails before there are any, in a folder that was not a data set, nothing is left
+/// behind to continue from: neither the document nor the folder of the pairs.
 fn or_nothing(folder: &Path, make: impl FnOnce() -> Result<Made>) -> Result<Made> {
     let (document, pairs) = (Dataset::document_of(folder), Dataset::pairs_of(folder));
     let new = !document.exists() && !pairs.exists();
@@ -98,7 +101,7 @@ fn or_nothing(folder: &Path, make: impl FnOnce() -> Result<Made>) -> Result<Made
     outcome
 }
 
-/// One number from another, well mixed (the finaliser of Murmur 3, after a step of Weyl's sequence).
+/// Derives one number from another, well mixed (the finaliser of Murmur 3, after a step of Weyl's sequence).
 fn mix(x: u64) -> u64 {
     let mut x = x.wrapping_add(0x9E37_79B9_7F4A_7C15);
     x = (x ^ (x >> 33)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);

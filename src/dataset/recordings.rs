@@ -1,5 +1,5 @@
-//! Training pairs from real recordings: aligned with their MIDI file, and kept where the aligner accepts the two (spec C6,
-//! C8).
+//! Training pairs from real recordings: each is aligned with its MIDI file, and kept if the aligner accepts the two
+//! (spec C6, C8).
 
 use super::synthesize::{Font, log_constant_q};
 use super::works::{Source, Sources};
@@ -21,18 +21,19 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What [`align`] is to make pairs of.
+/// What [`align`] is to make pairs from.
 #[derive(Debug, Clone)]
 pub struct Recordings {
-    /// Folders of recordings with a MIDI file of the same name beside each, and lists of pairs: files of JSON lines with
-    /// `midi` and `audio`, relative to the list, and perhaps `split`.
+    /// Folders of recordings with a MIDI file of the same name beside each, and lists of pairs: files of JSON lines
+    /// with `midi` and `audio`, relative to the list, and optionally `split`.
     pub sources: Vec<PathBuf>,
-    /// Files and folders of MIDI: what is the same music as one of these is left out.
+    /// Files and folders of MIDI: music that is the same as one of these is left out.
     pub hold_out: Vec<PathBuf>,
-    /// Plays the side of the MIDI.
+    /// Plays the MIDI side.
     pub midi_font: Font,
-    /// The split of all works. Where none is given it is that of the list; works that are the same music lie in one, and of
-    /// several that the latest (test after development after validation after training). Drawn where lists say nothing.
+    /// The split of all works. If not given, it is taken from the list; works that are the same music go into one
+    /// split, the latest if there are several (test after development after validation after training). It is drawn if
+    /// the lists say nothing.
     pub split: Option<Split>,
     /// Seed of that draw.
     pub seed: u64,
@@ -41,11 +42,12 @@ pub struct Recordings {
 /// Fewest frames that are worth a pair: 5 s.
 const FEWEST_FRAMES: usize = 108;
 
-/// Aligns recordings with their MIDI files and stores what is accepted in `folder`, the MIDI synthesised as aligned: from
-/// its first note to where the first of the two ends. Pairs that are there already are kept.
+/// Aligns recordings with their MIDI files and stores the accepted pairs in `folder`, with the MIDI synthesised as
+/// aligned: from its first note to the end of the shorter side. Existing pairs are kept.
 ///
 /// # Errors
-/// As [`synthesize`](super::synthesize()); a pair that is not accepted is no error: it is named with its confidence.
+/// As [`synthesize`](super::synthesize()); a pair that is not accepted is not an error: it is reported with its
+/// confidence.
 pub fn align(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made> {
     super::or_nothing(folder, || aligned(what, folder, progress))
 }
@@ -97,7 +99,7 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
         for audio in recordings.get(&work.path).into_iter().flatten() {
             let variant = work.frames.len();
             let there = Dataset::new(folder, Value::Null, Vec::new());
-            // Recordings before this one may have been refused: the pair itself says of which it is.
+            // Recordings before this one may have been rejected: the pair itself says which one it belongs to.
             let is_this = there.made_by(work, variant).is_ok_and(|made_by| made_by["audio"] == json!(audio));
             if let (true, Ok(pair)) = (is_this, there.load(work, variant)) {
                 work.frames.push(pair.midi_time.len());
@@ -132,7 +134,7 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
     Ok(Made { dataset: Dataset::open(folder)?, made, kept, copies: found.copies, held_out: found.held_out, skipped })
 }
 
-/// Both sides of an accepted alignment, and how they were made.
+/// Both sides of an accepted alignment, with the record of how they were made.
 fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> Result<(Pair, Value)> {
     let audio = pair::load_audio(path, Keep::Analysis, &progress.part(0.0, 0.4))?;
     let alignment = verdict::align(midi, &audio, Preset::Antiphon, &progress.part(0.4, 0.8))?;
@@ -182,7 +184,7 @@ struct Line {
     split: Option<Split>,
 }
 
-/// Pairs of a folder or a list.
+/// The pairs of a folder or a list.
 fn pairs(source: &Path) -> Result<Vec<Line>> {
     if source.is_dir() {
         return Ok(beside(source));
@@ -204,7 +206,7 @@ fn pairs(source: &Path) -> Result<Vec<Line>> {
 /// Recordings below a folder that have a MIDI file of the same name beside them.
 fn beside(folder: &Path) -> Vec<Line> {
     let (recordings, rest): (Vec<_>, Vec<_>) = below(folder).into_iter().partition(|path| is_audio_name(path));
-    // Of several kinds of MIDI file under one name the first of the list of kinds.
+    // If there are several kinds of MIDI file under one name, the first in the list of kinds.
     let kind = |path: &Path| MIDI.iter().position(|&ending| ends_in(path, ending));
     let mut midis: BTreeMap<(PathBuf, String), PathBuf> = BTreeMap::new();
     let key = |path: &Path| (path.parent().unwrap_or(Path::new("")).to_path_buf(), stem(path));
@@ -239,7 +241,7 @@ mod tests {
         }
         let found = pairs(folder.path()).expect("a folder");
         assert_eq!(found, pairs_of.map(|(audio, midi)| Line { midi: at(midi), audio: at(audio), split: None }));
-        // Of two kinds under one name the first of the list of kinds counts, not of the alphabet.
+        // Of two kinds under one name, the first in the list of kinds counts, not the first in the alphabet.
         std::fs::write(at("1.kar"), b"x").expect("written");
         assert_eq!(pairs(folder.path()).expect("a folder")[0].midi, at("1.mid"));
     }

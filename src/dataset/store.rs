@@ -1,4 +1,4 @@
-//! The folder: `dataset.json` and a safetensors file a pair.
+//! The folder: `dataset.json` and one safetensors file per pair.
 
 use crate::error::{Error, Result};
 use crate::features::{FRAME_S, WIDE_BINS, WIDE_FIRST_NOTE};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// What `dataset.json` says it is.
+/// The format named in `dataset.json`.
 pub(crate) const FORMAT: &str = "dataset/1";
 
 /// What a work is used for.
@@ -22,11 +22,11 @@ pub(crate) const FORMAT: &str = "dataset/1";
 pub enum Split {
     /// The weights are learned from it.
     Train,
-    /// It says when to stop and which model to keep.
+    /// It decides when to stop and which model to keep.
     Valid,
-    /// What is chosen by hand is tried on it: thresholds, stages, options. Only lists of pairs have one (spec C7).
+    /// Choices made by hand are tried on it: thresholds, stages, options. Only lists of pairs have one (spec C7).
     Develop,
-    /// It is looked at once, for the figures that are reported.
+    /// It is used only once, for the reported figures.
     Test,
 }
 
@@ -47,26 +47,26 @@ impl Split {
 pub struct Work {
     /// MD5 of the file's bytes, in hexadecimal.
     pub id: String,
-    /// Where it was read.
+    /// Where it was read from.
     pub path: PathBuf,
-    /// Its name without what tells copies apart; works of the same title lie in one split.
+    /// Its name without the parts that distinguish copies; works with the same title are in one split.
     pub title: String,
-    /// Works of one group are taken for the same music: by MD5, title or notes. They lie in one split.
+    /// Works of one group count as the same music: by MD5, title or notes. They are in one split.
     pub group: usize,
     /// What it is used for.
     pub split: Split,
     /// Frames of each variant that has been made.
     pub frames: Vec<usize>,
-    /// The recording of each variant; none where the audio side was rendered.
+    /// The recording of each variant; empty if the audio side was rendered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<PathBuf>,
-    /// Why there is no pair of it, or not of every variant.
+    /// Why there is no pair of it, or not one for every variant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
 }
 
 impl Work {
-    /// How many pairs there are of it.
+    /// Number of pairs made of it.
     pub fn variants(&self) -> usize {
         self.frames.len()
     }
@@ -75,20 +75,21 @@ impl Work {
 /// Both sides of the same moments: row `i` of each matrix is the same moment of the music.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pair {
-    /// (frames × [`WIDE_BINS`]) natural logarithm of the constant-Q magnitudes of the synthesised MIDI, not normalised, not
-    /// below `ln 1e-10` (spec A before its logarithm, floor and norm).
+    /// (frames × [`WIDE_BINS`]) natural logarithm of the constant-Q magnitudes of the synthesised MIDI, not normalised,
+    /// not below `ln 1e-10` (spec A before its logarithm, floor and norm).
     pub midi: Array2<f32>,
-    /// The same of the recording.
+    /// The same for the recording.
     pub audio: Array2<f32>,
-    /// (frames × [`WIDE_BINS`]) piano roll: summed velocity (1–127 a note) of all notes but drums, each counted for the part of
-    /// the frame in which it sounds; rows not normalised.
+    /// (frames × [`WIDE_BINS`]) piano roll: summed velocity (1–127 per note) of all notes except drums, each weighted
+    /// by the part of the frame in which it sounds; rows not normalised.
     pub roll: Array2<f32>,
-    /// Seconds of the MIDI file's own clock at each frame: where its tempo and the recording's differ, this is the warp.
+    /// Time on the MIDI file's own clock at each frame, in seconds: if its tempo differs from the recording's, this is
+    /// the warp.
     pub midi_time: Vec<f32>,
 }
 
 impl Pair {
-    /// The bytes of a file of it; `made_by` tells how it was made.
+    /// The bytes of its file; `made_by` records how it was made.
     fn to_bytes(&self, made_by: &Value) -> core::result::Result<Vec<u8>, String> {
         let frames = self.midi_time.len();
         let halves =
@@ -102,7 +103,8 @@ impl Pair {
         }
         let view = TensorView::new(Dtype::F32, vec![frames], &times);
         tensors.insert("midi_time", view.map_err(|error| format!("midi_time: {error}"))?);
-        // One entry only: their order in the file is not ours to choose, and the same pair must give the same bytes.
+        // A single entry: we can't control the order of entries in the file, and the same pair must give the same
+        // bytes.
         let metadata = HashMap::from([("antiphon".to_owned(), made_by.to_string())]);
         safetensors::serialize(tensors, Some(metadata)).map_err(|error| error.to_string())
     }
@@ -162,7 +164,8 @@ impl Dataset {
     /// Reads `dataset.json` of a folder; pairs are read one by one.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Dataset`] for a file that is not one of ours, is damaged, newer, or has other bins or frames.
+    /// [`Error::Io`]; [`Error::Dataset`] if the file is not one of ours, is damaged or newer, or has other bins or
+    /// frames.
     pub fn open(folder: &Path) -> Result<Self> {
         let path = Self::document_of(folder);
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
@@ -181,19 +184,19 @@ impl Dataset {
             let found = format!("{bins} bins from note {first_note}, frames of {frame_s:.4} s");
             return Err(damaged(format!("{found}; {WIDE_BINS} from {WIDE_FIRST_NOTE}, {FRAME_S:.4} s are read")));
         }
-        // An id becomes a file name: nothing that leads out of the folder.
+        // An id becomes a file name, so it must not lead out of the folder.
         if let Some(work) = document.works.iter().find(|work| !is_id(&work.id)) {
             return Err(damaged(format!("the id {:?} is not an MD5 in hexadecimal", work.id)));
         }
         Ok(Self { folder: folder.to_path_buf(), parameters: document.parameters, works: document.works })
     }
 
-    /// A data set to be written: [`save`](Self::save) makes its document.
+    /// A data set yet to be written: [`save`](Self::save) writes its document.
     pub fn new(folder: &Path, parameters: Value, works: Vec<Work>) -> Self {
         Self { folder: folder.to_path_buf(), parameters, works }
     }
 
-    /// Makes its folders where they are missing and writes `dataset.json`, whole or not at all.
+    /// Creates its folders if they are missing and writes `dataset.json` atomically.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -211,32 +214,33 @@ impl Dataset {
         files::write(&Self::document_of(&self.folder), format!("{document:#}\n").as_bytes())
     }
 
-    /// What it was made with.
+    /// The parameters it was made with.
     pub fn parameters(&self) -> &Value {
         &self.parameters
     }
 
-    /// The works of a split of which there are pairs, in the order of the document.
+    /// The works of a split that have pairs, in the order of the document.
     pub fn works(&self, split: Split) -> impl Iterator<Item = &Work> {
         self.works.iter().filter(move |work| work.split == split && work.variants() > 0)
     }
 
-    /// All works, those that were skipped as well.
+    /// All works, including skipped ones.
     pub fn all_works(&self) -> &[Work] {
         &self.works
     }
 
-    /// Both sides of a variant of a work.
+    /// Reads both sides of a variant of a work.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Dataset`] for a file that is cut short, of another kind, or holds what is not a number.
+    /// [`Error::Io`]; [`Error::Dataset`] if the file is cut short, is of another kind, or holds values that are not
+    /// numbers.
     pub fn load(&self, work: &Work, variant: usize) -> Result<Pair> {
         let path = Self::pair_of(&self.folder, &work.id, variant);
         let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
         Pair::from_bytes(&bytes).map_err(|reason| Error::Dataset { reason, path })
     }
 
-    /// How a variant of a work was made: its recording or soundfont and everything that was drawn.
+    /// How a variant of a work was made: its recording or soundfont and everything that was drawn at random.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -251,29 +255,29 @@ impl Dataset {
         read().map_err(|reason| Error::Dataset { reason, path: path.clone() })
     }
 
-    /// Writes a pair below `folder`, whole or not at all; `made_by` is kept in the file's metadata.
+    /// Writes a pair below `folder` atomically; `made_by` is kept in the file's metadata.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Dataset`] when its parts differ in length.
+    /// [`Error::Io`]; [`Error::Dataset`] if its parts differ in length.
     pub fn store(folder: &Path, id: &str, variant: usize, pair: &Pair, made_by: &Value) -> Result<()> {
         let path = Self::pair_of(folder, id, variant);
         let bytes = pair.to_bytes(made_by).map_err(|reason| Error::Dataset { reason, path: path.clone() })?;
         files::write(&path, &bytes)
     }
 
-    /// Says what became of the work at `entry`.
+    /// Records the outcome for the work at `entry`.
     pub(super) fn set(&mut self, entry: usize, frames: Vec<usize>, skipped: Option<String>) {
         if let Some(work) = self.works.get_mut(entry) {
             (work.frames, work.skipped) = (frames, skipped);
         }
     }
 
-    /// The document of a data set.
+    /// The path of a data set's document.
     pub(crate) fn document_of(folder: &Path) -> PathBuf {
         folder.join("dataset.json")
     }
 
-    /// The folder of the pairs.
+    /// The path of the folder of pairs.
     pub(crate) fn pairs_of(folder: &Path) -> PathBuf {
         folder.join("pairs")
     }
@@ -373,7 +377,7 @@ mod tests {
             prop_assert!(Pair::from_bytes(&bytes[..cut.min(bytes.len() - 1)]).is_err());
             let at = at % bytes.len();
             bytes[at] = value;
-            // Either answer is right; that there is one is the property.
+            // Either result is right; the property is that there is one.
             drop(Pair::from_bytes(&bytes));
         }
     }

@@ -1,4 +1,4 @@
-//! Training pairs without recordings: MIDI files rendered twice, once as they are and once as a recording would differ.
+//! Training pairs without recordings: MIDI files rendered twice, once unchanged and once as a recording would differ.
 
 use super::take::{Arrangement, Cut};
 use super::transcription::{Sounding, Transcription};
@@ -20,17 +20,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A soundfont and what it is called in `dataset.json`.
+/// A soundfont and its name in `dataset.json`.
 #[derive(Debug, Clone)]
 pub struct Font {
-    /// Where it was read, or `bundled`.
+    /// The path it was read from, or `bundled`.
     pub name: String,
     /// The font.
     pub font: SoundFont,
 }
 
 impl Font {
-    /// Reads a file; with none, the bundled font.
+    /// Reads a soundfont file; without a path, the bundled font.
     ///
     /// # Errors
     /// As [`SoundFont::open`].
@@ -47,19 +47,19 @@ impl Font {
 pub struct Synthesis {
     /// MIDI files, and folders with MIDI files below them.
     pub sources: Vec<PathBuf>,
-    /// Files and folders of MIDI: what is the same music as one of these is left out.
+    /// Files and folders of MIDI: music that is the same as one of these is left out.
     pub hold_out: Vec<PathBuf>,
-    /// Plays the side of the MIDI.
+    /// Plays the MIDI side.
     pub midi_font: Font,
-    /// Play the side of the recording in training and validation; at least one.
+    /// Play the recording side in training and validation; at least one.
     pub audio_fonts: Vec<Font>,
-    /// Plays the side of the recording in the test split; without one, the others do.
+    /// Plays the recording side in the test split; without one, the others do.
     pub test_font: Option<Font>,
     /// Longest part of a work, in seconds.
     pub seconds: f64,
-    /// Pairs of each work, each another part and another recording.
+    /// Pairs per work, each from another part and with another recording.
     pub variants: usize,
-    /// How many works are drawn; all where there are not more.
+    /// How many works are drawn; all if there are no more.
     pub limit: Option<usize>,
     /// Seed of every draw: the same seed makes the same bytes.
     pub seed: u64,
@@ -69,21 +69,21 @@ pub struct Synthesis {
 const SHORTEST_S: f64 = 8.0;
 /// The same, in notes.
 const FEWEST_NOTES: usize = 16;
-/// Lengths that can be asked for.
+/// Range of allowed lengths, in seconds.
 const SECONDS: std::ops::RangeInclusive<f64> = 10.0..=600.0;
-/// How often a part is drawn again that holds next to nothing.
+/// How many times a part that holds next to nothing is drawn again.
 const DRAWS: usize = 6;
-/// What is quieter (RMS of full scale) makes no sound.
+/// Below this level (RMS relative to full scale) a sound counts as silent.
 const SILENT: f32 = 1e-5;
-/// Pairs after which the document is written anew, so that a part of a long run can be used.
+/// Number of pairs after which the document is rewritten, so that part of a long run can be used.
 const SAVED_EVERY: usize = 100;
 
-/// Renders pairs into `folder`. Pairs that are there already are kept, so that what was interrupted goes on.
+/// Renders pairs into `folder`. Existing pairs are kept, so that an interrupted run can continue.
 ///
 /// # Errors
-/// [`Error::Limit`] and [`Error::Dataset`] for what can't be asked for or does not fit what the folder holds;
-/// [`Error::Nothing`] without MIDI files; [`Error::Io`]; [`Error::Cancelled`]. A work that can't be used is no error: it is
-/// named with its reason.
+/// [`Error::Limit`] and [`Error::Dataset`] if the request is impossible or does not fit the contents of the folder;
+/// [`Error::Nothing`] if there are no MIDI files; [`Error::Io`]; [`Error::Cancelled`]. A work that can't be used is not
+/// an error: it is reported with the reason.
 pub fn synthesize(what: &Synthesis, folder: &Path, progress: &Progress) -> Result<Made> {
     super::or_nothing(folder, || synthesized(what, folder, progress))
 }
@@ -92,14 +92,14 @@ fn synthesized(what: &Synthesis, folder: &Path, progress: &Progress) -> Result<M
     what.check()?;
     let there = super::continues(folder, &what.parameters())?;
     let found = Sources::find(&what.sources, &what.hold_out, what.seed, &progress.part(0.0, 0.05))?;
-    // In the order of the draw, so that what there is of a run is a fair sample; the document is in the order of the paths.
+    // In the order of the draw, so that a partial run is a fair sample; the document is in the order of the paths.
     let mut drawn: Vec<usize> = (0..found.works.len()).collect();
     drawn.sort_by_key(|&i| works::number(&found.works[i].id, what.seed ^ 0x5EED));
     drawn.truncate(what.limit.unwrap_or(usize::MAX));
     let mut listed = drawn.clone();
     listed.sort_unstable();
 
-    // What an earlier run has made is in the document from the start: somebody may be learning from it.
+    // Results of an earlier run are in the document from the start: somebody may be learning from it.
     let before = there.as_ref().map_or(&[][..], Dataset::all_works);
     let before: BTreeMap<&str, &Work> = before.iter().map(|work| (&work.id[..], work)).collect();
     let entry = |&number: &usize| {
@@ -121,7 +121,8 @@ fn synthesized(what: &Synthesis, folder: &Path, progress: &Progress) -> Result<M
         for variant in 0..what.variants {
             let before = ended.load(Ordering::Relaxed);
             progress.step(before, drawn.len())?;
-            // Works that are rendered at the same time can't be told apart: only whole ones move it on.
+            // Progress within works that are rendered at the same time can't be told apart: only finished works advance
+            // it.
             let before = before as f32 / drawn.len() as f32;
             let work = source.entry();
             if let Ok(pair) = Dataset::new(folder, Value::Null, Vec::new()).load(&work, variant) {
@@ -138,7 +139,7 @@ fn synthesized(what: &Synthesis, folder: &Path, progress: &Progress) -> Result<M
             })();
             match outcome {
                 Ok((pair, made_by)) => {
-                    // A disk that fills up ends the run; it has nothing to do with the work.
+                    // A full disk ends the run; it has nothing to do with the work.
                     Dataset::store(folder, &source.id, variant, &pair, &made_by)?;
                     frames.push(pair.midi_time.len());
                     if (made.fetch_add(1, Ordering::Relaxed) + 1) % SAVED_EVERY == 0 {
@@ -187,7 +188,8 @@ impl Synthesis {
         Ok(())
     }
 
-    /// All that the bytes of a pair depend on. Not the limit and the variants: more of them leave the others as they are.
+    /// Everything that the bytes of a pair depend on. Not the limit and the number of variants: raising them leaves the
+    /// other pairs unchanged.
     fn parameters(&self) -> Value {
         let names = |fonts: &[Font]| -> Vec<String> { fonts.iter().map(|font| font.name.clone()).collect() };
         json!({
@@ -203,12 +205,12 @@ impl Synthesis {
     }
 
     fn audio_font(&self, split: Split, random: &mut Pcg64) -> &Font {
-        // Drawn in any case, so that the rest of the draws is the same with and without a test font.
+        // Drawn in any case, so that the remaining draws are the same with and without a test font.
         let drawn = &self.audio_fonts[random.random_range(0..self.audio_fonts.len())];
         self.test_font.as_ref().filter(|_| split == Split::Test).unwrap_or(drawn)
     }
 
-    /// A variant of a work, and how it was made.
+    /// Renders a variant of a work; also returns how it was made.
     fn render(
         &self,
         midi: &Midi,
@@ -227,7 +229,7 @@ impl Synthesis {
             let wave = synth::render_mono(score, &font.font, ANALYSIS_RATE, progress)
                 .map_err(|e| e.at(Path::new(&font.name)))?;
             let level = effects::rms(&wave.samples);
-            // Fonts lack presets, files turn instruments down: a side without sound teaches nothing.
+            // Fonts lack presets, and files turn instruments down: a silent side teaches nothing.
             if level > SILENT {
                 Ok(wave)
             } else {
@@ -267,7 +269,7 @@ impl Synthesis {
     }
 }
 
-/// A part with something in it.
+/// Draws a part with something in it.
 fn draw_cut(midi: &Midi, seconds: f64, random: &mut Pcg64) -> Result<Cut> {
     let mut most = (0, 0.0);
     for _ in 0..DRAWS {
@@ -298,7 +300,7 @@ pub(super) fn log_constant_q(wave: &Waveform, cents: f64, progress: &Progress) -
     Ok(spectrum.into_logarithm().into_rows())
 }
 
-/// Both sides of a part, of the frames that both have; `notes` are those of the side of the MIDI.
+/// Both sides of a part, over the frames that both have; `notes` are those of the MIDI side.
 fn pair(
     notes: Vec<Sounding>,
     cut: &Cut,

@@ -1,7 +1,7 @@
-//! One performance of a part of a MIDI file: which part, how fast, and what a recording of it would do otherwise.
+//! One performance of a part of a MIDI file: which part, how fast, and how a recording of it would differ.
 //!
-//! Both sides follow the same [`Cut`], so a frame is the same musical moment in both. The side of the MIDI plays the file
-//! as it is; that of the recording differs as real recordings do (the constants are our choice, from trials).
+//! Both sides follow the same [`Cut`], so a frame is the same musical moment in both. The MIDI side plays the file
+//! unchanged; the recording side differs as real recordings do (the constants are our choice, from trials).
 
 use super::effects::{Effects, normal};
 use super::mastering::Mastering;
@@ -19,34 +19,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Seconds between the knots of the warp.
 const KNOT_S: f64 = 0.5;
-/// Before everything: state that holds from the beginning.
+/// Earlier than everything: for state that holds from the beginning.
 const BEFORE_S: f64 = -1e6;
-/// Programs that sound on: organs, strings, choirs, pads.
+/// Programs that sustain: organs, strings, choirs, pads.
 const SUSTAINED: [u8; 12] = [16, 19, 48, 49, 50, 51, 52, 53, 54, 89, 91, 94];
-/// Programs that anything is arranged for.
+/// Programs that any part may be arranged for.
 const USUAL: [u8; 15] = [0, 4, 6, 11, 19, 24, 26, 32, 40, 42, 48, 52, 56, 68, 73];
-/// Programs that sing: choirs and voices, and instruments that slide and sound on like one.
+/// Programs that sing: choirs and voices, and instruments that slide and sustain like one.
 const VOICES: [u8; 10] = [52, 53, 53, 54, 85, 85, 40, 65, 66, 81];
 /// How much louder a voice is than it would be as an instrument.
 const SUNG_DB: std::ops::Range<f64> = 0.0..8.0;
 
-/// A part of a file and the clock it is played by.
+/// A part of a file and the clock that it is played by.
 #[derive(Debug, Clone)]
 pub(super) struct Cut {
     /// Seconds of the file → seconds of both sides.
     pub(super) clock: TimeMap,
     /// Length of both sides.
     pub(super) seconds: f64,
-    /// MIDI seconds a second, on average.
+    /// MIDI seconds per second, on average.
     pub(super) rate: f64,
 }
 
 impl Cut {
-    /// A random part of at most `seconds`. `steady`: at the file's own tempo.
+    /// Draws a part of at most `seconds`. `steady`: at the file's own tempo.
     pub(super) fn draw(midi: &Midi, seconds: f64, steady: bool, random: &mut Pcg64) -> Result<Self> {
         let first = midi.notes().first().map_or(0.0, |note| note.start.0);
         let length = (midi.end().0 - first).max(1e-3);
-        // As fast as the file, somewhat otherwise, or far from it.
+        // At the file's tempo, somewhat off it, or far from it.
         let (most, sway) = match random.random_range(0..20) {
             _ if steady => (1.0, 0.0),
             0..5 => (1.0_f64, 0.03),
@@ -87,18 +87,18 @@ impl Cut {
         self.clock.to_audio(time).0
     }
 
-    /// Notes that begin inside, by their new times.
+    /// Notes that begin inside, with their new times.
     pub(super) fn notes<'a>(&'a self, midi: &'a Midi) -> impl Iterator<Item = (f64, f64, &'a Note)> {
         let placed = midi.notes().iter().map(|note| (self.place(note.start), self.place(note.end), note));
         placed.filter(|&(start, _, _)| (0.0..self.seconds).contains(&start))
     }
 
-    /// The file as it is, by this clock.
+    /// The unchanged file, by this clock.
     pub(super) fn score(&self, midi: &Midi) -> Score {
         self.score_of(midi, |_| true)
     }
 
-    /// The channels of it that `plays` names.
+    /// The channels of it that `plays` accepts.
     pub(super) fn score_of(&self, midi: &Midi, plays: impl Fn(u8) -> bool) -> Score {
         let messages = midi.messages().iter().filter(|m| plays(m.channel));
         let messages = messages.map(|m| (self.place(m.time), m.channel, m.command, m.data1, m.data2));
@@ -112,34 +112,34 @@ impl Cut {
     }
 }
 
-/// Drums of a recording, against the file's.
+/// A recording's drums, compared with the file's.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Drums {
     AsWritten,
-    /// Than everything else, by so many dB.
+    /// Louder than everything else by this many dB.
     Louder(f64),
     LeftOut,
-    /// On the file's beats, where it has none.
+    /// On the file's beats, if it has none.
     PutIn,
 }
 
-/// Who sings the melody, where the file has one.
+/// Who sings the melody, if the file has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Singer {
     /// Nobody.
     Nobody,
-    /// A voice, and the file's instrument is silent.
+    /// A voice; the file's instrument is silent.
     Instead,
-    /// A voice beside the file's instrument, so many octaves higher.
+    /// A voice together with the file's instrument, this many octaves higher.
     Over(i8),
 }
 
-/// What the recording does otherwise.
+/// How the recording differs.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Arrangement {
-    /// Cents that everything but drums is off the pitch.
+    /// Detuning of everything except drums, in cents.
     pub(super) cents: f64,
     /// Standard deviation of the onsets, in seconds.
     pub(super) jitter_s: f64,
@@ -147,7 +147,7 @@ pub(super) struct Arrangement {
     pub(super) velocity: f64,
     /// Probability that an instrument is left out.
     pub(super) dropped: f64,
-    /// Whether all instruments are ones that sound on.
+    /// Whether all instruments are sustaining ones.
     pub(super) sustained: bool,
     /// Whether there are drums.
     pub(super) drums: Drums,
@@ -155,13 +155,13 @@ pub(super) struct Arrangement {
     pub(super) doubled: bool,
     /// Whether the melody is sung.
     pub(super) singer: Singer,
-    /// What happens to the sound.
+    /// The effects applied to the sound.
     pub(super) effects: Effects,
-    /// What happens to it last.
+    /// The mastering applied last.
     pub(super) mastering: Mastering,
 }
 
-/// What becomes of the part of a channel.
+/// How a channel's part is changed.
 #[derive(Debug, Clone, Copy)]
 struct Part {
     from: u8,
@@ -174,7 +174,7 @@ impl Arrangement {
     pub(super) fn draw(random: &mut Pcg64) -> Self {
         let sustained = random.random_bool(0.15);
         Self {
-            // Half of the recordings are a little off, the others may be by anything up to a quarter tone.
+            // Half of the recordings are slightly off, the others by anything up to a quarter tone.
             cents: if random.random_bool(0.5) { 15.0 } else { 50.0 } * random.random_range(-1.0..=1.0),
             jitter_s: random.random_range(0.0..=0.03),
             velocity: random.random_range(0.1..=0.5),
@@ -208,7 +208,7 @@ impl Arrangement {
         let used: Vec<u8> = used.into_iter().collect();
         let mut left: Vec<u8> = used.iter().copied().filter(|_| !random.random_bool(self.dropped)).collect();
         let melody = melody(midi).filter(|_| self.singer != Singer::Nobody);
-        // Who has a singer lets him be heard.
+        // A recording with a singer keeps the melody audible.
         left.extend(melody.filter(|channel| !left.contains(channel)));
         if left.is_empty() {
             left.extend(used.choose(random));
@@ -265,7 +265,7 @@ impl Arrangement {
         };
         // 40 log10 of a volume controller is its level in dB (General MIDI level 2).
         let mut level_db = 4.0 * normal(random);
-        // Louder drums are everything else softer: that can't be more than full scale.
+        // Louder drums mean that everything else is softer: nothing can exceed full scale.
         if let (Drums::Louder(db), false) = (self.drums, is_drums) {
             level_db -= db;
         }
@@ -285,7 +285,7 @@ impl Arrangement {
         for &Message { time, channel, command, data1, data2 } in midi.messages().iter().filter(|m| m.channel == from) {
             debug_assert_eq!(channel, from);
             let (data1, data2) = match (command, data1) {
-                // Notes are placed below; banks are another font's business.
+                // Notes are placed below; banks belong to another font.
                 (0x80 | 0x90, _) | (0xB0, 0 | 32) => continue,
                 // A voice has its own bends, in the usual range.
                 (0xE0, _) | (0xB0, 6 | 38 | 98..=101) if sung => continue,
@@ -311,7 +311,7 @@ impl Arrangement {
         notes.sort_by(|a, b| a.2.cmp(&b.2).then(a.0.total_cmp(&b.0)));
         for i in 0..notes.len() {
             let (start, mut end, pitch, velocity) = notes[i];
-            // The same key again ends the note before it, so that its end does not end the new one.
+            // Repeating a key ends the note before it, so that its end does not end the new one.
             if let Some(next) = notes.get(i + 1).filter(|next| next.2 == pitch) {
                 end = end.min(next.0);
             }

@@ -1,4 +1,5 @@
-//! How much of the music a MIDI file has: people write down all of it, the accompaniment of a singer, or what two hands play.
+//! How much of the music a MIDI file contains: people write down all of it, a singer's accompaniment, or what two hands
+//! play.
 
 use super::take::Cut;
 use super::voice::melody;
@@ -10,25 +11,25 @@ use rand_pcg::Pcg64;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// Instruments, drums among them, from which a work counts as a band's.
+/// Number of instruments, including drums, from which a work counts as a band's.
 const BAND: usize = 3;
 /// Notes that begin within this many seconds are one chord.
 const TOGETHER_S: f64 = 0.04;
 /// Lowest note of a right hand's melody and highest of a left hand's bass.
 const MELODY: u8 = 55;
 const BASS: u8 = 57;
-/// Notes of a chord between the two, at most.
+/// Most notes of a chord between the two.
 const INNER: usize = 3;
 
-/// What the side of the MIDI has.
+/// What the MIDI side contains.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Transcription {
     /// All of the file.
     AsWritten,
-    /// All but this channel: the melody is left to a singer.
+    /// All except this channel: the melody is left to a singer.
     Without(u8),
-    /// Melody, bass and this share of the chords between, on a piano; no drums.
+    /// Melody, bass and this share of the chords in between, on a piano; no drums.
     Piano(f64),
 }
 
@@ -36,7 +37,7 @@ pub(super) enum Transcription {
 pub(super) type Sounding = (f64, f64, u8, u8);
 
 impl Transcription {
-    /// Drawn for a band's music; other works are as they are written.
+    /// Draws one for a band's music; other works stay as written.
     pub(super) fn draw(midi: &Midi, random: &mut Pcg64) -> Self {
         let channels: BTreeSet<u8> = midi.notes().iter().map(|note| note.channel).collect();
         let (drawn, chords) = (random.random_range(0..100), random.random_range(0.0..0.7));
@@ -48,7 +49,7 @@ impl Transcription {
         }
     }
 
-    /// What is played by the clock of `cut`, and its notes without drums.
+    /// The score played by the clock of `cut`, and its notes without drums.
     pub(super) fn score(self, midi: &Midi, cut: &Cut, random: &mut Pcg64) -> (Score, Vec<Sounding>) {
         let all = cut.notes(midi).filter(|(_, _, note)| !note.is_drum());
         match self {
@@ -74,7 +75,7 @@ fn sounding((start, end, note): (f64, f64, &Note)) -> Sounding {
     (start, end, note.pitch, note.velocity)
 }
 
-/// Of the notes that begin together the melody's, else the highest; the lowest; and perhaps some between.
+/// Reduces the notes that begin together to the melody's, else the highest; the lowest; and perhaps some in between.
 fn reduced(mut notes: Vec<(f64, f64, &Note)>, melody: Option<u8>, chords: f64, random: &mut Pcg64) -> Vec<Sounding> {
     debug_assert!(melody != Some(DRUMS));
     notes.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.2.pitch.cmp(&a.2.pitch)));
@@ -110,7 +111,7 @@ fn reduced(mut notes: Vec<(f64, f64, &Note)>, melody: Option<u8>, chords: f64, r
             between.take(INNER).for_each(|note| keep(note, 0.7));
         }
     }
-    // The same key again ends the note before it.
+    // Repeating a key ends the note before it.
     kept.sort_by(|a, b| a.2.cmp(&b.2).then(a.0.total_cmp(&b.0)));
     for i in 1..kept.len() {
         let (pitch, start) = (kept[i].2, kept[i].0);

@@ -14,8 +14,8 @@ pub(super) type Event = (f64, u8, u8, u8, u8);
 /// Seconds between the bends of a voice.
 const BEND_S: f64 = 0.01;
 
-/// The channel that is most like a melody: one voice, in a singer's range, in much of the piece; one whose track is called
-/// so comes first.
+/// The channel most like a melody: one voice, in a singer's range, in much of the piece; one whose track name says so
+/// comes first.
 pub(crate) fn melody(midi: &Midi) -> Option<u8> {
     const NAMES: [&str; 6] = ["melod", "vocal", "vox", "voice", "lead", "sing"];
     let names: Vec<String> = midi.track_names().iter().map(|name| name.to_lowercase()).collect();

@@ -1,4 +1,4 @@
-//! Which MIDI files are there, which of them are the same music, and what is each used for?
+//! Finds MIDI files, decides which of them are the same music, and what each is used for.
 
 use super::fingerprint::{self, Fingerprint};
 use super::{Split, Work, mix};
@@ -40,20 +40,21 @@ impl Source {
     }
 }
 
-/// What was found below some folders.
+/// The files found below some folders.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
-    /// One a content, in the order of their paths.
+    /// One per content, in the order of their paths.
     pub(super) works: Vec<Source>,
     /// Files that can't be used, with the reason.
     pub(super) skipped: Vec<(PathBuf, String)>,
-    /// Files whose bytes are those of a file before them.
+    /// Files whose bytes equal those of an earlier file.
     pub(super) copies: usize,
-    /// Files that are the same music as one of those held out.
+    /// Files that are the same music as a held-out one.
     pub(super) held_out: usize,
 }
 
-/// MIDI files below `from`, a copy of each once, without what is the same music as a file below `held`; and how many were.
+/// MIDI files below `from`, each content once, without music that is the same as a file below `held`; and the number of
+/// files left out for that.
 pub(crate) fn other_works(from: &[PathBuf], held: &[PathBuf], progress: &Progress) -> Result<(Vec<PathBuf>, usize)> {
     match Sources::find(from, held, 0, progress) {
         Ok(found) => Ok((found.works.into_iter().map(|work| work.path).collect(), found.held_out)),
@@ -62,13 +63,13 @@ pub(crate) fn other_works(from: &[PathBuf], held: &[PathBuf], progress: &Progres
     }
 }
 
-/// Shares of the works that validation and test get (spec C7 has other ones: it has more works).
+/// Shares of the works for validation and test (spec C7 has other shares: it has more works).
 const VALID: f64 = 0.05;
 const TEST: f64 = 0.05;
 
 impl Sources {
-    /// Reads all MIDI files of `from` (files, and folders with all below them), leaves out what is the same music as a
-    /// file of `hold_out`, groups and splits the rest: by `seed` and content only.
+    /// Reads all MIDI files of `from` (files, and folders with everything below them), leaves out music that is the
+    /// same as a file of `hold_out`, then groups and splits the rest, by `seed` and content only.
     pub(super) fn find(from: &[PathBuf], hold_out: &[PathBuf], seed: u64, progress: &Progress) -> Result<Self> {
         let (mut works, skipped, copies) = read_all(&files(from)?, &progress.part(0.0, 0.9))?;
         let (kept_out, unread, _) = read_all(&files(hold_out)?, &progress.part(0.9, 1.0))?;
@@ -76,14 +77,14 @@ impl Sources {
             return Err(Error::nothing(format!("no MIDI files below {from:?}")));
         }
         if let Some((path, reason)) = unread.into_iter().next() {
-            // What is held out must be known: a leak is worse than a stop.
+            // The held-out files must be known: a leak is worse than a stop.
             return Err(Error::Dataset { reason: format!("a file that is held out can't be read: {reason}"), path });
         }
         let count = works.len();
         works.extend(kept_out);
         let groups = groups(&works);
         let held: std::collections::BTreeSet<usize> = groups[count..].iter().copied().collect();
-        // A group is known by its smallest id: files that come later or from elsewhere don't change a draw.
+        // A group is identified by its smallest id: files that come later or from elsewhere don't change a draw.
         let mut names: BTreeMap<usize, &str> = BTreeMap::new();
         for (work, &group) in works.iter().zip(&groups).take(count) {
             let name = names.entry(group).or_insert(&work.id);
@@ -101,7 +102,7 @@ impl Sources {
     }
 }
 
-/// The split of a group of this name.
+/// The split of the group with this name.
 fn draw(name: &str, seed: u64) -> Split {
     let at = (number(name, seed) >> 11) as f64 / (1_u64 << 53) as f64;
     if at < VALID {
@@ -113,7 +114,7 @@ fn draw(name: &str, seed: u64) -> Split {
     }
 }
 
-/// A number that depends on a text and a seed only.
+/// A number that depends only on a text and a seed.
 pub(crate) fn number(text: &str, seed: u64) -> u64 {
     text.bytes().fold(mix(seed), |hash, byte| mix(hash ^ u64::from(byte)))
 }
@@ -145,21 +146,21 @@ fn read_all(paths: &[PathBuf], progress: &Progress) -> Result<Read> {
     Ok((works, skipped, copies))
 }
 
-/// MD5 of a MIDI file in hexadecimal, and what it holds.
+/// Reads a MIDI file; returns its MD5 in hexadecimal, and its contents.
 ///
 /// # Errors
-/// As [`Midi::read`]; [`Error::Nothing`] for a file without notes.
+/// As [`Midi::read`]; [`Error::Nothing`] if the file has no notes.
 pub(crate) fn read(path: &Path) -> Result<(String, Midi)> {
     let midi = Midi::read(path)?;
     if midi.notes().is_empty() {
         return Err(Error::nothing("the MIDI file has no notes").at(path));
     }
-    // The bytes once more, from the system's cache: of a file that `read` has found short enough.
+    // Reads the bytes again, from the system's cache: `read` has checked that the file is short enough.
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
     Ok((md5(&bytes), midi))
 }
 
-/// All MIDI files of these, sorted, each once.
+/// All MIDI files among these paths, sorted, each once.
 fn files(from: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in from {
@@ -176,8 +177,8 @@ fn files(from: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The name of a file without what tells copies and versions apart: case, signs, numbers of tracks or parts, `_0` and
-/// `(1)`. A name that says nothing without its folder (`167`, `1-1`) gets the folder's in front.
+/// The name of a file without what distinguishes copies and versions: case, punctuation, numbers of tracks or parts,
+/// `_0` and `(1)`. A name that says nothing without its folder (`167`, `1-1`) is prefixed with the folder's.
 pub(super) fn title(path: &Path) -> String {
     let lower = |name: Option<&std::ffi::OsStr>| name_key(&name.unwrap_or_default().to_string_lossy()).to_lowercase();
     let stem = files::stem(path).to_lowercase();
@@ -188,7 +189,7 @@ pub(super) fn title(path: &Path) -> String {
             number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
         })
     };
-    // "(2)" is what systems put behind the name of a copy.
+    // Systems append "(2)" to the name of a copy.
     if stem.ends_with(')') && words.len() > 1 && words.last().is_some_and(|word| is_number(word)) {
         words.pop();
     }
@@ -209,7 +210,7 @@ fn is_number(word: &str) -> bool {
     word.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The work that stands for all that `i` was joined with.
+/// The work that represents everything `i` was joined with.
 fn root(parent: &mut [usize], mut i: usize) -> usize {
     while parent[i] != i {
         parent[i] = parent[parent[i]];
@@ -218,7 +219,7 @@ fn root(parent: &mut [usize], mut i: usize) -> usize {
     i
 }
 
-/// A number for each work, the same for those that are the same music by content, title or notes.
+/// A number for each work, the same for works that are the same music by content, title or notes.
 fn groups(works: &[Source]) -> Vec<usize> {
     let mut parent: Vec<usize> = (0..works.len()).collect();
     let mut join = |a: usize, b: usize| {

@@ -1,7 +1,7 @@
-//! Feed-forward attention: the steps of a sequence as one vector, whatever their number.
+//! Feed-forward attention: turns the steps of a sequence into one vector, whatever their number.
 //!
-//! Raffel and Ellis 2015: a logit for each step, a softmax over the steps, a weighted mean. Sequences have the length that
-//! they have; nothing is padded, so nothing needs a mask.
+//! Raffel and Ellis 2015: a logit for each step, a softmax over the steps, a weighted mean. Sequences keep their own
+//! length; nothing is padded, so nothing needs a mask.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 use rand::SeedableRng;
@@ -23,7 +23,7 @@ pub enum Attention {
 }
 
 impl Attention {
-    /// Parameters for steps of `width` values.
+    /// Number of parameters for steps of `width` values.
     fn size(self, width: usize) -> usize {
         match self {
             Self::Scalar => width + 1,
@@ -43,7 +43,7 @@ pub(crate) struct Pooling {
 /// What [`Pooling::backward`] needs.
 #[derive(Debug)]
 pub(crate) struct Pooled {
-    /// Of each step, adding up to 1.
+    /// The weight of each step; they add up to 1.
     pub weights: Array1<f32>,
     /// The weighted mean of the steps.
     pub mean: Array1<f32>,
@@ -67,13 +67,13 @@ impl Pooling {
         Self { attention, width, parameters }
     }
 
-    /// The same with parameters that were learned; `None` for another number of them or one that is not finite.
+    /// The same with learned parameters; `None` if their number is wrong or one is not finite.
     pub(crate) fn with_parameters(attention: Attention, width: usize, parameters: Vec<f32>) -> Option<Self> {
         let fits = parameters.len() == attention.size(width) && parameters.iter().all(|p| p.is_finite());
         fits.then_some(Self { attention, width, parameters })
     }
 
-    /// W, b and v of `Hidden`.
+    /// `Hidden`'s W, b and v.
     fn parts(&self, units: usize) -> (ArrayView2<'_, f32>, ArrayView1<'_, f32>, ArrayView1<'_, f32>) {
         let (matrix, rest) = self.parameters.split_at(self.width * units);
         let matrix = ArrayView2::from_shape((self.width, units), matrix).expect("as many as there are");
@@ -83,7 +83,7 @@ impl Pooling {
     /// Pools `steps`, (steps × width).
     ///
     /// # Panics
-    /// If the width is another, or there are no steps.
+    /// If the width differs, or there are no steps.
     pub(crate) fn forward(&self, steps: ArrayView2<f32>) -> Pooled {
         assert_eq!(steps.ncols(), self.width, "width of the steps");
         assert!(steps.nrows() > 0, "no steps to pool");

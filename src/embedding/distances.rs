@@ -1,4 +1,4 @@
-//! [`Distances`]: how far embeddings are apart where they belong together, and where they don't.
+//! [`Distances`]: how far apart embeddings are for matching pairs, and for others.
 
 use crate::encoder::bhattacharyya;
 use serde::{Deserialize, Serialize};
@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 /// Bins of the histograms (spec G).
 const BINS: usize = 20;
 
-/// Histograms of the distances of pairs that match and of others, over the same bins from the least to the largest
-/// distance (ICASSP 2016, figure 1; there the axis is logarithmic).
+/// Histograms of the distances of matching pairs and of others, over the same bins from the smallest to the largest
+/// distance (ICASSP 2016, figure 1; the axis there is logarithmic).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Distances {
     /// The smallest distance.
@@ -21,7 +21,7 @@ pub struct Distances {
 }
 
 impl Distances {
-    /// Of distances of matching and of other pairs; what is not finite is left out.
+    /// Makes the histograms from distances of matching and of other pairs; those that are not finite are left out.
     pub fn of(matching: &[f32], different: &[f32]) -> Self {
         let all = || matching.iter().chain(different).copied().filter(|d| d.is_finite());
         let (least, most) = all().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), d| (low.min(d), high.max(d)));
@@ -49,8 +49,8 @@ impl Distances {
         (((distance - self.least) / self.bin_width().max(f32::MIN_POSITIVE)) as usize).min(BINS - 1)
     }
 
-    /// Bhattacharyya coefficient: 0 where the two don't overlap, 1 where they are equal, or where there is nothing to
-    /// compare; lower is better.
+    /// Bhattacharyya coefficient: 0 if the two don't overlap, 1 if they are equal, or if there is nothing to compare;
+    /// lower is better.
     pub fn coefficient(&self) -> f64 {
         if self.least >= self.most {
             return 1.0;
@@ -58,7 +58,7 @@ impl Distances {
         bhattacharyya(&self.matching, &self.different)
     }
 
-    /// Mean distance of matching and of other pairs, as far as the bins tell.
+    /// Mean distance of matching and of other pairs, as precisely as the bins allow.
     pub fn means(&self) -> (f64, f64) {
         let mean = |counts: &[u64]| {
             let middle = |bin: usize| f64::from(self.least) + (bin as f64 + 0.5) * f64::from(self.bin_width());
@@ -68,8 +68,8 @@ impl Distances {
         (mean(&self.matching), mean(&self.different))
     }
 
-    /// Shares of the matching and of the other pairs that are nearer than `distance`; within a bin they are taken to lie
-    /// evenly. `None` where there are none.
+    /// Shares of the matching and of the other pairs that are nearer than `distance`; within a bin they are assumed to
+    /// be spread evenly. `None` if there are no pairs.
     pub fn nearer(&self, distance: f32) -> Option<(f64, f64)> {
         let along = (distance - self.least) / self.bin_width().max(f32::MIN_POSITIVE);
         let share = |counts: &[u64]| {

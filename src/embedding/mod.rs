@@ -1,15 +1,15 @@
-//! A whole sequence as one vector: equal music near, other music far, whatever its length and tempo.
+//! A whole sequence as one vector: equal music is near, other music far, whatever its length and tempo.
 //!
 //! Raffel and Ellis, "Pruning Subsequence Search with Attention-Based Embedding", ICASSP 2016 (spec G): a convolutional
-//! network over frames, [`Attention`] over its steps, dense layers; one such network for MIDI files, one for recordings.
-//! The distance of two embeddings prunes a search before hashes or frames are compared.
+//! network over frames, [`Attention`] over its steps, dense layers; one such network for MIDI files, one for
+//! recordings. The distance between two embeddings prunes a search before hashes or frames are compared.
 //!
 //! | question | answer |
 //! |---|---|
 //! | Which networks? | [`EmbeddingArchitecture`]: `gen1`, `gen2`, ours |
 //! | The vector of a file, and what was attended to? | [`EmbeddingModel::embed`] |
 //! | Of a file much longer than what it is compared with? | [`windows`], one vector each |
-//! | How far apart is what belongs together, and what does not? | [`Distances`] |
+//! | How far apart are matching and other pairs? | [`Distances`] |
 //! | Without learning? | [`statistics`] |
 
 mod attention;
@@ -29,7 +29,8 @@ use std::ops::Range;
 /// Frames of a window: 45 s. Embeddings of windows find more than those of whole files.
 pub(crate) const WINDOW_FRAMES: usize = 969;
 
-/// Windows of [`WINDOW_FRAMES`], half a window apart, the last to the end; one for a file not much longer.
+/// Windows of [`WINDOW_FRAMES`], half a window apart, the last one ending at the end; one window for a file not much
+/// longer.
 ///
 /// ```
 /// use antiphon::embedding::windows;
@@ -54,7 +55,7 @@ pub(crate) fn statistics(frames: ArrayView2<f32>) -> Vec<f32> {
 /// Squared Euclidean distance.
 ///
 /// # Panics
-/// If lengths differ.
+/// If the lengths differ.
 pub fn squared_distance(a: ArrayView1<f32>, b: ArrayView1<f32>) -> f32 {
     assert_eq!(a.len(), b.len(), "embeddings of different models");
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()

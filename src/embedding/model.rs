@@ -1,4 +1,4 @@
-//! [`EmbeddingModel`]: the two networks, their file, what they make of a sequence.
+//! [`EmbeddingModel`]: the two networks, their file, and how they embed a sequence.
 
 use super::attention::{Attention, Pooling};
 use super::distances::Distances;
@@ -15,9 +15,9 @@ use std::sync::OnceLock;
 
 static BUNDLED: &[u8] = include_bytes!("../../assets/models/embedding.safetensors");
 
-/// Values of an embedding.
+/// Number of values in an embedding.
 pub(crate) const EMBEDDED: usize = 128;
-/// What a model file says it is.
+/// The format named in a model file.
 const FORMAT: &str = "embedding-model/1";
 
 /// Shape and inputs of both networks.
@@ -27,20 +27,20 @@ pub struct EmbeddingArchitecture {
     pub name: String,
     /// How inputs are scaled.
     pub scaling: InputScaling,
-    /// Frames whose mean is one frame of the input.
+    /// Number of frames averaged into one frame of the input.
     pub pooled_frames: usize,
     /// Layers over the frames.
     pub front: Vec<Layer>,
-    /// How steps become one.
+    /// How the steps are pooled into one.
     pub attention: Attention,
-    /// Layers over the one; the last is a dense one of 128 units and tanh.
+    /// Layers after the pooling; the last is a dense one of 128 units and tanh.
     pub head: Vec<Layer>,
-    /// Whether embeddings are brought to unit length.
+    /// Whether embeddings are scaled to unit length.
     pub unit_length: bool,
 }
 
 impl EmbeddingArchitecture {
-    /// The first generation (ICASSP 2016, spec G): 5 × 12 filters, scalar attention; 5.25 million parameters a side.
+    /// The first generation (ICASSP 2016, spec G): 5 × 12 filters, scalar attention; 5.25 million parameters per side.
     pub fn gen1() -> Self {
         let convolution = Layer::Convolution { time: 5, pitch: 12, filters: 16 };
         Self {
@@ -66,7 +66,7 @@ impl EmbeddingArchitecture {
     }
 
     /// Ours, small and fast: frames of 186 ms, convolutions over time with the bins as channels; 0.3 million parameters
-    /// a side. Embeddings have unit length.
+    /// per side. Embeddings have unit length.
     pub fn antiphon() -> Self {
         let mut front = vec![Layer::Flatten];
         for (time, filters) in [(5, 128), (3, 128), (3, 256)] {
@@ -99,17 +99,17 @@ fn head(units: &[usize]) -> Vec<Layer> {
 pub struct EmbeddingTrainingRecord {
     /// Version of the program.
     pub antiphon: String,
-    /// What was asked for, as the trainer's options are written.
+    /// The settings requested, written as the trainer's options.
     pub options: serde_json::Value,
     /// Names of the data sets' folders.
     pub data: Vec<String>,
-    /// Works learned from.
+    /// Number of works it learned from.
     pub works: usize,
-    /// Works that said which parameters are kept.
+    /// Number of works that decided which parameters were kept.
     pub valid_works: usize,
-    /// Step whose parameters these are.
+    /// The training step whose parameters these are.
     pub step: u64,
-    /// Seconds of training until then.
+    /// Seconds of training up to that step.
     pub seconds: f64,
     /// Mean reciprocal rank among the validation works.
     pub validation_mrr: f64,
@@ -117,7 +117,7 @@ pub struct EmbeddingTrainingRecord {
     pub validation_distances: Distances,
 }
 
-/// What a sequence became.
+/// The result of embedding a sequence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedded {
     /// The embedding, 128 values.
@@ -155,7 +155,7 @@ impl EmbeddingModel {
     /// An untrained model.
     ///
     /// # Errors
-    /// [`Error::Limit`] for layers that can't be, or an embedding that is not of 128 values.
+    /// [`Error::Limit`] if the layers are impossible, or the embedding does not have 128 values.
     pub fn new(architecture: EmbeddingArchitecture, seed: u64) -> Result<Self> {
         if !(1..=64).contains(&architecture.pooled_frames) {
             let (value, limit) = (architecture.pooled_frames.to_string(), "1 ..= 64".into());
@@ -177,7 +177,7 @@ impl EmbeddingModel {
     /// The model that comes with the program.
     ///
     /// # Errors
-    /// [`Error::Model`] where the program was built with a file that is none.
+    /// [`Error::Model`] if the program was built with a file that is not a model.
     pub fn bundled() -> Result<Self> {
         static PARSED: OnceLock<core::result::Result<EmbeddingModel, String>> = OnceLock::new();
         let parsed = PARSED.get_or_init(|| Self::from_bytes(BUNDLED));
@@ -206,12 +206,12 @@ impl EmbeddingModel {
         self.branches.of_mut(side)
     }
 
-    /// Parameters of both networks.
+    /// Number of parameters in both networks.
     pub fn parameter_count(&self) -> usize {
         Side::BOTH.into_iter().flat_map(|side| self.branch(side).network.parameters()).map(<[f32]>::len).sum()
     }
 
-    /// What the network of a side sees of `frames` (frames × 48 from MIDI note 36), natural logarithms of constant-Q
+    /// The input of a side's network for `frames` (frames × 48 from MIDI note 36), natural logarithms of constant-Q
     /// magnitudes.
     ///
     /// # Panics
@@ -226,7 +226,7 @@ impl EmbeddingModel {
         input
     }
 
-    /// Scales and standardises what is pooled already: some frames of a file whose levels are known, in place.
+    /// Scales and standardises frames that are already pooled, in place: some frames of a file whose levels are known.
     pub(crate) fn scale(&self, side: Side, levels: &Levels, from: usize, mut pooled: ArrayViewMut2<f32>) {
         self.architecture.scaling.apply(levels, from, pooled.view_mut());
         self.branch(side).standardise(pooled);
@@ -253,10 +253,10 @@ impl EmbeddingModel {
         Embedded { attention: (0..frames.nrows()).map(share).collect(), vector }
     }
 
-    /// The bytes of its file, to be written.
+    /// The bytes of its file, ready to be written.
     ///
     /// # Errors
-    /// [`Error::Model`] when parameters are not finite: a training that came to nothing.
+    /// [`Error::Model`] if parameters are not finite: a training that failed.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let refused = |reason: String| Error::Model { reason, path: PathBuf::new() };
         let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
@@ -279,7 +279,7 @@ impl EmbeddingModel {
         tensors::write(&tensors, metadata).map_err(refused)
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) made.
+    /// Reads the bytes made by [`to_bytes`](Self::to_bytes).
     fn from_bytes(bytes: &[u8]) -> core::result::Result<Self, String> {
         let (tensors, metadata) = tensors::read(bytes)?;
         let value: serde_json::Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
@@ -313,17 +313,17 @@ impl EmbeddingModel {
         Ok(Self { architecture, branches, record: training })
     }
 
-    /// Reads a file of [`to_bytes`](Self::to_bytes).
+    /// Reads a file made by [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Model`] for a file that is cut short, of another kind or version, larger than 1 GiB, whose
-    /// tensors are not those of its architecture, or that holds what is not a number.
+    /// [`Error::Io`]; [`Error::Model`] if the file is cut short, of another kind or version, or larger than 1 GiB, if
+    /// its tensors are not those of its architecture, or if it holds values that are not numbers.
     pub fn load(path: &Path) -> Result<Self> {
         encoder::load(path, Self::from_bytes)
     }
 }
 
-/// Means of each `count` rows; what is left at the end makes one too.
+/// Means over each `count` rows; the remaining rows at the end make one too.
 pub(crate) fn pool_frames(frames: ArrayView2<f32>, count: usize) -> Array2<f32> {
     let mut pooled = Array2::zeros((frames.nrows().div_ceil(count), frames.ncols()));
     for (rows, mut to) in frames.axis_chunks_iter(Axis(0), count).zip(pooled.rows_mut()) {

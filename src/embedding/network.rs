@@ -1,4 +1,4 @@
-//! [`AttentionNetwork`]: layers over the frames, attention over their steps, layers over what is left.
+//! [`AttentionNetwork`]: layers over the frames, attention over their steps, layers over the result.
 
 use super::attention::{Attention, Pooled, Pooling};
 use crate::error::Result;
@@ -13,7 +13,7 @@ pub(crate) struct AttentionNetwork {
     pub head: Network,
 }
 
-/// What a sequence became in each part of a network.
+/// The values of a sequence in each part of a network.
 #[derive(Debug)]
 pub(crate) struct EmbeddingTrace {
     front: Trace,
@@ -22,14 +22,14 @@ pub(crate) struct EmbeddingTrace {
 }
 
 impl EmbeddingTrace {
-    /// What came out, (1 × 128), before it is brought to unit length.
+    /// The output, (1 × 128), before it is scaled to unit length.
     pub(crate) fn output(&self) -> ArrayView2<'_, f32> {
         self.head.outputs()[0]
     }
 }
 
 impl AttentionNetwork {
-    /// An untrained one for frames of `bins` bins.
+    /// An untrained network for frames of `bins` bins.
     pub(crate) fn new(bins: usize, front: &[Layer], attention: Attention, head: &[Layer], seed: u64) -> Result<Self> {
         let front = Network::new(bins, front, seed)?;
         let pooling = Pooling::new(attention, front.outputs(), seed ^ 0xA77);

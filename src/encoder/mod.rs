@@ -1,8 +1,8 @@
-//! What do all encoders share, whether they make codes or vectors?
+//! What all encoders share, whether they make codes or vectors.
 //!
-//! An encoder is two networks of equal shape, one for each [`Side`]: what they are shown ([`InputScaling`], then each bin
-//! brought to the mean and deviation of the training set), and the file that they lie in. [`hashing`](crate::hashing) and
-//! [`embedding`](crate::embedding) say what the networks are and what comes out of them.
+//! An encoder is two networks of equal shape, one for each [`Side`]: their inputs ([`InputScaling`], then each bin
+//! normalised by the mean and deviation of the training set), and the file that holds them. [`hashing`](crate::hashing)
+//! and [`embedding`](crate::embedding) say what the networks are and what they produce.
 
 mod scaling;
 
@@ -16,7 +16,7 @@ use std::path::Path;
 
 /// Bins of both inputs: MIDI notes 36 to 83 (spec A).
 pub(crate) const INPUT_BINS: usize = crate::features::BINS;
-/// Bytes of a model file at most; the largest of the papers has 85 MB.
+/// Most bytes in a model file; the largest of the papers has 85 MB.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// Which of the two networks.
@@ -32,7 +32,7 @@ pub enum Side {
 impl Side {
     pub(crate) const BOTH: [Self; 2] = [Self::Midi, Self::Audio];
 
-    /// As files call it.
+    /// Its name in files.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Midi => "midi",
@@ -50,7 +50,7 @@ pub(crate) struct Branch<N> {
 }
 
 impl<N> Branch<N> {
-    /// With the standardisation of a file.
+    /// A network with the standardisation read from a file.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -66,7 +66,7 @@ impl<N> Branch<N> {
         Ok(Self { network, mean, deviation })
     }
 
-    /// Brings each bin to the mean and deviation of the training set: 0 and 1.
+    /// Standardises each bin by the mean and deviation of the training set: to 0 and 1.
     pub(crate) fn standardise(&self, mut frames: ArrayViewMut2<f32>) {
         for mut row in frames.rows_mut() {
             let each = row.iter_mut().zip(&self.mean).zip(&self.deviation);
@@ -83,7 +83,7 @@ pub(crate) struct Branches<N> {
 }
 
 impl<N> Branches<N> {
-    /// Untrained ones, whose inputs are not standardised yet; each network has its own seed.
+    /// Untrained networks, whose inputs are not standardised yet; each network has its own seed.
     pub(crate) fn new(seed: u64, network: impl Fn(u64) -> Result<N>) -> Result<Self> {
         let branch = |seed| -> Result<Branch<N>> {
             Ok(Branch { network: network(seed)?, mean: vec![0.0; INPUT_BINS], deviation: vec![1.0; INPUT_BINS] })
@@ -109,7 +109,7 @@ impl<N> Branches<N> {
 /// Reads a model file.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Model`] for a file larger than 1 GiB, or that `parse` refuses.
+/// [`Error::Io`]; [`Error::Model`] if the file is larger than 1 GiB, or `parse` rejects it.
 pub(crate) fn load<M>(path: &Path, parse: impl FnOnce(&[u8]) -> core::result::Result<M, String>) -> Result<M> {
     let refused = |reason| Error::Model { reason, path: path.to_path_buf() };
     let length = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
@@ -120,8 +120,8 @@ pub(crate) fn load<M>(path: &Path, parse: impl FnOnce(&[u8]) -> core::result::Re
     parse(&bytes).map_err(refused)
 }
 
-/// Bhattacharyya coefficient of two histograms over the same bins, of what belongs together and what doesn't; 1 where one
-/// of them is empty.
+/// Bhattacharyya coefficient of two histograms over the same bins, of matching and of other pairs; 1 if one of them is
+/// empty.
 pub(crate) fn bhattacharyya(matching: &[u64], different: &[u64]) -> f64 {
     let sum = |counts: &[u64]| counts.iter().sum::<u64>() as f64;
     let (p, q) = (sum(matching), sum(different));

@@ -1,18 +1,18 @@
-//! [`InputScaling`]: how magnitudes become what a network is shown.
+//! [`InputScaling`]: how magnitudes become the input of a network.
 
 use ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
-/// How log magnitudes become the input, before each bin is standardised over the training set. A piano roll is brought
+/// How log magnitudes become the input, before each bin is standardised over the training set. A piano roll is scaled
 /// to unit length frame by frame, whatever this says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InputScaling {
-    /// Relative to the file's loudest, not below −80 of the papers' half decibels, frames of unit length (spec A).
+    /// Relative to the file's loudest, floored at −80 of the papers' half decibels, frames of unit length (spec A).
     Papers,
-    /// Not below −80 dB of the file's loudest, less the frame's mean: neither gain nor loudness matters.
+    /// Floored at −80 dB of the file's loudest, minus the frame's mean: neither gain nor loudness matters.
     FrameMean,
-    /// Not below −80 dB of the file's loudest, each bin of mean 0 and deviation 1 over the file: its equalisation
+    /// Floored at −80 dB of the file's loudest, each bin with mean 0 and deviation 1 over the file: its equalisation
     /// doesn't matter either.
     Standardised,
 }
@@ -22,11 +22,11 @@ const PAPERS_FLOOR: f32 = 18.42;
 /// ln of 80 dB.
 const FLOOR: f32 = 9.21;
 
-/// What scaling a part of a file must know of all of it.
+/// What scaling part of a file must know about the whole.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Levels {
     loudest: f32,
-    /// Of each bin, once floored.
+    /// The mean of each bin, after flooring.
     mean: Vec<f32>,
     deviation: Vec<f32>,
 }
@@ -46,18 +46,18 @@ impl Levels {
     }
 }
 
-/// A deviation to divide by: 1 where nothing varies.
+/// A deviation to divide by: 1 if nothing varies.
 pub(crate) fn least_one(deviation: f32) -> f32 {
     if deviation > 1e-6 { deviation } else { 1.0 }
 }
 
 impl InputScaling {
-    /// What all below counts as.
+    /// The value below which everything is raised to it.
     pub(crate) fn floor(self, levels: &Levels) -> f32 {
         levels.loudest - if self == Self::Papers { PAPERS_FLOOR } else { FLOOR }
     }
 
-    /// Scales some frames of a file in place; their first bin is bin `from` of what the levels were taken of.
+    /// Scales some frames of a file in place; their first bin is bin `from` of those that the levels were measured on.
     pub(crate) fn apply(self, levels: &Levels, from: usize, mut frames: ArrayViewMut2<f32>) {
         let floor = self.floor(levels);
         for mut row in frames.rows_mut() {

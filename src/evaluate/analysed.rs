@@ -1,4 +1,5 @@
-//! Log magnitudes of files, kept on disk: what retrieval is measured on takes long to render and seconds to read again.
+//! Log magnitudes of files, kept on disk: the input of the retrieval figures takes long to render and seconds to read
+//! back.
 
 use crate::audio::{self, ANALYSIS_RATE, Keep};
 use crate::error::{Error, Result};
@@ -14,14 +15,14 @@ use safetensors::{Dtype, SafeTensors};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Name of the matrix in a file of the cache, and of what is in it: raised when the numbers change.
+/// Name of the matrix in a cache file, with the version of its contents: raised when the numbers change.
 const TENSOR: &str = "log_magnitudes/2";
 
-/// The wide spectrum of a recording, or of the synthesis of a MIDI file with `font`: read from
-/// `cache` where they are, put there where not.
+/// The wide spectrum of a recording, or of the synthesis of a MIDI file with `font`: read from `cache` if it is there,
+/// otherwise stored there.
 ///
 /// # Errors
-/// Those of reading, decoding and synthesising; [`Error::Nothing`] for a MIDI file without notes; [`Error::Cancelled`].
+/// Those of reading, decoding and synthesising; [`Error::Nothing`] if a MIDI file has no notes; [`Error::Cancelled`].
 pub(super) fn log_spectrum(
     path: &Path,
     font: &SoundFont,
@@ -51,7 +52,7 @@ pub(super) fn log_spectrum(
     if let Some(kept) = &kept {
         files::write(kept, &bytes_of(&matrix, path)?)?;
     }
-    // What a second run reads: halves.
+    // What a second run would read: half floats.
     Ok(LogSpectrum::from_rows(matrix.mapv(|x| f16::from_f32(x).to_f32())))
 }
 
@@ -63,7 +64,7 @@ fn bytes_of(matrix: &Array2<f32>, path: &Path) -> Result<Vec<u8>> {
         .map_err(Error::internal("a matrix can't be kept"))
 }
 
-/// A file of the cache; none where it is missing, damaged or of another version: it is made again.
+/// Reads a cache file; `None` if it is missing, damaged or of another version: it is then made again.
 fn read(path: &Path) -> Option<Array2<f32>> {
     let bytes = std::fs::read(path).ok()?;
     let tensors = SafeTensors::deserialize(&bytes).ok()?;

@@ -1,6 +1,7 @@
-//! Whether the cascade of a [search](crate::search) finds what is known to be in an index, and nothing where nothing is.
+//! Whether the cascade of a [search](crate::search) finds files known to be in an index, and nothing for others.
 //!
-//! A query's right entries are those of the same bytes, and those whose files are called the same: `x.ogg` for `x.mid`.
+//! A query's right entries are those with the same bytes, and those whose files have the same name: `x.ogg` for
+//! `x.mid`.
 
 use super::{RankCurve, Ranked, Report};
 use crate::error::{Error, Result};
@@ -14,38 +15,38 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What was found.
+/// The results of the searches.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CascadeQuality {
-    /// Entries of the index.
+    /// Number of entries in the index.
     pub entries: usize,
     /// Queries with a right entry.
     pub with_answer: usize,
     /// Queries without.
     pub without_answer: usize,
-    /// Ranks by embeddings alone, by codes alone, and by the cascade; a right entry that was pruned has rank
-    /// 1,000,000, as in the thesis.
+    /// Ranks by embeddings alone, by codes alone, and by the cascade; a right entry that was pruned has rank 1,000,000,
+    /// as in the thesis.
     pub systems: Vec<RankCurve>,
-    /// Queries whose right entry the first stage lost, and the second of those that were left.
+    /// Queries whose right entry was lost by the first stage, and those of the rest whose entry was lost by the second.
     pub lost: (usize, usize),
     /// Queries whose right entry is first and above the threshold.
     pub accepted: usize,
-    /// Queries without a right entry for which a hit is above the threshold, with that hit.
+    /// Queries without a right entry that have a hit above the threshold, with that hit.
     pub false_accepts: Vec<(String, String, f64)>,
-    /// Queries with one, for which a wrong hit is above the threshold and before all right ones.
+    /// Queries with a right entry that have a wrong hit above the threshold and before all right ones.
     pub wrong_accepts: Vec<(String, String, f64)>,
 }
 
-/// A rank of several.
+/// Selects one of several ranks.
 type RankOf = fn(&Ranks) -> Option<usize>;
 
-/// Rank of what was pruned.
+/// Rank of pruned entries.
 const PRUNED: usize = 1_000_000;
 
 /// Searches for each file.
 ///
 /// # Errors
-/// [`Error::Nothing`] without files; [`Error::Index`] when an entry is damaged; [`Error::Cancelled`].
+/// [`Error::Nothing`] if there are no files; [`Error::Index`] if an entry is damaged; [`Error::Cancelled`].
 pub fn cascade(
     index: &Index,
     files: &[PathBuf],

@@ -1,4 +1,4 @@
-//! Pairs of a data set as they are met in life: all of the MIDI on its own clock, a clip of the recording.
+//! Pairs of a data set as they occur in practice: all of the MIDI on its own clock, a clip of the recording.
 
 use super::Report;
 use crate::dataset::{Dataset, Pair, Split, Work};
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Shortest and longest clip in frames: 30 and 60 s, as the previews of the Million Song Dataset.
+/// Shortest and longest clip in frames: 30 and 60 s, like the previews of the Million Song Dataset.
 const CLIP_FRAMES: (usize, usize) = (646, 1292);
 
 /// The pairs of a split that are long enough for a clip.
@@ -20,26 +20,26 @@ pub(super) struct Clips {
     data: Dataset,
     wanted: Vec<(Work, usize)>,
     seed: u64,
-    /// Pairs that are not.
+    /// Number of pairs that are not.
     pub too_short: usize,
 }
 
-/// What a pair is.
+/// Describes a pair.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Clip {
-    /// Title of the work, with the variant where there are several.
+    /// Title of the work, with the variant if there are several.
     pub name: String,
     /// Pairs of one group are the same music.
     pub group: usize,
     /// Its MIDI file.
     pub midi: PathBuf,
-    /// Its recording; none where the audio side was rendered.
+    /// Its recording; `None` if the audio side was rendered.
     pub audio: Option<PathBuf>,
 }
 
 impl Clips {
     /// # Errors
-    /// As [`Dataset::open`]; [`Error::Nothing`] where fewer than two works have a pair that is long enough.
+    /// As [`Dataset::open`]; [`Error::Nothing`] if fewer than two works have a pair that is long enough.
     pub(crate) fn open(folder: &Path, split: Split, seed: u64) -> Result<Self> {
         let data = Dataset::open(folder)?;
         let each = data.works(split).flat_map(|work| (0..work.variants()).map(move |variant| (work.clone(), variant)));
@@ -58,7 +58,7 @@ impl Clips {
         Ok(Self { data, too_short: count - wanted.len(), wanted, seed })
     }
 
-    /// At most so many pairs, evenly taken.
+    /// Keeps at most `most` pairs, evenly spaced.
     pub(crate) fn thinned(mut self, most: usize) -> Self {
         let count = self.wanted.len();
         if count > most {
@@ -67,8 +67,8 @@ impl Clips {
         self
     }
 
-    /// Shows each pair, on all cores: the MIDI (frames × 60) on its own clock, and a clip of the recording. A pair that
-    /// can't be read is named and left out.
+    /// Passes on each pair, on all cores: the MIDI (frames × 60) on its own clock, and a clip of the recording. A pair
+    /// that can't be read is reported and left out.
     ///
     /// # Errors
     /// [`Error::Cancelled`].
@@ -106,7 +106,7 @@ impl Clips {
     }
 }
 
-/// A part of random length and place.
+/// A part with random length and position.
 fn clip(audio: &Array2<f32>, seed: u64) -> Array2<f32> {
     let mut rng = Pcg64::seed_from_u64(seed);
     let frames = audio.nrows();
@@ -116,7 +116,7 @@ fn clip(audio: &Array2<f32>, seed: u64) -> Array2<f32> {
 }
 
 /// The MIDI side of a pair as the file has it, without the recording's tempo: frames are interpolated between those of
-/// the pair. As it is where its clock does not run forward.
+/// the pair. Returned unchanged if its clock does not run forward.
 fn on_its_own_clock(pair: &Pair) -> Array2<f32> {
     let times = &pair.midi_time;
     let (Some(first), Some(last)) = (times.first(), times.last()) else { return pair.midi.clone() };

@@ -1,5 +1,5 @@
-//! Pairs whose MIDI runs on the recording's own clock: what a recording's time is, the MIDI says itself, but for one
-//! constant of the song. Transcriptions that were tapped along with a recording are such (POP909's are).
+//! Pairs whose MIDI runs on the recording's own clock: the MIDI itself gives the time in the recording, except for one
+//! constant per song. Transcriptions that were tapped along with a recording are like this (POP909's are).
 
 use super::warned::{Warned, within};
 use super::{Report, each};
@@ -19,35 +19,35 @@ use std::path::Path;
 
 /// Seconds between the moments at which warnings are judged.
 const MOMENT_S: f64 = 0.1;
-/// Onsets that are closer than this, in seconds, are one.
+/// Onsets that are closer than this, in seconds, count as one.
 const CHORD_S: f64 = 1e-3;
-/// Width of the bin that most onsets fall into, in seconds: they say what the offset is, to the last few ms.
+/// Width of the bin that most onsets fall into, in seconds: they determine the offset to the last few ms.
 const BIN_S: f64 = 0.1;
-/// How far from the offset that the sound says these onsets may be, in seconds: two frames.
+/// How far these onsets may be from the offset that the sound gives, in seconds: two frames.
 const NEAR_S: f64 = 0.1;
-/// At least this share of the onsets has to be there.
+/// At least this share of the onsets has to be in the bin.
 const ENOUGH: f64 = 0.1;
 /// At least this share of the MIDI lies in the recording.
 const OVERLAP: f64 = 0.8;
-/// An onset further off than this, in seconds, is lost, and a song of which more than this share is.
+/// An onset further off than this, in seconds, is lost, and so is a song with more than this share of such onsets.
 const LOST_S: f64 = 2.0;
 const LOST_SHARE: f64 = 0.1;
-/// An error above this, in seconds, is to be warned of.
+/// An error above this, in seconds, deserves a warning.
 const WRONG_S: f64 = 0.1;
 
-/// Errors of one song whose MIDI runs on the recording's clock, in seconds where not said otherwise.
+/// Errors of one song whose MIDI runs on the recording's clock, in seconds unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClockErrors {
     /// Name of the song.
     pub name: String,
     /// The aligner.
     pub preset: Preset,
-    /// What the recording's clock is ahead of the MIDI's.
+    /// How far the recording's clock is ahead of the MIDI's.
     pub offset_s: f64,
-    /// How much better the sounds of both sides agree at this offset than at the best other one, 1 s or more away: 0 is not
-    /// at all, and then nothing else here is to be believed.
+    /// How much better the sounds of both sides agree at this offset than at the best other one, at least 1 s away: at
+    /// 0 there is no difference, and then nothing else here can be trusted.
     pub offset_margin: f64,
-    /// Moments of the MIDI at which notes begin, as far as they lie in the recording.
+    /// Number of moments of the MIDI at which notes begin, as far as they lie in the recording.
     pub onsets: usize,
     /// Share of them within 50 ms.
     pub within_50_ms: f64,
@@ -57,19 +57,19 @@ pub struct ClockErrors {
     pub median_s: f64,
     /// Share of them further off than 1 s.
     pub beyond_1_s: f64,
-    /// Whether more than a tenth of them is further off than 2 s.
+    /// Whether more than a tenth of them are further off than 2 s.
     pub lost: bool,
     /// Whether the aligner takes the two for a pair.
     pub accepted: bool,
     /// The aligner's confidence.
     pub confidence: f64,
-    /// Share of the recording, from the first note to the last, that the aligner calls unreliable.
+    /// Share of the recording, from the first note to the last, that the aligner reports as unreliable.
     pub unreliable: f64,
-    /// Tenths of seconds of it that are more than 100 ms off, and whether they are called unreliable.
+    /// Tenths of a second of it that are more than 100 ms off, and whether they are reported as unreliable.
     pub warned: Warned,
-    /// Share of the unreliable ones that are off; `null` where there is none.
+    /// Share of the unreliable ones that are off; `null` if there are none.
     pub precision: Option<f64>,
-    /// Share of those that are off that are called unreliable; `null` where there is none.
+    /// Share of those off that are reported as unreliable; `null` if there are none.
     pub recall: Option<f64>,
 }
 
@@ -135,20 +135,20 @@ pub struct ClockSummary {
     pub median_s: f64,
     /// Mean share further off than 1 s.
     pub beyond_1_s: f64,
-    /// Songs of which more than a tenth is further off than 2 s.
+    /// Songs with more than a tenth further off than 2 s.
     pub lost: usize,
     /// Songs that the aligner takes for pairs.
     pub accepted: usize,
-    /// Mean share called unreliable.
+    /// Mean share reported as unreliable.
     pub unreliable: f64,
-    /// Of all songs' unreliable tenths of seconds, the share that is off.
+    /// Of all songs' unreliable tenths of a second, the share that are off.
     pub precision: Option<f64>,
-    /// Of all songs' tenths of seconds that are off, the share called unreliable.
+    /// Of all songs' tenths of a second that are off, the share reported as unreliable.
     pub recall: Option<f64>,
 }
 
 impl ClockSummary {
-    /// Sums up the songs that were aligned by `preset`.
+    /// Summarises the songs that were aligned by `preset`.
     pub fn new(songs: &[ClockErrors], preset: Preset) -> Self {
         let songs: Vec<&ClockErrors> = songs.iter().filter(|song| song.preset == preset).collect();
         let mean =
@@ -170,15 +170,15 @@ impl ClockSummary {
     }
 }
 
-/// Each MIDI file of a folder with the recording of the same name (`X.mid`, `X.mp3`), where the two share a clock; only
-/// those named in `only`, all where it is empty.
+/// Aligns each MIDI file of a folder with the recording of the same name (`X.mid`, `X.mp3`), where the two share a
+/// clock; only those named in `only`, or all if it is empty.
 ///
-/// The offset of each song is the one at which the features of both sides agree best, whatever an aligner says, to a frame;
-/// within 100 ms of it, that at which the aligner has most onsets. So an aligner that is a few hundredths of a second late
-/// throughout is not blamed; one that is a verse late throughout is lost.
+/// The offset of each song is the one at which the features of both sides agree best, independently of any aligner, to
+/// a frame; within 100 ms of it, the one at which the aligner has most onsets. So an aligner that is a few hundredths
+/// of a second late throughout is not penalised; one that is a verse late throughout is lost.
 ///
 /// # Errors
-/// [`Error::Nothing`] when there is no pair; [`Error::Cancelled`].
+/// [`Error::Nothing`] if there is no pair; [`Error::Cancelled`].
 pub fn clock(
     folder: &Path,
     only: &[String],
@@ -216,8 +216,8 @@ struct Diagonal {
 }
 
 impl Diagonal {
-    /// Tries every offset, in frames, at which [`OVERLAP`] of the MIDI lies in the recording: the mean product of what the
-    /// features of both sides have above their mean over time.
+    /// Tries every offset, in frames, at which [`OVERLAP`] of the MIDI lies in the recording: the mean product of the
+    /// features of both sides after subtracting their means over time.
     fn new(midi: &Array2<f32>, audio: &Array2<f32>) -> Self {
         let above_mean = |frames: &Array2<f32>| match frames.mean_axis(Axis(0)) {
             Some(mean) => frames - &mean,
@@ -244,7 +244,7 @@ impl Diagonal {
     }
 }
 
-/// The moments at which notes begin, in seconds; notes that begin together once.
+/// The moments at which notes begin, in seconds; notes that begin together count once.
 fn onsets(midi: &Midi) -> Vec<f64> {
     let mut onsets: Vec<f64> = midi.notes().iter().map(|note| note.start.0).collect();
     onsets.sort_by(f64::total_cmp);
@@ -252,7 +252,7 @@ fn onsets(midi: &Midi) -> Vec<f64> {
     onsets
 }
 
-/// The median of those values that lie in the fullest [`BIN_S`]; 0 of none.
+/// The median of the values in the fullest [`BIN_S`]; 0 if there are none.
 fn densest(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let (mut best, mut from) = (0..0, 0);
@@ -274,7 +274,7 @@ mod tests {
     use rand::{RngExt as _, SeedableRng as _};
     use rand_pcg::Pcg64;
 
-    /// A note each half second, for so many seconds.
+    /// One note every half second, for `seconds` seconds.
     fn song(seconds: usize) -> Midi {
         let mut bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\0\0\0".to_vec();
         for i in 0..2 * seconds {
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_verse_away_is_lost_and_does_not_move_the_offset() {
-        // 55 % right, then 16 s off: the mean would lie between.
+        // 55 % right, then 16 s off: the mean would lie in between.
         let errors = errors(1.0, &[(0.0, 1.0), (55.0, 56.0), (55.1, 72.0), (100.0, 116.9)], vec![(70.0, 90.0)]);
         assert!((errors.offset_s - 1.0).abs() < 1e-6, "{}", errors.offset_s);
         assert!(errors.lost && (errors.beyond_1_s - 0.445).abs() < 0.01, "{errors:?}");

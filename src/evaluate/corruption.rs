@@ -1,5 +1,5 @@
-//! The corruption benchmark of Raffel and Ellis, "Optimizing DTW-Based Audio-to-MIDI Alignment and Matching" (ICASSP 2016;
-//! spec B, OPT): a MIDI file is aligned with a rendering of itself that was distorted in a known way.
+//! The corruption benchmark of Raffel and Ellis, "Optimizing DTW-Based Audio-to-MIDI Alignment and Matching" (ICASSP
+//! 2016; spec B, OPT): a MIDI file is aligned with a rendering of itself that was distorted in a known way.
 
 use super::{Errors, Report, each, rendering};
 use crate::alignment::Preset;
@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 /// How strongly files are distorted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Corruption {
-    /// σ of the smooth time warp: its constant part has a standard deviation of half of it, in seconds.
+    /// σ of the smooth time warp: its constant part has half of it as standard deviation, in seconds.
     pub warp_s: f64,
     /// Probability that an instrument (a channel) is left out; never all of them.
     pub dropped: f64,
-    /// σ of the factor on velocities, of mean 1.
+    /// σ of the velocity factor, which has mean 1.
     pub velocity: f64,
 }
 
@@ -41,11 +41,12 @@ const SECONDS: std::ops::RangeInclusive<f64> = 30.0..=600.0;
 /// Seconds between the moments at which a map is compared with the truth.
 const MOMENT_S: f64 = 0.1;
 
-/// Draws `pieces` MIDI files below `folder` with `seed`, distorts each by `how` and aligns the file with the rendering of what
-/// became of it, both with `font`. Files that can't be read, or shorter than 30 s or longer than 10 minutes, are skipped.
+/// Draws `pieces` MIDI files below `folder` with `seed`, distorts each by `how` and aligns the file with the rendering
+/// of the distorted version, both with `font`. Files that can't be read, are shorter than 30 s or longer than 10
+/// minutes are skipped.
 ///
 /// # Errors
-/// [`Error::Nothing`] when there is no MIDI file; [`Error::Cancelled`].
+/// [`Error::Nothing`] if there is no MIDI file; [`Error::Cancelled`].
 pub fn corruption(
     folder: &Path,
     (pieces, seed): (usize, u64),
@@ -67,7 +68,7 @@ pub fn corruption(
             return Err(Error::Limit { what: "length", value, limit: "30 to 600 s".into() });
         }
         let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
-        // Each file has random numbers of its own, whatever runs beside it.
+        // Each file has random numbers of its own, independent of what runs beside it.
         let of_name = name.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte));
         let distortion = Distortion::new(&midi, how, &mut Pcg64::seed_from_u64(seed ^ of_name));
         let wave = synth::render_mono(&distortion.score, font, ANALYSIS_RATE, progress)?;
@@ -88,11 +89,11 @@ pub fn corruption(
 /// A MIDI file distorted, and where its moments went.
 #[derive(Debug, Clone)]
 pub(crate) struct Distortion {
-    /// What sounds.
+    /// The score that sounds.
     pub score: Score,
-    /// Stretches of MIDI time that are left, in order.
+    /// Stretches of MIDI time that remain, in order.
     kept: Vec<(f64, f64)>,
-    /// Time within what is left → time in the distorted file.
+    /// Time within the remaining stretches → time in the distorted file.
     warp: TimeMap,
 }
 
@@ -154,7 +155,7 @@ impl Distortion {
         Self { score: Score::from_messages(messages), kept, warp }
     }
 
-    /// Where a moment of the file went; `None` when it was cut off.
+    /// Where a moment of the file went; `None` if it was cut off.
     pub(crate) fn place(&self, time: MidiTime) -> Option<AudioTime> {
         let is_kept = self.kept.iter().any(|(a, b)| (*a..=*b).contains(&time.0));
         is_kept.then(|| self.warp.to_audio(MidiTime(within(&self.kept, time.0))))
@@ -172,13 +173,13 @@ fn random_normal(random: &mut Pcg64) -> f64 {
     StandardNormal.sample(random)
 }
 
-/// How much of what is kept comes before `seconds`.
+/// How much of the remaining time comes before `seconds`.
 fn within(kept: &[(f64, f64)], seconds: f64) -> f64 {
     kept.iter().map(|(a, b)| (seconds.min(*b) - a).max(0.0)).sum()
 }
 
-/// A time map over `seconds`: the moment plus the inverse Fourier transform of a random spectrum that decays as e⁻ᵏ, one
-/// value a second. It starts at 0 or later.
+/// A time map over `seconds`: each moment plus the inverse Fourier transform of a random spectrum that decays as e⁻ᵏ,
+/// one value per second. It starts at 0 or later.
 fn smooth_warp(seconds: f64, sigma_s: f64, random: &mut Pcg64) -> TimeMap {
     const TERMS: usize = 24;
     let n = (seconds.ceil() as usize).max(2);
@@ -196,12 +197,12 @@ fn smooth_warp(seconds: f64, sigma_s: f64, random: &mut Pcg64) -> TimeMap {
     let knots: Vec<(f64, f64)> = (0..=n).map(|i| (i as f64, i as f64 + offset(i))).collect();
     let first = knots[0].1.min(0.0);
     let shifted = knots.into_iter().map(|(m, a)| (MidiTime(m), AudioTime(a - first)));
-    // Knots that would go back are left out by the map; two are always left: a warp that goes backwards throughout would
-    // need an offset that falls by a second each second.
+    // The map drops knots that would go back; two always remain: a warp that goes backwards throughout would need an
+    // offset that falls by a second each second.
     TimeMap::new(shifted).unwrap_or_else(|_| TimeMap::identity())
 }
 
-/// Kendall's rank correlation τ-b of two lists of equal length, in −1..=1; 0 when one of them is constant.
+/// Kendall's rank correlation τ-b of two lists of equal length, in −1..=1; 0 if one of them is constant.
 ///
 /// ```
 /// use antiphon::evaluate::kendall_tau;

@@ -15,11 +15,11 @@ use std::path::Path;
 /// Seconds between the moments compared.
 const STEP_S: f64 = 0.5;
 
-/// Each MIDI file of a folder with its recording (`X.mid`, `X.ogg`) cut two ways: the first 60 %, and 45 s from the
-/// middle. Errors are differences from the alignment of the whole recording, which is taken for the truth.
+/// Aligns each MIDI file of a folder with its recording (`X.mid`, `X.ogg`) cut in two ways: the first 60 %, and 45 s
+/// from the middle. Errors are differences from the alignment of the whole recording, which is taken as the truth.
 ///
 /// # Errors
-/// [`Error::Nothing`] when there is no pair; [`Error::Cancelled`].
+/// [`Error::Nothing`] if there is no pair; [`Error::Cancelled`].
 pub fn cut(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progress) -> Result<Report<Errors>> {
     let (mut midis, recordings) = sides(below(folder));
     let recording = |midi: &Path| recordings.iter().find(|path| stem(path) == stem(midi));
@@ -52,7 +52,7 @@ pub fn cut(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progr
     Ok(Report { done: rows.done.into_iter().flatten().collect(), skipped: rows.skipped })
 }
 
-/// Some seconds of a recording.
+/// A section of a recording, in seconds.
 fn part(recording: &Recording, span: &Range<f64>) -> Recording {
     let Waveform { samples, sample_rate } = &recording.mono;
     let at = |seconds: f64| ((seconds * f64::from(*sample_rate)) as usize).min(samples.len());

@@ -1,5 +1,5 @@
-//! [`EmbeddingMatrix`]: how far all MIDI files of a set are from all its recordings, by one vector each. The talk's
-//! picture of about 100 × 100, with its dark diagonal.
+//! [`EmbeddingMatrix`]: how far all MIDI files of a set are from all its recordings, with one vector for each. This is
+//! the talk's picture of about 100 × 100, with its dark diagonal.
 
 use super::analysed::log_spectrum;
 use super::clips::Clips;
@@ -30,9 +30,9 @@ pub enum PairSource {
 pub struct Sounding {
     /// Its name.
     pub name: String,
-    /// Its file; none where it was rendered and not kept.
+    /// Its file; `None` if it was rendered and not kept.
     pub path: Option<PathBuf>,
-    /// What is of one group belongs together.
+    /// Items of one group belong together.
     pub group: usize,
 }
 
@@ -48,7 +48,7 @@ pub struct EmbeddingMatrix {
 }
 
 impl EmbeddingMatrix {
-    /// Of what has been embedded, each a row or column with its vector.
+    /// Builds the matrix from the embedded rows and columns, each with its vector.
     pub fn new(midi: Vec<(Sounding, Array1<f32>)>, audio: Vec<(Sounding, Array1<f32>)>) -> Self {
         let distance = |(i, j): (usize, usize)| squared_distance(midi[i].1.view(), audio[j].1.view()).sqrt();
         let distances = Array2::from_shape_fn((midi.len(), audio.len()), distance);
@@ -70,7 +70,8 @@ impl EmbeddingMatrix {
         Distances::of(&matching, &different)
     }
 
-    /// For each MIDI file with a recording here, how many are at most as far as that one: 1 is the first.
+    /// For each MIDI file with a recording here, how many recordings are at most as far away as that one: 1 means
+    /// first.
     pub fn ranks(&self) -> Vec<usize> {
         let rank = |row: usize| {
             let columns = || self.distances.row(row).into_iter().enumerate();
@@ -81,10 +82,10 @@ impl EmbeddingMatrix {
     }
 }
 
-/// Embeds at most `most` pairs, evenly taken. MIDI files are synthesised with `font`.
+/// Embeds at most `most` pairs, evenly spaced. MIDI files are synthesised with `font`.
 ///
 /// # Errors
-/// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Nothing`] where there are fewer than two pairs;
+/// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Nothing`] if there are fewer than two pairs;
 /// [`Error::Cancelled`].
 pub fn embedding_matrix(
     source: &PairSource,
@@ -154,7 +155,7 @@ mod tests {
         let side = |values: [f32; 3]| -> Vec<(Sounding, Array1<f32>)> {
             values.iter().enumerate().map(|(group, v)| (sounding(group), Array1::from(vec![*v]))).collect()
         };
-        // The third recording is nearer to the second MIDI file than its own.
+        // The third recording is nearer to the second MIDI file than the second recording is.
         let matrix = EmbeddingMatrix::new(side([0.0, 1.0, 2.0]), side([0.1, 1.4, 1.2]));
         assert!((matrix.distances[[0, 2]] - 1.2).abs() < 1e-6 && matrix.belongs(1, 1) && !matrix.belongs(0, 1));
         assert_eq!(matrix.ranks(), [1, 2, 2]);

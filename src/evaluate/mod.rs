@@ -1,6 +1,6 @@
-//! How good is an aligner on pairs whose truth is known: the figures of the papers and the README.
+//! How good an aligner is on pairs whose truth is known: the figures of the papers and the README.
 //!
-//! - [`asap`] and [`vienna`]: a score and human performances of it, whose moments are known.
+//! - [`asap`] and [`vienna`]: a score and human performances of it, with known moments.
 //! - [`corruption()`]: MIDI files against renderings of themselves, distorted in a known way (spec B, OPT).
 //! - [`pairs()`]: recordings with their MIDI, and every wrong combination: is the confidence worth anything?
 //! - [`cut()`]: recordings that hold a part of the MIDI.
@@ -8,11 +8,11 @@
 //! - [`popular()`]: popular MIDI files against renderings that differ in structure, tempo, lead and sound.
 //! - [`hash_retrieval`], [`embedding_retrieval`], [`embedding_held_out`]: is the right recording found among many?
 //! - [`embedding_matrix()`]: how far are all MIDI files of a set from all its recordings?
-//! - [`cascade()`]: does the search of an index find it, and nothing where there is nothing?
-//! - [`verdict()`]: does the verdict tell pairs from others?
-//! - [`separation()`]: do codes tell what matches from what doesn't?
+//! - [`cascade()`]: does an index search find the right entry, and nothing if there is none?
+//! - [`verdict()`]: does the verdict distinguish pairs from others?
+//! - [`separation()`]: do codes distinguish matching moments from others?
 //!
-//! [`Errors`] and [`Summary`] sum up the first three, [`auc`] the last.
+//! [`Errors`] and [`Summary`] summarise the first three, [`auc`] the last.
 
 mod analysed;
 mod cascade;
@@ -55,14 +55,14 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Errors of one piece, in seconds where not said otherwise.
+/// Errors of one piece, in seconds unless stated otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Errors {
     /// Name of the piece.
     pub name: String,
     /// The aligner.
     pub preset: Preset,
-    /// Moments compared.
+    /// Number of moments compared.
     pub moments: usize,
     /// Median of |error|.
     pub median_s: f64,
@@ -79,7 +79,7 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Sums up `errors` (any sign). A piece without moments gives zeros.
+    /// Summarises `errors` (any sign). A piece without moments gives zeros.
     pub fn new(name: String, preset: Preset, errors: &[f64], found: &Alignment) -> Self {
         let mut sizes: Vec<f64> = errors.iter().map(|e| e.abs()).collect();
         sizes.sort_by(f64::total_cmp);
@@ -122,12 +122,12 @@ pub struct Summary {
     pub lost: usize,
     /// Pieces with a confidence above .5.
     pub accepted: usize,
-    /// Kendall's τ of score and clipped mean error over the pieces: 1 where the score orders them as the error does.
+    /// Kendall's τ of score and clipped mean error over the pieces: 1 if the score orders them as the error does.
     pub score_error_tau: f64,
 }
 
 impl Summary {
-    /// Sums up the pieces that were aligned by `preset`.
+    /// Summarises the pieces that were aligned by `preset`.
     pub fn new(pieces: &[Errors], preset: Preset) -> Self {
         let pieces: Vec<&Errors> = pieces.iter().filter(|piece| piece.preset == preset).collect();
         let all = |value: fn(&Errors) -> f64| pieces.iter().map(|p| value(p)).collect::<Vec<f64>>();
@@ -147,7 +147,7 @@ impl Summary {
     }
 }
 
-/// What a batch did, and what it skipped with the reason.
+/// The results of a batch, and the files it skipped with the reason.
 #[derive(Debug)]
 pub struct Report<T> {
     /// Results, in the order of the files.
@@ -156,7 +156,7 @@ pub struct Report<T> {
     pub skipped: Vec<(PathBuf, Error)>,
 }
 
-/// A rendering in place of a recording: for data sets that come without sound.
+/// A rendering in place of a recording, for data sets that come without sound.
 fn rendering(mono: Waveform) -> Recording {
     Recording {
         mono,
@@ -169,7 +169,7 @@ fn rendering(mono: Waveform) -> Recording {
     }
 }
 
-/// Runs `work` on each file, on all cores. A file that fails is skipped and named; a cancel ends it all.
+/// Runs `work` on each file, on all cores. A file that fails is skipped and reported; a cancel ends the whole batch.
 fn each<T: Send>(
     paths: &[PathBuf],
     progress: &Progress,
@@ -181,7 +181,7 @@ fn each<T: Send>(
         .with_max_len(1)
         .map(|path| {
             let before = ended.load(Ordering::Relaxed) as f32 / paths.len() as f32;
-            // The parts of files that run at the same time can't be told apart: only whole files move it on.
+            // Progress within files that run at the same time can't be told apart: only finished files advance it.
             let here = progress.part(before, before);
             let result = here.step(0, 1).and_then(|()| work(path, &here));
             progress.step(ended.fetch_add(1, Ordering::Relaxed) + 1, paths.len())?;

@@ -1,4 +1,4 @@
-//! Whether the confidence tells right pairs from wrong ones.
+//! Whether the confidence separates right pairs from wrong ones.
 
 use super::{Report, each};
 use crate::alignment::Preset;
@@ -27,10 +27,10 @@ pub struct Combination {
     pub confidence: f64,
 }
 
-/// Every MIDI file of a folder with every recording of it; `X.mid` belongs to `X.ogg`.
+/// Aligns every MIDI file of a folder with every recording in it; `X.mid` belongs to `X.ogg`.
 ///
 /// # Errors
-/// [`Error::Nothing`] when there is no pair; [`Error::Cancelled`].
+/// [`Error::Nothing`] if there is no pair; [`Error::Cancelled`].
 pub fn pairs(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Progress) -> Result<Report<Combination>> {
     let (midis, audios) = sides(below(folder));
     if midis.is_empty() || audios.is_empty() {
@@ -57,8 +57,8 @@ pub fn pairs(folder: &Path, font: &SoundFont, presets: &[Preset], progress: &Pro
     Ok(Report { done: rows.done.into_iter().flatten().collect(), skipped })
 }
 
-/// Area under the ROC curve: how often a true pair has the higher confidence of a true and a false one; ties count half.
-/// Those of `preset` only.
+/// Area under the ROC curve: how often the true one of a true and a false pair has the higher confidence; ties count
+/// half. Only for `preset`.
 pub fn auc(combinations: &[Combination], preset: Preset) -> f64 {
     let of =
         |same: bool| combinations.iter().filter(move |c| c.same == same && c.preset == preset).map(|c| c.confidence);

@@ -1,4 +1,4 @@
-//! Scores against human performances of them, whose moments are known. The sound is a rendering of the performance.
+//! Scores against human performances of them, with known moments. The sound is a rendering of the performance.
 
 use super::{Errors, Report, each, rendering};
 use crate::alignment::Preset;
@@ -15,13 +15,13 @@ use midly::MidiMessage;
 use midly::num::u7;
 use std::path::{Path, PathBuf};
 
-/// ASAP: each folder with a `midi_score.mid` and a performance MIDI, beats of both in `…_annotations.txt`. The
-/// performance is rendered with `audio_font`, the score synthesised with `midi_font`; each beat is a moment.
+/// Evaluates on ASAP: each folder with a `midi_score.mid` and a performance MIDI, beats of both in `…_annotations.txt`.
+/// The performance is rendered with `audio_font`, the score synthesised with `midi_font`; each beat is a moment.
 ///
-/// Folders whose two files don't have the same number of beats are skipped: there the truth is unknown.
+/// Folders whose two files don't have the same number of beats are skipped: the truth is unknown there.
 ///
 /// # Errors
-/// [`Error::Nothing`] when there is no such folder; [`Error::Cancelled`].
+/// [`Error::Nothing`] if there is no such folder; [`Error::Cancelled`].
 pub fn asap(
     folder: &Path,
     midi_font: &SoundFont,
@@ -56,12 +56,13 @@ pub fn asap(
     Ok(flat(each(&scores, progress, piece)?))
 }
 
-/// Vienna 4×22 and other folders of match files (version 1.0.0) with the MIDI files that they name. The score that the match
-/// file describes is synthesised with `midi_font` at 120 beats a minute throughout, the performance rendered with
-/// `audio_font`; each onset of the score is a moment: the mean of the times at which its notes were played.
+/// Evaluates on Vienna 4×22 and other folders of match files (version 1.0.0) with the MIDI files that they name. The
+/// score that the match file describes is synthesised with `midi_font` at 120 beats a minute throughout, the
+/// performance rendered with `audio_font`; each onset of the score is a moment: the mean of the times at which its
+/// notes were played.
 ///
 /// # Errors
-/// [`Error::Nothing`] when there is no match file; [`Error::Cancelled`].
+/// [`Error::Nothing`] if there is no match file; [`Error::Cancelled`].
 pub fn vienna(
     folder: &Path,
     midi_font: &SoundFont,
@@ -95,7 +96,7 @@ fn flat(report: Report<Vec<Errors>>) -> Report<Errors> {
     Report { done: report.done.into_iter().flatten().collect(), skipped: report.skipped }
 }
 
-/// A performance and what is known of it.
+/// A performance and its known moments.
 struct Known {
     name: String,
     performance: PathBuf,
@@ -137,11 +138,11 @@ struct ScoreNote {
     /// Beats from the first bar.
     onset: f64,
     offset: f64,
-    /// Seconds; `None` where the player left it out.
+    /// Seconds; `None` if the player left it out.
     played_s: Option<f64>,
 }
 
-/// What a match file says.
+/// The contents of a match file.
 #[derive(Debug, Clone, PartialEq)]
 struct Match {
     midi_file: String,
@@ -149,7 +150,7 @@ struct Match {
 }
 
 impl Match {
-    /// `None` when a line that matters is missing or malformed.
+    /// Parses a match file; `None` if a line that matters is missing or malformed.
     fn parse(text: &str) -> Option<Self> {
         let info = |name: &str| {
             let start = format!("info({name},");
@@ -180,7 +181,7 @@ impl Match {
         (!notes.is_empty()).then(|| Self { midi_file: info("midiFileName").unwrap_or_default().to_owned(), notes })
     }
 
-    /// Whether `performed` is the performance meant: nearly all notes are where the match file has them.
+    /// Checks that `performed` is the performance meant: nearly all notes are where the match file has them.
     fn check(&self, performed: &Midi) -> Result<()> {
         let is_there = |pitch: u8, seconds: f64| {
             performed.notes().iter().any(|note| note.pitch == pitch && (note.start.0 - seconds).abs() < 0.005)

@@ -1,5 +1,5 @@
-//! Popular music whose truth is known because it was made: MIDI files as people share them, against renderings that differ
-//! as recordings of popular music do, half of them in their structure.
+//! Popular music whose truth is known because it was generated: MIDI files as people share them, against renderings
+//! that differ as recordings of popular music do, half of them in their structure.
 
 mod manner;
 mod measure;
@@ -35,7 +35,7 @@ use truth::Truth;
 
 /// Lengths of the files that are used, in seconds.
 const SECONDS: std::ops::RangeInclusive<f64> = 90.0..=360.0;
-/// Parts, each a channel of a track, and notes that a file has at least.
+/// Fewest parts (each a channel of a track) and fewest notes in a file.
 const FEWEST_PARTS: usize = 3;
 const FEWEST_NOTES: usize = 300;
 /// Files read at a time while works are drawn.
@@ -52,27 +52,27 @@ pub struct PopularErrors {
     pub name: String,
     /// The aligner.
     pub preset: Preset,
-    /// What the recording does with the structure.
+    /// What the recording changes in the structure.
     pub edit: Edit,
     /// Whether a cut is off the bar lines.
     pub off_bars: bool,
-    /// What the recording does otherwise.
+    /// How else the recording differs.
     pub manner: Manner,
-    /// Whether it went through an MP3 of 32 kbit/s: where that was drawn, and `ffmpeg` is there.
+    /// Whether it went through an MP3 of 32 kbit/s: if that was drawn, and `ffmpeg` is available.
     pub mp3: bool,
-    /// Cents that the recording was found to be tuned high by.
+    /// By how many cents the recording was found to be tuned high.
     pub tuning: f64,
     /// Right and wrong seconds.
     pub seconds: WorkMeasures,
     /// The aligner's confidence.
     pub confidence: f64,
-    /// Semitones that the aligner moved the MIDI by.
+    /// Semitones by which the aligner transposed the MIDI.
     pub transpose: i32,
-    /// Jumps of the recording, and reported ones.
+    /// Jumps of the recording, and those reported.
     pub jumps: Jumps,
 }
 
-/// Works of one kind of edit, or of all, summed up.
+/// Works of one kind of edit, or of all, summarised.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PopularSummary {
     /// The aligner.
@@ -85,19 +85,19 @@ pub struct PopularSummary {
     pub within_50_ms: f64,
     /// Mean share of the seconds within 100 ms.
     pub within_100_ms: f64,
-    /// Works of which more than a tenth is more than 2 s off, of what an increasing map can hold.
+    /// Works with more than a tenth more than 2 s off, within what an increasing map can hold.
     pub lost: usize,
-    /// Of these, those that are nearly all (nine tenths) where the file has the same notes.
+    /// Those of them where nearly all of that (nine tenths) is where the file has the same notes.
     pub lost_alike: usize,
     /// Works with a confidence above .5.
     pub accepted: usize,
-    /// Tenths of seconds of all works: wrong ones, and those called unreliable.
+    /// Tenths of a second of all works: wrong ones, and those reported as unreliable.
     pub warned: Warned,
-    /// Of the unreliable ones, the share that is wrong.
+    /// Share of the unreliable ones that are wrong.
     pub precision: Option<f64>,
-    /// Of the wrong ones, the share called unreliable.
+    /// Share of the wrong ones that are reported as unreliable.
     pub recall: Option<f64>,
-    /// The same three without the moments at which the file has the same notes where the map goes.
+    /// The same, without the moments at which the file has the same notes where the map goes.
     pub warned_of_others: Warned,
     /// Precision of these.
     pub precision_of_others: Option<f64>,
@@ -110,8 +110,8 @@ pub struct PopularSummary {
 }
 
 impl PopularSummary {
-    /// Sums up the works that were aligned by `preset`: controls, those of them whose tempo drifts, edited ones, these by
-    /// edit, and all by how far they are detuned. Kinds without works are left out.
+    /// Summarises the works that were aligned by `preset`: controls, those of them whose tempo drifts, edited ones,
+    /// these by edit, and all by how far they are detuned. Kinds without works are left out.
     pub fn all(works: &[PopularErrors], preset: Preset) -> Vec<Self> {
         let of = |kind: &str, is_one: &dyn Fn(&PopularErrors) -> bool| {
             let works: Vec<&PopularErrors> =
@@ -167,14 +167,14 @@ impl PopularSummary {
     }
 }
 
-/// Draws `works` MIDI files below `folder` with `seed` and aligns each, synthesised with `midi_font`, with a rendering by
-/// `audio_font` that differs in a known way; every second one also in its structure, the edits in turn.
+/// Draws `works` MIDI files below `folder` with `seed` and aligns each, synthesised with `midi_font`, with a rendering
+/// by `audio_font` that differs in a known way; every second one also in its structure, cycling through the edits.
 ///
-/// Files count that can be read, last 1.5 to 6 minutes, and have 3 parts and 300 notes or more. Drawn ones that are too
+/// Usable files can be read, last 1.5 to 6 minutes, and have at least 3 parts and 300 notes. Drawn files that are too
 /// short to edit are skipped.
 ///
 /// # Errors
-/// [`Error::Nothing`] when there is no such file; [`Error::Cancelled`].
+/// [`Error::Nothing`] if there is no such file; [`Error::Cancelled`].
 pub fn popular(
     folder: &Path,
     (works, seed): (usize, u64),
@@ -183,7 +183,7 @@ pub fn popular(
     presets: &[Preset],
     progress: &Progress,
 ) -> Result<Report<PopularErrors>> {
-    // One more, so that the last has another work to take an intro from.
+    // One extra, so that the last has another work to take an intro from.
     let drawn = draw(folder, works.saturating_add(1), seed, &progress.part(0.0, 0.05))?;
     let paths: Vec<PathBuf> = drawn.iter().take(works).map(|(path, _)| path.clone()).collect();
     let report = each(&paths, &progress.part(0.05, 1.0), |path, progress| {
@@ -213,7 +213,7 @@ pub fn popular(
     Ok(Report { done: report.done.into_iter().flatten().collect(), skipped: report.skipped })
 }
 
-/// One of the drawn files with a recording that was made of it.
+/// One of the drawn files with the recording made from it.
 struct Work {
     name: String,
     edit: Edit,
@@ -234,7 +234,7 @@ fn work(
     let other = (drawn.len() > 1).then(|| &drawn[(place + 1) % drawn.len()].1);
     let edit = if place.is_multiple_of(2) { Edit::Control } else { Edit::ALL[place / 2 % Edit::ALL.len()] };
     let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned();
-    // Each file has random numbers of its own, whatever runs beside it.
+    // Each file has random numbers of its own, independent of what runs beside it.
     let mut random = Pcg64::seed_from_u64(number(&name, seed));
     let made = Made::new(edit, midi, other, &mut random)?;
     let mp3 = made.manner.compressed && compressed::is_there();
@@ -242,7 +242,7 @@ fn work(
     Ok(Work { name, edit, made, mp3, wave })
 }
 
-/// Recordings that are made of `works` drawn files, as [`popular`] does: `each` is given the number of a work, its MIDI file
+/// Makes recordings from `works` drawn files, as [`popular`] does: `each` receives the number of a work, its MIDI file
 /// and its sound.
 ///
 /// # Errors
@@ -263,14 +263,14 @@ pub(super) fn renderings<T: Send>(
     })
 }
 
-/// The first `count` usable files in a random order of all.
+/// The first `count` usable files in a random order of all files.
 fn draw(folder: &Path, count: usize, seed: u64, progress: &Progress) -> Result<Vec<(PathBuf, Midi)>> {
     let (mut paths, _) = sides(below(folder));
     paths.shuffle(&mut Pcg64::seed_from_u64(seed));
     let mut drawn = Vec::new();
     for paths in paths.chunks(AT_A_TIME) {
         progress.step(drawn.len(), count)?;
-        // Damaged files are part of what people share; they are not drawn.
+        // Damaged files are among those that people share; they are not drawn.
         let read = |path: &PathBuf| Some((path.clone(), Midi::read(path).ok().filter(is_usable)?));
         drawn.extend(paths.par_iter().filter_map(read).collect::<Vec<_>>());
         if drawn.len() >= count {
@@ -293,7 +293,7 @@ fn is_usable(midi: &Midi) -> bool {
     SECONDS.contains(&midi.end().0) && midi.notes().len() >= FEWEST_NOTES && parts.len() >= FEWEST_PARTS
 }
 
-/// A recording that is to be made, and what is known of it.
+/// A recording to be made, and its known truth.
 struct Made {
     structure: Structure,
     manner: Manner,
@@ -323,7 +323,7 @@ impl Made {
         Ok(Self { structure, manner, truth, clock, first_s })
     }
 
-    /// Renders it; `mp3` names it while it is compressed, where it is.
+    /// Renders it; `mp3` names its temporary files if it is compressed.
     fn sound(
         &self,
         midi: &Midi,

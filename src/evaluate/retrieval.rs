@@ -1,12 +1,12 @@
 //! Whether the right recording is found among many: the rank curve of the papers (spec F).
 //!
-//! Queries are the MIDI files of a folder. The database holds the recordings beside them (`x.ogg` for `x.mid`), and decoys:
-//! other recordings, and renderings of other MIDI files. Where a query has no recording, its own rendering with the decoys'
-//! soundfont is what must be found. How an entry is compared is another question: by hash sequences
-//! ([`hash_retrieval`]), or by the vector of the whole ([`embedding_retrieval`]); both search the same.
+//! Queries are the MIDI files of a folder. The database holds the recordings beside them (`x.ogg` for `x.mid`), and
+//! decoys: other recordings, and renderings of other MIDI files. If a query has no recording, its own rendering with
+//! the decoys' soundfont must be found. How entries are compared is a separate question: by hash sequences
+//! ([`hash_retrieval`]), or by the vector of the whole ([`embedding_retrieval`]); both search the same database.
 //!
 //! Each query is also tried in the other eleven keys. An answer in another key has eleven more chances to look good by
-//! accident, so its score is raised by a part of itself, the *handicap*.
+//! accident, so its score is raised by a fraction of itself, the *handicap*.
 
 mod codes;
 mod vectors;
@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 
 /// Keys in which a query is tried, in semitones above the written one.
 const KEYS: std::ops::RangeInclusive<i32> = -5..=6;
-/// An entry with fewer frames tells nothing: it has fewer than 30 codes of 8 frames (spec E).
+/// An entry with fewer frames is not usable: it has fewer than 30 codes of 8 frames (spec E).
 const FEWEST_FRAMES: usize = 240;
 
 /// What is searched, and how.
@@ -42,25 +42,26 @@ const FEWEST_FRAMES: usize = 240;
 pub struct RetrievalParams<'a> {
     /// MIDI files, with or without recordings of the same name beside them.
     pub folder: &'a Path,
-    /// Folders of recordings and MIDI files that are not what is looked for.
+    /// Folders of recordings and MIDI files that are not the right answers.
     pub decoys: &'a [PathBuf],
-    /// MIDI files that are drawn from the decoys' folders at most.
+    /// Most MIDI files drawn from the decoys' folders.
     pub renderings: usize,
     /// Seed of the draw and of the keys.
     pub seed: u64,
     /// Soundfont of the queries.
     pub font: &'a SoundFont,
-    /// Soundfont of what is rendered for the database: another one.
+    /// Soundfont of the renderings in the database: a different one.
     pub other_font: &'a SoundFont,
-    /// Part of the queries' own renderings that is put into another key, to choose a handicap on; recordings stay.
+    /// Share of the queries' own renderings that is transposed to another key, to choose a handicap on; recordings
+    /// stay.
     pub transposed: f64,
-    /// Handicaps of answers in another key, as parts of the score.
+    /// Handicaps of answers in another key, as fractions of the score.
     pub handicaps: &'a [f64],
     /// Where log magnitudes are kept.
     pub cache: Option<&'a Path>,
 }
 
-/// What was found.
+/// The results of the searches.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Retrieval {
     /// Recordings in the database.
@@ -71,24 +72,24 @@ pub struct Retrieval {
     pub same_work: usize,
     /// Entries left out because they have fewer than 30 codes.
     pub too_short: usize,
-    /// Each way to compare, with each handicap.
+    /// Each method of comparison, with each handicap.
     pub systems: Vec<RankCurve>,
 }
 
-/// Ranks of the right answers, by one way to compare.
+/// Ranks of the right answers under one method of comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RankCurve {
-    /// The way.
+    /// The method.
     pub system: String,
-    /// Handicap of answers in another key; none where only the written key was tried.
+    /// Handicap of answers in another key; `None` if only the written key was tried.
     pub handicap: Option<f64>,
-    /// Part of the queries whose right answer is first.
+    /// Share of the queries whose right answer is first.
     pub first: f64,
-    /// Part within the first 10.
+    /// Share within the first 10.
     pub within_10: f64,
-    /// Part within the first 100.
+    /// Share within the first 100.
     pub within_100: f64,
-    /// Part within the first hundredth of the database, its first twentieth, its first tenth; 1 answer at least.
+    /// Share within the first hundredth of the database, its first twentieth, its first tenth; at least 1 answer.
     pub within_1_percent: f64,
     /// See [`within_1_percent`](Self::within_1_percent).
     pub within_5_percent: f64,
@@ -115,7 +116,7 @@ pub struct Ranked {
     pub rank: usize,
     /// Score of the recording.
     pub score: f32,
-    /// Semitones that the MIDI file was moved by to find it.
+    /// Semitones by which the MIDI file was transposed to find it.
     pub key: i32,
     /// The best wrong answer.
     pub best_wrong: String,
@@ -124,7 +125,7 @@ pub struct Ranked {
 }
 
 impl RankCurve {
-    /// Sums up ranks among so many `entries`, and scores of right and of wrong answers.
+    /// Summarises ranks among `entries` entries, and scores of right and of wrong answers.
     pub(super) fn new(
         (system, handicap): (String, Option<f64>),
         entries: usize,
@@ -156,19 +157,19 @@ impl RankCurve {
     }
 }
 
-/// What a database entry is made of.
+/// The source of a database entry.
 struct Source {
     path: PathBuf,
     /// The query that it answers.
     answers: Option<usize>,
-    /// Semitones that it is moved by.
+    /// Semitones by which it is transposed.
     key: i32,
 }
 
-/// An entry with what it is compared by.
+/// An entry with the data it is compared by.
 struct Entry<T> {
     name: String,
-    /// The answer that it is.
+    /// The query that it answers.
     answers: Option<usize>,
     recording: bool,
     seen: T,
@@ -177,18 +178,18 @@ struct Entry<T> {
 /// A query: its name and the answer to it.
 type Query = (String, usize);
 
-/// The queries, analysed, and where the database comes from.
+/// The queries, analysed, and the sources of the database.
 struct Search<'a> {
     params: &'a RetrievalParams<'a>,
     queries: Vec<Query>,
     midis: Vec<PathBuf>,
-    /// Of each query, (frames × 60).
+    /// For each query, (frames × 60).
     logs: Vec<LogSpectrum>,
     sources: Vec<Source>,
     same_work: usize,
 }
 
-/// The database, and what could not be used.
+/// The database, and the files that could not be used.
 struct Database<T> {
     entries: Vec<Entry<T>>,
     too_short: usize,
@@ -197,7 +198,8 @@ struct Database<T> {
 
 impl<'a> Search<'a> {
     /// # Errors
-    /// [`Error::Nothing`] when there is no MIDI file; that of the first MIDI file that can't be used; [`Error::Cancelled`].
+    /// [`Error::Nothing`] if there is no MIDI file; the error of the first MIDI file that can't be used;
+    /// [`Error::Cancelled`].
     fn new(params: &'a RetrievalParams<'a>, progress: &Progress) -> Result<Self> {
         let (midis, recordings) = sides(below(params.folder));
         let (sources, same_work) = sources(params, &midis, &recordings, &progress.part(0.0, 0.5))?;
@@ -227,10 +229,10 @@ impl<'a> Search<'a> {
         self.midis.iter().map(roll).collect()
     }
 
-    /// Looks at each entry, (frames × 48) natural log magnitudes.
+    /// Analyses each entry, (frames × 48) natural log magnitudes.
     ///
     /// # Errors
-    /// [`Error::Nothing`] when there is nothing to search in; [`Error::Cancelled`].
+    /// [`Error::Nothing`] if there is nothing to search; [`Error::Cancelled`].
     fn database<T: Send>(
         &self,
         progress: &Progress,
@@ -301,7 +303,7 @@ fn sources(
     Ok((sources, same_work))
 }
 
-/// The papers' features (spec A) of natural log magnitudes.
+/// The papers' features (spec A), computed from natural log magnitudes.
 fn published_features(log: ArrayView2<'_, f32>) -> Array2<f32> {
     features::log_normalize(&log.mapv(f32::exp))
 }
@@ -318,7 +320,7 @@ fn curves<T>(
         let (mut of_right, mut of_wrong) = (Vec::new(), Vec::new());
         let mut ranked = |((name, answer), keys): (&Query, &Vec<Vec<f32>>)| {
             let best = |entry: usize| {
-                // One key only is the written one.
+                // A single key is the written one.
                 let written = if keys.len() == 1 { 0..=0 } else { KEYS };
                 let tried = written.zip(keys).map(|(key, scores)| (key, scores[entry]));
                 let weighed = tried.filter_map(|(key, score)| match (key, handicap) {

@@ -1,5 +1,5 @@
-//! How well codes tell matching moments from others, on a split of a data set (spec D, "Objective"; the histogram is that
-//! of ISMIR 2015, figure 3).
+//! How well codes distinguish matching moments from others, on a split of a data set (spec D, "Objective"; the
+//! histogram is that of ISMIR 2015, figure 3).
 
 use super::Report;
 use crate::dataset::{Dataset, Pair, Split, Work};
@@ -13,28 +13,27 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bins of a pair below those that codes are made of: 6 semitones for transposing.
-/// Pairs of the training split that thresholds are taken from.
+/// Pairs of the training split from which thresholds are computed.
 const THRESHOLD_PAIRS: usize = 200;
 
-/// What was found of one way to make codes.
+/// The quality of one way to make codes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CodeQuality {
     /// `tpaa`, or the model's file.
     pub system: String,
     /// Bits of a code.
     pub bits: usize,
-    /// Works and pairs that were looked at.
+    /// Works and pairs examined.
     pub works: usize,
     /// See [`works`](Self::works).
     pub pairs: usize,
     /// Bhattacharyya coefficient of the two distributions: lower is better.
     pub bc: f64,
-    /// Whether most codes are one and the same.
+    /// Whether most codes are identical.
     pub collapsed: bool,
     /// Mean distance of matching steps, and of steps of different works.
     pub means: (f64, f64),
-    /// Numbers of step pairs by distance.
+    /// Numbers of step pairs, by distance.
     pub histograms: Separation,
 }
 
@@ -76,11 +75,12 @@ impl Coder<'_> {
     }
 }
 
-/// Thresholds are the means over pairs of the training split, or of `split` where there are none, each side its own.
+/// Thresholds are the means over pairs of the training split, or of `split` if there are none, separately for each
+/// side.
 fn tpaa(data: &Dataset, split: Split) -> Result<Coder<'static>> {
     let split = if data.works(Split::Train).next().is_some() { Split::Train } else { split };
     let (mut midi, mut audio) = (Vec::new(), Vec::new());
-    // A pair that can't be read is named where it is looked at.
+    // A pair that can't be read is reported where it is examined.
     for pair in data.works(split).take(THRESHOLD_PAIRS).filter_map(|work| data.load(work, 0).ok()) {
         midi.push(published(&pair.midi));
         audio.push(published(&pair.audio));
@@ -89,10 +89,10 @@ fn tpaa(data: &Dataset, split: Split) -> Result<Coder<'static>> {
     Ok(Coder::Tpaa { midi: trained(&midi)?, audio: trained(&audio)? })
 }
 
-/// Codes of TPAA and of each model on all pairs of a split. Pairs that can't be read are named and left out.
+/// Codes of TPAA and of each model on all pairs of a split. Pairs that can't be read are reported and left out.
 ///
 /// # Errors
-/// As [`Dataset::open`]; [`Error::Nothing`] where fewer than two works of the split can be read; [`Error::Cancelled`].
+/// As [`Dataset::open`]; [`Error::Nothing`] if fewer than two works of the split can be read; [`Error::Cancelled`].
 pub fn separation(
     folder: &Path,
     split: Split,
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(report.skipped.len(), 1);
         assert!(report.skipped[0].1.to_string().contains("not a whole safetensors file"));
         let [tpaa, untrained] = &report.done[..] else { panic!("two systems: {:?}", report.done) };
-        // Equal sides have equal codes where both are coded alike; the untrained networks are two different ones.
+        // Equal sides have equal codes if both are coded alike; the two untrained networks are different.
         assert!(tpaa.histograms.matching[0] == 4 * 10 && tpaa.bc < 0.05, "{tpaa:?}");
         assert!(untrained.bc > 0.5 && untrained.works == 4, "{untrained:?}");
 

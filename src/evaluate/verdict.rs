@@ -1,8 +1,9 @@
-//! Whether the [verdict](mod@crate::verdict) tells pairs from others: real ones, and what is made of them.
+//! Whether the [verdict](mod@crate::verdict) distinguishes pairs from others: real ones, and variants made from them.
 //!
-//! Songs are the unit, not files: `P24b.mid` is a second version of `P24.mid` and belongs to `P24.ogg` too. Each MIDI file also
-//! comes moved to another key, each recording also as a part of it. Wrong pairs always are those that are hardest: the nearest
-//! by codes; of the others some are drawn and stand for all, and the codes of all are compared.
+//! Songs are the unit, not files: `P24b.mid` is a second version of `P24.mid` and belongs to `P24.ogg` too. Each MIDI
+//! file also comes transposed to another key, each recording also as a part of it. Wrong pairs always include the
+//! hardest ones, the nearest by codes; some of the others are drawn and stand for all, and codes are compared for all
+//! of them.
 
 mod decided;
 mod kept;
@@ -31,33 +32,33 @@ use std::path::PathBuf;
 
 /// Seconds of a part of a recording.
 const PART_S: std::ops::Range<f64> = 30.0..90.0;
-/// Semitones that a MIDI file is moved by at most, as it is written elsewhere.
+/// Most semitones by which a MIDI file is transposed, to act as one written in another key.
 const MOVED: i32 = 5;
-/// Wrong recordings that a moved file, and a part of a recording, are compared with in full: this many of the nearest and of
-/// the drawn ones.
+/// Wrong recordings that a transposed file, or a part of a recording, is compared with in full: this many of the
+/// nearest and of the drawn ones.
 const FEWER: usize = 1;
 
 /// What is compared, and how.
 #[derive(Debug, Clone)]
 pub struct VerdictData {
-    /// MIDI files and recordings, of the same names where they belong together.
+    /// MIDI files and recordings, with the same names if they belong together.
     pub folder: PathBuf,
     /// Folders of recordings without MIDI files.
     pub decoys: Vec<PathBuf>,
-    /// Instead of recordings in the folder: how many works are drawn from its MIDI files, and the soundfont that recordings of
-    /// them are made with, as [`popular`](super::popular()) makes them.
+    /// Instead of recordings in the folder: how many works are drawn from its MIDI files, and the soundfont for making
+    /// their recordings, as [`popular`](super::popular()) makes them.
     pub made: Option<(usize, SoundFont)>,
     /// Where analysed recordings are kept.
     pub cache: Option<PathBuf>,
     /// Wrong recordings that each MIDI file is compared with in full: the nearest by codes,
     pub nearest: usize,
-    /// and others, drawn.
+    /// and others, drawn at random.
     pub others: usize,
     /// What kind of pair a song is, by its name.
     pub kinds: BTreeMap<String, String>,
 }
 
-/// All that was compared.
+/// All the compared pairs.
 #[derive(Debug, Clone)]
 pub struct VerdictPairs {
     /// The pairs, with their evidence.
@@ -84,12 +85,12 @@ struct AudioItem {
     traits: Traits,
 }
 
-/// A pair that is to be compared: the MIDI file, its place, the pairs that it stands for, and its codes.
+/// A pair to be compared: the MIDI file, its rank, the number of pairs that it stands for, and its codes.
 struct Wanted {
     midi: usize,
     rank: usize,
     weight: f64,
-    /// Whether all is seen of it, or only its codes.
+    /// Whether all its evidence is gathered, or only its codes.
     whole: bool,
     codes: CodeMatch,
 }
@@ -103,7 +104,7 @@ fn song(name: &str) -> String {
 /// Compares MIDI files and recordings.
 ///
 /// # Errors
-/// [`Error::Nothing`] without any of them; [`Error::Cancelled`].
+/// [`Error::Nothing`] if either is missing; [`Error::Cancelled`].
 pub fn verdict(data: &VerdictData, font: &SoundFont, progress: &Progress) -> Result<Report<VerdictPairs>> {
     let models = Models::bundled()?;
     let (midi_files, recordings, mut skipped) = sources(data, &progress.part(0.0, 0.1))?;
@@ -189,7 +190,7 @@ pub fn verdict(data: &VerdictData, font: &SoundFont, progress: &Progress) -> Res
 
 type Sources = (Vec<(PathBuf, Option<Midi>)>, Vec<PathBuf>, Vec<(PathBuf, Error)>);
 
-/// MIDI files, recordings, and what can't be used.
+/// MIDI files, recordings, and files that can't be used.
 fn sources(data: &VerdictData, progress: &Progress) -> Result<Sources> {
     let (mut midis, mut recordings, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     if let Some((works, font)) = &data.made {
@@ -218,7 +219,7 @@ fn sources(data: &VerdictData, progress: &Progress) -> Result<Sources> {
     Ok((midis, recordings, skipped))
 }
 
-/// For each recording the MIDI files that it is compared with.
+/// For each recording, the MIDI files that it is compared with.
 fn wanted(
     data: &VerdictData,
     midis: &[MidiItem],
@@ -287,10 +288,10 @@ fn labelled(midi: &MidiItem, audio: &AudioItem, wanted: &Wanted, data: &VerdictD
     }
 }
 
-/// Frames that are one, where an index is searched.
+/// Number of frames averaged into one when an index is searched.
 const POOL: usize = 4;
 
-/// What is seen of a pair by an index and by all that there is.
+/// Gathers the evidence of a pair as an index sees it, and with everything available.
 fn see(
     pair: &mut LabelledPair,
     ((midi, midi_traits), (audio, audio_traits)): ((&MidiSide, &Traits), (&AudioSide, &Traits)),

@@ -1,17 +1,17 @@
-//! Whether an alignment warns where it is wrong: its `unreliable` stretches against the moments whose error is known.
+//! Whether an alignment warns where it is wrong: its `unreliable` stretches against moments with a known error.
 
 use serde::Serialize;
 
-/// Moments of a recording, counted by whether the map is wrong there and whether the alignment says so.
+/// Moments of a recording, counted by whether the map is wrong there and whether the alignment warns of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Warned {
     /// All moments judged.
     pub moments: usize,
-    /// Those at which the map is wrong.
+    /// Moments at which the map is wrong.
     pub wrong: usize,
-    /// Those that lie in an unreliable stretch.
+    /// Moments in an unreliable stretch.
     pub warned: usize,
-    /// Those that are both.
+    /// Moments that are both.
     pub both: usize,
 }
 
@@ -24,7 +24,7 @@ impl Warned {
         self.both += usize::from(wrong && warned);
     }
 
-    /// The counts of both.
+    /// Adds up two counts.
     #[must_use]
     pub(super) fn plus(self, other: Self) -> Self {
         Self {
@@ -35,17 +35,17 @@ impl Warned {
         }
     }
 
-    /// Share of the warned moments that are wrong; `None` where nothing was warned of.
+    /// Share of the warned moments that are wrong; `None` if there are no warnings.
     pub fn precision(&self) -> Option<f64> {
         (self.warned > 0).then(|| self.both as f64 / self.warned as f64)
     }
 
-    /// Share of the wrong moments that are warned of; `None` where nothing was wrong.
+    /// Share of the wrong moments that are warned of; `None` if none are wrong.
     pub fn recall(&self) -> Option<f64> {
         (self.wrong > 0).then(|| self.both as f64 / self.wrong as f64)
     }
 
-    /// Share of all moments that are warned of; 0 of none.
+    /// Share of all moments that are warned of; 0 if there are none.
     pub fn share(&self) -> f64 {
         self.warned as f64 / self.moments.max(1) as f64
     }

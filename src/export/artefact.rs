@@ -1,4 +1,4 @@
-//! All that can be exported of an aligned pair, in one list.
+//! Everything that can be exported for an aligned pair, in one list.
 
 use super::{Seconds, aligned_midi, aligned_part, csv, document, listen, png, wav};
 use crate::alignment::{Alignment, Preset};
@@ -11,7 +11,7 @@ use crate::picture::{ColorMap, Panel, Tone, alignment_png, panel_png};
 use crate::synth::SoundFont;
 use std::path::Path;
 
-/// A file that can be made of an aligned pair.
+/// A file that can be made from an aligned pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Artefact {
     /// The MIDI on the recording's clock.
@@ -22,45 +22,45 @@ pub enum Artefact {
     Table,
     /// One picture of everything.
     Page,
-    /// Sound: the MIDI left, the recording right.
+    /// Audio: the MIDI on the left, the recording on the right.
     Listen,
-    /// The picture of a panel.
+    /// The picture of one panel.
     Panel(Panel),
 }
 
-/// An aligned pair as it is exported.
+/// An aligned pair, ready to be exported.
 #[derive(Debug, Clone, Copy)]
 pub struct Exported<'a> {
     /// The MIDI file.
     pub midi: &'a MidiSide,
     /// The recording.
     pub audio: &'a AudioSide,
-    /// How the two belong together.
+    /// How the two correspond.
     pub alignment: &'a Alignment,
-    /// Which aligner found it.
+    /// The aligner that found it.
     pub preset: Preset,
-    /// What the MIDI is synthesised with; the window may have none.
+    /// The soundfont that the MIDI is synthesised with; the window may have none.
     pub font: Option<&'a SoundFont>,
-    /// The recording to listen to, where it was kept.
+    /// The recording to listen to, if it was kept.
     pub sound: Option<&'a Stereo>,
-    /// How long the stages took, where that was measured.
+    /// How long the stages took, if that was measured.
     pub seconds: Option<Seconds>,
-    /// The part of the recording that the MIDI is cut to; all of it without.
+    /// The part of the recording that the MIDI is cut to; `None` for all of it.
     pub span: Option<(AudioTime, AudioTime)>,
     /// Colours of the panels.
     pub colours: (ColorMap, Tone),
-    /// Pixels of a picture a point.
+    /// Pixels of a picture per point.
     pub scale: u32,
 }
 
 impl Artefact {
-    /// All of them, in the order in which a person is asked.
+    /// All artefacts, in the order in which they are offered.
     pub fn all() -> impl Iterator<Item = Self> {
         let one = [Self::Midi, Self::Document, Self::Table, Self::Listen, Self::Page];
         one.into_iter().chain(Panel::ALL.into_iter().map(Self::Panel))
     }
 
-    /// The name of its file.
+    /// Its file name.
     pub fn file_name(self) -> String {
         match self {
             Self::Midi => "aligned.mid".into(),
@@ -72,7 +72,7 @@ impl Artefact {
         }
     }
 
-    /// What it is, for a person who chooses.
+    /// A label for the person who chooses.
     pub fn label(self) -> String {
         match self {
             Self::Midi => "MIDI on the recording's clock".into(),
@@ -84,10 +84,10 @@ impl Artefact {
         }
     }
 
-    /// The bytes of its file.
+    /// The contents of its file.
     ///
     /// # Errors
-    /// As [`aligned_midi`], [`listen`], [`wav`] and [`alignment_png`].
+    /// Those of [`aligned_midi`], [`listen`], [`wav`] and [`alignment_png`].
     pub fn bytes(self, of: &Exported<'_>, progress: &Progress) -> Result<Vec<u8>> {
         let Exported { midi, audio, alignment, .. } = *of;
         Ok(match self {
@@ -111,11 +111,12 @@ impl Artefact {
     }
 }
 
-/// Writes `artefacts` into a folder, each as `name` makes it of its own [name](Artefact::file_name); the names that were
-/// written, in that order. All are made before the first is written, so that one that fails leaves nothing behind.
+/// Writes `artefacts` into a folder, each under the name that `name` derives from its own [name](Artefact::file_name);
+/// returns the names written, in that order. All are made before the first is written, so that a failure leaves nothing
+/// behind.
 ///
 /// # Errors
-/// As [`Artefact::bytes`]; [`Error::Io`].
+/// Those of [`Artefact::bytes`]; [`Error::Io`].
 pub fn write_artefacts(
     artefacts: impl IntoIterator<Item = Artefact>,
     of: &Exported<'_>,

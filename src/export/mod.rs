@@ -1,7 +1,7 @@
-//! What is written for others: the alignment as a document, a table, a MIDI file, sound and arrays.
+//! What Antiphon writes for others: the alignment as a document, a table, a MIDI file, audio and arrays.
 //!
-//! The formats are those of the README's manual, which scripts rely on. Every file is written beside its place and then
-//! renamed, so that nothing half-written is ever found under its name.
+//! The formats are those of the manual in the README, which scripts rely on. Every file is written next to its
+//! destination and then renamed, so that no half-written file ever appears under its name.
 
 mod artefact;
 
@@ -21,15 +21,15 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Frames of sound between two looks at whether to go on.
+/// Frames of audio between two checks for cancellation.
 const CHECKED_EVERY: usize = 1 << 18;
 
-/// Seconds that the stages of a whole job took.
+/// Seconds that each stage of a whole job took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Seconds {
     /// Decoding and resampling the recording.
     pub decode: f64,
-    /// Synthesising the MIDI, its own features included.
+    /// Synthesising the MIDI and computing its features.
     pub synthesize: f64,
     /// Features and onsets of the recording.
     pub features: f64,
@@ -37,7 +37,7 @@ pub struct Seconds {
     pub align: f64,
 }
 
-/// The document `alignment/1`. Its `seconds` are null where nothing was measured.
+/// The document `alignment/1`. Its `seconds` are null if nothing was measured.
 pub fn document(
     midi: &MidiSide,
     audio: &AudioSide,
@@ -75,8 +75,9 @@ pub fn document(
     })
 }
 
-/// The table `audio_s,midi_s,cost`, a line for each knot of the map. Where the recording jumps there is a fourth column,
-/// `segment`, from 1, and the knots are those of all segments: `midi_s` goes back or on from one to the next.
+/// The table `audio_s,midi_s,cost`, a line for each knot of the map. Where the recording jumps there is a fourth
+/// column, `segment`, counted from 1, and the knots are those of all segments: `midi_s` jumps back or ahead from one to
+/// the next.
 pub(crate) fn csv(alignment: &Alignment) -> String {
     let jump = alignment.segments.jump();
     let mut table = String::from(if jump { "audio_s,midi_s,cost,segment\n" } else { "audio_s,midi_s,cost\n" });
@@ -93,7 +94,7 @@ pub(crate) fn csv(alignment: &Alignment) -> String {
     table
 }
 
-/// The segments, each with the path that it takes where the recording jumps; where it doesn't, that is the `path` of all.
+/// The segments. If the recording jumps, each has its own path; otherwise the document's `path` is the only one.
 fn segments(alignment: &Alignment) -> Vec<Value> {
     let path = |map: &TimeMap| map.knots().map(|(m, a)| [m.0, a.0]).collect::<Vec<_>>();
     let spans = alignment.segments.spans().into_iter().zip(alignment.segments.maps());
@@ -107,19 +108,19 @@ fn segments(alignment: &Alignment) -> Vec<Value> {
     spans.map(value).collect()
 }
 
-/// The MIDI on the recording's clock and in its key, with the notes that the recording reaches: where it jumps, as it is
-/// [played](Alignment::played), with a marker at each jump.
+/// The MIDI in the recording's timing and key, with the notes that the recording reaches. If the recording jumps, the
+/// MIDI is as it is [played](Alignment::played), with a marker at each jump.
 ///
 /// # Errors
-/// As [`retime::retime`].
+/// Those of [`retime::retime`].
 pub(crate) fn aligned_midi(midi: &MidiSide, audio: &AudioSide, alignment: &Alignment) -> Result<Midi> {
     aligned_part(midi, alignment, (AudioTime(0.0), AudioTime(audio.recording.mono.seconds())))
 }
 
-/// As [`aligned_midi`], with what lies between two moments of the recording only.
+/// Like [`aligned_midi`], but with only what lies between two moments of the recording.
 ///
 /// # Errors
-/// As [`retime::retime`].
+/// Those of [`retime::retime`].
 pub(crate) fn aligned_part(midi: &MidiSide, alignment: &Alignment, span: (AudioTime, AudioTime)) -> Result<Midi> {
     let Played { midi, map } = alignment.played(&midi.midi)?;
     let (first, last) = (map.to_midi(span.0), map.to_midi(span.1));
@@ -127,11 +128,11 @@ pub(crate) fn aligned_part(midi: &MidiSide, alignment: &Alignment, span: (AudioT
     retime::retime(&midi, &map, span)
 }
 
-/// The MIDI file and the recording that a document `alignment/1` is about: where it says, meant from here or from its own
-/// folder.
+/// The MIDI file and the recording that a document `alignment/1` is about. Its paths may be relative to the current
+/// folder or to the document's own.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::List`] when it names no files, or files that are not there.
+/// [`Error::Io`]; [`Error::List`] if it names no files, or files that do not exist.
 pub fn pair_of(document: &Path) -> Result<[PathBuf; 2]> {
     let bad = |reason: String| Error::List { reason, path: document.to_path_buf() };
     let text = std::fs::read(document).map_err(Error::io("read", document))?;
@@ -146,11 +147,11 @@ pub fn pair_of(document: &Path) -> Result<[PathBuf; 2]> {
     Ok([find("midi")?, find("audio")?])
 }
 
-/// The ear test: the MIDI, warped to the recording's time, left; the recording, untouched, right; equally loud. At the
-/// recording's own rate where the synthesiser can, else at 44 100 Hz.
+/// The listening test: the MIDI, warped to the recording's time, on the left; the recording, unaltered, on the right;
+/// both equally loud. At the recording's own sample rate if the synthesiser supports it, else at 44 100 Hz.
 ///
 /// # Errors
-/// [`Error::Nothing`] when the recording was loaded without its listening samples; as [`synth::render_stereo`].
+/// [`Error::Nothing`] if the recording was loaded without its listening samples; those of [`synth::render_stereo`].
 pub fn listen(
     midi: &MidiSide,
     original: Option<&Stereo>,
@@ -170,7 +171,8 @@ pub fn listen(
     let mut right = fold(original);
     progress.step(94, 100)?;
     if original.sample_rate != rendered.sample_rate {
-        // Below 16 kHz the synthesiser can't go; the recording is held sample by sample instead: this is a listening aid.
+        // The synthesiser can't go below 16 kHz; then the recording's samples are held instead: this is a listening
+        // aid.
         let ratio = f64::from(original.sample_rate) / f64::from(rendered.sample_rate);
         let count = (right.len() as f64 / ratio) as usize;
         right = (0..count).map(|i| right[((i as f64 * ratio) as usize).min(right.len() - 1)]).collect();
@@ -190,10 +192,10 @@ pub fn listen(
     Ok(Stereo { left, right, sample_rate: rendered.sample_rate })
 }
 
-/// A WAV file, 16 bit.
+/// A 16-bit WAV file.
 ///
 /// # Errors
-/// [`Error::Limit`] when it would be longer than the format can say; [`Error::Cancelled`].
+/// [`Error::Limit`] if it would be longer than the format allows; [`Error::Cancelled`].
 pub fn wav(sound: &Stereo, progress: &Progress) -> Result<Vec<u8>> {
     let spec = hound::WavSpec {
         channels: 2,
@@ -223,7 +225,7 @@ pub fn wav(sound: &Stereo, progress: &Progress) -> Result<Vec<u8>> {
 /// A PNG file.
 ///
 /// # Errors
-/// [`Error::Internal`] when it has no pixels.
+/// [`Error::Internal`] if it has no pixels.
 pub fn png(picture: &image::RgbaImage) -> Result<Vec<u8>> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     picture
@@ -248,7 +250,7 @@ pub fn npy_codes(codes: &[u32]) -> Vec<u8> {
 
 fn npy_header(kind: &str, shape: &str) -> Vec<u8> {
     let mut header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}");
-    // Magic, version and length are 10 bytes; the data begin at a multiple of 64.
+    // Magic, version and length are 10 bytes; the data start at a multiple of 64.
     while (10 + header.len() + 1) % 64 != 0 {
         header.push(' ');
     }

@@ -1,13 +1,14 @@
-//! Generation 1's time base: one row a beat, at 240 beats a minute or more.
+//! Generation 1's time base: one row per beat, at 240 beats a minute or more.
 //!
-//! Beats are halved until the tempo reaches 240 ([`double_until`]), the magnitudes between two beats are averaged, and
-//! only then come logarithm and norm ([`beat_synchronous()`]; spec A). A beat is at most a quarter of a second then, and
-//! two performances of one piece have the same number of rows whatever their tempo, as long as the beats are right.
+//! Beat periods are halved until the tempo reaches 240 ([`double_until`]), the magnitudes between two beats are
+//! averaged, and only then are the logarithm and the norm taken ([`beat_synchronous()`]; spec A). A beat then lasts a
+//! quarter of a second at most, and two performances of one piece have the same number of rows whatever their tempo, as
+//! long as the beats are right.
 
 use super::{Features, FrameTimes, log_normalize};
 use ndarray::{Array2, Axis, s};
 
-/// More beats than this are not made; at 240 a minute it is 48 days.
+/// Most beats that are made: at 240 a minute, 48 days.
 const MOST_BEATS: usize = 1 << 24;
 
 /// Mean tempo of beats (seconds, rising) in beats a minute; `None` for fewer than two.
@@ -17,8 +18,8 @@ pub fn mean_tempo(beats: &[f64]) -> Option<f64> {
     (bpm.is_finite() && bpm > 0.0).then_some(bpm)
 }
 
-/// The beats (seconds, rising) with their number doubled until the mean tempo is at least `bpm`: each doubling puts a
-/// beat in the middle of every two. Fewer than two beats stay as they are.
+/// Doubles the number of beats (seconds, rising) until the mean tempo is at least `bpm`: each doubling puts a beat
+/// midway between every two. Fewer than two beats stay unchanged.
 ///
 /// ```
 /// use antiphon::features::{double_until, mean_tempo};
@@ -41,11 +42,12 @@ pub fn double_until(beats: &[f64], bpm: f64) -> Vec<f64> {
 }
 
 /// Features between beats: the mean of the magnitudes (frames × bins, `frame_s` seconds apart) from each beat to the
-/// next, then [`log_normalize`]. Row `i` is from beat `i` (seconds, rising) to beat `i + 1`: one row fewer than there
-/// are beats. Beats after the end of the magnitudes have no rows; between beats that share a frame it is that frame.
+/// next, then [`log_normalize`]. Row `i` spans beat `i` (seconds, rising) to beat `i + 1`, so there is one row fewer
+/// than there are beats. Beats after the end of the magnitudes have no rows; two beats in the same frame yield that
+/// frame.
 pub fn beat_synchronous(magnitudes: &Array2<f32>, frame_s: f64, beats: &[f64]) -> Features {
     let frames = magnitudes.nrows();
-    // Beats from the tracker lie on frames, but for rounding.
+    // Beats from the tracker lie on frames, up to rounding.
     let frame = |beat: f64| (beat / frame_s + 1e-6) as usize;
     let rows = beats.windows(2).take_while(|pair| frame(pair[0]) < frames).count();
     let mut means = Array2::zeros((rows, magnitudes.ncols()));

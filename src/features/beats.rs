@@ -1,27 +1,27 @@
 //! Where are the beats of a recording?
 //!
-//! [`tempo`] looks for the period at which the onset strength repeats, [`track`] for the chain of frames that lie one
+//! [`tempo`] finds the period at which the onset strength repeats, and [`track`] the chain of frames that lie one
 //! period apart and on strong onsets: Ellis, "Beat tracking by dynamic programming", 2007. Details and constants are
-//! those of librosa 0.11, which the golden tests compare with. Generation 1 tells the tracker the MIDI's tempo.
+//! those of librosa 0.11, which the golden tests compare with. Generation 1 gives the tracker the MIDI's tempo.
 
 use realfft::RealFftPlanner;
 use std::f64::consts::PI;
 
-/// Longest period that is considered, in seconds: the window of the autocorrelation.
+/// Longest period considered, in seconds: the window of the autocorrelation.
 const WINDOW_S: f64 = 8.0;
-/// Tempo that is taken for the likeliest, in beats a minute.
+/// Tempo considered most likely, in beats a minute.
 const USUAL_BPM: f64 = 120.0;
-/// Highest tempo that is considered, in beats a minute.
+/// Highest tempo considered, in beats a minute.
 const FASTEST_BPM: f64 = 320.0;
-/// Weight of a steady tempo against strong onsets (librosa's `tightness`).
+/// Weight of a steady tempo relative to strong onsets (librosa's `tightness`).
 const TIGHTNESS: f64 = 100.0;
 
-/// Tempo in beats a minute of an onset strength sampled every `frame_s` seconds; `None` where there are no onsets or
-/// too few frames.
+/// Tempo, in beats a minute, of an onset strength sampled every `frame_s` seconds; `None` if there are no onsets or too
+/// few frames.
 ///
-/// The autocorrelation of windows of 8 s around every frame, each relative to its energy, averaged; its logarithm plus
-/// a log-normal prior around 120 a minute with a standard deviation of one octave is greatest at the answer, which
-/// lies on a whole number of frames.
+/// The autocorrelation is taken in windows of 8 s around every frame, relative to their energy, and averaged. The tempo
+/// maximises its logarithm plus a log-normal prior around 120 a minute with a standard deviation of one octave; its
+/// period is a whole number of frames.
 pub fn tempo(onset_strength: &[f32], frame_s: f64) -> Option<f64> {
     let window_frames = (WINDOW_S / frame_s) as usize;
     if onset_strength.is_empty() || window_frames < 2 {
@@ -34,12 +34,12 @@ pub fn tempo(onset_strength: &[f32], frame_s: f64) -> Option<f64> {
         (1e6 * periodicity[lag].max(0.0)).ln_1p() - 0.5 * octaves * octaves
     };
     let lags = (1..window_frames).filter(|&lag| bpm(lag) < FASTEST_BPM);
-    // The first of equals wins, as in `argmax`.
+    // The first of equal values wins, as in `argmax`.
     lags.map(|lag| (lag, likelihood(lag))).reduce(|a, b| if b.1 > a.1 { b } else { a }).map(|(lag, _)| bpm(lag))
 }
 
 /// Mean over all frames of the autocorrelation in a Hann window around the frame, each divided by its value at lag 0;
-/// lags `0..window_frames`. `None` without any onset.
+/// lags `0..window_frames`. `None` if there are no onsets.
 fn mean_autocorrelation(strength: &[f32], window_frames: usize) -> Option<Vec<f64>> {
     let half = window_frames / 2;
     // Ramps to 0 beyond both ends.
@@ -51,7 +51,7 @@ fn mean_autocorrelation(strength: &[f32], window_frames: usize) -> Option<Vec<f6
     let window: Vec<f32> =
         (0..window_frames).map(|n| (0.5 - 0.5 * (2.0 * PI * n as f64 / window_frames as f64).cos()) as f32).collect();
 
-    // The inverse transform is linear: one for the mean of the power spectra does.
+    // The inverse transform is linear, so one is enough for the mean of the power spectra.
     let size = (2 * window_frames).next_power_of_two();
     let mut planner = RealFftPlanner::<f32>::new();
     let fft = planner.plan_fft_forward(size);
@@ -86,7 +86,7 @@ fn mean_autocorrelation(strength: &[f32], window_frames: usize) -> Option<Vec<f6
 }
 
 /// Beats in seconds, each on a frame, of an onset strength sampled every `frame_s` seconds; at `bpm` beats a minute, or
-/// at the [`tempo`] found. Empty where there are no onsets. Beats before the first and after the last clear onset are
+/// at the [`tempo`] found. Empty if there are no onsets. Beats before the first and after the last clear onset are
 /// dropped.
 pub fn track(onset_strength: &[f32], frame_s: f64, bpm: Option<f64>) -> Vec<f64> {
     let Some(bpm) = bpm.filter(|bpm| *bpm > 0.0 && bpm.is_finite()).or_else(|| tempo(onset_strength, frame_s)) else {
@@ -98,8 +98,8 @@ pub fn track(onset_strength: &[f32], frame_s: f64, bpm: Option<f64>) -> Vec<f64>
     beats.into_iter().map(|frame| frame as f64 * frame_s).collect()
 }
 
-/// Onset strength in units of its standard deviation, smoothed with a Gaussian of a thirty-second of a beat. `None`
-/// where the strength never changes.
+/// Onset strength in units of its standard deviation, smoothed with a Gaussian of a thirty-second of a beat. `None` if
+/// the strength never changes.
 fn local_score(strength: &[f32], period: f64) -> Option<Vec<f64>> {
     let n = strength.len() as f64;
     let mean = strength.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
@@ -117,8 +117,8 @@ fn local_score(strength: &[f32], period: f64) -> Option<Vec<f64>> {
     Some((0..strength.len() as i64).map(smooth).collect())
 }
 
-/// Frames of the best chain of beats: the sum of their scores less a penalty for each step's distance, in log time,
-/// from the period.
+/// Frames of the best chain of beats: the one with the highest sum of scores less a penalty for each step's deviation,
+/// in log time, from the period.
 fn best_chain(score: &[f64], period: f64) -> Vec<usize> {
     let nearest = (period / 2.0).round_ties_even().max(1.0) as usize;
     let farthest = ((2.0 * period) as usize).min(score.len());
@@ -137,7 +137,7 @@ fn best_chain(score: &[f64], period: f64) -> Vec<usize> {
             }
         }
         total.push(here + best.map_or(0.0, |(_, value)| value));
-        // Frames before the first onset don't take part in a chain.
+        // Frames before the first onset take no part in a chain.
         started |= here >= threshold;
         before.push(best.map(|(frame, _)| frame).filter(|_| started));
     }
@@ -157,8 +157,8 @@ fn last_beat(total: &[f64]) -> Option<usize> {
     (0..=last).rev().filter(peak).find(|&i| total[i] >= 0.5 * median).or(Some(last))
 }
 
-/// Drops beats at both ends that lie where the score is below half the level of the beats: the root mean square of
-/// their scores, smoothed with a Hann window over five beats.
+/// Drops beats at both ends where the score is below half the level of the beats: the root mean square of their scores,
+/// smoothed with a Hann window over five beats.
 fn trim(score: &[f64], beats: Vec<usize>) -> Vec<usize> {
     let at = |i: usize| i.checked_sub(2).and_then(|i| beats.get(i)).map_or(0.0, |&frame| score[frame]);
     // librosa's full convolution keeps the two values after the last beat, not the two before the first.
@@ -252,7 +252,7 @@ mod tests {
         for bpm in [0.0, -3.0, f64::NAN, f64::INFINITY] {
             assert_eq!(track(&strength, FRAME_S, Some(bpm)), track(&strength, FRAME_S, None));
         }
-        // Absurd but finite ones must not panic.
+        // Absurd but finite tempos must not panic.
         track(&strength, FRAME_S, Some(1e12));
         track(&strength, FRAME_S, Some(1e-12));
     }
@@ -267,7 +267,7 @@ mod tests {
             prop_assert!(beats.iter().all(|&b| b >= 0.0 && b < strength.len() as f64 * FRAME_S));
         }
 
-        /// No chain of a random choice of steps scores higher than the one found, up to the same last frame.
+        /// Checks that no chain of randomly chosen steps scores higher than the one found, up to the same last frame.
         #[test]
         fn no_other_chain_is_better(
             strength in prop::collection::vec(0_f32..1.0, 60..120),
@@ -285,7 +285,8 @@ mod tests {
                 other.push(frame);
             }
             other.reverse();
-            // librosa's tracker always goes on while there is room, even where a start would be better.
+            // librosa's tracker always extends a chain while there is room, even where starting a new one would be
+            // better.
             if other[0] < 4 {
                 prop_assert!(value(&other) <= value(&found) + 1e-9);
             }

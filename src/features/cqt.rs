@@ -1,18 +1,18 @@
 //! Constant-Q transform: how loud is each semitone at each moment?
 //!
 //! A bin is the inner product of the signal with a Hann-windowed complex exponential of `Q` periods, centred on the
-//! frame; its magnitude is scaled as librosa's `cqt(scale=True)` does, so that a sine of a given level gives about
-//! `√length / 2` times its amplitude in every bin: filters of unit L1 norm, times the square root of their length in
+//! frame. Its magnitude is scaled as in librosa's `cqt(scale=True)`, so that a sine of a given level gives about
+//! `√length / 2` times its amplitude in every bin: filters have unit L1 norm, times the square root of their length in
 //! samples at the rate of the waveform.
 //!
-//! Sources: Brown 1991 for the transform; Schörkhuber and Klapuri 2010 for treating each octave at its own rate; spec
-//! A for the constants: `Q = 1 / (2^(1/12) − 1) = 16.8`, no tuning estimate. (librosa since 0.10 takes Q = 17.3 at
+//! Sources: Brown 1991 for the transform; Schörkhuber and Klapuri 2010 for treating each octave at its own rate; spec A
+//! for the constants: `Q = 1 / (2^(1/12) − 1) = 16.8`, no tuning estimate. (Since 0.10, librosa uses Q = 17.3 at
 //! `filter_scale=1`; the golden tests compare with both.)
 //!
-//! The work: a [`Plan`] halves the sample rate until an octave of bins only just fits, and there takes inner products
-//! in the time domain. At 12 bins an octave the filters are then at most 90 samples long, so that a frame of 48 bins
-//! costs some 8 000 multiplications: less than one FFT of the length that the lowest bin needs. Blocks of frames go
-//! through all of it while they are in the cache, on as many cores as rayon has.
+//! Cost: a [`Plan`] halves the sample rate until an octave of bins only just fits, and takes inner products there in
+//! the time domain. At 12 bins an octave the filters are then at most 90 samples long, so that a frame of 48 bins costs
+//! some 8 000 multiplications: less than one FFT of the length that the lowest bin needs. Each block of frames goes
+//! through all rates while it is in the cache, on as many cores as rayon has.
 
 use super::CqtParams;
 use super::fir::{BANK_BINS, BLOCK, Halves, Stretch, Tap, filter, halve, sound};
@@ -24,22 +24,23 @@ use rayon::prelude::*;
 use std::f64::consts::PI;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Share of a sample rate that is free of aliases, and flat, after halving: what lies above is the filter's slope.
-/// With 0.403 an octave that ends at B5 (its main lobe at 1105 Hz) fits into 2756 Hz, an eighth of 22 050.
+/// Share of a sample rate that is flat and free of aliases after halving; above it is the filter's slope. With 0.403 an
+/// octave that ends at B5 (its main lobe at 1105 Hz) fits into 2756 Hz, an eighth of 22 050.
 const PASSBAND: f64 = 0.403;
-/// Aliases are this far down, in dB, and the passband is flat to the same measure. It is what 32-bit sums can use.
+/// How far down aliases are, in dB; the passband is flat to the same degree. This is what 32-bit sums can use.
 const ALIAS_DB: f64 = 100.0;
 /// Samples of the waveform that one task takes through all rates: 1 MiB.
 const TASK_SAMPLES: usize = 1 << 18;
-/// Positions between two samples at which filters may be centred, where the hop doesn't divide evenly.
+/// Positions between two samples on which filters may be centred, if the hop doesn't divide evenly.
 const POSITIONS: u64 = 16;
 
-/// Magnitudes of the constant-Q transform: (frames × bins), frame `i` centred on sample `i × hop`, silence beyond both
-/// ends. There are `1 + samples / hop` frames, none for an empty waveform. Samples that are not finite count as 0.
+/// Magnitudes of the constant-Q transform: (frames × bins), with frame `i` centred on sample `i × hop` and silence
+/// beyond both ends. There are `1 + samples / hop` frames, none for an empty waveform. Samples that are not finite
+/// count as 0.
 ///
 /// # Errors
-/// [`Error::Limit`] for a hop, a number of bins or a sample rate of 0, more than 96 bins an octave, more than 100 cents, or a
-/// top bin whose band reaches beyond half the sample rate; [`Error::Cancelled`].
+/// [`Error::Limit`] for a hop, a number of bins or a sample rate of 0, more than 96 bins an octave, more than 100
+/// cents, or a top bin whose band reaches beyond half the sample rate; [`Error::Cancelled`].
 ///
 /// # Example
 /// ```
@@ -78,11 +79,11 @@ fn matrix(frames: usize, bins: usize, values: Vec<f32>) -> Array2<f32> {
     Array2::from_shape_vec((frames, bins), values).expect("frames × bins values were made")
 }
 
-/// Everything that depends on the parameters only.
+/// Everything that depends only on the parameters.
 struct Plan {
     hop_samples: u64,
     bins: usize,
-    /// Half-band coefficients from each rate to the next lower.
+    /// Half-band coefficients from each rate to the next lower one.
     halvings: Vec<Vec<f32>>,
     banks: Vec<FilterBank>,
 }
@@ -91,11 +92,11 @@ struct Plan {
 struct FilterBank {
     first_bin: usize,
     bins: usize,
-    /// How often the sample rate was halved.
+    /// How many times the sample rate was halved.
     level: usize,
     /// Taps before the one on the frame's centre.
     before: usize,
-    /// Taps for each position of the centre between two samples; one where the hop divides evenly.
+    /// Taps for each position of the centre between two samples; only one if the hop divides evenly.
     positions: Vec<Vec<Tap>>,
 }
 
@@ -154,7 +155,7 @@ impl Plan {
         let lowest_level = banks.iter().map(|bank| bank.level).max().unwrap_or(0);
         let halvings = (0..lowest_level)
             .map(|level| {
-                // Only what a bin below needs is kept: the first halvings, far above the top bin, are cheap.
+                // Only what the bins below need is kept: the first halvings, far above the top bin, are cheap.
                 let top = (0..bins).rev().find(|&bin| level_of(bin) > level).unwrap_or(0);
                 half_band(upper_edge(top) / (rate / f64::from(1_u32 << level)))
             })
@@ -162,7 +163,7 @@ impl Plan {
         Ok(Self { hop_samples: hop_samples as u64, bins, halvings, banks })
     }
 
-    /// Fills `rows` (frames × bins), the first of which is frame `first_frame`.
+    /// Fills `rows` (frames × bins), of which the first is frame `first_frame`.
     fn transform(&self, samples: &[f32], first_frame: usize, rows: &mut [f32], room: &mut Room) {
         let frames = first_frame..first_frame + rows.len() / self.bins;
         self.decimate(samples, frames.clone(), room);
@@ -191,7 +192,7 @@ impl Plan {
         let mut below: Option<(i64, i64)> = None;
         for level in (0..=lowest_level).rev() {
             // What the filters at this rate read, and what the halving below reads. (The first halving reads the
-            // waveform where it lies.)
+            // waveform in place.)
             let banks = self.banks.iter().filter(|bank| bank.level == level);
             let spans = banks.map(|bank| bank.span(&frames, self.hop_samples));
             let halving = below.filter(|_| level > 0).map(|(first, end)| {
@@ -249,7 +250,8 @@ impl FilterBank {
         Self { first_bin, bins: frequencies.len(), level, before, positions }
     }
 
-    /// Where a sample of the waveform lies at the bank's rate: the sample at or before it, and which of the positions.
+    /// Where a sample of the waveform lies at the bank's rate: the sample at or before it, and the index of the
+    /// position.
     fn centre(&self, sample: u64) -> (i64, usize) {
         let positions = self.positions.len() as u64;
         let rest = sample & ((1 << self.level) - 1);
@@ -265,8 +267,8 @@ impl FilterBank {
     }
 }
 
-/// Half-band filter that leaves `0..=top` (a share of the input's sample rate, below ¼) alone and keeps aliases out of
-/// it: the coefficients at distances 1, 3, 5 …. Kaiser window; Kaiser's formulas for its shape and length.
+/// Half-band filter that leaves `0..=top` (a share of the input's sample rate, below ¼) unchanged and keeps aliases out
+/// of it: the coefficients at distances 1, 3, 5 …. Kaiser window; Kaiser's formulas for its shape and length.
 fn half_band(top: f64) -> Vec<f32> {
     let beta = 0.1102 * (ALIAS_DB - 8.7);
     let length = (ALIAS_DB - 7.95) / (2.285 * 2.0 * PI * (0.5 - 2.0 * top));
@@ -398,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_high_tone_leaves_no_alias() {
-        // Sweeps everything above the top bin's band; −90 dB of a full-scale sine is what may be left of it.
+        // Sweeps everything above the top bin's band; at most −90 dB of a full-scale sine may remain.
         let samples: Vec<f32> = (0..5 * 22_050_u32)
             .map(|n| {
                 let t = f64::from(n) / 22_050.0;

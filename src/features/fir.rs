@@ -1,8 +1,8 @@
-//! The two inner loops of the constant-Q transform: halving the sample rate, and filters against frames.
+//! The two inner loops of the constant-Q transform: halving the sample rate, and applying filters to frames.
 //!
 //! Each is written once, as loops over arrays of fixed size that the compiler turns into vector instructions, and
-//! compiled twice: for the baseline of the target, and on x86-64 for AVX2 with fused multiply-add, taken when the
-//! machine has them. Both give the same values but for the rounding of the fused step.
+//! compiled twice: for the baseline of the target, and on x86-64 for AVX2 with fused multiply-add, used when the
+//! machine has them. Both give the same values up to the rounding of the fused step.
 
 #![expect(clippy::inline_always, reason = "a loop is compiled for the features of the function that it is part of")]
 
@@ -10,13 +10,13 @@
 pub(super) const BANK_BINS: usize = 12;
 /// Values of one tap: the real parts of all bins, then the imaginary parts.
 const LANES: usize = 2 * BANK_BINS;
-/// Outputs that are summed at once; lengths of decimated signals are multiples of it.
+/// Outputs that are summed at once; the lengths of decimated signals are multiples of it.
 pub(super) const BLOCK: usize = 32;
-/// Outputs for which the two halves of the input are split at once: input and halves stay in the first-level cache.
+/// Outputs for which the input is split into halves at once: input and halves stay in the first-level cache.
 const CHUNK: usize = 2048;
 /// Frames that share each load of a tap.
 const FRAMES: usize = 4;
-/// Samples beyond this are taken for damage and read as 0: their squares would overflow.
+/// Samples beyond this are considered damaged and read as 0: their squares would overflow.
 pub(super) const LOUDEST: f32 = 1e15;
 
 /// One tap of twelve complex filters, real parts first.
@@ -31,7 +31,7 @@ pub(super) struct Stretch {
     pub samples: Vec<f32>,
 }
 
-/// Room that [`halve`] works in, kept between calls.
+/// Work space of [`halve`], kept between calls.
 #[derive(Debug, Default)]
 pub(super) struct Halves {
     even: Vec<f32>,
@@ -47,7 +47,7 @@ pub(super) fn halve(coefficients: &[f32], input: &[f32], input_first: i64, outpu
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         #[expect(unsafe_code, reason = "the features that the function is compiled for were detected")]
-        // SAFETY: the processor has the features; nothing else is asked of a caller.
+        // SAFETY: the processor has the features; nothing else is required of a caller.
         return unsafe { halve_avx2(coefficients, input, input_first, output, room) };
     }
     halve_loop::<false>(coefficients, input, input_first, output, room);
@@ -59,7 +59,7 @@ pub(super) fn filter(taps: &[Tap], samples: &[f32], starts: &[usize], magnitudes
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         #[expect(unsafe_code, reason = "the features that the function is compiled for were detected")]
-        // SAFETY: the processor has the features; nothing else is asked of a caller.
+        // SAFETY: the processor has the features; nothing else is required of a caller.
         return unsafe { filter_avx2(taps, samples, starts, magnitudes) };
     }
     filter_loop::<false>(taps, samples, starts, magnitudes);
@@ -84,7 +84,7 @@ fn filter_avx2(taps: &[Tap], samples: &[f32], starts: &[usize], magnitudes: &mut
 
 #[inline(always)]
 fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
-    // Without the instruction `mul_add` is a library call.
+    // Without the instruction, `mul_add` is a library call.
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
@@ -123,11 +123,11 @@ fn halve_loop<const FUSED: bool>(
     }
 }
 
-/// Samples `start`, `start + 2` … of `input` to `even`, those after each to `odd`; 0 outside of `input`.
+/// Copies samples `start`, `start + 2` … of `input` to `even` and those after each to `odd`; 0 outside of `input`.
 #[inline(always)]
 fn split(input: &[f32], start: i64, even: &mut [f32], odd: &mut [f32]) {
     let pairs = even.len() as i64;
-    // Pairs that lie inside as a whole.
+    // Pairs that lie entirely inside.
     let from = ((1 - start).max(0) / 2).min(pairs);
     let to = ((input.len() as i64 - start).max(0) / 2).clamp(from, pairs);
     let single = |index: i64| usize::try_from(index).ok().and_then(|i| input.get(i)).map_or(0.0, |&v| sound(v));
@@ -145,7 +145,7 @@ fn split(input: &[f32], start: i64, even: &mut [f32], odd: &mut [f32]) {
     }
 }
 
-/// The sample, or 0 for what is not sound: not a number, infinite, absurd.
+/// The sample, or 0 if it can't be sound: NaN, infinite, absurd.
 #[inline(always)]
 pub(super) fn sound(sample: f32) -> f32 {
     if sample.abs() < LOUDEST { sample } else { 0.0 }
@@ -159,7 +159,7 @@ fn filter_loop<const FUSED: bool>(
     magnitudes: &mut [[f32; BANK_BINS]],
 ) {
     for (starts, magnitudes) in starts.chunks(FRAMES).zip(magnitudes.chunks_mut(FRAMES)) {
-        // A last chunk that is short repeats its last frame.
+        // A short last chunk repeats its last frame.
         let frames: [&[f32]; FRAMES] =
             std::array::from_fn(|f| &samples[starts[f.min(starts.len() - 1)]..][..taps.len()]);
         let mut sums = [[0.0_f32; LANES]; FRAMES];

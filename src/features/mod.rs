@@ -1,17 +1,19 @@
-//! What is compared: matrices of frames × bins, row = time, row-major `f32`, the same everywhere in this crate.
+//! The features that are compared: matrices of frames × bins, row = time, row-major `f32`, the same everywhere in the
+//! crate.
 //!
 //! | question | answer |
 //! |---|---|
 //! | How loud is each semitone at each moment? | [`constant_q`] |
-//! | What do aligners see of it? | [`log_normalize`], both at once [`features`] |
+//! | What do aligners see of it? | [`log_normalize`]; both at once: [`features`] |
 //! | What do networks, data sets and indexes share of it, in any key? | [`Spectrum`] and its [logarithm](LogSpectrum) |
 //! | Where does something begin? | [`onset_strength()`] of a transform, [`mel_onset_strength`] of a waveform |
-//! | Where are the beats? | [`beats::track`], at the tempo told or at [`beats::tempo`] |
-//! | One row a beat, for generation 1? | [`double_until`] for the beats, [`beat_synchronous()`] for the rows |
+//! | Where are the beats? | [`beats::track`], at a given tempo or at [`beats::tempo`] |
+//! | One row per beat, for generation 1? | [`double_until`] for the beats, [`beat_synchronous()`] for the rows |
 //! | A MIDI file without a synthesiser? | [`piano_roll()`] |
 //! | How far is a recording from A4 = 440 Hz? | [`tuning()`] |
 //!
-//! Constants are those of spec A, the systems of Raffel 2015 and 2016; the two generations differ in time base only:
+//! Constants are those of spec A, the systems of Raffel 2015 and 2016; the two generations differ only in their time
+//! base:
 //!
 //! | | hop at 22 050 Hz | at 11 025 Hz | rows |
 //! |---|---|---|---|
@@ -58,7 +60,7 @@ use crate::error::Result;
 use crate::job::Progress;
 use ndarray::Array2;
 
-/// Constant-Q parameters; the default is the spec's: 48 bins from C2, 12 an octave, Q 16.8, hop 1024 at 22 050 Hz.
+/// Constant-Q parameters; the defaults are the spec's: 48 bins from C2, 12 an octave, Q 16.8, hop 1024 at 22 050 Hz.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CqtParams {
     /// Samples between frames at the waveform's own rate.
@@ -67,9 +69,9 @@ pub struct CqtParams {
     pub first_note: u8,
     /// Number of bins.
     pub bins: usize,
-    /// Bins an octave.
+    /// Bins per octave.
     pub bins_per_octave: usize,
-    /// Cents that all bins are moved up by, to the [`tuning()`] of a recording: −100 to 100.
+    /// Cents by which all bins are moved up, to the [`tuning()`] of a recording: −100 to 100.
     pub cents: f64,
 }
 
@@ -79,10 +81,10 @@ impl Default for CqtParams {
     }
 }
 
-/// When each row of a matrix happens.
+/// The times of a matrix's rows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FrameTimes {
-    /// Row `i` is at `i` × this many seconds.
+    /// Row `i` is at `i` times this many seconds.
     Regular(f64),
     /// Row `i` starts at the `i`-th of these seconds (beat-synchronous features).
     At(Vec<f64>),
@@ -105,12 +107,12 @@ impl FrameTimes {
     }
 }
 
-/// Rows of unit length with their times: the input of the published aligners and networks.
+/// Rows of unit length and their times: the input of the published aligners and networks.
 #[derive(Debug, Clone)]
 pub struct Features {
     /// (frames × bins), rows L2-normalised.
     pub frames: Array2<f32>,
-    /// When each row is.
+    /// The times of the rows.
     pub times: FrameTimes,
 }
 

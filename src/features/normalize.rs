@@ -6,24 +6,24 @@
 
 use ndarray::{Array2, Axis};
 
-/// `10 log10` below the loudest magnitude at which values are cut off (spec A).
+/// Level, in `10 log10` relative to the loudest magnitude, at which values are cut off (spec A).
 const FLOOR: f32 = -80.0;
-/// Smallest magnitude of which the logarithm is taken (spec A).
+/// Smallest magnitude whose logarithm is taken (spec A).
 const QUIETEST: f32 = 1e-10;
 
-/// Magnitudes (frames × bins) to features of the same shape: `10 log10(max(1e-10, C)) − 10 log10(max C)`, not below
-/// −80, then each row divided by its L2 norm.
+/// Turns magnitudes (frames × bins) into features of the same shape: `10 log10(max(1e-10, C)) − 10 log10(max C)`, not
+/// below −80, then each row divided by its L2 norm.
 ///
-/// All values are ≤ 0, and the inner product of two rows lies in 0..=1. A silent row becomes the constant vector
-/// (every bin −1/√bins), as does every row when all is silent. A row that is 0 throughout, every bin as loud as the
-/// loudest of all, has no direction and stays 0. Magnitudes that are not numbers count as silence.
+/// All values are ≤ 0, and the inner product of two rows lies in 0..=1. A silent row becomes the constant vector (every
+/// bin −1/√bins), as does every row if everything is silent. A row that is 0 throughout, every bin as loud as the
+/// loudest of all, has no direction and stays 0. NaN magnitudes count as silence.
 pub fn log_normalize(magnitudes: &Array2<f32>) -> Array2<f32> {
     let loudest = magnitudes.iter().copied().filter(|m| m.is_finite()).fold(QUIETEST, f32::max);
     // All silent: every value would be 0 below the loudest, itself silence. The floor is the only sensible level.
     let reference = if loudest > QUIETEST { 10.0 * log10(loudest) } else { f32::INFINITY };
-    // Rows are contiguous whatever the caller's layout was.
+    // Makes rows contiguous whatever the caller's layout.
     let mut rows = magnitudes.as_standard_layout().into_owned();
-    // `max` answers the other operand for what is not a number; `min` keeps infinities out.
+    // `max` returns the other operand for NaN; `min` keeps infinities out.
     rows.mapv_inplace(|m| (10.0 * log10(m.max(QUIETEST).min(loudest)) - reference).clamp(FLOOR, 0.0));
     for mut row in rows.axis_iter_mut(Axis(0)) {
         let norm = row.dot(&row).sqrt();
@@ -34,8 +34,8 @@ pub fn log_normalize(magnitudes: &Array2<f32>) -> Array2<f32> {
     rows
 }
 
-/// Decimal logarithm of a normal positive number, to 4e-7 of its value or of 1: the library's costs several times as
-/// much, and a transform of four minutes needs 250 000.
+/// Decimal logarithm of a normal positive number, to within 4e-7 of its value or of 1: the library's costs several
+/// times as much, and a transform of four minutes needs 250 000.
 #[inline]
 pub(super) fn log10(x: f32) -> f32 {
     // x = m · 2^e with m in √½..√2, so that the series is centred on 1.

@@ -1,10 +1,10 @@
 //! Onset strength: how much does the sound rise at each moment?
 //!
-//! The rise of every band from frame to frame, falls counted as 0, and of those the median over the bands, as
-//! librosa's `onset_strength(aggregate=np.median)` computes it. Two spectra: the constant-Q transform, which
+//! The rise of every band from frame to frame, with falls counted as 0, and then the median over the bands, as
+//! librosa's `onset_strength(aggregate=np.median)` computes it. There are two spectra: the constant-Q transform, which
 //! generation 1 uses ([`onset_strength()`]; spec A), and librosa's own default for beat tracking, 128 mel bands in
 //! decibels ([`mel_onset_strength`]), which hears drums above the top of the transform and is the better of the two
-//! when there is no MIDI to tell the tempo.
+//! when there is no MIDI to give the tempo.
 
 use super::normalize::log10;
 use crate::audio::Waveform;
@@ -17,13 +17,13 @@ use std::f64::consts::PI;
 /// Half of librosa's analysis window of 2048 samples at 22 050 Hz: a rise shows in the frame that first contains it,
 /// so onsets are moved later by this much, in whole frames.
 const FRAMING_S: f64 = 1024.0 / 22_050.0;
-/// Samples of a mel spectrum's window, at any sample rate (librosa's default).
+/// Samples in the window of a mel spectrum, at any sample rate (librosa's default).
 const WINDOW: usize = 2048;
 /// Bands of a mel spectrum (librosa's default).
 const MEL_BANDS: usize = 128;
 
-/// Onset strength of constant-Q magnitudes (frames × bins), one value a frame, `frame_s` seconds apart. Linear
-/// magnitudes, as in generation 1.
+/// Onset strength of constant-Q magnitudes (frames × bins), one value per frame, `frame_s` seconds apart. Magnitudes
+/// are linear, as in generation 1.
 pub fn onset_strength(magnitudes: &Array2<f32>, frame_s: f64) -> Vec<f32> {
     median_rise(magnitudes, (FRAMING_S / frame_s + 1e-6) as usize)
 }
@@ -45,7 +45,7 @@ pub fn mel_onset_strength(wave: &Waveform, hop_samples: usize, progress: &Progre
     Ok(median_rise(&levels, WINDOW / (2 * hop_samples)))
 }
 
-/// Median over the bands of what each rose since the frame before, moved later by `delay` frames.
+/// Median over the bands of the rise of each since the frame before, moved later by `delay` frames.
 fn median_rise(levels: &Array2<f32>, delay: usize) -> Vec<f32> {
     let (frames, bands) = levels.dim();
     let mut strength = vec![0.0; frames];
@@ -155,7 +155,7 @@ mod tests {
         wave.samples[10_240] = 1.0;
         let strength = mel_onset_strength(&wave, 512, &Progress::silent()).expect("a valid hop");
         let (frame, _) = strength.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).expect("frames");
-        // librosa's answer too: between digital silence and a click the window's flank is what rises most.
+        // This is librosa's answer too: between digital silence and a click the window's flank rises most.
         assert!((20..=21).contains(&frame), "{frame}");
     }
 }

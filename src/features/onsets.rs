@@ -1,11 +1,11 @@
-//! How strongly each pitch begins at each moment: what the fine alignment listens to.
+//! How strongly each pitch begins at each moment: the input of the fine alignment.
 //!
 //! A note's attack is sharper in time in its upper harmonics than at its fundamental, where a filter that resolves
 //! semitones is a quarter of a second long. So the recording is analysed with one short window (93 ms), its spectrum
 //! gathered in bands a semitone wide, compressed, and differenced in time: the half-wave rectified *spectral flux* per
-//! band. The onset strength of a pitch is then a weighted sum of the flux at its harmonics. (Our choice; the idea of
-//! pitch-wise onset features for fine alignment is Ewert, Müller and Grosche, "High resolution audio synchronization
-//! using chroma onset features", ICASSP 2009.)
+//! band. The onset strength of a pitch is then a weighted sum of the flux at its harmonics. (This choice is ours; the
+//! idea of pitch-wise onset features for fine alignment is from Ewert, Müller and Grosche, "High resolution audio
+//! synchronization using chroma onset features", ICASSP 2009.)
 
 use crate::audio::Waveform;
 use crate::error::{Error, Result};
@@ -24,12 +24,12 @@ const WINDOW_SAMPLES: usize = 2048;
 /// Frames between which the flux is taken: 23 ms, the rise time of the windowed attack.
 const LAG_FRAMES: usize = 2;
 /// How early the flux peaks before an attack, in seconds: the window's edge reaches the attack before its centre does,
-/// and the compression lets the little that it sees count. Measured on piano tones of three soundfonts.
+/// and the compression lets even the little that it sees count. Measured on piano tones of three soundfonts.
 pub(crate) const LEAD_S: f64 = 0.014;
 /// Strength of the logarithmic compression: levels this many times below the reference still count.
 const COMPRESSION: f32 = 300.0;
 
-/// Flux of each band at each frame: (frames × bands), non-negative, of local mean 1.
+/// Flux of each band at each frame: (frames × bands), non-negative, with a local mean of 1.
 #[derive(Debug, Clone)]
 pub struct Onsets {
     /// (frames × [`BANDS`]).
@@ -52,7 +52,7 @@ impl Onsets {
         Ok(Self::from_levels(levels, HOP_SAMPLES as f64 / f64::from(wave.sample_rate)))
     }
 
-    /// From the [`levels`](Self::levels) of a recording that was analysed before.
+    /// Builds it from the [`levels`](Self::levels) of a recording that was analysed before.
     pub(crate) fn from_levels(levels: Array2<f32>, frame_s: f64) -> Self {
         let flux = local_contrast(&flux(&levels));
         let timbre = centred_rows(levels.clone());
@@ -68,7 +68,7 @@ impl Onsets {
 /// Semitone offsets of the first harmonics and the weight of each.
 const HARMONICS: [(usize, f32); 6] = [(0, 1.0), (12, 0.9), (19, 0.7), (24, 0.6), (28, 0.4), (31, 0.3)];
 
-/// Adds the harmonics of `pitch`, `weight` strong, to a template over the bands.
+/// Adds the harmonics of `pitch`, scaled by `weight`, to a template over the bands.
 pub(crate) fn add_harmonics(template: &mut [f32; BANDS], pitch: u8, weight: f32) {
     for (offset, share) in HARMONICS {
         let band = usize::from(pitch) + offset;
@@ -121,7 +121,7 @@ fn band_levels(wave: &Waveform, cents: f64, progress: &Progress) -> Result<Array
     Ok(levels)
 }
 
-/// For each band the first spectrum bin and the weights from there: triangles a semitone wide, at least two bins.
+/// The first spectral bin of each band and the weights from there: triangles a semitone wide, at least two bins.
 fn band_weights(rate: f64, cents: f64) -> Vec<(usize, Vec<f32>)> {
     let bin_hz = rate / WINDOW_SAMPLES as f64;
     let last = WINDOW_SAMPLES / 2;
@@ -183,7 +183,7 @@ fn local_contrast(flux: &Array2<f32>) -> Array2<f32> {
     scaled
 }
 
-/// Each row minus its mean, of unit length; a row without contrast is zero.
+/// Each row minus its mean, scaled to unit length; a row without contrast is zero.
 fn centred_rows(mut levels: Array2<f32>) -> Array2<f32> {
     for mut row in levels.outer_iter_mut() {
         let mean = row.sum() / BANDS as f32;

@@ -1,20 +1,20 @@
-//! Features straight from the notes, without a synthesiser: milliseconds where synthesis takes seconds.
+//! Features computed directly from the notes, without a synthesiser: milliseconds where synthesis takes seconds.
 //!
 //! The cross-modal variant of Raffel's hashing (NIPS 2015; thesis): `pretty_midi`'s piano roll at the frame times,
-//! summed over all instruments but drums, cut to the range of the transform, rows of unit length.
+//! summed over all instruments but drums, cut to the range of the transform, with rows of unit length.
 
 use super::{BINS, FIRST_NOTE, Features, FrameTimes};
 use crate::midi::{Midi, Note};
 use ndarray::{Array2, Axis};
 
-/// Frames that are made at most; at 46 ms it is 54 hours.
+/// Most frames that are made: at 46 ms, 54 hours.
 const MOST_FRAMES: usize = 1 << 22;
 
 /// Piano roll: summed velocity of all notes but drums, (frames × 48) from MIDI note 36, rows of unit length (spec A).
 ///
-/// Row `i` is the mean over `i × frame_s` to `(i + 1) × frame_s` seconds, each note counted for the part of the frame
-/// in which it sounds (`pretty_midi` samples the same mean every 10 ms). Rows without a note are 0. There are as many
-/// rows as reach the end of the file, the first 2^22 of a longer one.
+/// Row `i` is the mean over `i × frame_s` to `(i + 1) × frame_s` seconds, each note weighted by the part of the frame
+/// in which it sounds (`pretty_midi` samples the same mean every 10 ms). Rows without a note are 0. The rows reach the
+/// end of the file, but there are at most 2^22.
 ///
 /// # Panics
 /// If `frame_s` is not positive.
@@ -37,7 +37,7 @@ fn roll(notes: &[Note], end_s: f64, frame_s: f64) -> Features {
     Features { frames: roll, times: FrameTimes::Regular(frame_s) }
 }
 
-/// Summed velocity (frames × bins) of notes given as start and end in seconds, pitch, velocity; each is counted for the
+/// Summed velocity (frames × bins) of notes given as start and end in seconds, pitch, velocity; each is weighted by the
 /// part of a frame in which it sounds.
 pub(crate) fn summed_velocity(
     notes: impl IntoIterator<Item = (f64, f64, u8, u8)>,
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_note_counts_for_its_part_of_a_frame() {
-        // A quarter of the frame against a whole one.
+        // A quarter of the frame versus a whole one.
         let roll = roll(&[note(0.75, 1.0, 50, 100), note(0.0, 1.0, 60, 100)], 1.0, 1.0).frames;
         assert!((roll[[0, 14]] / roll[[0, 24]] - 0.25).abs() < 1e-6);
     }

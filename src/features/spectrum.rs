@@ -1,4 +1,5 @@
-//! A constant-Q transform with what its rows and columns mean, as it is shared by aligners, networks, data sets and indexes.
+//! A constant-Q transform with the meaning of its rows and columns, shared by aligners, networks, data sets and
+//! indexes.
 
 use super::{CqtParams, Features, FrameTimes, constant_q, log_normalize};
 use crate::audio::{ANALYSIS_RATE, Waveform};
@@ -6,22 +7,22 @@ use crate::error::Result;
 use crate::job::Progress;
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-/// Samples between frames at [`ANALYSIS_RATE`], unless told otherwise (spec A, generation 2).
+/// Samples between frames at [`ANALYSIS_RATE`], unless set otherwise (spec A, generation 2).
 pub const HOP: usize = 1024;
 /// Seconds between frames [`HOP`] apart.
 pub const FRAME_S: f64 = HOP as f64 / ANALYSIS_RATE as f64;
 /// MIDI note of the lowest bin that aligners and networks see.
 pub const FIRST_NOTE: u8 = 36;
-/// Bins that aligners and networks see, a semitone each.
+/// Number of bins that aligners and networks see, a semitone each.
 pub const BINS: usize = 48;
-/// Bins that a wide spectrum has beside these at each end: so many semitones up or down the music can be read.
+/// Extra bins of a wide spectrum at each end: the music can be read that many semitones up or down.
 pub const KEY_MARGIN: usize = 6;
 /// MIDI note of the lowest bin of a wide spectrum.
 pub const WIDE_FIRST_NOTE: u8 = FIRST_NOTE - KEY_MARGIN as u8;
 /// Bins of a wide spectrum.
 pub const WIDE_BINS: usize = BINS + 2 * KEY_MARGIN;
 
-/// The smallest magnitude of which the logarithm is taken (spec A).
+/// Smallest magnitude whose logarithm is taken (spec A).
 const QUIETEST: f32 = 1e-10;
 
 /// Constant-Q magnitudes, (frames × bins).
@@ -42,7 +43,7 @@ pub struct Spectrum {
     cents: f64,
 }
 
-/// Natural logarithms of constant-Q magnitudes, not below `ln 1e-10`, (frames × bins): what networks are shown.
+/// Natural logarithms of constant-Q magnitudes, not below `ln 1e-10`, (frames × bins): the input of networks.
 #[derive(Debug, Clone)]
 pub struct LogSpectrum {
     rows: Array2<f32>,
@@ -51,17 +52,17 @@ pub struct LogSpectrum {
 }
 
 impl CqtParams {
-    /// With [`KEY_MARGIN`] bins more at each end.
+    /// With [`KEY_MARGIN`] extra bins at each end.
     pub fn wide() -> Self {
         Self { first_note: WIDE_FIRST_NOTE, bins: WIDE_BINS, ..Self::default() }
     }
 }
 
 impl Spectrum {
-    /// Of a sound; `params` have [`BINS`] or [`WIDE_BINS`] bins.
+    /// The spectrum of a waveform; `params` have [`BINS`] or [`WIDE_BINS`] bins.
     ///
     /// # Errors
-    /// As [`constant_q`].
+    /// Those of [`constant_q`].
     pub fn of(wave: &Waveform, params: &CqtParams, progress: &Progress) -> Result<Self> {
         debug_assert!(matches!((params.first_note, params.bins), (FIRST_NOTE, BINS) | (WIDE_FIRST_NOTE, WIDE_BINS)));
         let magnitudes = constant_q(wave, params, progress)?;
@@ -69,18 +70,18 @@ impl Spectrum {
         Ok(Self { magnitudes, frame_s, cents: params.cents })
     }
 
-    /// No frames.
+    /// A spectrum without frames.
     pub(crate) fn empty() -> Self {
         Self::from_magnitudes(Array2::zeros((0, BINS)))
     }
 
-    /// Of magnitudes [`FRAME_S`] apart, (frames × [`BINS`] or [`WIDE_BINS`]).
+    /// Builds it from magnitudes [`FRAME_S`] apart, (frames × [`BINS`] or [`WIDE_BINS`]).
     pub(crate) fn from_magnitudes(magnitudes: Array2<f32>) -> Self {
         debug_assert!(matches!(magnitudes.ncols(), BINS | WIDE_BINS));
         Self { magnitudes, frame_s: FRAME_S, cents: 0.0 }
     }
 
-    /// Whether there is no frame.
+    /// Whether there are no frames.
     pub fn is_empty(&self) -> bool {
         self.magnitudes.nrows() == 0
     }
@@ -95,42 +96,42 @@ impl Spectrum {
         &self.magnitudes
     }
 
-    /// The [`BINS`] that aligners see of the music moved up by `key` semitones, or by as many as the margin holds.
+    /// The [`BINS`] that aligners see of the music moved up by `key` semitones, or by as many as the margin allows.
     pub fn window(&self, key: i32) -> ArrayView2<'_, f32> {
         window(&self.magnitudes, key)
     }
 
-    /// Whether the music can be read moved up by `key` semitones.
+    /// Whether the margin allows for moving the music up by `key` semitones.
     pub fn holds(&self, key: i32) -> bool {
         key.unsigned_abs() as usize <= margin(&self.magnitudes)
     }
 
-    /// What the published aligners see of the music moved up by `key` semitones: [`log_normalize`].
+    /// The features that the published aligners see of the music moved up by `key` semitones: [`log_normalize`].
     pub fn features(&self, key: i32) -> Features {
         Features { frames: log_normalize(&self.window(key).to_owned()), times: FrameTimes::Regular(self.frame_s) }
     }
 
-    /// What networks see.
+    /// The logarithm, which networks see.
     pub fn logarithm(&self) -> LogSpectrum {
         self.clone().into_logarithm()
     }
 
-    /// As [`logarithm`](Self::logarithm), in place.
+    /// Like [`logarithm`](Self::logarithm), in place.
     pub fn into_logarithm(mut self) -> LogSpectrum {
-        // What is not a number counts as silence.
+        // NaN counts as silence.
         self.magnitudes.mapv_inplace(|m| if m > QUIETEST { m.min(f32::MAX).ln() } else { QUIETEST.ln() });
         LogSpectrum { rows: self.magnitudes, frame_s: self.frame_s, cents: self.cents }
     }
 }
 
 impl LogSpectrum {
-    /// Of logarithms [`FRAME_S`] apart, (frames × [`BINS`] or [`WIDE_BINS`]).
+    /// Builds it from logarithms [`FRAME_S`] apart, (frames × [`BINS`] or [`WIDE_BINS`]).
     pub(crate) fn from_rows(rows: Array2<f32>) -> Self {
         debug_assert!(matches!(rows.ncols(), BINS | WIDE_BINS));
         Self { rows, frame_s: FRAME_S, cents: 0.0 }
     }
 
-    /// Whether there is no frame.
+    /// Whether there are no frames.
     pub fn is_empty(&self) -> bool {
         self.rows.nrows() == 0
     }
@@ -145,7 +146,7 @@ impl LogSpectrum {
         self.frame_s
     }
 
-    /// Cents that all bins were moved up by, to the tuning of a recording.
+    /// Cents by which all bins were moved up, to the tuning of a recording.
     pub fn cents(&self) -> f64 {
         self.cents
     }
@@ -155,33 +156,33 @@ impl LogSpectrum {
         &self.rows
     }
 
-    /// As [`rows`](Self::rows), taken out.
+    /// Like [`rows`](Self::rows), but by value.
     pub(crate) fn into_rows(self) -> Array2<f32> {
         self.rows
     }
 
-    /// Whether it has bins beside the [`BINS`] that networks see.
+    /// Whether it has bins beyond the [`BINS`] that networks see.
     pub(crate) fn is_wide(&self) -> bool {
         margin(&self.rows) > 0
     }
 
-    /// The [`BINS`] that networks see of the music moved up by `key` semitones, or by as many as the margin holds.
+    /// The [`BINS`] that networks see of the music moved up by `key` semitones, or by as many as the margin allows.
     pub fn window(&self, key: i32) -> ArrayView2<'_, f32> {
         window(&self.rows, key)
     }
 
-    /// The magnitudes again.
+    /// The magnitudes, recovered from their logarithms.
     pub(crate) fn magnitudes(&self) -> Spectrum {
         Spectrum { magnitudes: self.rows.mapv(f32::exp), frame_s: self.frame_s, cents: self.cents }
     }
 
-    /// What the published aligners see of the music moved up by `key` semitones.
+    /// The features that the published aligners see of the music moved up by `key` semitones.
     pub(crate) fn features(&self, key: i32) -> Features {
         let frames = log_normalize(&self.window(key).mapv(f32::exp));
         Features { frames, times: FrameTimes::Regular(self.frame_s) }
     }
 
-    /// The same with frames [`FRAME_S`] apart: for each moment the nearest frame.
+    /// The same with frames [`FRAME_S`] apart: the nearest frame for each moment.
     pub(crate) fn at_usual_rate(self) -> Self {
         let ratio = FRAME_S / self.frame_s;
         if (ratio - 1.0).abs() < 1e-6 || self.is_empty() {
@@ -194,7 +195,7 @@ impl LogSpectrum {
     }
 }
 
-/// Bins that a matrix has beside [`BINS`], at each end.
+/// Bins that a matrix has beyond [`BINS`], at each end.
 fn margin(rows: &Array2<f32>) -> usize {
     rows.ncols().saturating_sub(BINS) / 2
 }

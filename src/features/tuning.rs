@@ -1,47 +1,49 @@
 //! How far a recording is from A4 = 440 Hz.
 //!
 //! Records are made at other pitches, and turn faster or slower than they should: a quarter tone off, each note sounds
-//! between two bins of the constant-Q transform and is as loud in the wrong one. So the recording is measured first and then
-//! analysed at its own tuning.
+//! between two bins of the constant-Q transform and is as loud in the wrong one. So the recording's tuning is measured
+//! first, and the analysis follows it.
 //!
-//! The partials of every note lie on one grid of semitones, so the distances of spectral peaks from the grid of 440 Hz point
-//! in one direction on the circle of 100 cents. Sources: Müller, "Fundamentals of Music Processing", 3.1.2, and librosa's
-//! `estimate_tuning` for the grid and the interpolated peaks; Degani et al., "Comparison of tuning frequency estimation
-//! methods", 2015, for circular statistics. Ours is what counts as evidence: *pitches* are asked, not peaks. A drum sounds
-//! the same each time, so its peaks agree with themselves but not with those of the next; notes of many pitches that agree
-//! are music in one tuning (Rayleigh's test over pitches).
+//! The partials of every note lie on one grid of semitones, so the distances of spectral peaks from the grid of 440 Hz
+//! point in one direction on the circle of 100 cents. Sources: Müller, "Fundamentals of Music Processing", 3.1.2, and
+//! librosa's `estimate_tuning` for the grid and the interpolated peaks; Degani et al., "Comparison of tuning frequency
+//! estimation methods", 2015, for circular statistics. What counts as evidence is our own choice: *pitches* vote, not
+//! peaks. A drum sounds the same each time, so its peaks agree among themselves but not with those of the next drum;
+//! notes of many pitches that agree are music in one tuning (Rayleigh's test over pitches).
 
 use crate::audio::Waveform;
 use realfft::RealFftPlanner;
 use realfft::num_complex::Complex;
 use std::f64::consts::TAU;
 
-/// Seconds of a window: its bins are 2.7 Hz apart, a fifth of a semitone at the lowest pitch that is asked.
+/// Seconds of a window: its bins are 2.7 Hz apart, a fifth of a semitone at the lowest pitch examined.
 const WINDOW_S: f64 = 0.37;
-/// Windows that are looked at, spread evenly: enough for any recording, and the same work for a long one.
+/// Windows examined, spread evenly: enough for any recording, and no more work for a long one.
 const MOST_WINDOWS: usize = 400;
-/// MIDI notes of the pitches that are asked: 208 to 1976 Hz. Below, windows are too short to tell neighbours apart; above,
+/// MIDI notes of the pitches examined: 208 to 1976 Hz. Below, windows are too short to separate neighbours; above,
 /// there are few fundamentals, and overtones are stretched.
 const PITCHES: std::ops::RangeInclusive<i64> = 56..=95;
-/// A peak counts within this of the loudest of its window, in power.
+/// A peak counts if its power is within this factor of the loudest in its window.
 const LOUD: f32 = 1e-4;
-/// Three bins beside a steady tone there is nothing left of it; attacks, glides and noise are wider.
+/// Three bins from a steady tone nothing of it is left; attacks, glides and noise are wider.
 const SHARP: f32 = 0.06;
-/// Evidence below which a recording counts as in tune: R² n of n pitches whose directions have a mean of length R. Of
-/// pitches that have nothing to do with each other 0.7 % have more.
+/// Evidence below which a recording counts as in tune: R² n for n pitches whose directions have a mean of length R. Of
+/// sets of unrelated pitches, 0.7 % have more.
 const EVIDENCE: f64 = 5.0;
-/// Cents below which a recording counts as in tune. With 8 the renderings of 8 to 15 cents were aligned no better, and codes of
-/// recordings no nearer to those of their MIDI files.
+/// Cents below which a recording counts as in tune. With 8, the renderings that were 8 to 15 cents off were aligned no
+/// better, and codes of recordings were no nearer to those of their MIDI files.
 const IN_TUNE: f64 = 15.0;
-/// Cents beyond which the wrong one of two neighbouring keys may seem the nearer one. Of 99 renderings, whose estimates are 1.4
-/// cents off in the median and 7 at most, four were found on the wrong side, at 47 to 50 cents, and all four were then moved by
-/// a semitone. At 440 Hz they lie between both keys, and were aligned as written.
+/// Cents beyond which the wrong one of two neighbouring keys may seem the nearer. Of 99 renderings, whose estimates are
+/// off by a median of 1.4 cents and by 7 at most, four were placed on the wrong side, at 47 to 50 cents, and all four
+/// were then moved by a semitone. At 440 Hz they lie between both keys, and were aligned as written.
 const BETWEEN_KEYS: f64 = 45.0;
 
-/// Cents that a recording is tuned above A4 = 440 Hz, −45 to 45: what [`CqtParams::cents`](super::CqtParams::cents) takes.
+/// Cents by which a recording is tuned above A4 = 440 Hz, −45 to 45: the value for
+/// [`CqtParams::cents`](super::CqtParams::cents).
 ///
-/// 0 where there is nothing to tell it by, as with drums alone or silence; where it is less than 15 cents, since an analysis at
-/// 440 Hz then sees the same; and where it is more than 45, since of a quarter tone nobody can say which way it goes.
+/// It is 0 if there is no evidence, as with drums alone or silence; if it would be less than 15 cents, since an
+/// analysis at 440 Hz then sees the same; and if it would be more than 45, since nobody can say which way a quarter
+/// tone goes.
 ///
 /// ```
 /// use antiphon::{audio::Waveform, features};
@@ -56,7 +58,7 @@ pub fn tuning(wave: &Waveform) -> f64 {
     if evidence >= EVIDENCE && (IN_TUNE..=BETWEEN_KEYS).contains(&cents.abs()) { cents } else { 0.0 }
 }
 
-/// An estimate, and what speaks for it.
+/// An estimate and the evidence for it.
 struct Tuned {
     cents: f64,
     evidence: f64,

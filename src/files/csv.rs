@@ -1,9 +1,10 @@
-//! Tables as text (RFC 4180) and as spreadsheets write them: a row a line, fields with separators, quotes or line ends in
-//! quotes.
+//! Tables as text (RFC 4180), in the dialects that spreadsheets write: one row per line; quoted fields may contain
+//! separators, quotes or line breaks.
 //!
-//! Fields are parted by commas, semicolons or tabs, whichever the header has most of, or what a line `sep=` before it says.
-//! Lines end in LF, CR LF or CR; text is UTF-8, UTF-16 with its byte order mark or, where it is neither, Windows-1252. Rows
-//! without a word in them are passed over. Parsed by `csv-core`; `csv` itself bounds no row and does not count empty lines.
+//! Fields are separated by commas, semicolons or tabs, whichever is most frequent in the header, or by what a line
+//! `sep=` before it says. Lines end in LF, CR LF or CR; text is UTF-8, UTF-16 with a byte order mark or, if it is
+//! neither, Windows-1252. Rows without any text are skipped. Parsed by `csv-core`; `csv` itself does not limit the
+//! length of a row or count empty lines.
 
 use crate::error::{Error, Result};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
@@ -12,22 +13,22 @@ use std::path::{Path, PathBuf};
 
 /// Longest row that is read, in bytes.
 const LONGEST: usize = 1 << 20;
-/// Bytes in which the dialect is looked for.
+/// Bytes examined to detect the dialect.
 const HEAD: u64 = 1 << 16;
-/// Longest table in UTF-16 that is read, in bytes: it is turned into UTF-8 as a whole.
+/// Longest UTF-16 table that is read, in bytes: it is converted to UTF-8 as a whole.
 const LONGEST_UTF16: u64 = 256 << 20;
-/// What Windows-1252 has from 0x80 to 0x9f, where Latin-1 has nothing to read; the rest is equal.
+/// The characters of Windows-1252 from 0x80 to 0x9f, where Latin-1 has only control codes; the rest is equal.
 const WINDOWS: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
 
-/// Reads row by row.
+/// Reads a table row by row.
 pub(crate) struct Rows<R> {
-    /// What was read to find the dialect, and what follows.
+    /// The bytes read to detect the dialect, and the rest.
     from: Chain<Cursor<Vec<u8>>, R>,
     path: PathBuf,
     parser: Reader,
     line_end: u8,
     begun: bool,
-    /// The number of the row that was read last, the first being 1.
+    /// The number of the row read last; the first is 1.
     pub(crate) number: usize,
 }
 
@@ -50,7 +51,7 @@ impl<R: BufRead> Rows<R> {
         Ok(None)
     }
 
-    /// Finds the dialect.
+    /// Detects the dialect.
     fn begin(&mut self) -> Result<()> {
         self.begun = true;
         let (head, rest) = self.from.get_mut();
@@ -119,7 +120,7 @@ impl<R: BufRead> Rows<R> {
                 match result {
                     ReadRecordResult::OutputFull => fields.resize(2 * fields.len(), 0),
                     ReadRecordResult::OutputEndsFull => ends.resize(2 * ends.len(), 0),
-                    // Of the last line, an empty one says that there is no more.
+                    // An empty row within the last line means that there are no more.
                     ReadRecordResult::InputEmpty => break,
                     ReadRecordResult::Record => return Ok(Some(texts(&fields[..length], &ends[..count]))),
                     ReadRecordResult::End => return Ok(None),
@@ -133,7 +134,7 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
-/// The fields of a row, by their ends.
+/// The fields of a row, split at `ends`.
 fn texts(row: &[u8], ends: &[usize]) -> Vec<String> {
     let starts = std::iter::once(0).chain(ends.iter().copied());
     let fields = starts.zip(ends).map(|(start, &end)| &row[start..end]);
@@ -147,7 +148,7 @@ fn texts(row: &[u8], ends: &[usize]) -> Vec<String> {
     fields.map(|field| field.iter().map(letter).collect()).collect()
 }
 
-/// What parts the fields of a header.
+/// The separator of a header's fields.
 fn most_frequent(header: &[u8]) -> u8 {
     let mut quoted = false;
     let mut counts = [(b'\t', 0), (b';', 0), (b',', 0)];
@@ -160,13 +161,13 @@ fn most_frequent(header: &[u8]) -> u8 {
     counts.into_iter().max_by_key(|(_, count)| *count).map_or(b',', |(delimiter, _)| delimiter)
 }
 
-/// A number, with a decimal point or comma.
+/// Parses a number with a decimal point or comma.
 pub(crate) fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     text.parse().or_else(|_| text.replacen(',', ".", 1).parse()).ok()
 }
 
-/// A field as a table with commas has it.
+/// A field, quoted as needed in a table with commas.
 pub(crate) fn field(text: &str) -> String {
     if text.contains(['"', ',', '\n', '\r']) || text.starts_with(' ') || text.ends_with(' ') {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -189,7 +190,7 @@ mod tests {
     fn quotes_commas_and_line_ends_are_parts_of_fields() {
         let text = "\u{feff}a,b\r\n\r\n\"1,\"\"2\"\"\n3\",\n,\"x\"";
         assert_eq!(all(text), [vec!["a", "b"], vec!["1,\"2\"\n3", ""], vec!["", "x"]]);
-        // A quote within a field is a quote: inches.
+        // A quote within a field stands for itself: inches.
         assert_eq!(all("a,b\n12\" mix,7\" mix\nx,y\n"), [["a", "b"], ["12\" mix", "7\" mix"], ["x", "y"]]);
     }
 

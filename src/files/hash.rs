@@ -1,4 +1,4 @@
-//! MD5 of what is in files: what they are known by, wherever they lie.
+//! MD5 of file contents, which identifies files wherever they lie.
 
 use crate::error::{Error, Result};
 use md5::Digest as _;
@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-/// MD5 of bytes that come one after another.
+/// MD5 of bytes that arrive in pieces.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Md5(md5::Md5);
 
@@ -16,7 +16,7 @@ impl Md5 {
         self.0.update(bytes);
     }
 
-    /// In hexadecimal.
+    /// The digest in hexadecimal.
     pub(crate) fn finish(self) -> String {
         hex(&self.0.finalize())
     }
@@ -32,7 +32,7 @@ pub(crate) fn md5(bytes: impl AsRef<[u8]>) -> String {
 /// MD5 of a file in hexadecimal, and its size in bytes; `step` is called for every MiB.
 ///
 /// # Errors
-/// [`Error::Io`]; those of `step`.
+/// [`Error::Io`]; errors of `step`.
 pub(crate) fn md5_of(path: &Path, mut step: impl FnMut() -> Result<()>) -> Result<(String, u64)> {
     let mut file = File::open(path).map_err(Error::io("read", path))?;
     let (mut sum, mut block, mut bytes) = (Md5::default(), vec![0; 1 << 20], 0);
@@ -57,7 +57,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The 16 bytes of an MD5 in hexadecimal.
+/// The 16 bytes of an MD5 given in hexadecimal.
 pub(crate) fn unhex(text: &str) -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     if text.len() != 32 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {

@@ -1,4 +1,4 @@
-//! [`Kind`]: what a file is, by what it holds, so that whatever Antiphon has written opens again as what it is.
+//! [`Kind`]: what a file is, judged by its content, so that whatever Antiphon has written opens again as what it is.
 
 use super::csv::Rows;
 use super::names::{LISTS, ends_in, has_ending, is_midi_name, is_table_name};
@@ -18,9 +18,9 @@ const LONGEST_HEADER: u64 = 16 << 20;
 /// What a file or folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A MIDI file, by its first bytes.
+    /// A MIDI file, recognised by its first bytes.
     Midi,
-    /// Sound, or what nothing else is known of: a decoder says more.
+    /// Audio, or anything unrecognised: a decoder says more.
     Audio,
     /// A session of the window.
     Session,
@@ -30,7 +30,7 @@ pub enum Kind {
     Decisions,
     /// A journal of decisions.
     Journal,
-    /// A document `alignment/1`.
+    /// An `alignment/1` document.
     Alignment,
     /// A time map as a table: `audio_s,midi_s,cost`.
     TimeMap,
@@ -48,12 +48,12 @@ pub enum Kind {
     Array,
     /// A folder of anything else.
     Folder,
-    /// A document or table that is none of Antiphon's.
+    /// A document or table that is not one of Antiphon's.
     Unknown,
 }
 
 impl Kind {
-    /// Looks into a file or folder. Documents are read to the end, for their format may stand anywhere in them.
+    /// Examines a file or folder. Documents are read to the end, since their format may be given anywhere in them.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -101,7 +101,7 @@ impl Kind {
     }
 }
 
-/// Whether a file is MIDI: by its first bytes, or by its name where it can't be read.
+/// Whether a file is MIDI, by its first bytes, or by its name if it can't be read.
 pub fn is_midi(path: &Path) -> bool {
     let mut head = [0; 12];
     match File::open(path).and_then(|mut file| read_up_to(&mut file, &mut head)) {
@@ -118,7 +118,7 @@ fn is_riff(head: &[u8], of: &[u8]) -> bool {
     head.starts_with(b"RIFF") && head.get(8..12) == Some(of)
 }
 
-/// Fills `buffer`, as far as there is anything.
+/// Fills `buffer` as far as there is data.
 fn read_up_to(reader: &mut impl std::io::Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
@@ -130,7 +130,7 @@ fn read_up_to(reader: &mut impl std::io::Read, buffer: &mut [u8]) -> std::io::Re
     Ok(filled)
 }
 
-/// The names at the top of a document, and its format.
+/// The top-level keys of a document, and its format.
 #[derive(Default)]
 struct Top {
     names: BTreeSet<String>,
@@ -170,10 +170,10 @@ impl<'de> Deserialize<'de> for Top {
     }
 }
 
-/// What a JSON document, or the first line of JSON lines, is.
+/// The kind of a JSON document, or of JSON lines by the first line.
 fn document(path: &Path, reader: impl std::io::Read) -> Kind {
     let first = serde_json::Deserializer::from_reader(BufReader::new(reader)).into_iter::<Top>().next();
-    // One that breaks off is read, and refused, as what its name says.
+    // A truncated document is read, and refused, as what its name says.
     let Some(Ok(top)) = first else {
         let lines = ends_in(path, "jsonl");
         return if lines { Kind::Pairs } else { Kind::Unknown };
@@ -200,7 +200,7 @@ fn document(path: &Path, reader: impl std::io::Read) -> Kind {
     }
 }
 
-/// What a table is, by its header.
+/// The kind of a table, by its header.
 fn table(path: &Path, reader: impl BufRead) -> Result<Kind> {
     let header = match Rows::new(reader, path).next() {
         Err(Error::List { .. }) => None,
@@ -216,7 +216,7 @@ fn table(path: &Path, reader: impl BufRead) -> Result<Kind> {
     })
 }
 
-/// What a safetensors file is, by the format in its metadata.
+/// The kind of a safetensors file, by the format in its metadata.
 fn model(mut reader: impl std::io::Read) -> std::io::Result<Kind> {
     let mut length = [0; 8];
     reader.read_exact(&mut length)?;

@@ -1,16 +1,17 @@
-//! Files: what they are, what they are called, what is in them, and how they are written. Nothing else in the crate knows an
-//! ending, sums up a file, or writes one by itself.
+//! Files: their kinds, names and content, and how they are written. No other part of the crate knows file extensions,
+//! computes checksums, or writes files itself.
 //!
 //! | question | answer |
 //! |---|---|
 //! | What is this file, by its content? | [`Kind`] |
-//! | What is it by its name, and which endings are there? | [`is_audio_name`], [`is_midi_name`], [`AUDIO`], [`MIDI`] |
-//! | What does a table say, whatever spreadsheet wrote it? | `csv::Rows` |
+//! | What is it by its name, and which extensions are there? | [`is_audio_name`], [`is_midi_name`], [`AUDIO`], [`MIDI`]
+//! |
+//! | What does a table say, whichever spreadsheet wrote it? | `csv::Rows` |
 //! | Which files lie below a folder? | `walk`, `below` |
 //! | Do two files have the same name? | [`name_key`], [`stem`] |
-//! | What is its path, seen from a list that names it? | `portable`, `absolute` |
-//! | Is it still the same? | `md5`, `md5_of` |
-//! | How does a file get on the disk whole? | [`write()`], [`create_folder`] |
+//! | What is its path, relative to a list that names it? | `portable`, `absolute` |
+//! | Is it unchanged? | `md5`, `md5_of` |
+//! | How is a file written whole or not at all? | [`write()`], [`create_folder`] |
 //!
 //! ```
 //! use antiphon::files;

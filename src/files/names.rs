@@ -3,33 +3,33 @@
 use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Endings of recordings, in lower case; letter case does not matter.
+/// Extensions of recordings, in lower case; letter case does not matter.
 #[rustfmt::skip]
 pub const AUDIO: &[&str] = &[
     "wav", "wave", "aif", "aiff", "aifc", "caf", "flac", "mp3", "ogg", "oga", "opus", "m4a", "mp4", "aac", "alac", "mka",
     "mkv", "webm",
 ];
-/// Endings of MIDI files, in lower case; letter case does not matter.
+/// Extensions of MIDI files, in lower case; letter case does not matter.
 pub const MIDI: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
-/// Endings of sessions.
+/// Extensions of sessions.
 pub(crate) const SESSION: &[&str] = &["json"];
-/// Endings of soundfonts.
+/// Extensions of soundfonts.
 pub const SOUNDFONT: &[&str] = &["sf2"];
-/// Endings of tables.
+/// Extensions of tables.
 const TABLES: &[&str] = &["csv", "tsv"];
-/// Endings of what holds decisions and is no journal.
+/// Extensions of files with decisions, journals excluded.
 const DECISIONS: &[&str] = &["csv", "tsv", "json", "jams"];
-/// Endings of what holds pairs or decisions.
+/// Extensions of files with pairs or decisions.
 pub const LISTS: &[&str] = &["jsonl", "json", "csv", "tsv", "jams"];
-/// Endings of files that are looked into before they are opened: their names do not say what they are.
+/// Extensions of files that are examined before they are opened: their names do not say what they are.
 pub(crate) const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "tsv", "jams", "safetensors", "sf2", "npy", "png"];
 
-/// Whether a file's name ends in one of `endings`, which are in lower case.
+/// Whether a file's extension is one of `endings`, which are in lower case.
 pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
     path.extension().is_some_and(|is| endings.iter().any(|ending| is.eq_ignore_ascii_case(ending)))
 }
 
-/// Whether a file's name ends in `.ending`, in whatever letter case.
+/// Whether a file's extension is `ending`, in any letter case.
 pub(crate) fn ends_in(path: &Path, ending: &str) -> bool {
     has_ending(path, &[ending])
 }
@@ -39,7 +39,7 @@ pub fn is_audio_name(path: &Path) -> bool {
     has_ending(path, AUDIO)
 }
 
-/// Whether a file is MIDI by its name. [`is_midi`](super::is_midi) looks into it.
+/// Whether a file is MIDI by its name. [`is_midi`](super::is_midi) examines its content.
 pub fn is_midi_name(path: &Path) -> bool {
     has_ending(path, MIDI)
 }
@@ -49,7 +49,7 @@ pub(crate) fn is_sound_name(path: &Path) -> bool {
     is_audio_name(path) || is_midi_name(path)
 }
 
-/// Whether a file holds decisions and is no journal, by its name.
+/// Whether a file holds decisions and is not a journal, by its name.
 pub fn is_decisions_name(path: &Path) -> bool {
     has_ending(path, DECISIONS)
 }
@@ -59,27 +59,28 @@ pub(crate) fn is_table_name(path: &Path) -> bool {
     has_ending(path, TABLES)
 }
 
-/// Whether a file is looked into before it is opened.
+/// Whether a file is examined before it is opened.
 pub fn is_document_name(path: &Path) -> bool {
     has_ending(path, DOCUMENTS)
 }
 
-/// A name as names are compared: in NFC, for systems write `ä` as one character or as an `a` and two dots. Letter case stays.
+/// A name in the form in which names are compared: NFC, since some systems write `ä` as one character and others as an
+/// `a` and two dots. Letter case stays.
 pub fn name_key(name: &str) -> String {
     if name.is_ascii() { name.to_owned() } else { name.nfc().collect() }
 }
 
-/// A text as it is looked for: as [`name_key`], in lower case.
+/// A text in the form in which it is searched: like [`name_key`], in lower case.
 pub(crate) fn search_key(text: &str) -> String {
     name_key(text).to_lowercase()
 }
 
-/// The name of a file without its ending, [as names are compared](name_key).
+/// The name of a file without its extension, [as names are compared](name_key).
 pub fn stem(path: &Path) -> String {
     name_key(&path.file_stem().unwrap_or_default().to_string_lossy())
 }
 
-/// Whether two files have the same name in the same folder, whatever their endings.
+/// Whether two files have the same name in the same folder, whatever their extensions.
 pub(crate) fn same_place(a: &Path, b: &Path) -> bool {
     let key = |path: &Path| -> PathBuf { path.with_file_name(stem(path)) };
     key(a) == key(b)
@@ -119,7 +120,7 @@ mod tests {
         assert!(same_place(Path::new(one), Path::new(two)));
         assert!(!same_place(Path::new("y/D\u{e9}j\u{e0} vu.ogg"), Path::new(one)));
         assert_eq!(stem(Path::new(one)), "D\u{e9}j\u{e0} vu");
-        // Another letter and another case are other names.
+        // A different letter or letter case makes a different name.
         assert!(!same_place(Path::new("a.mid"), Path::new("A.ogg")));
         assert!(!same_place(Path::new("a.mid"), Path::new("\u{e4}.ogg")));
     }

@@ -1,24 +1,24 @@
-//! Paths as files write them that name other files: journals, lists, sessions and catalogues.
+//! Paths as they are written in files that name other files: journals, lists, sessions and catalogues.
 
 use crate::error::{Error, Result};
 use std::path::{Component, MAIN_SEPARATOR, Path, PathBuf};
 
-/// `path` as a file in `folder` writes it, which other systems read, too: seen from there, with `/` between the names.
-/// Both are absolute or both seen from the same place.
+/// `path` as a file in `folder` writes it so that other systems can read it too: relative to the folder, with `/`
+/// between the names. Both paths are absolute, or both relative to the same place.
 pub(crate) fn portable(path: &Path, folder: &Path) -> PathBuf {
     let path = relative(path, folder);
-    // Where `/` is the separator `\` is a part of a name.
+    // Where `/` is the separator, `\` is part of a name.
     match path.to_str() {
         Some(text) if MAIN_SEPARATOR != '/' => text.replace(MAIN_SEPARATOR, "/").into(),
         _ => path,
     }
 }
 
-/// `path` seen from `folder`; as it is where they have no root in common.
+/// `path` relative to `folder`; unchanged if they have no root in common.
 fn relative(path: &Path, folder: &Path) -> PathBuf {
     let (path_parts, folder_parts): (Vec<_>, Vec<_>) = (path.components().collect(), folder.components().collect());
     let shared = path_parts.iter().zip(&folder_parts).take_while(|(a, b)| a == b).count();
-    // A root alone in common is no neighbourhood: such a path would break when either moves.
+    // Sharing only the root does not make them neighbours: a relative path would break when either moves.
     if shared < 2 {
         return path.to_path_buf();
     }
@@ -26,7 +26,7 @@ fn relative(path: &Path, folder: &Path) -> PathBuf {
     up.chain(path_parts[shared..].iter().copied()).collect()
 }
 
-/// Without `..` and `.` where a name stands before.
+/// Removes `.`, and `..` together with the name before it.
 pub(crate) fn plain(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
@@ -41,7 +41,7 @@ pub(crate) fn plain(path: &Path) -> PathBuf {
     out
 }
 
-/// The path from the root, with nothing resolved but `.` and `..`.
+/// The path from the root, with only `.` and `..` resolved.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     let whole = std::path::absolute(path).map_err(Error::io("find", path))?;
     let mut plain = PathBuf::new();
@@ -56,7 +56,7 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     Ok(plain)
 }
 
-/// Paths as JSON: a string, or where the name is not UTF-8 the bytes in an array.
+/// Paths as JSON: a string, or an array of bytes if the name is not UTF-8.
 pub(crate) mod any_path {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
     use std::path::{Path, PathBuf};
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(of("/home/a/x.mid", "/home/a"), "x.mid");
         assert_eq!(of("/home/a/b/x.mid", "/home/a"), "b/x.mid");
         assert_eq!(of("/home/c/x.mid", "/home/a/b"), "../../c/x.mid");
-        // Nothing but the root in common.
+        // Only the root in common.
         assert_eq!(of("/music/x.mid", "/home/a"), "/music/x.mid");
     }
 

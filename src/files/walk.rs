@@ -1,19 +1,19 @@
-//! Which files lie below a folder.
+//! Finding the files below a folder.
 
 use super::names::{is_audio_name, is_midi_name};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// What a link to a file or folder is.
+/// How links to files and folders are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// What it leads to.
+    /// As what they lead to.
     Followed,
-    /// Nothing.
+    /// They are left out.
     LeftOut,
 }
 
-/// The files below a folder, folder by folder and by name, or the file itself; and what can't be listed.
+/// The files below a folder, folder by folder and by name, or the file itself; errors for what can't be listed.
 pub(crate) fn walk(from: &Path, links: Links) -> impl Iterator<Item = Result<PathBuf>> {
     let start = from.to_path_buf();
     let found = walkdir::WalkDir::new(from).follow_links(links == Links::Followed).sort_by_file_name();
@@ -27,12 +27,12 @@ pub(crate) fn walk(from: &Path, links: Links) -> impl Iterator<Item = Result<Pat
     })
 }
 
-/// All files below a folder, sorted, links followed. What can't be listed is left out.
+/// All files below a folder, sorted, links followed. Anything that can't be listed is left out.
 pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
     walk(folder, Links::Followed).filter_map(Result::ok).collect()
 }
 
-/// The MIDI files and the recordings of a list, by their names.
+/// The MIDI files and the recordings of a list, judged by their names.
 pub(crate) fn sides(files: Vec<PathBuf>) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let (midis, rest): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| is_midi_name(path));
     (midis, rest.into_iter().filter(|path| is_audio_name(path)).collect())

@@ -1,9 +1,9 @@
-//! Files get on the disk whole or not at all.
+//! Files are written whole or not at all.
 
 use crate::error::{Error, Result};
 use std::path::Path;
 
-/// Writes `bytes` beside `path`, then renames: the file is whole or not there.
+/// Writes `bytes` next to `path`, then renames: the file is either complete or absent.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -13,13 +13,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let beside = path.with_file_name(name);
     let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
     written.map_err(|source| {
-        // The half-written file is worth nothing; that it can't be removed is not the error to report.
+        // The half-written file is worthless; failing to remove it is not the error to report.
         drop(std::fs::remove_file(&beside));
         Error::Io { action: "write", source, path: path.to_path_buf() }
     })
 }
 
-/// Makes a folder, with those above it.
+/// Creates a folder and its parents.
 ///
 /// # Errors
 /// [`Error::Io`].

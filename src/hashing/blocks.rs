@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Sequences side by side.
 pub(super) const LANES: usize = 32;
 
-/// Code that compares a query with 32 sequences at a time. All give the same scores.
+/// Code that compares a query with 32 sequences at a time. All kernels give the same scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernel {
     /// AVX-512 with BITALG: all lanes in one register.
@@ -25,12 +25,12 @@ pub enum Kernel {
     Avx2,
     /// NEON: all lanes in four registers.
     Neon,
-    /// One sequence after the other, on any processor.
+    /// One sequence after another, on any processor.
     Portable,
 }
 
 impl Kernel {
-    /// Those that this processor can run, the fastest first.
+    /// The kernels that this processor can run, fastest first.
     pub fn available() -> Vec<Self> {
         let mut kernels = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -45,11 +45,11 @@ impl Kernel {
 
     /// Scores of a block.
     fn scores(self, query: &[u32], block: &Block<'_>, params: HashDtw) -> [f32; LANES] {
-        // Longer than 16 bits can count is 12 minutes of both at 0.37 s a step.
+        // More than 16 bits can count: over 12 minutes of both at 0.37 s a step.
         self.sweep(query, block, params).unwrap_or_else(|| from_fn(|lane| hash_dtw(query, &block.lane(lane), params)))
     }
 
-    /// Scores of a block; none where the processor can't, or where the sequences are too long for 16 bits.
+    /// Scores of a block; none if the processor can't run the kernel, or if the sequences are too long for 16 bits.
     fn sweep(self, query: &[u32], block: &Block<'_>, params: HashDtw) -> Option<[f32; LANES]> {
         match self {
             #[cfg(target_arch = "x86_64")]
@@ -65,16 +65,16 @@ impl Kernel {
 
 /// 32 sequences, or fewer: unused lanes have length 0.
 pub(super) struct Block<'a> {
-    /// For each column the low halves of 32 codes, then, for codes of 32 bits, the high halves.
+    /// For each column the low halves of 32 codes, then, for 32-bit codes, the high halves.
     pub(super) codes: &'a [u16],
-    /// Steps of each, ascending except that unused ones come last.
+    /// Steps of each sequence, ascending except that unused lanes come last.
     pub(super) lengths: [usize; LANES],
-    /// Bits of a code.
+    /// Bits per code.
     pub(super) bits: u32,
 }
 
 impl Block<'_> {
-    /// Columns of the longest.
+    /// Columns of the longest sequence.
     pub(super) fn columns(&self) -> usize {
         self.codes.len() / self.width()
     }
@@ -105,14 +105,14 @@ impl Block<'_> {
 
 /// Many hash sequences, transposed.
 ///
-/// Sequences are sorted by length, so that those of one block need little padding, and taken 32 at a time. A block has as
-/// many columns as its longest sequence; a column holds step `j` of the 32 sequences, as 32 `u16` of their low halves and,
-/// for codes of 32 bits, 32 `u16` of their high halves. Blocks follow each other. Sequence `k` of the sorted order is lane
-/// `k mod 32` of block `k / 32`; what lies behind its end is 0.
+/// Sequences are sorted by length, so that those of one block need little padding, and taken 32 at a time. A block has
+/// as many columns as its longest sequence; a column holds step `j` of the 32 sequences, as 32 `u16` of their low
+/// halves and, for 32-bit codes, 32 `u16` of their high halves. Blocks follow one another. Sequence `k` of the sorted
+/// order is lane `k mod 32` of block `k / 32`; what lies beyond its end is 0.
 #[derive(Debug, Clone)]
 pub struct HashBlocks {
     bits: u32,
-    /// Place of each sequence, in sorted order, among those that were given.
+    /// The position of each sequence, in sorted order, among those given.
     ids: Vec<u32>,
     /// Steps of each sequence, in sorted order: ascending.
     lengths: Vec<u32>,
@@ -123,7 +123,7 @@ pub struct HashBlocks {
 
 impl HashBlocks {
     /// # Errors
-    /// [`Error::Limit`] when sequences differ in bits, or when there are 2^32 or more of them, or of steps in one.
+    /// [`Error::Limit`] if sequences differ in bits, or if there are 2^32 or more sequences, or steps in one of them.
     pub fn new(sequences: &[HashSequence]) -> Result<Self> {
         let bits = sequences.first().map_or(32, HashSequence::bits);
         if let Some(other) = sequences.iter().find(|sequence| sequence.bits() != bits) {
@@ -161,7 +161,7 @@ impl HashBlocks {
         Ok(Self { bits, ids, lengths, codes, starts })
     }
 
-    /// Bits of a code.
+    /// Bits per code.
     pub fn bits(&self) -> u32 {
         self.bits
     }
@@ -171,21 +171,21 @@ impl HashBlocks {
         self.ids.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no sequences.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// Score of each sequence against `query`, as [`hash_dtw`] gives it with the query first: in the order in which the
+    /// Scores each sequence against `query`, as [`hash_dtw`] does with the query first: in the order in which the
     /// sequences were given, on all cores.
     ///
     /// # Errors
-    /// [`Error::Limit`] when the query's codes have another number of bits; [`Error::Cancelled`].
+    /// [`Error::Limit`] if the query's codes have a different number of bits; [`Error::Cancelled`].
     pub fn scores(&self, query: &HashSequence, params: HashDtw, progress: &Progress) -> Result<Vec<f32>> {
         self.scores_by(Kernel::available()[0], query, params, progress)
     }
 
-    /// [`HashBlocks::scores`] by a kernel of choice, for comparing them.
+    /// [`HashBlocks::scores`] with a chosen kernel, to compare kernels.
     ///
     /// # Errors
     /// Those of [`HashBlocks::scores`], and [`Error::Limit`] for a kernel that this processor can't run.
@@ -231,8 +231,9 @@ impl HashBlocks {
     }
 }
 
-/// Score of each of `sequences`, codes that lie one after the other, against `query`, as [`hash_dtw`] gives it with the
-/// query first; on all cores. For some of very many: 32 at a time, of about equal length, are laid side by side on the way.
+/// Scores each of `sequences`, codes that lie one after another, against `query`, as [`hash_dtw`] does with the query
+/// first; on all cores. For a selection out of very many: 32 at a time, of about equal length, are laid side by side on
+/// the way.
 ///
 /// # Errors
 /// [`Error::Cancelled`].
@@ -274,7 +275,7 @@ pub(crate) fn scores_of(
         }
         let mut scores = [f32::INFINITY; LANES];
         for (score, &id) in scores.iter_mut().zip(ids) {
-            // Sequences that don't fit the kernel are long: each is a block of work.
+            // Sequences that don't fit the kernel are long: each is a block's worth of work.
             progress.step(ended.load(Ordering::Relaxed), blocks)?;
             *score = hash_dtw(query.codes(), sequences[id as usize], params);
         }
@@ -313,7 +314,7 @@ mod tests {
         (0..length).map(|_| rng.next_u32() >> (32 - bits)).collect()
     }
 
-    /// Every kernel against one pair at a time.
+    /// Checks every kernel against one pair at a time.
     fn check(query: &HashSequence, sequences: &[HashSequence], params: HashDtw) {
         let blocks = HashBlocks::new(sequences).expect("same bits");
         let expected: Vec<f32> = sequences.iter().map(|s| hash_dtw(query.codes(), s.codes(), params)).collect();
@@ -392,7 +393,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn ties_and_lengths_of_all_kinds_score_the_same_in_every_kernel(
-            // Few different codes, so that there are ties.
+            // Few distinct codes, so that there are ties.
             query in prop::collection::vec(prop_oneof![Just(0_u32), Just(1), Just(0x8001_0003)], 1..20),
             others in prop::collection::vec(prop::collection::vec(prop_oneof![Just(0_u32), Just(3), Just(0x8001_0003)], 0..20), 0..40),
             gully in prop_oneof![Just(0.0), Just(0.9), Just(1.0)],

@@ -1,19 +1,19 @@
-//! A bound that a score can't fall below, cheaper than the score.
+//! A lower bound on a score, cheaper than the score itself.
 //!
-//! The published pruning skips a pair when fewer cells than the shorter length are as low as the best score so far, and
-//! calls that exact. It is not: the mean of a path can be below the threshold with most of its cells above it, and with a
-//! gully below 1 a path may be shorter than the shorter sequence (spec E). This one is.
+//! The published pruning skips a pair if the number of cells as low as the best score so far is smaller than the
+//! shorter length, and calls that exact. It is not: the mean of a path can be below the threshold with most of its
+//! cells above it, and with a gully below 1 a path may be shorter than the shorter sequence (spec E). This one is.
 //!
-//! A path begins in the first row or the first column. If it begins in the first row, it visits every row from 0 to some
-//! `i ≥ g`, whichever edge it ends on, `g` being the first row that the gully allows. One cell of each row costs at least the
-//! least distance of that row; every other cell of the path is a horizontal step, with its penalty. With `P(k)` the sum of the
-//! least distances of the first `k` rows, a path with `h` horizontal steps has a mean of at least
-//! `(P(k) + h (penalty + least)) / (k + h)`, which lies between `P(k) / k` and `penalty + least`. The same holds for columns
-//! if it begins in the first column.
+//! A path begins in the first row or the first column. If it begins in the first row, it visits every row from 0 to
+//! some `i ≥ g`, whichever edge it ends on, where `g` is the first row that the gully allows. One cell of each row
+//! costs at least the least distance of that row; every other cell of the path is a horizontal step, with its penalty.
+//! With `P(k)` the sum of the least distances of the first `k` rows, a path with `h` horizontal steps has a mean of at
+//! least `(P(k) + h (penalty + least)) / (k + h)`, which lies between `P(k) / k` and `penalty + least`. The same holds
+//! for columns if it begins in the first column.
 
 use super::HashDtw;
 
-/// [`hash_dtw`](super::hash_dtw) of the two is not below this.
+/// Returns a lower bound on [`hash_dtw`](super::hash_dtw) of the two.
 pub fn least_score(x: &[u32], y: &[u32], params: HashDtw) -> f32 {
     if x.is_empty() || y.is_empty() {
         return f32::INFINITY;
@@ -40,7 +40,7 @@ pub fn least_score(x: &[u32], y: &[u32], params: HashDtw) -> f32 {
         });
         means.skip(visited - 1).fold(step, f64::min)
     };
-    // As the score is, rounded to the nearest: so that the two compare as the exact numbers do.
+    // Rounded to the nearest, as the score is, so that the two compare as the exact numbers do.
     least_mean(&in_row).min(least_mean(&in_column)) as f32
 }
 
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_hopeless_pair_is_known_as_one() {
-        // No pair of steps is closer than 16 bits, but for one.
+        // No pair of steps is closer than 16 bits, except one.
         let (x, mut y) = (vec![0; 50], vec![0xffff; 40]);
         y[20] = 0;
         let bound = least_score(&x, &y, HashDtw::GEN2);

@@ -1,42 +1,42 @@
-//! Dynamic time warping over Hamming distances, one pair at a time: the rule that the kernels for many are held to.
+//! Dynamic time warping over Hamming distances, one pair at a time: the reference for the kernels that score many.
 //!
 //! ```text
 //! D(i, j) = popcount(x[i] ^ y[j]) + min  D(i−1, j−1),  D(i−1, j) + penalty,  D(i, j−1) + penalty
 //! ```
 //!
-//! The diagonal wins ties, then the step from row `i − 1`. A path may begin anywhere in the first row or column; where it
-//! may end, see [`HashDtw::gully`]. The score is `D` at the end by the number of cells of the path.
+//! The diagonal wins ties, then the step from row `i − 1`. A path may begin anywhere in the first row or column; for
+//! where it may end, see [`HashDtw::gully`]. The score is `D` at the end divided by the number of cells of the path.
 //!
-//! The two published programs differ in how they count: one starts at 0, so that a path of one cell divides by 0, the other
-//! at 1. Ours counts cells, which is the second.
+//! The two published programs differ in how they count: one starts at 0, so that a path of one cell divides by 0, the
+//! other at 1. Ours counts cells, like the second.
 
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use ndarray::Array2;
 use serde::Serialize;
 
-/// Rows between two looks at the progress: some ms at a few thousand columns.
+/// Rows between two progress checks: some ms at a few thousand columns.
 const ROWS: usize = 256;
-/// Cells whose steps [`hash_dtw_path`] keeps at most: 1 GiB, two recordings of 3½ hours.
+/// Most cells for which [`hash_dtw_path`] keeps steps: 1 GiB, two recordings of 3½ hours.
 const MOST_CELLS: usize = 1 << 30;
 
 /// How hash sequences are warped.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct HashDtw {
-    /// A path may end in the last row or column, from `floor(gully × shorter length)` on; from the shorter length less one,
-    /// where it is 1 or more.
+    /// A path may end in the last row or column, from `floor(gully × shorter length)` on; from the shorter length less
+    /// one, if the gully is 1 or more.
     pub gully: f64,
-    /// Bits that a step in one sequence only costs: φ of the papers.
+    /// Penalty, in bits, of a step in only one sequence: φ in the papers.
     pub penalty: u16,
 }
 
 impl HashDtw {
-    /// Of 2015, for 16 bits (spec E).
+    /// The parameters of 2015, for 16 bits (spec E).
     pub const GEN1: Self = Self { gully: 0.9, penalty: 4 };
-    /// Of the thesis, for 32 bits: the penalty is the median distance (spec E).
+    /// The parameters of the thesis, for 32 bits: the penalty is the median distance (spec E).
     pub const GEN2: Self = Self { gully: 0.9, penalty: 15 };
 
-    /// That of the generation with so many bits.
+    /// The parameters of the generation with that many bits.
     pub fn for_bits(bits: u32) -> Self {
         if bits <= 16 { Self::GEN1 } else { Self::GEN2 }
     }
@@ -63,12 +63,12 @@ impl Reach {
     }
 }
 
-/// The best of the last row wins when it costs the same as the best of the last column (spec B).
+/// The best end in the last row wins if it costs the same as the best in the last column (spec B).
 pub(super) fn end(in_column: Reach, in_row: Reach) -> Reach {
     if in_row.cost > in_column.cost { in_column } else { in_row }
 }
 
-/// Mean cost of a cell of the best path, penalties included: lower is better. Infinite when a sequence is empty.
+/// Mean cost per cell of the best path, penalties included: lower is better. Infinite if a sequence is empty.
 pub fn hash_dtw(x: &[u32], y: &[u32], params: HashDtw) -> f32 {
     if x.is_empty() || y.is_empty() {
         return f32::INFINITY;
@@ -101,10 +101,10 @@ pub fn hash_dtw(x: &[u32], y: &[u32], params: HashDtw) -> f32 {
     end(in_column, row[first_end..].iter().fold(Reach::NEVER, cheaper)).score()
 }
 
-/// A path through two hash sequences, for showing.
+/// A path through two hash sequences, for display.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HashPath {
-    /// (step of `x`, step of `y`), from the start on; each step moves on by one in one or both.
+    /// (step of `x`, step of `y`), from the start on; each step advances by one in one or both.
     pub cells: Vec<(usize, usize)>,
     /// Hamming distance of each cell, in bits.
     pub distances: Vec<f32>,
@@ -112,11 +112,11 @@ pub struct HashPath {
     pub score: f32,
 }
 
-/// The path behind [`hash_dtw`]. Takes a byte for each pair of steps.
+/// Finds the path behind [`hash_dtw`]. Takes a byte for each pair of steps.
 ///
 /// # Errors
-/// [`Error::Nothing`] when a sequence is empty; [`Error::Limit`] for more than 2^30 pairs of steps, or more than there is
-/// memory for; [`Error::Cancelled`].
+/// [`Error::Nothing`] if a sequence is empty; [`Error::Limit`] for more than 2^30 pairs of steps, or more than fit in
+/// memory; [`Error::Cancelled`].
 pub fn hash_dtw_path(x: &[u32], y: &[u32], params: HashDtw, progress: &Progress) -> Result<HashPath> {
     const DIAGONAL: u8 = 0;
     const UP: u8 = 1;
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The rule of the head of this file, cell by cell and as a full matrix.
+    /// The rule at the top of this file, cell by cell and as a full matrix.
     fn obvious(x: &[u32], y: &[u32], params: HashDtw) -> f32 {
         let (n, m) = (x.len(), y.len());
         let local = |i: usize, j: usize| u64::from((x[i] ^ y[j]).count_ones());
@@ -245,7 +245,7 @@ mod tests {
     proptest! {
         #[test]
         fn scores_follow_the_rule(
-            // Few different codes, so that there are ties.
+            // Few distinct codes, so that there are ties.
             x in prop::collection::vec(0_u32..6, 1..24),
             y in prop::collection::vec(0_u32..6, 1..24),
             gully in prop_oneof![Just(0.0), Just(0.9), Just(1.0)],

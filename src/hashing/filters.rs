@@ -1,4 +1,4 @@
-//! Inside a hash model: its first layer's filters, and when what comes out of a layer is strongest.
+//! Inside a hash model: the filters of its first layer, and when the output of a layer is strongest.
 
 use super::{HashModel, Side};
 use crate::network::Layer;
@@ -20,11 +20,11 @@ pub struct Filter {
     pub mean: f32,
     /// Standard deviation of the weights.
     pub std: f32,
-    /// Whether it has learned nothing: its weights hardly vary beside those of the others.
+    /// Whether it has learned nothing: its weights hardly vary compared with those of the others.
     pub flat: bool,
 }
 
-/// The filters of a side's first layer; none where it does not convolve.
+/// The filters of a side's first layer; empty if that layer is not a convolution.
 pub fn filters(model: &HashModel, side: Side) -> Vec<Filter> {
     let mut filters: Vec<Filter> = model.first_kernels(side).into_iter().map(measured).collect();
     let mut deviations: Vec<f32> = filters.iter().map(|filter| filter.std).collect();
@@ -43,19 +43,19 @@ fn measured(weights: Array2<f32>) -> Filter {
     Filter { weights, min, max, mean, std, flat: false }
 }
 
-/// A place of a network where there is something to see.
+/// A place in a network where there is something to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenLayer {
-    /// Layers up to there, for [`HashModel::activations`].
+    /// Number of layers up to there, for [`HashModel::activations`].
     pub layers: usize,
-    /// What it is, in words: `convolution 5 × 1`.
+    /// Its description: `convolution 5 × 1`.
     pub name: String,
     /// Channels there: filters or units.
     pub channels: usize,
 }
 
-/// The places of a network where a layer with weights has come out of its nonlinearity, first to last. The first one is
-/// that of the [`filters`].
+/// The places of a network after the nonlinearity of each layer with weights, first to last. The first is that of the
+/// [`filters`].
 pub fn seen_layers(model: &HashModel) -> Vec<SeenLayer> {
     let layers = &model.architecture().layers;
     let mut seen = Vec::new();
@@ -72,8 +72,8 @@ pub fn seen_layers(model: &HashModel) -> Vec<SeenLayer> {
     seen
 }
 
-/// What comes out of a layer for a whole file, for the eye: for each step and channel the largest over the bins, and the
-/// seconds of a step. `frames` as for [`HashModel::input`], `frame_s` seconds apart. (steps × channels).
+/// The output of a layer for a whole file, for display: for each step and channel the largest value over the bins, and
+/// the seconds per step. `frames` as for [`HashModel::input`], `frame_s` seconds apart. (steps × channels).
 pub fn layer_output(
     model: &HashModel,
     side: Side,
@@ -88,15 +88,15 @@ pub fn layer_output(
     });
     let step_s = frame_s * pooled.product::<usize>() as f64;
     let bins = (out.ncols() / layer.channels.max(1)).max(1);
-    // Of a frame come the bins one after the other, each with all channels.
+    // A frame's bins come one after another, each with all channels.
     let largest = Array2::from_shape_fn((out.nrows(), layer.channels), |(step, channel)| {
         (0..bins).map(|bin| out[[step, bin * layer.channels + channel]]).fold(f32::NEG_INFINITY, f32::max)
     });
     (largest, step_s)
 }
 
-/// The `count` largest values that are peaks at least `apart` steps from each other, largest first: (step, value). What
-/// is not above the smallest value is no peak.
+/// The `count` largest peaks at least `apart` steps from each other, largest first: (step, value). A value must exceed
+/// the smallest to be a peak.
 pub fn strongest(values: impl IntoIterator<Item = f32>, apart: usize, count: usize) -> Vec<(usize, f32)> {
     let values: Vec<f32> = values.into_iter().collect();
     let lowest = values.iter().copied().fold(f32::INFINITY, f32::min);

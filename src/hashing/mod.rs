@@ -1,8 +1,9 @@
-//! How far apart are two pieces of music, if each moment is a few bits?
+//! How far apart are two pieces of music if each moment is a few bits?
 //!
-//! A [`HashSequence`] holds a code of 16 or 32 bits for every step of some tenths of a second. Two moments that sound alike
-//! have codes that differ in few bits: their Hamming distance. A recording and its MIDI file are compared by dynamic time
-//! warping over these distances, hundreds of times faster than over features (spec E; Raffel, ISMIR 2015; thesis, 2016).
+//! A [`HashSequence`] holds a code of 16 or 32 bits for every step of a few tenths of a second. Two moments that sound
+//! alike have codes that differ in few bits: their Hamming distance is small. A recording and its MIDI file are
+//! compared by dynamic time warping over these distances, hundreds of times faster than over features (spec E; Raffel,
+//! ISMIR 2015; thesis, 2016).
 //!
 //! | question | answer |
 //! |---|---|
@@ -12,8 +13,8 @@
 //! | How far apart are they at least? | [`least_score`], sound where the published pruning is not |
 //! | What is there to see? | [`HashSequence::raster`], [`hamming_matrix`] |
 //! | Codes without learning? | [`Tpaa`] |
-//! | Codes that were learned? | [`HashModel`], the networks of an [`Architecture`]; [`HashSequence::of`] |
-//! | How well do codes tell what matches? | [`Separation`] |
+//! | Learned codes? | [`HashModel`], the networks of an [`Architecture`]; [`HashSequence::of`] |
+//! | How well do codes separate what matches from what doesn't? | [`Separation`] |
 //! | What is inside the networks? | [`filters()`], [`layer_output`], [`strongest`] |
 //!
 //! ```

@@ -1,7 +1,7 @@
 //! [`HashModel`]: two networks that give the same code to the same moment, seen from a MIDI file and from a recording.
 //!
-//! Spec D: networks f (MIDI) and g (audio) of equal shape and own parameters; bit `b` of a step's code is 1 where output
-//! `b` is above 0. Architectures are data: those of the papers, and ours.
+//! Spec D: networks f (MIDI) and g (audio) of equal shape, each with its own parameters; bit `b` of a step's code is 1
+//! if output `b` is above 0. Architectures are data: those of the papers, and ours.
 
 use crate::encoder::{self, Branch, Branches, INPUT_BINS, InputScaling, Levels, Side, scale_roll};
 use crate::error::{Error, Result};
@@ -15,9 +15,9 @@ use std::sync::OnceLock;
 
 static BUNDLED: &[u8] = include_bytes!("../../assets/models/hash.safetensors");
 
-/// What a model file says it is.
+/// The format that a model file declares.
 const FORMAT: &str = "hash-model/1";
-/// What the MIDI side is shown.
+/// The input of the MIDI side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MidiFeatures {
@@ -32,16 +32,16 @@ pub enum MidiFeatures {
 pub struct Architecture {
     /// `gen1`, `gen2`, `antiphon`, or a user's own.
     pub name: String,
-    /// What the MIDI side is shown.
+    /// The input of the MIDI side.
     pub midi_input: MidiFeatures,
     /// How inputs are scaled.
     pub scaling: InputScaling,
-    /// The layers; the last are a dense one of 16 or 32 units and tanh.
+    /// The layers; the last are a dense one of 16 or 32 units and a tanh.
     pub layers: Vec<Layer>,
 }
 
 impl Architecture {
-    /// The first generation (ISMIR 2015, spec D): 5 × 12 and 3 × 3 filters, 16 bits, a code for 4 frames; 5.02 million
+    /// The first generation (ISMIR 2015, spec D): 5 × 12 and 3 × 3 filters, 16 bits, a code per 4 frames; 5.02 million
     /// parameters a side.
     pub fn gen1() -> Self {
         let pool = Layer::Pool { time: 2, pitch: 2 };
@@ -62,7 +62,7 @@ impl Architecture {
         Self { name: "gen1".into(), midi_input: MidiFeatures::ConstantQ, scaling: InputScaling::Papers, layers }
     }
 
-    /// The second generation (thesis 2016, spec D): pairs of 3 × 3 filters, 32 bits, a code for 8 frames; 10.6 million
+    /// The second generation (thesis 2016, spec D): pairs of 3 × 3 filters, 32 bits, a code per 8 frames; 10.6 million
     /// parameters a side.
     pub fn gen2() -> Self {
         let mut layers = Vec::new();
@@ -75,8 +75,8 @@ impl Architecture {
         Self { name: "gen2".into(), midi_input: MidiFeatures::ConstantQ, scaling: InputScaling::Papers, layers }
     }
 
-    /// Ours, small and fast: convolutions over time with the bins as channels, 32 bits, a code for 8 frames that has seen
-    /// 2.6 s around them; 0.31 million parameters a side.
+    /// Ours, small and fast: convolutions over time with the bins as channels, 32 bits, a code per 8 frames that has
+    /// seen 2.6 s around them; 0.31 million parameters a side.
     pub fn antiphon() -> Self {
         let mut layers = vec![Layer::Flatten];
         for time in [5, 3, 3] {
@@ -88,7 +88,7 @@ impl Architecture {
         Self { name: "antiphon".into(), midi_input: MidiFeatures::ConstantQ, scaling: InputScaling::FrameMean, layers }
     }
 
-    /// Bits of a code: outputs of the last dense layer, 0 without one.
+    /// Bits per code: the outputs of the last dense layer, 0 without one.
     pub fn bits(&self) -> usize {
         let units = |layer: &Layer| if let Layer::Dense { units } = layer { Some(*units) } else { None };
         self.layers.iter().rev().find_map(units).unwrap_or(0)
@@ -101,21 +101,21 @@ impl Architecture {
 pub struct TrainingRecord {
     /// Version of the program.
     pub antiphon: String,
-    /// What was asked for, as the trainer's options are written.
+    /// The trainer's options, as requested.
     pub options: serde_json::Value,
     /// Names of the data sets' folders.
     pub data: Vec<String>,
-    /// Works and pairs that were learned from, works that said when to stop.
+    /// Works and pairs learned from, and works that decided when to stop.
     pub works: usize,
     /// See [`works`](Self::works).
     pub pairs: usize,
     /// See [`works`](Self::works).
     pub valid_works: usize,
-    /// Step whose parameters these are.
+    /// The step that these parameters are from.
     pub step: u64,
-    /// Steps that were taken in all.
+    /// Steps taken in all.
     pub steps: u64,
-    /// Seconds that they took.
+    /// Seconds they took.
     pub seconds: f64,
     /// Bhattacharyya coefficient on the validation works at [`step`](Self::step).
     pub validation_bc: f64,
@@ -155,10 +155,10 @@ struct Standardisation {
 }
 
 impl HashModel {
-    /// An untrained model.
+    /// Makes an untrained model.
     ///
     /// # Errors
-    /// [`Error::Limit`] for layers that can't be, or a code that is not of 1 to 32 bits.
+    /// [`Error::Limit`] for impossible layers, or a code that is not of 1 to 32 bits.
     pub fn new(architecture: Architecture, seed: u64) -> Result<Self> {
         let network = |seed| {
             let network = Network::new(INPUT_BINS, &architecture.layers, seed)?;
@@ -172,10 +172,10 @@ impl HashModel {
         Ok(Self { architecture, branches, record: TrainingRecord::default() })
     }
 
-    /// The one that comes with the program (`assets/models/HOW.md` tells how it was trained). Parsed once.
+    /// The model that comes with the program (`assets/models/HOW.md` explains how it was trained). Parsed once.
     ///
     /// # Errors
-    /// None in a sound build; the signature is that of [`load`](Self::load), so that a caller can take either.
+    /// None in a sound build; the signature is that of [`load`](Self::load), so that a caller can use either.
     pub fn bundled() -> Result<Self> {
         static PARSED: OnceLock<core::result::Result<HashModel, String>> = OnceLock::new();
         let parsed = PARSED.get_or_init(|| Self::from_bytes(BUNDLED));
@@ -196,12 +196,12 @@ impl HashModel {
         self.record = record;
     }
 
-    /// Bits of a code.
+    /// Bits per code.
     pub fn bits(&self) -> usize {
         self.network(Side::Midi).outputs()
     }
 
-    /// Frames of one code; a remainder makes one too.
+    /// Frames per code; a remainder makes one too.
     pub fn downsampling(&self) -> usize {
         self.network(Side::Midi).downsampling()
     }
@@ -219,13 +219,13 @@ impl HashModel {
         self.branches.of_mut(side)
     }
 
-    /// Whether the side is shown a piano roll.
+    /// Whether the input of the side is a piano roll.
     pub(crate) fn sees_roll(&self, side: Side) -> bool {
         side == Side::Midi && self.architecture.midi_input == MidiFeatures::PianoRoll
     }
 
-    /// What the network of a side sees of a whole file: `frames` (frames × 48 from MIDI note 36) are natural logarithms of
-    /// constant-Q magnitudes, or a piano roll where [`Architecture::midi_input`] says so.
+    /// The input of a side's network for a whole file: `frames` (frames × 48 from MIDI note 36) are natural logarithms
+    /// of constant-Q magnitudes, or a piano roll if [`Architecture::midi_input`] says so.
     ///
     /// # Panics
     /// If there are not 48 bins.
@@ -242,31 +242,31 @@ impl HashModel {
         input
     }
 
-    /// The outputs from whose signs codes are made, (⌈frames / [`downsampling`](Self::downsampling)⌉ × bits), −1..=1.
+    /// The outputs whose signs make the codes, (⌈frames / [`downsampling`](Self::downsampling)⌉ × bits), −1..=1.
     ///
     /// # Panics
-    /// As [`input`](Self::input), which says what `frames` are.
+    /// Like [`input`](Self::input), which explains `frames`.
     pub fn outputs(&self, side: Side, frames: ArrayView2<f32>) -> Array2<f32> {
         self.network(side).forward(self.input(side, frames).view())
     }
 
-    /// A code for each step: bit `b` is 1 where output `b` is above 0.
+    /// A code for each step: bit `b` is 1 if output `b` is above 0.
     ///
     /// # Panics
-    /// As [`input`](Self::input), which says what `frames` are.
+    /// Like [`input`](Self::input), which explains `frames`.
     pub fn hash(&self, side: Side, frames: ArrayView2<f32>) -> Vec<u32> {
         codes(self.outputs(side, frames).view())
     }
 
-    /// What comes out of the first `layers` layers, (steps × bins·channels): for looking inside.
+    /// The output of the first `layers` layers, (steps × bins·channels): for inspection.
     ///
     /// # Panics
-    /// As [`input`](Self::input), which says what `frames` are.
+    /// Like [`input`](Self::input), which explains `frames`.
     pub(crate) fn activations(&self, side: Side, frames: ArrayView2<f32>, layers: usize) -> Array2<f32> {
         self.network(side).activations(self.input(side, frames).view(), layers)
     }
 
-    /// The first layer's kernels, each (frames × bins) of the input; none where it doesn't convolve.
+    /// The first layer's kernels, each (frames × bins) of the input; empty if it doesn't convolve.
     pub(crate) fn first_kernels(&self, side: Side) -> Vec<Array2<f32>> {
         let network = self.network(side);
         let layers = network.layers().iter().enumerate();
@@ -279,11 +279,11 @@ impl HashModel {
         network.weights(index).map_or_else(Vec::new, |weights| weights.axis_iter(Axis(1)).filter_map(kernel).collect())
     }
 
-    /// The bytes of its file, to be written: safetensors with a tensor for the weights and the biases of each layer, named
-    /// `midi.0.weights`, and all else as JSON in the metadata.
+    /// The contents of its file: safetensors with a tensor for the weights and the biases of each layer, named like
+    /// `midi.0.weights`, and everything else as JSON in the metadata.
     ///
     /// # Errors
-    /// [`Error::Model`] when parameters are not finite: a training that came to nothing.
+    /// [`Error::Model`] if parameters are not finite: a failed training.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let refused = |reason: String| Error::Model { reason, path: PathBuf::new() };
         let standardisation = |side| {
@@ -306,7 +306,7 @@ impl HashModel {
         tensors::write(&tensors, metadata).map_err(refused)
     }
 
-    /// Reads what [`to_bytes`](Self::to_bytes) made.
+    /// Reads the output of [`to_bytes`](Self::to_bytes).
     fn from_bytes(bytes: &[u8]) -> core::result::Result<Self, String> {
         let (tensors, metadata) = tensors::read(bytes)?;
         let value: serde_json::Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
@@ -328,17 +328,17 @@ impl HashModel {
         Ok(Self { architecture: metadata.architecture, branches, record: metadata.training })
     }
 
-    /// Reads a file of [`to_bytes`](Self::to_bytes).
+    /// Reads a file written with [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Model`] for a file that is cut short, of another kind or version, larger than 1 GiB, whose
-    /// tensors are not those of its architecture, or that holds what is not a number.
+    /// [`Error::Io`]; [`Error::Model`] for a file that is truncated, of another kind or version, larger than 1 GiB,
+    /// whose tensors are not those of its architecture, or whose numbers are not finite.
     pub fn load(path: &Path) -> Result<Self> {
         encoder::load(path, Self::from_bytes)
     }
 }
 
-/// Codes of outputs (steps × bits): bit `b` is 1 where output `b` is above 0.
+/// Codes of outputs (steps × bits): bit `b` is 1 if output `b` is above 0.
 pub(crate) fn codes(outputs: ArrayView2<f32>) -> Vec<u32> {
     let code = |row: ndarray::ArrayView1<f32>| row.iter().enumerate().map(|(b, v)| u32::from(*v > 0.0) << b).sum();
     outputs.rows().into_iter().map(code).collect()

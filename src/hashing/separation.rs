@@ -1,4 +1,4 @@
-//! [`Separation`]: how well codes tell matching moments from others.
+//! [`Separation`]: how well codes separate matching moments from others.
 
 use crate::encoder::bhattacharyya;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 /// Codes of both sides of one pair: entry `i` of each is the same moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodePair {
-    /// Pairs of one group are the same music: they are not compared as if they were not.
+    /// Pairs of one group are the same music, so they are never compared as different.
     pub group: usize,
     /// Of the MIDI file.
     pub midi: Vec<u32>,
@@ -26,12 +26,12 @@ pub struct Separation {
     most_frequent: (usize, usize),
 }
 
-/// How many other works each is compared with: as many wrong pairs as make the histogram's tail smooth.
+/// How many other works each is compared with: enough wrong pairs for a smooth tail of the histogram.
 const OTHERS: usize = 8;
 
 impl Separation {
-    /// Of codes of `bits` bits. Step `i` is compared with step `i` of the same pair, and of up to eight others of another
-    /// group.
+    /// Computes them for codes of `bits` bits. Step `i` is compared with step `i` of the same pair, and of up to eight
+    /// others of another group.
     pub fn of(pairs: &[CodePair], bits: usize) -> Self {
         let mut separation = Self { matching: vec![0; bits + 1], different: vec![0; bits + 1], most_frequent: (0, 0) };
         let add = |counts: &mut [u64], midi: &[u32], audio: &[u32]| {
@@ -58,15 +58,15 @@ impl Separation {
         separation
     }
 
-    /// Bhattacharyya coefficient Σ √(p q) of the two distributions: 0 where they don't overlap, 1 where they are equal;
-    /// lower is better. 1 where there is nothing to compare.
+    /// Bhattacharyya coefficient Σ √(p q) of the two distributions: 0 if they don't overlap, 1 if they are equal; lower
+    /// is better. 1 if there is nothing to compare.
     pub fn coefficient(&self) -> f64 {
         bhattacharyya(&self.matching, &self.different)
     }
 
-    /// Whether the codes came to nothing: more than half of those of a side are one and the same. The published guard
-    /// (more than 1 % of matching and 0.001 % of different steps at distance 0) supposes 16 bits; of 32 bits that are
-    /// good, hardly any different steps have equal codes.
+    /// Whether the codes collapsed: more than half of a side's codes are identical. The published guard (more than 1 %
+    /// of matching and 0.001 % of different steps at distance 0) assumes 16 bits; with good 32-bit codes, hardly any
+    /// different steps have equal codes.
     pub fn collapsed(&self) -> bool {
         self.most_frequent.0 * 2 > self.most_frequent.1
     }

@@ -1,4 +1,4 @@
-//! Codes in time.
+//! [`HashSequence`]: codes in time.
 
 use super::{HashModel, Side};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ impl HashSequence {
     /// Step `i` covers `i × step_s` to `(i + 1) × step_s` seconds. Bit `b` of a code is output `b` of the network.
     ///
     /// # Errors
-    /// [`Error::Limit`] for another number of bits than 16 or 32, a code that has more, or a step that is not a positive
+    /// [`Error::Limit`] if the number of bits is not 16 or 32, if a code has more, or if the step is not a positive
     /// number of seconds.
     pub fn new(codes: Vec<u32>, bits: u32, step_s: f64) -> Result<Self> {
         let limit = |what, value: String, limit: &str| Err(Error::Limit { what, value, limit: limit.into() });
@@ -32,12 +32,12 @@ impl HashSequence {
         Ok(Self { codes, bits, step_s })
     }
 
-    /// Codes of a whole file: `log_magnitudes` are natural logarithms of constant-Q magnitudes, (frames × 48), `frame_s`
-    /// seconds apart, as a [`LogSpectrum`](crate::features::LogSpectrum) has them, or a piano roll
-    /// where the model's MIDI side takes one.
+    /// Codes of a whole file: `log_magnitudes` are natural logarithms of constant-Q magnitudes, (frames × 48),
+    /// `frame_s` seconds apart, like those of a [`LogSpectrum`](crate::features::LogSpectrum), or a piano roll if the
+    /// model's MIDI side takes one.
     ///
     /// # Errors
-    /// [`Error::Limit`] for another number of bins, and those of [`HashSequence::new`].
+    /// [`Error::Limit`] for any other number of bins, and those of [`HashSequence::new`].
     pub fn of(model: &HashModel, side: Side, log_magnitudes: ArrayView2<'_, f32>, frame_s: f64) -> Result<Self> {
         let bins = log_magnitudes.ncols();
         if bins != super::INPUT_BINS {
@@ -48,12 +48,12 @@ impl HashSequence {
         Self::new(model.hash(side, log_magnitudes), model.bits() as u32, step_s)
     }
 
-    /// The codes, one a step.
+    /// The codes, one per step.
     pub fn codes(&self) -> &[u32] {
         &self.codes
     }
 
-    /// Bits of a code: 16 or 32.
+    /// Bits per code: 16 or 32.
     pub fn bits(&self) -> u32 {
         self.bits
     }
@@ -68,18 +68,18 @@ impl HashSequence {
         self.codes.len()
     }
 
-    /// Whether there is no step.
+    /// Whether there are no steps.
     pub fn is_empty(&self) -> bool {
         self.codes.is_empty()
     }
 
-    /// The code at a moment; none before the first and after the last step.
+    /// The code at a moment; none before the first or after the last step.
     pub fn at(&self, seconds: f64) -> Option<u32> {
         let step = (seconds / self.step_s).floor();
         if step >= 0.0 { self.codes.get(step as usize).copied() } else { None }
     }
 
-    /// The bits as a picture shows them: (steps × bits) of 0 and 1, bit 0 first.
+    /// The bits as shown in a picture: (steps × bits) of 0 and 1, bit 0 first.
     pub fn raster(&self) -> Array2<f32> {
         Array2::from_shape_fn((self.len(), self.bits as usize), |(step, bit)| (self.codes[step] >> bit & 1) as f32)
     }

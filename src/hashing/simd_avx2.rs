@@ -1,7 +1,7 @@
 //! The 32 lanes in two AVX2 registers.
 //!
-//! A code is compared nibble by nibble: the 32 lanes' nibbles at one place lie in one register as bytes, and one shuffle of a
-//! table that belongs to the query's nibble gives the bits in which they differ.
+//! A code is compared nibble by nibble: the 32 lanes' nibbles at one position lie in one register as bytes, and one
+//! shuffle of a table for the query's nibble gives the bits in which they differ.
 
 #![expect(
     unsafe_code,
@@ -19,7 +19,7 @@ use std::arch::x86_64::{
     _mm256_store_si256, _mm256_unpackhi_epi8, _mm256_unpacklo_epi8,
 };
 
-/// For each nibble of the query the bits in which it differs from the nibbles 0 to 15.
+/// For each nibble of the query, the bits in which it differs from the nibbles 0 to 15.
 #[repr(align(16))]
 struct Table([[u8; 16]; 16]);
 
@@ -53,11 +53,11 @@ fn compiled(lanes: Avx2, query: &[u32], block: &Block<'_>, params: HashDtw) -> O
     sweep(lanes, query, block, params)
 }
 
-// SAFETY, for all below: `self` is the proof that the processor has the feature; a row is 64 bytes on a boundary of 64, an
-// array of lanes 64 bytes on any, a line of the table 16 bytes on a boundary of 16.
+// SAFETY, for all below: `self` is the proof that the processor has the feature; a row is 64 bytes, aligned to 64; an
+// array of lanes is 64 bytes, of any alignment; a line of the table is 16 bytes, aligned to 16.
 impl Lanes for Avx2 {
     type V = [__m256i; 2];
-    /// The eight nibbles of the 32 codes, lowest first, in the order of lanes that unpacking undoes.
+    /// The eight nibbles of the 32 codes, lowest first, with lanes in the order that unpacking undoes.
     type Column = [__m256i; 8];
 
     #[inline(always)]
@@ -132,7 +132,7 @@ impl Lanes for Avx2 {
                 let gap = _mm256_add_epi16(least, penalty[part]);
                 let length = _mm256_blendv_epi8(left.length[part], up.length[part], from_up);
                 let least = _mm256_min_epu16(diagonal.cost[part], gap);
-                // All ones, which is −1, where the diagonal is taken.
+                // All ones, which is −1, where the diagonal is chosen.
                 let straight = _mm256_cmpeq_epi16(least, diagonal.cost[part]);
                 let length = _mm256_blendv_epi8(length, diagonal.length[part], straight);
                 next.cost[part] = _mm256_add_epi16(least, distance[part]);

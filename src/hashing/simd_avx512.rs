@@ -38,8 +38,8 @@ fn compiled(lanes: Avx512, query: &[u32], block: &Block<'_>, params: HashDtw) ->
     sweep(lanes, query, block, params)
 }
 
-// SAFETY, for all below: `self` is the proof that the processor has the features; a row is 64 bytes on a boundary of 64, an
-// array of lanes 64 bytes on any.
+// SAFETY, for all below: `self` is the proof that the processor has the features; a row is 64 bytes, aligned to 64; an
+// array of lanes is 64 bytes, of any alignment.
 impl Lanes for Avx512 {
     type V = __m512i;
     /// Low and high halves.

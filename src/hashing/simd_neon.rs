@@ -92,7 +92,7 @@ impl Lanes for Neon {
                 let from_up = vcleq_u16(up.cost[k], left.cost[k]);
                 let gap = vaddq_u16(vminq_u16(up.cost[k], left.cost[k]), penalty[k]);
                 let length = vbslq_u16(from_up, up.length[k], left.length[k]);
-                // All ones, which is −1, where the diagonal is taken.
+                // All ones, which is −1, where the diagonal is chosen.
                 let straight = vcleq_u16(diagonal.cost[k], gap);
                 let length = vbslq_u16(straight, diagonal.length[k], length);
                 next.cost[k] = vaddq_u16(vminq_u16(diagonal.cost[k], gap), distance[k]);

@@ -1,12 +1,12 @@
 //! One query against 32 sequences side by side, a lane each: the recurrence of [`hash_dtw`](super::hash_dtw), written once
 //! for every kind of vector.
 //!
-//! All is done in 16 bits. No cost is larger than that of the diagonal path to the cell, `bits × shorter length`, so it is
-//! enough that this fits ([`fits`]). Lengths are kept less `i + j`, modulo 2^16: then only diagonal steps change them, by −1,
-//! which is one masked operation instead of an addition and a choice.
+//! Everything is done in 16 bits. No cost is larger than that of the diagonal path to the cell, `bits × shorter
+//! length`, so it is enough that this fits ([`fits`]). Lengths are stored less `i + j`, modulo 2^16: then only diagonal
+//! steps change them, by −1, which is one masked operation instead of an addition and a selection.
 //!
-//! Columns are steps of the 32 sequences, taken [`ABREAST`] at once so that what is kept for each row is loaded and stored
-//! a third as often; rows are steps of the query.
+//! Columns are steps of the 32 sequences, taken [`ABREAST`] at a time so that the state of each row is loaded and
+//! stored a third as often; rows are steps of the query.
 
 #![expect(
     clippy::inline_always,
@@ -19,12 +19,12 @@ use super::dtw::{HashDtw, Reach, end};
 /// Columns that go through the rows together.
 const ABREAST: usize = 3;
 
-/// A value of each lane.
+/// One value per lane.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(64))]
 pub(super) struct Row(pub(super) [u16; LANES]);
 
-/// Cost of the best path to a cell, and its length less the cell's `i + j`, of each lane.
+/// Cost of the best path to a cell, and its length less the cell's `i + j`, for each lane.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cell<V> {
     pub(super) cost: V,
@@ -38,15 +38,15 @@ pub(super) trait Lanes: Copy {
     /// Codes of one column, ready to be compared.
     type Column: Copy;
 
-    /// From the low and the high halves of the codes. The high ones are 0 where codes have 16 bits.
+    /// Prepares a column from the low and high halves of its codes. The high ones are 0 for 16-bit codes.
     fn column(self, low: &[u16; LANES], high: &[u16; LANES]) -> Self::Column;
     /// Bits in which each lane differs from `code`; of the low halves only unless `WIDE`.
     fn distance<const WIDE: bool>(self, column: &Self::Column, code: u32) -> Self::V;
     fn splat(self, value: u16) -> Self::V;
     fn load(self, row: &Row) -> Self::V;
     fn store(self, row: &mut Row, value: Self::V);
-    /// The next cell: the cheapest of the three, `up` and `left` with the penalty; the diagonal wins ties, then `up`. Its
-    /// own distance is added.
+    /// The next cell: the cheapest of the three, `up` and `left` with the penalty, plus its own distance; the diagonal
+    /// wins ties, then `up`.
     fn step(
         self,
         up: Cell<Self::V>,
@@ -57,13 +57,13 @@ pub(super) trait Lanes: Copy {
     ) -> Cell<Self::V>;
 }
 
-/// Whether no cost and no length can leave 16 bits.
+/// Whether all costs and lengths fit in 16 bits.
 pub(super) fn fits(rows: usize, block: &Block<'_>, params: HashDtw) -> bool {
     let dearest = block.bits as usize * rows.min(block.columns()) + usize::from(params.penalty);
     dearest < usize::from(u16::MAX) && rows + block.columns() < usize::from(u16::MAX)
 }
 
-/// Score of each lane; infinite in unused ones. None when all does not fit in 16 bits. The query must not be empty.
+/// Score of each lane; infinite in unused ones. None if the values do not fit in 16 bits. The query must not be empty.
 #[inline(always)]
 pub(super) fn sweep<L: Lanes>(lanes: L, query: &[u32], block: &Block<'_>, params: HashDtw) -> Option<[f32; LANES]> {
     if !fits(query.len(), block, params) {
@@ -83,7 +83,7 @@ fn run<L: Lanes, const WIDE: bool>(lanes: L, query: &[u32], block: &Block<'_>, p
     let mut state = vec![Cell { cost: zero, length: zero }; query.len()];
     let mut j = 0;
     while j < columns {
-        // The next column in which a sequence ends must be the last of its pass, to be found in the state.
+        // The next column in which a sequence ends must be the last of its pass, so that it can be found in the state.
         let end = block.lengths.iter().filter(|&&length| length > j).min().map_or(columns, |&length| length);
         let taken = if j > 0 && j + ABREAST <= end {
             pass::<L, WIDE, ABREAST>(lanes, query, block, j, params.penalty, &mut state, &mut ends);
@@ -182,7 +182,7 @@ impl Ends {
         Self { rows, first, in_column: [Reach::NEVER; LANES], in_row: [Reach::NEVER; LANES] }
     }
 
-    /// The last row's cell of column `j`.
+    /// Takes the last row's cell of column `j`.
     fn in_row(&mut self, j: usize, cell: &Cell<Row>, lengths: &[usize; LANES]) {
         for (lane, best) in self.in_row.iter_mut().enumerate() {
             let cost = u32::from(cell.cost.0[lane]);
@@ -192,7 +192,7 @@ impl Ends {
         }
     }
 
-    /// All cells of column `j`, for the sequences that end there.
+    /// Takes all cells of column `j`, for the sequences that end there.
     fn in_column(&mut self, j: usize, state: &[Cell<Row>], lengths: &[usize; LANES]) {
         for lane in (0..LANES).filter(|&lane| lengths[lane] == j + 1) {
             for (i, cell) in state.iter().enumerate().skip(self.first[lane]) {
@@ -212,7 +212,7 @@ impl Ends {
     }
 }
 
-/// The length that is kept less `i + j`.
+/// The length that is stored less `i + j`.
 fn length(kept: u16, i: usize, j: usize) -> u32 {
     u32::from(kept.wrapping_add((i + j) as u16))
 }

@@ -5,12 +5,12 @@ use crate::error::{Error, Result};
 use crate::features::BINS;
 use ndarray::{Array1, ArrayView2, Axis, s};
 
-/// Frames whose mean makes a step (spec D).
+/// Frames averaged into a step (spec D).
 const FRAMES: usize = 8;
-/// Bins left out at each end, so that 32 of 48 are left.
+/// Bins left out at each end, leaving 32 of 48.
 const LEFT_OUT: usize = 8;
-/// Thresholded piecewise aggregate approximation: the mean of each bin over 8 frames is a bit, set where it lies above the
-/// bin's threshold. The 8 lowest and 8 highest of the 48 bins are left out.
+/// Thresholded piecewise aggregate approximation: the mean of each bin over 8 frames becomes a bit, set if it lies
+/// above the bin's threshold. The 8 lowest and 8 highest of the 48 bins are left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tpaa {
     /// A threshold for each of the 48 bins.
@@ -18,11 +18,11 @@ pub struct Tpaa {
 }
 
 impl Tpaa {
-    /// With the mean of each bin over all frames of `training`, matrices of (frames × 48), as thresholds. The thesis takes
-    /// the training set; one side's set serves that side, because recordings and syntheses differ.
+    /// Takes the mean of each bin over all frames of `training`, matrices of (frames × 48), as thresholds. The thesis
+    /// uses the training set; each side needs its own, because recordings and syntheses differ.
     ///
     /// # Errors
-    /// [`Error::Nothing`] without a frame; [`Error::Limit`] for another number of bins, or a mean that is not a number.
+    /// [`Error::Nothing`] without a frame; [`Error::Limit`] for any other number of bins, or a mean that is not finite.
     pub fn trained_on<'a>(training: impl IntoIterator<Item = ArrayView2<'a, f32>>) -> Result<Self> {
         let (mut sum, mut frames) = (Array1::<f64>::zeros(BINS), 0_usize);
         for matrix in training {
@@ -42,11 +42,11 @@ impl Tpaa {
         Ok(Self { thresholds })
     }
 
-    /// 32 bits a step of 8 frames, from features of (frames × 48) that are `frame_s` seconds apart; the last step may have
-    /// fewer.
+    /// 32 bits per step of 8 frames, from features of (frames × 48) that are `frame_s` seconds apart; the last step may
+    /// have fewer frames.
     ///
     /// # Errors
-    /// [`Error::Limit`] for another number of bins, or a frame that doesn't last a positive number of seconds.
+    /// [`Error::Limit`] for any other number of bins, or a frame that doesn't last a positive number of seconds.
     pub fn hash(&self, features: ArrayView2<'_, f32>, frame_s: f64) -> Result<HashSequence> {
         check(features)?;
         let inner = LEFT_OUT..BINS - LEFT_OUT;
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn bits_are_the_inner_bins_above_their_mean() {
-        // Bin 8 is high in the first step, bin 39 in the second, which is a short one; bin 7 is left out.
+        // Bin 8 is high in the first step, bin 39 in the second, which is short; bin 7 is left out.
         let mut features = Array2::<f32>::zeros((12, 48));
         features.slice_mut(s![..8, 7..9]).fill(1.0);
         features.slice_mut(s![8.., 39..]).fill(1.0);

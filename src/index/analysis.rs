@@ -1,4 +1,4 @@
-//! What a file sounds like, as everything that searches needs of it.
+//! The analysis of a file: all that a search needs of its sound.
 
 use crate::audio::{self, ANALYSIS_RATE, Keep, Tags};
 use crate::embedding::{self, EmbeddingModel};
@@ -13,11 +13,11 @@ use crate::verdict::{self, Amount};
 use ndarray::{Array2, ArrayView2, s};
 use std::path::Path;
 
-/// A file as it is indexed, or searched for.
+/// A file analysed for indexing or searching.
 #[derive(Debug, Clone)]
 pub struct Analysis {
     pub(crate) side: Side,
-    /// Wide.
+    /// With extra bins at both ends.
     pub(crate) log: LogSpectrum,
     pub(crate) seconds: f64,
     pub(crate) tags: Tags,
@@ -50,23 +50,23 @@ impl Analysis {
         Ok(Self { side, log: spectrum.into_logarithm(), seconds: wave.seconds(), tags, warning })
     }
 
-    /// Of levels that an index kept.
+    /// Builds it from levels kept in an index.
     pub(crate) fn from_levels(side: Side, bytes: &[u8]) -> Self {
         Self::from_log(side, LogSpectrum::from_rows(super::levels::from_bytes(bytes, WIDE_BINS)))
     }
 
-    /// Of a wide spectrum.
+    /// Builds it from a wide spectrum.
     pub(crate) fn from_log(side: Side, log: LogSpectrum) -> Self {
         let seconds = log.frames() as f64 * FRAME_S;
         Self { side, log, seconds, tags: Tags::default(), warning: None }
     }
 
-    /// Which kind of file it is.
+    /// Whether it is a recording or a MIDI file.
     pub fn side(&self) -> Side {
         self.side
     }
 
-    /// How long it sounds.
+    /// Its duration.
     pub fn seconds(&self) -> f64 {
         self.seconds
     }
@@ -81,18 +81,18 @@ impl Analysis {
         verdict::amount(self.window(0))
     }
 
-    /// Its codes, moved up by `key` semitones.
+    /// Its codes when moved up by `key` semitones.
     pub(crate) fn codes(&self, model: &HashModel, key: i32) -> Result<HashSequence> {
         HashSequence::of(model, self.side, self.window(key), FRAME_S)
     }
 
-    /// The papers' features (spec A), moved up by `key` semitones.
+    /// Its features as in the papers (spec A) when moved up by `key` semitones.
     pub(crate) fn features(&self, key: i32) -> Features {
         self.log.features(key)
     }
 }
 
-/// How a sequence becomes vectors that prune a search.
+/// How a sequence is turned into the vectors that prune a search.
 #[derive(Debug, Clone)]
 pub enum Embedder {
     /// Mean and deviation of each bin: the papers' baseline, 96 values.
@@ -102,15 +102,15 @@ pub enum Embedder {
 }
 
 impl Embedder {
-    /// What a new index is made with unless told otherwise.
+    /// The embedder of a new index unless another is chosen.
     ///
     /// # Errors
-    /// As for [`EmbeddingModel::bundled`].
+    /// Those of [`EmbeddingModel::bundled`].
     pub fn standard() -> Result<Self> {
         Ok(Self::Model(Box::new(EmbeddingModel::bundled()?)))
     }
 
-    /// Values of a vector.
+    /// Number of values in a vector.
     pub fn dimension(&self) -> usize {
         match self {
             Self::Statistics => 2 * BINS,
@@ -118,8 +118,8 @@ impl Embedder {
         }
     }
 
-    /// One row for each window of a file and, where these are several, a last one for the whole, moved up by `key`
-    /// semitones: (rows × dimension).
+    /// One row for each window of a file and, if there are several, a last one for the whole, with the music moved up
+    /// by `key` semitones: (rows × dimension).
     pub(crate) fn rows(&self, of: &Analysis, key: i32) -> Array2<f32> {
         let frames = of.window(key);
         let features = matches!(self, Self::Statistics).then(|| of.features(key));
@@ -142,7 +142,7 @@ impl Embedder {
     }
 }
 
-/// Refuses a model whose MIDI side is not shown what an index keeps.
+/// Refuses a model whose MIDI side takes an input that an index doesn't keep.
 ///
 /// # Errors
 /// [`Error::Limit`].

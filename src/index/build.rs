@@ -1,8 +1,8 @@
-//! How an index is begun, grows and shrinks.
+//! How an index is created, grows and shrinks.
 //!
-//! [`add`] goes through files in the order of their paths, some at a time on all cores, and writes what it has whenever
-//! that is worth a segment. Stopped or killed, it has lost no more than the last part of a minute's work: run again, it
-//! passes over what is there.
+//! [`add`] goes through files in the order of their paths, a batch at a time on all cores, and writes its results
+//! whenever there is enough for a segment. If it is stopped or killed, it loses less than a minute's work: run again,
+//! it skips what is already there.
 
 use super::analysis::{Analysis, Embedder, check_model};
 use super::entry::{Catalogue, Entry};
@@ -22,62 +22,63 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
-/// Files that are worked on before the next look at what is there; enough for all cores.
+/// Files processed before existing entries are checked again; enough for all cores.
 const FILES_AT_ONCE: usize = 64;
-/// A segment is written when there are so many entries,
+/// A segment is written when there are this many entries,
 const SEGMENT_ENTRIES: usize = 512;
-/// or so many bytes of levels, which are 3½ hours of sound.
+/// or this many bytes of levels, which are 3½ hours of sound.
 const SEGMENT_BYTES: usize = 64 << 20;
 
 /// Where files come from.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// Recordings and MIDI files, and folders, which are walked for both by the endings of their names.
+    /// Recordings and MIDI files, and folders, which are searched for both by file extension.
     pub paths: Vec<PathBuf>,
-    /// What is known of them; with no paths, its files are the sources.
+    /// What is known about them; if there are no paths, its files are the sources.
     pub catalogue: Option<Catalogue>,
-    /// Take the syntheses of MIDI files as recordings, to measure searches where there are not enough of those.
+    /// Treats the syntheses of MIDI files as recordings, to measure searches when there are too few recordings.
     pub as_recordings: bool,
 }
 
 /// What [`add`] did.
 #[derive(Debug, Default)]
 pub struct Added {
-    /// Files that were analysed and are in the index now.
+    /// Files that were analysed and added to the index.
     pub added: usize,
-    /// Of these, files that are there in place of what they were before.
+    /// Of these, files that replace their former content.
     pub replaced: usize,
-    /// Files that were there already, unchanged.
+    /// Files that were already there, unchanged.
     pub kept: usize,
-    /// Files that were there already under another path, or of which the catalogue says something else now.
+    /// Files that were already there under another path, or for which the catalogue has changed.
     pub renamed: usize,
-    /// Files left out because their bytes are those of another.
+    /// Files left out because they are copies of another.
     pub copies: usize,
-    /// Seconds of sound that were analysed.
+    /// Seconds of sound analysed.
     pub seconds: f64,
     /// Files that could not be used, with the reason.
     pub skipped: Vec<(PathBuf, Error)>,
 }
 
-/// Begins an index in `folder`, which holds none yet. MIDI files will be synthesised with `font`.
+/// Creates an index in `folder`, which must not hold one yet. MIDI files will be synthesised with `font`.
 ///
 /// # Errors
-/// [`Error::Index`] when there is one; [`Error::Limit`] for a model that can't be used; [`Error::Io`].
+/// [`Error::Index`] if there is one; [`Error::Limit`] for a model that can't be used; [`Error::Io`].
 pub fn create(folder: &Path, hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<()> {
     let (manifest, models) = planned(hash, embedder, font)?;
     Writer::create(folder, manifest, &models).map(drop)
 }
 
-/// Removes an index without a segment, with its models and its lock; the folder stays. Whether it was one: what fails before
-/// its first entry need not leave anything.
+/// Removes an index without segments, with its models and its lock; the folder stays. Returns whether it was one. Lets
+/// whatever fails before its first entry leave nothing behind.
 pub fn take_back(folder: &Path) -> bool {
     Writer::open(folder).is_ok_and(Writer::take_back)
 }
 
-/// As [`create`]; where there is an index already, it must have been begun with the same. Whether it begins one.
+/// Like [`create`], but an existing index is accepted if it was created with the same models and soundfont. Returns
+/// whether it created one.
 ///
 /// # Errors
-/// As for [`create`]; [`Error::Index`] when the index that is there was begun with other models or another soundfont.
+/// Those of [`create`]; [`Error::Index`] if the existing index was created with other models or another soundfont.
 pub fn begin(folder: &Path, hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<bool> {
     if !folder.join("index.json").exists() {
         create(folder, hash, embedder, font)?;
@@ -99,10 +100,10 @@ pub fn begin(folder: &Path, hash: &HashModel, embedder: &Embedder, font: &SoundF
     }
 }
 
-/// A model's file and its bytes.
+/// A model's file record and its bytes.
 type ModelFile = (FileRecord, Vec<u8>);
 
-/// What an index of these is begun with, and the files of its models.
+/// The manifest of an index created with these, and the files of its models.
 fn planned(hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<(Manifest, Vec<ModelFile>)> {
     check_model(hash)?;
     let mut models = Vec::new();
@@ -140,8 +141,8 @@ fn planned(hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<(M
     Ok((manifest, models))
 }
 
-/// Files below `paths`, absolute and sorted, each once; and what can't be listed. Files named themselves are taken whatever
-/// their names end with.
+/// The files below `paths`, absolute and sorted, each once; and what can't be listed. Files that are named explicitly
+/// are taken whatever their extensions.
 pub fn sound_files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<(PathBuf, Error)>) {
     let (mut found, mut skipped) = (Vec::new(), Vec::new());
     for path in paths {
@@ -165,29 +166,29 @@ pub fn sound_files(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<(PathBuf, Error)>) {
     (found, skipped)
 }
 
-/// Where an entry is, and what it was made from.
+/// Where an entry is, and the file that it was made from.
 struct Known {
     segment: String,
     place: u32,
-    /// Its place in the index that was opened.
+    /// Its position in the index that was opened.
     global: usize,
     entry: Entry,
 }
 
 /// What is to be done with a file.
 enum Look {
-    /// Nothing: size and time of change are those of its entry.
+    /// Nothing: size and modification time are those of its entry.
     Unchanged,
-    /// Its content's MD5.
+    /// It depends on the content, whose MD5 this is.
     Content(String),
 }
 
 /// Adds files to the index in `folder`.
 ///
 /// # Errors
-/// [`Error::Io`] and [`Error::Index`] when the index can't be read or written, or another process writes to it;
-/// [`Error::Limit`] for another soundfont than that of the index; [`Error::Cancelled`], after what was done is written. Files
-/// that can't be read are no error but [skipped](Added::skipped).
+/// [`Error::Io`] and [`Error::Index`] if the index can't be read or written, or another process is writing to it;
+/// [`Error::Limit`] if the soundfont is not that of the index; [`Error::Cancelled`], after finished work is written.
+/// Files that can't be read are not errors but [skipped](Added::skipped).
 pub fn add(folder: &Path, sources: &Sources, font: &SoundFont, progress: &Progress) -> Result<Added> {
     let mut writer = Writer::open(folder)?;
     let index = Index::open(folder)?;
@@ -223,7 +224,7 @@ pub fn add(folder: &Path, sources: &Sources, font: &SoundFont, progress: &Progre
     Ok(report)
 }
 
-/// Files that are done with. Those that are worked on at the same time can't be told apart in the progress.
+/// Counts the finished files. Progress can't distinguish those that are processed at the same time.
 struct Ended<'a> {
     progress: &'a Progress,
     done: AtomicUsize,
@@ -231,14 +232,14 @@ struct Ended<'a> {
 }
 
 impl Ended<'_> {
-    /// A progress that stands still.
+    /// A progress fixed at the current position.
     fn here(&self) -> Progress {
         let at = self.done.load(Ordering::Relaxed) as f32 / self.total as f32;
         self.progress.part(at, at)
     }
 }
 
-/// What will be written next.
+/// What is to be written next.
 #[derive(Default)]
 struct Batch {
     records: Vec<Record>,
@@ -267,7 +268,7 @@ struct KnownFiles {
     entries: Vec<Known>,
     by_path: HashMap<PathBuf, usize>,
     by_md5: HashMap<String, usize>,
-    /// Contents that were seen in this run, with the path that stands for them.
+    /// Contents seen in this run, with the path that stands for them.
     seen: HashMap<String, PathBuf>,
 }
 
@@ -327,7 +328,7 @@ fn add_some(
                 }
                 known.seen.insert(md5.clone(), path.clone());
                 let same = known.by_md5.get(&md5).copied();
-                // The same bytes in a place that is still there: one of the two is a copy.
+                // The same bytes at a path that still exists: one of the two is a copy.
                 if same.is_some_and(|at| known.entries[at].entry.path != *path && known.entries[at].entry.path.exists())
                 {
                     report.copies += 1;
@@ -415,7 +416,7 @@ fn add_some(
     if cancelled { Err(Error::Cancelled) } else { Ok(()) }
 }
 
-/// An entry that is there, under another name.
+/// The record of an existing entry under another name.
 fn record_of(index: &Index, global: usize, entry: Entry) -> Record {
     let (segment, place) = index.locate(global);
     let (rows, stride, dimension) = (segment.rows(place), segment.stride(), index.embedder().dimension());
@@ -430,11 +431,11 @@ fn record_of(index: &Index, global: usize, entry: Entry) -> Record {
     }
 }
 
-/// Removes entries from the index: by MD5, by a catalogue's id, or by the path of a file or of a folder above it. Returns how
-/// many were removed and which names were not found.
+/// Removes entries from the index: by MD5, by a catalogue's id, or by the path of a file or of a folder above it.
+/// Returns how many were removed and which names were not found.
 ///
 /// # Errors
-/// As for [`add`].
+/// Those of [`add`].
 pub fn remove(folder: &Path, names: &[PathBuf], progress: &Progress) -> Result<(usize, Vec<PathBuf>)> {
     let mut writer = Writer::open(folder)?;
     let index = Index::open(folder)?;

@@ -1,4 +1,4 @@
-//! What is known of an entry, and catalogues that say it.
+//! What is known about an entry, and the catalogues that provide it.
 
 use crate::audio::Tags;
 use crate::error::{Error, Result};
@@ -12,26 +12,26 @@ use std::path::{Path, PathBuf};
 /// Longest line of a catalogue that is read, in bytes.
 const MOST_LINE: usize = 1 << 20;
 
-/// A file of an index.
+/// A file in an index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// MD5 of its bytes in hexadecimal: what it is known by.
+    /// MD5 of its bytes in hexadecimal, which identifies it.
     pub md5: String,
     /// A recording, or a MIDI file.
     pub side: Side,
-    /// Where it was.
+    /// Its path when it was indexed.
     #[serde(with = "any_path")]
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// When it was last changed, in nanoseconds since 1970, where the system told.
+    /// When it was last modified, in nanoseconds since 1970, if the system could tell.
     pub modified_ns: Option<u64>,
-    /// How long it sounds.
+    /// Its duration in seconds.
     pub seconds: f64,
-    /// Cents that it is tuned above A4 = 440 Hz, and was analysed at; none where it is in tune.
+    /// Cents by which it is tuned above A4 = 440 Hz, and at which it was analysed; none if it is in tune.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuning: Option<f64>,
-    /// What was odd about it: cut short.
+    /// A defect of the file: truncated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
     /// What a catalogue or its tags say.
@@ -40,7 +40,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The catalogue's id, or the content's MD5 where there is none.
+    /// The catalogue's id, or the content's MD5 if there is none.
     pub fn id(&self) -> &str {
         self.about.id.as_deref().unwrap_or(&self.md5)
     }
@@ -74,13 +74,13 @@ pub struct About {
     /// Number at 7digital.
     #[serde(rename = "7digitalid", skip_serializing_if = "Option::is_none")]
     pub seven_digital_id: Option<i64>,
-    /// Year of the release; 0 is unknown.
+    /// Year of the release; 0 if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub year: Option<i64>,
 }
 
 impl About {
-    /// Fills what is not known with what the file says of itself.
+    /// Fills in what is unknown from the file's own tags.
     pub(crate) fn or(mut self, tags: Tags) -> Self {
         self.artist = self.artist.or(tags.artist);
         self.title = self.title.or(tags.title);
@@ -91,19 +91,19 @@ impl About {
     }
 }
 
-/// What is known of files, by their paths.
+/// What is known about files, by their paths.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     about: BTreeMap<PathBuf, About>,
 }
 
 impl Catalogue {
-    /// Of what is known already, by absolute paths.
+    /// Builds it from what is already known, by absolute paths.
     pub(crate) fn new(about: BTreeMap<PathBuf, About>) -> Self {
         Self { about }
     }
 
-    /// JSON lines with the fields of [`About`] and `path`, which is relative to the catalogue's folder.
+    /// Reads JSON lines with the fields of [`About`] and `path`, which is relative to the catalogue's folder.
     ///
     /// # Errors
     /// [`Error::Io`]; [`Error::Catalogue`] with the line that can't be read.
@@ -137,7 +137,7 @@ impl Catalogue {
         Ok(Self { about })
     }
 
-    /// What it says of a file.
+    /// What it says about a file.
     pub fn about(&self, path: &Path) -> Option<&About> {
         self.about.get(path)
     }

@@ -16,8 +16,8 @@
 //!   frames.u64          the first frame of each entry, and the end
 //! ```
 //!
-//! Numbers are little-endian. Codes lie one after the other and not side by side as the kernel wants them: the second stage
-//! of a search compares a few of very many, in whatever order, so that 32 of them are turned just before.
+//! Numbers are little-endian. Codes lie one after another and not side by side as the kernel needs them: the second
+//! stage of a search compares a few out of very many, in any order, so 32 of them are rearranged just before.
 
 use crate::error::{Error, Result};
 use crate::files;
@@ -26,11 +26,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-/// What `index.json` says it is.
+/// The format that `index.json` declares.
 const FORMAT: &str = "index/2";
-/// Its largest size: a name for each of 10 million removed entries, and the segments.
+/// Its maximum size: a name for each of 10 million removed entries, and the segments.
 const MOST_BYTES: u64 = 256 << 20;
-/// Where the checksum stands until it is known.
+/// Placeholder for the checksum until it is known.
 const NO_CHECKSUM: &str = "00000000000000000000000000000000";
 
 /// `index.json`.
@@ -38,7 +38,7 @@ const NO_CHECKSUM: &str = "00000000000000000000000000000000";
 pub(crate) struct Manifest {
     pub antiphon: String,
     pub format: String,
-    /// MD5 of the document with 32 zeros in this place.
+    /// MD5 of the document with 32 zeros in place of the checksum.
     pub checksum: String,
     pub parameters: Parameters,
     pub hash: HashRecord,
@@ -49,10 +49,10 @@ pub(crate) struct Manifest {
     pub segments: Vec<SegmentRecord>,
 }
 
-/// What was computed and how; fixed when an index is begun.
+/// What was computed and how; fixed when an index is created.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parameters {
-    /// Rate of what was analysed, in Hz.
+    /// Sample rate of the analysis, in Hz.
     pub sample_rate: u32,
     /// Samples between frames.
     pub hop: usize,
@@ -60,7 +60,7 @@ pub struct Parameters {
     pub first_note: u8,
     /// Bins kept.
     pub bins: usize,
-    /// Soundfont by which MIDI files were synthesised.
+    /// Soundfont with which MIDI files were synthesised.
     pub soundfont: String,
 }
 
@@ -69,9 +69,9 @@ pub struct Parameters {
 pub struct HashRecord {
     /// The model's file.
     pub model: FileRecord,
-    /// Bits of a code.
+    /// Bits per code.
     pub bits: u32,
-    /// Frames of a code.
+    /// Frames per code.
     pub downsampling: usize,
 }
 
@@ -82,7 +82,7 @@ pub struct EmbeddingRecord {
     pub kind: EmbeddingKind,
     /// The model's file.
     pub model: Option<FileRecord>,
-    /// Values of an embedding.
+    /// Number of values in an embedding.
     pub dimension: usize,
 }
 
@@ -90,33 +90,33 @@ pub struct EmbeddingRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EmbeddingKind {
-    /// What a trained model makes.
+    /// The output of a trained model.
     Model,
     /// The baseline: mean and deviation of each bin.
     Statistics,
 }
 
-/// How much there is.
+/// How much an index holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Entries that can be found.
     pub entries: u64,
-    /// Entries that were removed, whose place is not yet used again.
+    /// Entries that were removed but still take up space.
     pub removed: u64,
-    /// Embeddings, of removed entries too.
+    /// Embeddings, including those of removed entries.
     pub embeddings: u64,
-    /// Codes, of removed entries too.
+    /// Codes, including those of removed entries.
     pub codes: u64,
-    /// Frames of features, of removed entries too.
+    /// Frames of features, including those of removed entries.
     pub frames: u64,
     /// Bytes of all segments.
     pub bytes: u64,
 }
 
-/// A file with what its content must be.
+/// A file and what its content must be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FileRecord {
-    /// Its name in the folder that it belongs to.
+    /// Its name in its folder.
     pub name: String,
     /// Its size.
     pub bytes: u64,
@@ -132,16 +132,16 @@ pub(crate) struct SegmentRecord {
     pub embeddings: u64,
     pub codes: u64,
     pub frames: u64,
-    /// Entries that are no more there, ascending.
+    /// Positions of removed entries, ascending.
     pub removed: Vec<u32>,
     pub files: Vec<FileRecord>,
 }
 
 impl Manifest {
-    /// Of the folder.
+    /// Reads that of a folder.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Index`] when it is damaged, or newer.
+    /// [`Error::Io`]; [`Error::Index`] if it is damaged or newer.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("index.json");
         let refused = |reason: String| Error::Index { reason, path: path.clone() };
@@ -164,7 +164,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Whether numbers are such that nothing else must be asked about them.
+    /// Checks the numbers so thoroughly that they need no further checks.
     fn check(&self) -> core::result::Result<(), String> {
         let within = |what: &str, value: usize, least: usize, most: usize| {
             let fine = (least..=most).contains(&value);
@@ -189,7 +189,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// Counts, sums up, and gives the text.
+    /// Updates the counts and the checksum, and returns the text.
     pub(crate) fn seal(&mut self) -> Result<String> {
         self.antiphon = env!("CARGO_PKG_VERSION").into();
         self.format = FORMAT.into();

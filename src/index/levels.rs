@@ -1,4 +1,4 @@
-//! Features of an entry in a byte a value: what the last stage of a search aligns, without decoding the file again.
+//! Features of an entry at one byte per value: what the last stage of a search aligns, without decoding the file again.
 //!
 //! A byte is the natural logarithm of a constant-Q magnitude, from [`RANGE`] below the file's loudest (0) to the loudest
 //! (255): steps of 0.63 dB. The range is that of the published features (spec A: 80 of their half decibels).
@@ -8,17 +8,17 @@ use ndarray::{Array2, ArrayView2};
 /// ln of the 160 dB that the published features see below the loudest.
 const RANGE: f32 = 18.42;
 
-/// Bytes of (frames × bins) natural log magnitudes.
+/// Converts (frames × bins) natural log magnitudes to bytes.
 pub(crate) fn to_bytes(log: ArrayView2<'_, f32>) -> Vec<u8> {
     let loudest = log.iter().copied().filter(|v| v.is_finite()).fold(f32::NEG_INFINITY, f32::max);
     let byte = |&v: &f32| (((v - loudest) / RANGE + 1.0).clamp(0.0, 1.0) * 255.0).round() as u8;
     log.iter().map(byte).collect()
 }
 
-/// The natural log magnitudes, relative to the loudest, (frames × `bins`).
+/// Converts bytes to natural log magnitudes, relative to the loudest, (frames × `bins`).
 ///
 /// # Panics
-/// When the bytes are not whole frames.
+/// If the bytes are not whole frames.
 pub(crate) fn from_bytes(bytes: &[u8], bins: usize) -> Array2<f32> {
     assert_eq!(bytes.len() % bins, 0, "bytes of frames of {bins} bins");
     Array2::from_shape_fn((bytes.len() / bins, bins), |(i, bin)| {

@@ -1,4 +1,4 @@
-//! A file as a slice of bytes, or of numbers: the one place where a file is mapped into memory.
+//! A file as a slice of bytes or numbers: the one place where files are mapped into memory.
 
 #![expect(
     unsafe_code,
@@ -11,16 +11,16 @@ use memmap2::Mmap;
 use std::fs::File;
 use std::path::Path;
 
-/// A file's bytes, read from the disk as they are touched.
+/// A file's bytes, read from disk as they are accessed.
 #[derive(Debug)]
 pub(crate) struct Mapped {
-    /// None for an empty file.
+    /// `None` for an empty file.
     map: Option<Mmap>,
 }
 
 impl Mapped {
     /// # Errors
-    /// [`Error::Io`]; [`Error::Index`] when the file doesn't have `bytes` bytes.
+    /// [`Error::Io`]; [`Error::Index`] if the file is not `bytes` bytes long.
     pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let length = file.metadata().map_err(Error::io("read", path))?.len();
@@ -31,8 +31,9 @@ impl Mapped {
         if length == 0 {
             return Ok(Self { map: None });
         }
-        // SAFETY: the file belongs to a segment that has been given its name, and a writer never opens one again: it
-        // writes new ones and unlinks the old, which leaves mapped pages as they are. Numbers read are checked before use.
+        // SAFETY: the file belongs to a segment that has already been given its name, and a writer never opens one
+        // again: it writes new ones and unlinks the old, which leaves mapped pages intact. Numbers read are checked
+        // before use.
         let map = unsafe { Mmap::map(&file) }.map_err(Error::io("map", path))?;
         Ok(Self { map: Some(map) })
     }
@@ -41,11 +42,11 @@ impl Mapped {
         self.map.as_deref().unwrap_or_default()
     }
 
-    /// The numbers that the file holds; what is left of a number at the end is not there.
+    /// The numbers that the file holds; an incomplete number at the end is ignored.
     pub(crate) fn numbers<T: AnyBitPattern>(&self) -> &[T] {
         let bytes = self.bytes();
         let whole = bytes.len() / size_of::<T>() * size_of::<T>();
-        // A map begins at a page, so it is aligned for every number.
+        // A map begins at a page boundary, so it is aligned for every number.
         bytemuck::try_cast_slice(&bytes[..whole]).unwrap_or_default()
     }
 }

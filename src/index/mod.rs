@@ -1,9 +1,9 @@
-//! What is in a collection, kept so that one file can be looked for among very many.
+//! The content of a collection, kept so that one file can be looked up among very many.
 //!
 //! An [`Index`] is a folder. For each recording or MIDI file it keeps what a [search](crate::search) compares: one
-//! vector for each window of 45 s and one for the whole, a code for each 0.37 s, and log magnitudes of each frame in a
-//! byte each, so that no file is decoded again. The layout is that of `format`; files are mapped, so opening costs no
-//! more with a million entries.
+//! vector for each window of 45 s and one for the whole, a code for each 0.37 s, and log magnitudes of each frame at
+//! one byte each, so that no file is decoded again. The layout is that of `format`; files are mapped, so opening an
+//! index takes no longer with a million entries.
 //!
 //! | an entry keeps | bytes |
 //! |---|---|
@@ -16,13 +16,13 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | How is one made? | [`create`], then [`add`]; [`remove`] |
+//! | How is one created? | [`create`], then [`add`]; [`remove`] |
 //! | What is in it? | [`Index::open`], [`Index::entry`], [`Index::counts`] |
-//! | Is it whole? | [`verify()`] |
-//! | How does a search grow? | [`synthesize`] makes one of any size |
+//! | Is it intact? | [`verify()`] |
+//! | How does a search scale? | [`synthesize`] creates an index of any size |
 //!
-//! A [search](crate::search) asks for no more than `seam` lists, so that an index can be kept elsewhere too. One process writes,
-//! others read meanwhile: see `writer`.
+//! A [search](crate::search) needs no more than `seam` lists, so that an index can also be kept elsewhere. One process
+//! writes while others read: see `writer`.
 
 mod analysis;
 mod build;
@@ -60,16 +60,16 @@ use std::path::{Path, PathBuf};
 #[cfg(target_endian = "big")]
 compile_error!("files of an index are little-endian and mapped as they are");
 
-/// How often an index is opened again when a writer has replaced it meanwhile.
+/// How many times opening an index is retried if a writer replaces it meanwhile.
 const TRIES: usize = 8;
 
-/// An index, open for reading: what it was when it was opened, whatever is written meanwhile.
+/// An index, open for reading: it stays as it was when it was opened, whatever is written meanwhile.
 #[derive(Debug)]
 pub struct Index {
     folder: PathBuf,
     manifest: Manifest,
     segments: Vec<Segment>,
-    /// The first place of each segment, and the end.
+    /// The first position of each segment, and the end.
     starts: Vec<usize>,
     hash: HashModel,
     embedder: Embedder,
@@ -79,14 +79,14 @@ impl Index {
     /// Opens the index in a folder.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Index`] when it is newer than this program, or damaged as far as sizes and places tell:
-    /// [`verify()`] looks at every byte. [`Error::Model`] when a model in it is damaged.
+    /// [`Error::Io`]; [`Error::Index`] if it is newer than this program, or damaged as far as sizes and offsets show;
+    /// [`verify()`] checks every byte. [`Error::Model`] if a model in it is damaged.
     pub fn open(folder: &Path) -> Result<Self> {
         let mut manifest = Manifest::read(folder)?;
         for _ in 1..TRIES {
             match Self::open_as(folder, &manifest) {
                 Err(error) => {
-                    // Merged away since `index.json` was read? Then another one names other segments.
+                    // Merged away since `index.json` was read? Then the new one names other segments.
                     let now = Manifest::read(folder)?;
                     if now == manifest {
                         return Err(error);
@@ -135,22 +135,22 @@ impl Index {
         Ok(Self { folder: folder.to_path_buf(), manifest: manifest.clone(), segments, starts, hash, embedder })
     }
 
-    /// Where it is.
+    /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// How much there is in it.
+    /// How much it holds.
     pub fn counts(&self) -> Counts {
         self.manifest.counts
     }
 
-    /// How it was made.
+    /// The parameters it was created with.
     pub fn parameters(&self) -> &Parameters {
         &self.manifest.parameters
     }
 
-    /// Changes with every change of the index.
+    /// A fingerprint that changes whenever the index changes.
     pub fn fingerprint(&self) -> &str {
         &self.manifest.checksum
     }
@@ -166,7 +166,7 @@ impl Index {
     }
 }
 
-/// The path of a model's file, when its content is what was written.
+/// The path of a model's file, once its content is confirmed to be what was written.
 fn checked(folder: &Path, record: &FileRecord) -> Result<PathBuf> {
     let plain = Path::new(&record.name).file_name().is_some_and(|name| name == record.name.as_str());
     let path = folder.join(&record.name);

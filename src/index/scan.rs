@@ -1,7 +1,7 @@
-//! Which embeddings are nearest: every row is read once, at the speed of memory.
+//! Finding the nearest embeddings: every row is read once, at the speed of memory.
 //!
-//! Rows are f16, a multiple of 16 values long; sums are taken in 16 lanes of f32 and added up as a tree, unfused, so that
-//! every kernel gives the same bits.
+//! Rows are f16, a multiple of 16 values long; sums are taken in 16 lanes of f32 and added up as a tree, unfused, so
+//! that every kernel gives bit-identical results.
 
 use super::segment::{STRIDE, Segment};
 #[cfg(target_arch = "x86_64")]
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Rows that one thread takes at a time: 2 MB.
 const ROWS: usize = 8192;
 
-/// Code that compares rows. All give the same distances.
+/// Code that compares rows. All kernels give the same distances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanKernel {
     /// AVX-512: 16 values at a time.
@@ -30,7 +30,7 @@ pub enum ScanKernel {
 }
 
 impl ScanKernel {
-    /// Those that this processor can run, the fastest first.
+    /// The kernels that this processor can run, fastest first.
     pub fn available() -> Vec<Self> {
         let mut kernels = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -41,10 +41,11 @@ impl ScanKernel {
         kernels
     }
 
-    /// Squared Euclidean distance of each row (f16, `stride` values) from the nearest of `queries` (f32, rows of `stride`).
+    /// Squared Euclidean distance of each row (f16, `stride` values) to the nearest of `queries` (f32, rows of
+    /// `stride`).
     ///
     /// # Panics
-    /// If `stride` is not a multiple of 16, or slices are not whole rows, one for each of `out`.
+    /// If `stride` is not a multiple of 16, or the slices are not whole rows, one for each of `out`.
     pub fn nearest(self, rows: &[u16], stride: usize, queries: &[f32], out: &mut [f32]) {
         assert!(stride > 0 && stride.is_multiple_of(STRIDE), "rows of {stride} values");
         assert_eq!(rows.len(), out.len() * stride, "values of {} rows", out.len());
@@ -89,7 +90,7 @@ fn windows_of(rows: usize) -> usize {
     rows.saturating_sub(1).max(rows.min(1))
 }
 
-/// Distance of each entry of all segments, one after the other, from a sequence with these rows: see
+/// Distance of each entry of all segments, one after another, from a sequence with these rows: see
 /// [`embedding_distances`](super::Index::embedding_distances).
 pub(super) fn entry_distances(
     segments: &[Segment],
@@ -109,7 +110,7 @@ pub(super) fn entry_distances(
     let mut distances = Vec::with_capacity(segments.iter().map(Segment::len).sum());
     for segment in segments {
         assert_eq!(segment.stride(), stride, "values of a row");
-        // Of each row, from the nearest window and from the whole; the same where there is but one.
+        // For each row, the distance to the nearest window and to the whole; the same if there is only one.
         let mut rows = vec![(0.0, 0.0); segment.embeddings().len() / stride];
         segment.embeddings().par_chunks(ROWS * stride).zip(rows.par_chunks_mut(ROWS)).try_for_each(
             |(bits, rows)| {

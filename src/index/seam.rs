@@ -1,13 +1,13 @@
-//! What a search asks of an index, all of it: nothing here shows how or where an index is kept. Whatever answers these questions can
-//! be searched.
+//! Everything a search needs from an index: nothing here reveals how or where an index is kept. Whatever provides these
+//! functions can be searched.
 //!
-//! | a search needs | once |
+//! | a search needs | how often |
 //! |---|---|
-//! | [`Index::hash_model`], [`Index::embedder`], and their [records](Index::hash_record) | a query |
-//! | [`Index::places`], [`Index::steps`] | a query, of all entries |
-//! | [`Index::embedding_distances`] | a query and key, of all entries |
-//! | [`Index::codes_of`] | a query, of what the first stage has kept |
-//! | [`Index::analysis`], [`Index::entry`] | of the few that are aligned and shown |
+//! | [`Index::hash_model`], [`Index::embedder`], and their [records](Index::hash_record) | per query |
+//! | [`Index::places`], [`Index::steps`] | per query, for all entries |
+//! | [`Index::embedding_distances`] | per query and key, for all entries |
+//! | [`Index::codes_of`] | per query, for what the first stage has kept |
+//! | [`Index::analysis`], [`Index::entry`] | for the few that are aligned and shown |
 
 use super::{Analysis, Embedder, EmbeddingRecord, Entry, HashRecord, Index, scan};
 use crate::error::Result;
@@ -17,27 +17,27 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 
 impl Index {
-    /// Where its codes come from.
+    /// The origin of its codes.
     pub fn hash_record(&self) -> &HashRecord {
         &self.manifest.hash
     }
 
-    /// Where its embeddings come from.
+    /// The origin of its embeddings.
     pub fn embedding_record(&self) -> &EmbeddingRecord {
         &self.manifest.embedding
     }
 
-    /// The model of its codes.
+    /// The model that makes its codes.
     pub fn hash_model(&self) -> &HashModel {
         &self.hash
     }
 
-    /// What makes its embeddings.
+    /// The embedder that makes its embeddings.
     pub fn embedder(&self) -> &Embedder {
         &self.embedder
     }
 
-    /// Places of its entries, in the order in which they were added: `0 ..` without those that were removed.
+    /// Positions of its entries, in the order in which they were added: `0 ..` without those that were removed.
     pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
         self.segments.iter().zip(&self.starts).flat_map(|(segment, start)| {
             (0..segment.len()).filter(|&entry| !segment.is_removed(entry)).map(move |entry| start + entry)
@@ -56,13 +56,14 @@ impl Index {
         segment.entry(entry)
     }
 
-    /// Number of codes of the entry at a place.
+    /// Number of codes of the entry at a position.
     pub(crate) fn steps(&self, place: usize) -> usize {
         let (segment, entry) = self.locate(place);
         segment.steps(entry)
     }
 
-    /// Codes of the entries at these places, in that order: borrowed where they lie in memory, fetched together where not.
+    /// Codes of the entries at these positions, in that order: borrowed if they are in memory, otherwise fetched
+    /// together.
     ///
     /// # Errors
     /// Those of an index that has to fetch them; this one has none.
@@ -74,16 +75,16 @@ impl Index {
         Ok(places.par_iter().map(codes).collect())
     }
 
-    /// What the last stage aligns; none where levels were not kept.
+    /// The analysis that the last stage aligns; none if levels were not kept.
     pub(crate) fn analysis(&self, place: usize, side: Side) -> Option<Analysis> {
         let (segment, entry) = self.locate(place);
         (segment.frames(entry) > 0).then(|| Analysis::from_levels(side, segment.levels(entry)))
     }
 
-    /// Squared distance of each entry from a sequence with these vectors, by place: the mean of the squared Euclidean
-    /// distances of the two wholes and of the two windows that are nearest to each other. `queries` are as
-    /// [`Embedder::rows`] gives them. Infinite for removed entries. Values of the index are rounded to f16; sums are f32,
-    /// and exact in that every row is looked at.
+    /// Squared distance of each entry from a sequence with these vectors, by position: the mean of the squared
+    /// Euclidean distances of the two wholes and of the two windows that are nearest to each other. `queries` are those
+    /// of [`Embedder::rows`]. Infinite for removed entries. Values in the index are rounded to f16; sums are f32, and
+    /// exact in that no row is skipped.
     ///
     /// # Errors
     /// [`Error::Cancelled`](crate::Error::Cancelled).
@@ -95,7 +96,7 @@ impl Index {
         scan::entry_distances(&self.segments, queries, progress)
     }
 
-    /// Codes of the entry at a place, for tests.
+    /// Codes of the entry at a position, for tests.
     #[cfg(test)]
     pub(crate) fn codes(&self, place: usize) -> &[u32] {
         let (segment, entry) = self.locate(place);

@@ -1,4 +1,4 @@
-//! [`Segment`]: a part of an index, mapped.
+//! [`Segment`]: a part of an index, mapped into memory.
 
 use super::Entry;
 use super::format::SegmentRecord;
@@ -9,10 +9,10 @@ use crate::files::hex;
 use half::f16;
 use std::path::{Path, PathBuf};
 
-/// Values of a row are filled up to a multiple of this, so that the kernels need no remainder.
+/// Values of a row are padded to a multiple of this, so that the kernels need no remainder.
 pub(crate) const STRIDE: usize = 16;
 
-/// A file of a segment: what it keeps of each entry, one after the other.
+/// A file of a segment: one property of all entries, one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Column {
     /// MD5 of its file, 16 bytes.
@@ -29,14 +29,14 @@ pub(crate) enum Column {
     Codes,
     /// Where the codes of each entry end.
     CodeEnds,
-    /// Levels, [`WIDE_BINS`] bytes a frame.
+    /// Levels, [`WIDE_BINS`] bytes per frame.
     Levels,
     /// Where the frames of each entry end.
     FrameEnds,
 }
 
 impl Column {
-    /// All of them, in the order in which they are written and numbered.
+    /// All columns, in the order in which they are written and numbered.
     pub(crate) const ALL: [Self; 9] = [
         Self::Ids,
         Self::Lines,
@@ -49,10 +49,10 @@ impl Column {
         Self::FrameEnds,
     ];
 
-    /// Those that hold a place after each entry, and a 0 before the first.
+    /// Those that hold an offset after each entry, and a 0 before the first.
     pub(crate) const ENDS: [Self; 4] = [Self::LineEnds, Self::RowEnds, Self::CodeEnds, Self::FrameEnds];
 
-    /// The name of its file.
+    /// Its file name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ids => "ids.bin",
@@ -67,8 +67,8 @@ impl Column {
         }
     }
 
-    /// Bytes that a segment of so many entries, rows of `stride` values, codes and frames has of it; none where that is more
-    /// than there can be, and of lines, which are as long as they are.
+    /// The size in bytes of this column in a segment with that many entries, rows of `stride` values, codes and frames;
+    /// none if it overflows, and for lines, which have any length.
     fn bytes(self, record: &SegmentRecord, stride: usize) -> Option<u64> {
         match self {
             Self::Ids => record.entries.checked_mul(16),
@@ -94,10 +94,10 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Maps the files of a segment below `folder`; `dimension` is that of the embeddings.
+    /// Maps the files of a segment below `folder`; the embeddings have `dimension` values.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Index`] when sizes are not those that the numbers of entries, codes, … need, or places of
+    /// [`Error::Io`]; [`Error::Index`] if sizes do not match the numbers of entries, codes and so on, or offsets of
     /// entries don't ascend.
     pub(crate) fn open(folder: &Path, record: &SegmentRecord, dimension: usize) -> Result<Self> {
         let folder = folder.join("segments").join(&record.name);
@@ -113,7 +113,7 @@ impl Segment {
         let segment = Self { record: record.clone(), folder: folder.clone(), stride, maps };
         for column in Column::ALL {
             let (found, expected) = (segment.map(column).bytes().len() as u64, column.bytes(record, stride));
-            // The lines are checked by their places.
+            // The lines are checked by their offsets.
             if column != Column::Lines && expected != Some(found) {
                 let expected = expected.map_or("more than there can be".into(), |bytes| bytes.to_string());
                 return Err(refused(column.name(), format!("{found} bytes, {expected} needed")));
@@ -132,7 +132,7 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Number of entries, removed ones too.
+    /// Number of entries, including removed ones.
     pub(crate) fn len(&self) -> usize {
         self.record.entries as usize
     }
@@ -160,10 +160,10 @@ impl Segment {
         &self.map(Column::Lines).bytes()[self.places(Column::LineEnds, entry)]
     }
 
-    /// What is known of an entry.
+    /// What is known about an entry.
     ///
     /// # Errors
-    /// [`Error::Index`] when its line is damaged.
+    /// [`Error::Index`] if its line is damaged.
     pub(crate) fn entry(&self, entry: usize) -> Result<Entry> {
         let damaged = |reason| Error::Index { reason, path: self.folder.join(Column::Lines.name()) };
         let found: Entry = serde_json::from_slice(self.line(entry))
@@ -210,7 +210,7 @@ impl Segment {
         self.places(Column::FrameEnds, entry).len()
     }
 
-    /// Whether all embeddings are numbers, for verification: what is not would be passed over by a scan.
+    /// Whether all embeddings are finite, for verification: others would be ignored by a scan.
     pub(crate) fn embeddings_are_finite(&self) -> bool {
         self.embeddings().iter().all(|&bits| f16::from_bits(bits).is_finite())
     }

@@ -37,7 +37,7 @@ fn compiled(rows: &[u16], stride: usize, queries: &[f32], out: &mut [f32]) {
             let mut sums = [_mm256_setzero_ps(); 2];
             for (row, query) in row.chunks_exact(STRIDE).zip(query.chunks_exact(STRIDE)) {
                 for (half, sums) in sums.iter_mut().enumerate() {
-                    // SAFETY: both chunks have 16 values, the halves begin at 0 and 8.
+                    // SAFETY: both chunks have 16 values; the halves begin at 0 and 8.
                     let (a, b) = unsafe {
                         (
                             _mm256_cvtph_ps(_mm_loadu_si128(row.as_ptr().add(8 * half).cast())),

@@ -36,7 +36,7 @@ impl Avx512 {
     }
 }
 
-/// `KNOWN` is the stride, where the loops are to be unrolled for it.
+/// `KNOWN` is the stride, if the loops are to be unrolled for it.
 #[target_feature(enable = "avx512f")]
 fn compiled<const KNOWN: usize>(rows: &[u16], stride: usize, queries: &[f32], out: &mut [f32]) {
     let stride = if KNOWN > 0 { KNOWN } else { stride };

@@ -1,4 +1,4 @@
-//! An index of any size without music in it: how does a search grow?
+//! An index of any size without music in it, to see how a search scales.
 
 use super::build::{create, take_back};
 use super::writer::{Record, Writer};
@@ -16,9 +16,9 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Entries that are made at a time.
+/// Entries made at a time.
 const BATCH: usize = 16_384;
-/// Entries of a segment.
+/// Entries per segment.
 const SEGMENT: usize = 262_144;
 /// Shortest and longest sequence: clips of 30 to 60 s at 0.37 s a code.
 const CODES: std::ops::RangeInclusive<usize> = 81..=160;
@@ -28,9 +28,9 @@ const CODE_S: f64 = 8.0 * FRAME_S;
 const MOST_CODES: f64 = 97_000.0;
 /// Deviation of the noise that sets the vector of a window apart from that of the whole, on each value.
 const WINDOWS_APART: f32 = 0.075;
-/// Part of the bits that change from one code to the next: music stays for a while.
+/// Share of the bits that change from one code to the next: music lingers.
 const CHANGE: f64 = 0.12;
-/// Directions that hold most of what embeddings vary by.
+/// Directions that account for most of the variance of embeddings.
 const DIRECTIONS: usize = 24;
 
 /// Begins an index in `folder` and fills it with `entries` sequences that sound of nothing: codes of 32 bits, each

@@ -1,4 +1,4 @@
-//! An index from its beginning to its damage.
+//! An index from its creation to its damage.
 
 use super::writer::Writer;
 use super::*;
@@ -16,7 +16,7 @@ fn font() -> SoundFont {
     SoundFont::bundled().expect("the bundled font")
 }
 
-/// Some seconds of two tones that change.
+/// A few seconds of two alternating tones.
 fn wav(path: &Path, seconds: f64, pitch: f64) {
     let spec = hound::WavSpec {
         channels: 1,
@@ -99,7 +99,7 @@ fn files_are_added_kept_replaced_renamed_and_removed() {
     assert_eq!((removed, missing), (1, vec![PathBuf::from("nothing")]));
     assert_eq!(remove(&index, std::slice::from_ref(&music), &silent()).expect("removed").0, 2);
     assert_eq!(Index::open(&index).expect("opens").places().count(), 0);
-    // What was opened before is still all there.
+    // The index opened earlier is still complete.
     assert_eq!(opened.entry(0).expect("whole"), entries[0]);
     assert!(verify(&index, &silent()).expect("read").is_empty());
 }
@@ -160,7 +160,7 @@ fn one_writes_and_others_read() {
     let names: Vec<PathBuf> = (0..30).map(|place| before.entry(place).expect("whole").md5.into()).collect();
     assert_eq!(remove(&index, &names, &silent()).expect("removed").0, 30);
     let after = Index::open(&index).expect("opens");
-    // More than a quarter is gone, so it was written anew; the old one is still mapped.
+    // More than a quarter is gone, so it was rewritten; the old one is still mapped.
     assert_eq!((after.counts().entries, after.counts().removed, after.places().count()), (10, 0, 10));
     assert_eq!(after.entry(9).expect("whole"), line);
     assert_eq!(before.entry(39).expect("whole"), line);
@@ -200,7 +200,7 @@ fn an_entry_is_as_far_as_its_whole_and_its_nearest_window() {
     let other = folder.path().join("other");
     synthesize(&other, 4, None, 3, &silent()).expect("made");
     let from = Index::open(&other).expect("opens");
-    // Entries of no, one, two windows: the last row of several is the whole.
+    // Entries of zero, one and two windows: the last row of several is the whole.
     let rows =
         |values: &[f32]| ndarray::Array2::from_shape_fn((values.len(), 128), |(row, _)| values[row] / 128_f32.sqrt());
     let records = [vec![], vec![3.0], vec![0.0, 5.0, 2.0], vec![-1.0, 7.0, 9.0]];

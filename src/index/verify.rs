@@ -1,4 +1,4 @@
-//! Is every byte of an index what was written?
+//! Verifies that every byte of an index is what was written.
 
 use super::format::{FileRecord, Manifest};
 use super::segment::Segment;
@@ -8,7 +8,7 @@ use crate::files::md5_of;
 use crate::job::Progress;
 use std::path::{Path, PathBuf};
 
-/// What is wrong with a file of an index.
+/// A fault in a file of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The file.
@@ -17,10 +17,11 @@ pub struct Fault {
     pub reason: String,
 }
 
-/// Reads every file of an index, sums it up, and looks at every entry. No fault means that it is what was written.
+/// Reads every file of an index, computes its checksum, and checks every entry. No faults mean that it is what was
+/// written.
 ///
 /// # Errors
-/// [`Error::Io`] and [`Error::Index`] when `index.json` can't be read; [`Error::Cancelled`].
+/// [`Error::Io`] and [`Error::Index`] if `index.json` can't be read; [`Error::Cancelled`].
 pub fn verify(folder: &Path, progress: &Progress) -> Result<Vec<Fault>> {
     let manifest = Manifest::read(folder)?;
     let mut faults = Vec::new();
@@ -73,7 +74,7 @@ pub fn verify(folder: &Path, progress: &Progress) -> Result<Vec<Fault>> {
     Ok(faults)
 }
 
-/// What differs between a file and its record.
+/// How a file differs from its record.
 fn check(path: &Path, record: &FileRecord, step: impl FnMut() -> Result<()>) -> Result<Option<String>> {
     let (md5, bytes) = md5_of(path, step)?;
     if bytes != record.bytes {

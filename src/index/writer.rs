@@ -1,8 +1,8 @@
 //! [`Writer`]: the one process that changes an index.
 //!
-//! Every batch becomes a segment: written under another name, brought to the disk, renamed, and only then named in
-//! `index.json`, which is replaced as a whole. A process that is killed leaves a segment that nobody names; the next writer
-//! removes it. Readers hold the segments that they have mapped, whatever happens to the names.
+//! Every batch becomes a segment: written under another name, synced to disk, renamed, and only then listed in
+//! `index.json`, which is replaced as a whole. A process that is killed leaves an unlisted segment, which the next
+//! writer removes. Readers keep the segments that they have mapped, whatever happens to the names.
 
 use super::Entry;
 use super::format::{FileRecord, Manifest, SegmentRecord};
@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 
 /// Segments with fewer entries than this are merged with others.
 const SMALL_ENTRIES: u64 = 65_536;
-/// So many small segments are let stand.
+/// This many small segments are tolerated.
 const FEW_SMALL: usize = 16;
 
-/// What is written of an entry.
+/// The data written for an entry.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
     pub(crate) entry: Entry,
@@ -40,7 +40,7 @@ pub(crate) struct Writer {
     _lock: File,
 }
 
-/// Takes the lock; it is given back when the file is dropped, or the process dies.
+/// Takes the lock; it is released when the file is dropped or the process dies.
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join("lock");
     let file = File::options().create(true).append(true).open(&path).map_err(Error::io("open", &path))?;
@@ -55,7 +55,7 @@ fn lock(folder: &Path) -> Result<File> {
 }
 
 impl Writer {
-    /// Begins an index in a folder that holds none.
+    /// Creates an index in a folder that holds none.
     pub(crate) fn create(folder: &Path, mut manifest: Manifest, models: &[(FileRecord, Vec<u8>)]) -> Result<Self> {
         files::create_folder(&folder.join("segments"))?;
         let lock = lock(folder)?;
@@ -83,12 +83,12 @@ impl Writer {
         self.commit()
     }
 
-    /// Removes an index without segments, but for its folder. Whether it was one.
+    /// Removes an index without segments, but not its folder. Returns whether it was one.
     pub(crate) fn take_back(self) -> bool {
         if !self.manifest.segments.is_empty() {
             return false;
         }
-        // Something went wrong before; that there is more that can't be done is not what to report. First what makes it an index.
+        // Something went wrong before; a failing removal is not the error to report. What makes it an index goes first.
         drop(std::fs::remove_file(self.folder.join("index.json")));
         let models = self.folder.join("models");
         for model in std::iter::once(&self.manifest.hash.model).chain(&self.manifest.embedding.model) {
@@ -101,9 +101,9 @@ impl Writer {
         true
     }
 
-    /// Takes an index for writing and removes what a killed writer left.
+    /// Opens an index for writing and removes what a killed writer left.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        // Before a lock file is put into a folder that is none of ours.
+        // Before a lock file is put into a folder that isn't ours.
         Manifest::read(folder)?;
         let lock = lock(folder)?;
         let writer = Self { folder: folder.to_path_buf(), manifest: Manifest::read(folder)?, _lock: lock };
@@ -115,7 +115,7 @@ impl Writer {
         self.folder.join("segments")
     }
 
-    /// Removes segments that `index.json` doesn't name.
+    /// Removes segments that `index.json` doesn't list.
     fn sweep(&self) -> Result<()> {
         let folder = self.segments();
         let list = std::fs::read_dir(&folder).map_err(Error::io("list", &folder))?;
@@ -139,14 +139,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Begins a segment; it counts once it is finished.
+    /// Begins a segment; it counts only once it is finished.
     pub(crate) fn segment(&mut self) -> Result<SegmentWriter> {
         let name = format!("{:08}", self.manifest.next_segment);
         self.manifest.next_segment += 1;
         SegmentWriter::new(&self.segments(), name, self.manifest.embedding.dimension)
     }
 
-    /// Writes a batch as a segment, and removes the entries (segment, place) that it replaces.
+    /// Writes a batch as a segment, and removes the entries (segment, position) that it replaces.
     pub(crate) fn write(&mut self, records: &[Record], replaced: &[(String, u32)]) -> Result<()> {
         if !records.is_empty() {
             let mut segment = self.segment()?;
@@ -159,7 +159,7 @@ impl Writer {
         self.commit()
     }
 
-    /// Marks entries as removed; [`commit`](Self::commit) makes it so.
+    /// Marks entries as removed; takes effect with [`commit`](Self::commit).
     pub(crate) fn remove(&mut self, entries: &[(String, u32)]) {
         for segment in &mut self.manifest.segments {
             segment.removed.extend(entries.iter().filter(|(name, _)| *name == segment.name).map(|(_, place)| *place));
@@ -168,7 +168,7 @@ impl Writer {
         }
     }
 
-    /// Merges small segments where there are many, and those of which more than a quarter was removed.
+    /// Merges small segments if there are many, and those of which more than a quarter was removed.
     pub(crate) fn compact(&mut self, progress: &Progress) -> Result<()> {
         let is_small = |s: &SegmentRecord| s.entries < SMALL_ENTRIES;
         let is_thin = |s: &SegmentRecord| s.removed.len() as u64 * 4 > s.entries;
@@ -198,14 +198,14 @@ impl Writer {
         }
         self.commit()?;
         for record in &merged {
-            // What can't be removed now (it is mapped, on some systems) is swept by the next writer.
+            // What can't be removed now (on some systems, because it is mapped) is swept by the next writer.
             drop(std::fs::remove_dir_all(self.segments().join(&record.name)));
         }
         self.sweep()
     }
 }
 
-/// A file that is summed up as it is written.
+/// A file whose checksum is computed as it is written.
 #[derive(Debug)]
 struct ColumnFile {
     file: BufWriter<File>,
@@ -283,7 +283,7 @@ impl SegmentWriter {
         self.raw(&id, &line, &halves, &record.codes, &record.levels)
     }
 
-    /// Adds an entry of another segment, as it is.
+    /// Copies an entry of another segment unchanged.
     fn copy(&mut self, from: &Segment, entry: usize) -> Result<()> {
         let rows = from.rows(entry);
         let halves = &from.embeddings()[rows.start * self.stride..rows.end * self.stride];
@@ -313,7 +313,7 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Brings it to the disk under its name.
+    /// Syncs it to disk under its final name.
     pub(crate) fn finish(mut self) -> Result<SegmentRecord> {
         let columns = std::mem::take(&mut self.columns);
         self.record.files = columns

@@ -1,20 +1,21 @@
-//! Which notes does a MIDI file hold, when do they sound, and what is a synthesiser told?
+//! Which notes does a MIDI file hold, when do they sound, and which messages does a synthesiser get?
 //!
-//! A [`Midi`] is a file in one normal form: tracks side by side, ticks that are fractions of a quarter note, one map of
-//! tempos for all tracks. What other forms there are is brought to it when a file is parsed, without moving a note:
+//! A [`Midi`] is a file in one normal form: parallel tracks, ticks that are fractions of a quarter note, and one tempo
+//! map for all tracks. Other forms are converted to it when a file is parsed, without moving a note:
 //!
 //! - **SMPTE time** becomes metrical time: a tempo is chosen at which the ticks last exactly as long as before.
-//! - **Type 2** (pieces of their own in one file) becomes type 1: the tracks follow each other, each from the default
-//!   tempo and metre.
-//! - **RMID** and bytes before the header are unwrapped; a **track cut short** or damaged is read as far as it goes.
+//! - **Type 2** (separate pieces in one file) becomes type 1: the tracks follow one another, each starting from the
+//!   default tempo and metre.
+//! - **RMID** and bytes before the header are unwrapped; a **truncated track** or a damaged one is read as far
+//!   as it goes.
 //! - **Notes that never end** end with their track.
 //!
-//! Whatever was odd is in [`Midi::warnings`]. A file without notes is no error here; the aligner refuses it.
+//! Anything odd is listed in [`Midi::warnings`]. A file without notes is no error here; the aligner refuses it.
 //!
 //! Which note-off ends which note, and where the beats are, follows `pretty_midi` 0.2.11, the reader behind the papers
 //! and the Lakh MIDI Dataset, with these differences: tempos and time signatures are taken from all tracks (there: the
 //! first), the program is that of the channel at the start of the note (there: that of the track at its end), hanging
-//! notes are kept (there: dropped), and of two time signatures at one tick the last counts.
+//! notes are kept (there: dropped), and if there are two time signatures at one tick, the last counts.
 //!
 //! ```
 //! use antiphon::midi::{Midi, MidiTime};
@@ -44,10 +45,10 @@ use std::path::{Path, PathBuf};
 use tempo::TempoMap;
 use track::{Event, EventKind, Track, meta, pair_notes, starts_note};
 
-/// Longest file that is read: the largest of the files in use have a few million notes, about 20 MB.
+/// Maximum file size: the largest files in use have a few million notes, about 20 MB.
 const MAX_BYTES: usize = 64 << 20;
 
-/// Longest piece, in seconds: 100 hours. More is a corrupt delta time, and would cost memory further on.
+/// Longest piece, in seconds: 100 hours. More is a corrupt delta time, and would cost memory later.
 pub(crate) const MAX_SECONDS: f64 = 100.0 * 3600.0;
 
 /// A moment of a MIDI file, in seconds of its own tempo map.
@@ -85,7 +86,7 @@ impl Note {
     }
 }
 
-/// A tempo that holds from `tick` on.
+/// A tempo, in force from `tick` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TempoChange {
     /// First tick at this tempo.
@@ -94,7 +95,7 @@ pub struct TempoChange {
     pub micros_per_quarter: u32,
 }
 
-/// A time signature that holds from `tick` on.
+/// A time signature, in force from `tick` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeSignature {
     /// First tick.
@@ -116,7 +117,7 @@ pub struct Message {
     pub command: u8,
     /// First data byte.
     pub data1: u8,
-    /// Second data byte, 0 where the message has one.
+    /// Second data byte, 0 if the message has none.
     pub data2: u8,
 }
 
@@ -136,7 +137,7 @@ impl Midi {
     /// Reads a file of at most 64 MiB.
     ///
     /// # Errors
-    /// [`Error::Io`], or [`Error::Midi`] as for [`parse`](Self::parse), with the path.
+    /// [`Error::Io`], or [`Error::Midi`] as in [`parse`](Self::parse), with the path.
     pub fn read(path: &Path) -> Result<Self> {
         let mut bytes = Vec::new();
         std::fs::File::open(path)
@@ -149,14 +150,14 @@ impl Midi {
     /// Parses the bytes of a file.
     ///
     /// # Errors
-    /// [`Error::Midi`] where there is no header, where the header gives ticks no length (division 0), or where the piece
-    /// would last more than 100 hours. Lesser damage is a [warning](Self::warnings).
+    /// [`Error::Midi`] if there is no header, if the header gives ticks no length (division 0), or if the piece would
+    /// last more than 100 hours. Lesser damage is a [warning](Self::warnings).
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let Parsed { ticks_per_quarter, tracks, warnings } = parse::parse(bytes)?;
         Self::assemble(ticks_per_quarter, tracks, warnings)
     }
 
-    /// A file of these tracks; `ticks_per_quarter` is in 1..=32767.
+    /// Makes a file of these tracks; `ticks_per_quarter` is in 1..=32767.
     pub(crate) fn from_tracks(ticks_per_quarter: u16, tracks: Vec<Track>) -> Result<Self> {
         Self::assemble(ticks_per_quarter, tracks, Warnings::default())
     }
@@ -176,13 +177,13 @@ impl Midi {
         Ok(Self { tracks, tempo, meter, notes, messages, end: MidiTime(end), warnings })
     }
 
-    /// The bytes of a standard MIDI file with the same events at the same ticks, texts and system messages included: type 0
-    /// for one track, else type 1, with running status.
+    /// The bytes of a standard MIDI file with the same events at the same ticks, including texts and system messages:
+    /// type 0 for one track, else type 1, with running status.
     pub fn to_bytes(&self) -> Vec<u8> {
         write::write(self.tempo.ticks_per_quarter(), &self.tracks)
     }
 
-    /// What was wrong with the file, one line each, none where all was well.
+    /// What was wrong with the file, one line each; empty if all was well.
     pub fn warnings(&self) -> &[String] {
         self.warnings.all()
     }
@@ -192,34 +193,34 @@ impl Midi {
         &self.notes
     }
 
-    /// Everything a synthesiser is to be told, by tick; where ticks are equal in the order of the file, track after track.
-    /// A note-on of velocity 0 is given as note-off. System messages are not among them.
+    /// All messages for a synthesiser, by tick; at equal ticks in the order of the file, track after track. A note-on
+    /// of velocity 0 is given as note-off. System messages are not included.
     pub fn messages(&self) -> &[Message] {
         &self.messages
     }
 
-    /// End of the last note (or of the file, where it has none).
+    /// End of the last note (or of the file, if it has none).
     pub fn end(&self) -> MidiTime {
         self.end
     }
 
-    /// Ticks of a quarter note.
+    /// Ticks per quarter note.
     pub fn ticks_per_quarter(&self) -> u16 {
         self.tempo.ticks_per_quarter()
     }
 
-    /// Tempo changes by tick; the first is at tick 0 (120 a minute where the file has none there). Events of all tracks
+    /// Tempo changes by tick; the first is at tick 0 (120 a minute if the file has none there). Events of all tracks
     /// count; repeats of a tempo, and tempos of 0 µs, are left out.
     pub fn tempos(&self) -> &[TempoChange] {
         self.tempo.changes()
     }
 
-    /// Time signatures by tick, of all tracks; none where the file has none.
+    /// Time signatures by tick, of all tracks; empty if the file has none.
     pub fn time_signatures(&self) -> &[TimeSignature] {
         self.meter.signatures()
     }
 
-    /// The name of each track, empty where it has none. Bytes that are not UTF-8 are read as Latin-1.
+    /// The name of each track, empty if it has none. Bytes that are not UTF-8 are read as Latin-1.
     pub fn track_names(&self) -> Vec<String> {
         let name = |track: &Track| {
             track.events.iter().find_map(|event| match &event.kind {
@@ -230,7 +231,7 @@ impl Midi {
         self.tracks.iter().map(|track| name(track).unwrap_or_default()).collect()
     }
 
-    /// Texts that are neither names nor lyrics, track after track: what karaoke files say of themselves.
+    /// Texts that are neither names nor lyrics, track after track: where karaoke files describe themselves.
     pub fn texts(&self) -> Vec<String> {
         let events = self.tracks.iter().flat_map(|track| &track.events);
         let texts = events.filter_map(|event| match &event.kind {
@@ -240,7 +241,7 @@ impl Midi {
         texts.collect()
     }
 
-    /// Markers with their moments, track after track: names of parts, rehearsal letters, jumps of an aligned file.
+    /// Markers with their times, track after track: names of parts, rehearsal letters, jumps of an aligned file.
     pub fn markers(&self) -> Vec<(MidiTime, String)> {
         let events = self.tracks.iter().flat_map(|track| &track.events);
         let markers = events.filter_map(|event| match &event.kind {
@@ -250,13 +251,13 @@ impl Midi {
         markers.collect()
     }
 
-    /// Beats as `pretty_midi` defines them (spec A): from 0 to the last event, a note of the denominator each, or three in
-    /// 6/8, 9/8, 12/8 …; a time signature always begins a beat. At most a million.
+    /// Beats as `pretty_midi` defines them (spec A): from 0 to the last event, one note of the denominator each, or
+    /// three in 6/8, 9/8, 12/8 …; a time signature always begins a beat. At most a million.
     pub fn beats(&self) -> Vec<MidiTime> {
         self.meter.beats(&self.tempo, self.last_event_s())
     }
 
-    /// Seconds at a tick. Before 0 and after the last event the nearest tempo goes on.
+    /// Seconds at a tick. Before 0 and after the last event the nearest tempo continues.
     pub fn time_at(&self, tick: f64) -> MidiTime {
         MidiTime(self.tempo.seconds(tick))
     }
@@ -266,8 +267,8 @@ impl Midi {
         self.tempo.tick(time.0)
     }
 
-    /// Bar and beat, both from 1, the beat with its fraction and in notes of the signature's denominator. Times before 0
-    /// are in bar 1, beat 1. Without a time signature the bars have four quarters.
+    /// Bar and beat, both from 1, the beat with its fraction and in notes of the signature's denominator. Times before
+    /// 0 are in bar 1, beat 1. Without a time signature, bars have four quarters.
     pub fn bar_and_beat(&self, time: MidiTime) -> (u32, f64) {
         // A beat's own time must not round to the beat before it.
         let tick = (self.tick_at(time) + 1e-6).max(0.0);
@@ -282,12 +283,13 @@ impl Midi {
         self.meter.bar_at(tick)
     }
 
-    /// The tracks in normal form: note-ons all have their note-off, ticks count from the beginning of the file.
+    /// The tracks in normal form: every note-on has its note-off, and ticks count from the beginning of the file.
     pub(crate) fn tracks(&self) -> &[Track] {
         &self.tracks
     }
 
-    /// The same file with every note but drums moved by `semitones`; notes that leave 0..=127 move back by an octave.
+    /// The same file with every note except drums moved by `semitones`; notes that leave 0..=127 move back by an
+    /// octave.
     #[must_use]
     pub fn transposed(&self, semitones: i32) -> Self {
         let mut midi = self.clone();
@@ -311,8 +313,8 @@ impl Midi {
         midi
     }
 
-    /// Where `pretty_midi.get_end_time` ends: the last of the notes, of the bends and controllers of channels that have
-    /// notes, of tempos, signatures, keys, texts and lyrics.
+    /// The end according to `pretty_midi.get_end_time`: the last of the notes, of the bends and controllers of channels
+    /// that have notes, of tempos, signatures, keys, texts and lyrics.
     fn last_event_s(&self) -> f64 {
         let ticks = self.tracks.iter().filter_map(|track| {
             let (mut sounding, mut last) = ([false; 16], [0; 17]);
@@ -359,7 +361,7 @@ fn text(bytes: &[u8]) -> String {
     text.trim_end_matches('\0').into()
 }
 
-/// Payloads of one kind of meta event, by tick; where ticks are equal in the order of the file.
+/// Payloads of one kind of meta event, by tick; at equal ticks in the order of the file.
 fn meta_events(tracks: &[Track], wanted: u8) -> Vec<(u64, &[u8])> {
     let mut found: Vec<(u64, &[u8])> = tracks
         .iter()
@@ -408,7 +410,7 @@ fn time_signatures(tracks: &[Track], warnings: &mut Warnings) -> Vec<TimeSignatu
     signatures
 }
 
-/// Tick, track, index in the track: sorted, the order in which events are played.
+/// Tick, track, index in the track: sorted, they give the order in which events are played.
 type Position = (u64, usize, usize);
 
 fn notes(tracks: &[Track], tempo: &TempoMap) -> Vec<Note> {

@@ -3,13 +3,13 @@
 //! Padding is "same": `⌈(k − 1) / 2⌉` before and `⌊(k − 1) / 2⌋` after, so that the even width 12 of the first
 //! generation gives (6, 5) (spec D). Weights are (time × pitch × channels) × filters, row-major.
 //!
-//! Where there is one bin only (convolution over time), the rows of the product lie in the padded frames already, one
-//! frame apart, and nothing is copied. Else each row is gathered, a block of frames at a time.
+//! With only one bin (convolution over time), the rows of the product already lie in the padded frames, one frame
+//! apart, and nothing is copied. Otherwise each row is gathered, a block of frames at a time.
 
 use super::product_simd::{Into, product};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, ShapeBuilder, s};
 
-/// Rows gathered at a time: what a core's cache holds beside the weights.
+/// Rows gathered at a time: what fits in a core's cache along with the weights.
 const BLOCK_ROWS: usize = 1024;
 
 /// Widths and channels of one convolution.
@@ -23,7 +23,7 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// Rows of the weights: values that one output sees.
+    /// Rows of the weights: the number of values that one output sees.
     pub(crate) fn fan_in(&self) -> usize {
         self.time * self.pitch * self.channels
     }
@@ -48,7 +48,7 @@ impl Kernel {
         padded.slice_mut(s![t..t + frames, p..p + self.bins * self.channels])
     }
 
-    /// The rows of the product where they lie.
+    /// The rows of the product, in place.
     fn overlapping<'a>(&self, padded: &'a Array2<f32>, frames: usize) -> ArrayView2<'a, f32> {
         let values = padded.as_slice().expect("made contiguous");
         ArrayView2::from_shape((frames, self.fan_in()).strides((self.channels, 1)), values).expect("padding is there")
@@ -78,7 +78,7 @@ impl Kernel {
         }
     }
 
-    /// The reverse: adds each row's values to where they came from.
+    /// The reverse: adds the values of each row to their origins.
     fn scatter(&self, rows: &Array2<f32>, frames: std::ops::Range<usize>, padded: &mut Array2<f32>) {
         let width = self.pitch * self.channels;
         let mut values = rows.as_slice().expect("made contiguous").chunks_exact(width);
@@ -95,7 +95,7 @@ impl Kernel {
         }
     }
 
-    /// `input` (frames × bins·channels) to `out` (frames × bins·filters), which is overwritten.
+    /// Convolves `input` (frames × bins·channels) into `out` (frames × bins·filters), which is overwritten.
     pub(crate) fn forward(
         &self,
         weights: ArrayView2<f32>,
@@ -122,8 +122,8 @@ impl Kernel {
         }
     }
 
-    /// Adds the gradients of `weights` and `biases` to theirs, given that of the output; with `d_input`, that of the
-    /// input to it too.
+    /// Adds the gradients of `weights` and `biases` to theirs, given that of the output; if `d_input` is given, adds
+    /// that of the input to it too.
     pub(crate) fn backward(
         &self,
         weights: ArrayView2<f32>,

@@ -1,11 +1,11 @@
-//! Small feed-forward networks over sequences: what hashing and embedding learn with.
+//! Small feed-forward networks over sequences, used for hashing and embedding.
 //!
 //! A [`Network`] is a list of [`Layer`]s over frames × (bins·channels), row = time, the channels of a bin side by side.
 //! Layers see one frame and its neighbours, so that a network takes sequences of any length; a dense layer takes each
 //! frame by itself. [`Network::trace`] keeps what [`Network::gradient`] needs; an [`Optimiser`] changes the parameters.
 //!
-//! Everything is a matrix product over the `gemm` crate. The same input gives the same numbers whatever the number of
-//! threads: work is cut into chunks of 8 sequences, and sums over chunks are taken in their order.
+//! Everything is a matrix product computed by the `gemm` crate. The same input gives the same numbers whatever the
+//! number of threads: work is split into chunks of 8 sequences, and sums over chunks are taken in order.
 //!
 //! ```
 //! use antiphon::network::{Layer, Network};
@@ -37,37 +37,37 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Sequences that one task takes: fixed, so that sums don't depend on the number of threads.
+/// Sequences per task: fixed, so that sums don't depend on the number of threads.
 pub(crate) const CHUNK: usize = 8;
-/// Parameters of a network at most: 1 GiB.
+/// Most parameters of a network: 1 GiB.
 const MOST_PARAMETERS: usize = 1 << 28;
 
-/// One step of a network.
+/// A layer of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
-    /// Inner products with every stretch of `time` frames and `pitch` bins, padded to the same size: `⌈(k − 1) / 2⌉`
+    /// Inner products with every patch of `time` frames and `pitch` bins, padded to the same size: `⌈(k − 1) / 2⌉`
     /// zeros before, the rest after.
     Convolution {
         /// Frames.
         time: usize,
         /// Bins; 1 after [`Layer::Flatten`].
         pitch: usize,
-        /// Channels that come out.
+        /// Output channels.
         filters: usize,
     },
-    /// The largest value of each `time` frames and `pitch` bins; what is left at the border makes one too.
+    /// The largest value of each `time` frames and `pitch` bins; a remainder at the border makes one too.
     Pool {
         /// Frames.
         time: usize,
         /// Bins.
         pitch: usize,
     },
-    /// All bins of a frame become the channels of one: what follows convolves over time only.
+    /// All bins of a frame become the channels of a single bin: convolutions after it are over time only.
     Flatten,
     /// Inner products with each whole frame.
     Dense {
-        /// Channels that come out.
+        /// Output channels.
         units: usize,
     },
     /// max(x, 0).
@@ -98,24 +98,24 @@ impl Shape {
 #[derive(Debug, Clone)]
 pub struct Network {
     layers: Vec<Layer>,
-    /// Of the input, then of each layer's output.
+    /// The shape of the input, then of each layer's output.
     shapes: Vec<Shape>,
     /// Where each layer's weights and biases lie.
     places: Vec<(Range<usize>, Range<usize>)>,
     parameters: Vec<f32>,
 }
 
-/// What a chunk of sequences became in each layer.
+/// The values of a chunk of sequences in each layer.
 #[derive(Debug)]
 pub(crate) struct Trace {
-    /// Input, then the output of each layer, all sequences under each other. Empty where the next layer worked in place.
+    /// Input, then the output of each layer, all sequences stacked. Empty if the next layer worked in place.
     values: Vec<Array2<f32>>,
     /// Frames of each sequence, for the input and each output.
     lengths: Vec<Vec<usize>>,
 }
 
 impl Trace {
-    /// What came out for each sequence, (frames × channels).
+    /// The output for each sequence, (frames × channels).
     pub(crate) fn outputs(&self) -> Vec<ArrayView2<'_, f32>> {
         let (values, lengths) = (&self.values[self.values.len() - 1], &self.lengths[self.lengths.len() - 1]);
         spans(lengths).map(|span| values.slice(s![span, ..])).collect()
@@ -128,7 +128,7 @@ fn each(values: Cow<'_, Array2<f32>>, function: impl Fn(f32) -> f32) -> Array2<f
     values
 }
 
-/// Rows of each sequence where all lie under each other.
+/// Rows of each sequence when all are stacked.
 fn spans(lengths: &[usize]) -> impl Iterator<Item = Range<usize>> {
     lengths.iter().scan(0, |at, length| {
         *at += length;
@@ -137,7 +137,7 @@ fn spans(lengths: &[usize]) -> impl Iterator<Item = Range<usize>> {
 }
 
 impl Network {
-    /// A network for frames of `bins` values. Weights are drawn from N(0, √(2 / fan-in)), biases are 0 (spec D).
+    /// Makes a network for frames of `bins` values. Weights are drawn from N(0, √(2 / fan-in)), biases are 0 (spec D).
     ///
     /// # Errors
     /// [`Error::Limit`] for no bins, widths of 0, or more than 2^28 parameters.
@@ -157,10 +157,10 @@ impl Network {
         Ok(network)
     }
 
-    /// The same with parameters that were learned before.
+    /// Makes a network with parameters learned before.
     ///
     /// # Errors
-    /// As [`new`](Self::new); [`Error::Limit`] for another number of parameters, or one that is not finite.
+    /// Those of [`new`](Self::new); [`Error::Limit`] for another number of parameters, or one that is not finite.
     pub(crate) fn with_parameters(bins: usize, layers: &[Layer], parameters: Vec<f32>) -> Result<Self> {
         let mut network = Self::unfilled(bins, layers)?;
         let count = network.places.last().map_or(0, |(_, biases)| biases.end);
@@ -242,17 +242,17 @@ impl Network {
         self.shapes[0].bins
     }
 
-    /// Values of each frame that comes out.
+    /// Values per output frame.
     pub fn outputs(&self) -> usize {
         self.shapes[self.shapes.len() - 1].width()
     }
 
-    /// Frames that become one.
+    /// Input frames per output frame.
     pub fn downsampling(&self) -> usize {
         self.layers.iter().map(|layer| if let Layer::Pool { time, .. } = layer { *time } else { 1 }).product()
     }
 
-    /// All parameters: of each layer the weights, (time × pitch × channels) × filters, then the biases.
+    /// All parameters: for each layer the weights, (time × pitch × channels) × filters, then the biases.
     pub fn parameters(&self) -> &[f32] {
         &self.parameters
     }
@@ -261,7 +261,7 @@ impl Network {
         &mut self.parameters
     }
 
-    /// Weights of layer `index`, (time × pitch × channels) × filters with that row order; `None` where it has none.
+    /// Weights of layer `index`, (time × pitch × channels) × filters with that row order; `None` if it has none.
     pub(crate) fn weights(&self, index: usize) -> Option<ArrayView2<'_, f32>> {
         let (weights, biases) = self.places.get(index)?;
         if biases.is_empty() {
@@ -279,7 +279,7 @@ impl Network {
         self.places.iter().enumerate().filter(|(_, (_, biases))| !biases.is_empty()).map(part)
     }
 
-    /// Bins and channels of what layer `index` takes.
+    /// Bins and channels of the input of layer `index`.
     pub(crate) fn input_of(&self, index: usize) -> (usize, usize) {
         (self.shapes[index].bins, self.shapes[index].channels)
     }
@@ -301,25 +301,26 @@ impl Network {
         }
     }
 
-    /// Whether the layer may write over the output of the one before: nothing needs that again.
+    /// Whether the layer may overwrite the output of the one before, because nothing needs it again.
     fn in_place(&self, index: usize) -> bool {
         matches!(self.layers[index], Layer::Relu | Layer::LeakyRelu { .. } | Layer::Tanh)
             && index > 0
             && matches!(self.layers[index - 1], Layer::Convolution { .. } | Layer::Dense { .. })
     }
 
-    /// One sequence, (frames × bins), to what comes out of the last layer, (frames × outputs).
+    /// Applies the network to one sequence, (frames × bins), and returns the output of the last layer, (frames ×
+    /// outputs).
     ///
     /// # Panics
-    /// If the rows are not of [`bins`](Self::bins) values.
+    /// If the rows do not have [`bins`](Self::bins) values.
     pub fn forward(&self, input: ArrayView2<f32>) -> Array2<f32> {
         self.activations(input, self.layers.len())
     }
 
-    /// One sequence through the first `layers` layers, (frames × bins·channels).
+    /// Applies the first `layers` layers to one sequence, (frames × bins·channels).
     ///
     /// # Panics
-    /// As [`forward`](Self::forward).
+    /// Like [`forward`](Self::forward).
     pub(crate) fn activations(&self, input: ArrayView2<f32>, layers: usize) -> Array2<f32> {
         assert_eq!(input.ncols(), self.shapes[0].width(), "bins of the input");
         let mut values = input.as_standard_layout().into_owned();
@@ -330,10 +331,11 @@ impl Network {
         values
     }
 
-    /// A chunk of sequences, each (frames × bins), with all that [`gradient`](Self::gradient) needs.
+    /// Applies the network to a chunk of sequences, each (frames × bins), and keeps all that
+    /// [`gradient`](Self::gradient) needs.
     ///
     /// # Panics
-    /// As [`forward`](Self::forward).
+    /// Like [`forward`](Self::forward).
     pub(crate) fn trace(&self, inputs: &[ArrayView2<f32>]) -> Trace {
         let mut lengths = vec![inputs.iter().map(ArrayView2::nrows).collect::<Vec<_>>()];
         let mut first = Array2::zeros((lengths[0].iter().sum(), self.shapes[0].width()));
@@ -397,7 +399,7 @@ impl Network {
         self.backward(trace, d_outputs, sum, false);
     }
 
-    /// As [`gradient`](Self::gradient); returns that of the inputs too, all sequences under each other, if `to_inputs`.
+    /// Like [`gradient`](Self::gradient); if `to_inputs`, also returns that of the inputs, all sequences stacked.
     pub(crate) fn backward(
         &self,
         trace: &Trace,
@@ -469,7 +471,7 @@ impl Network {
         }
     }
 
-    /// [`trace`](Self::trace) of many sequences on all cores, a trace for each chunk of them.
+    /// The [`trace`](Self::trace) of many sequences on all cores, one for each chunk.
     pub(crate) fn trace_batch(&self, inputs: &[Array2<f32>]) -> Vec<Trace> {
         let views: Vec<ArrayView2<f32>> = inputs.iter().map(|input| input.view()).collect();
         views.par_chunks(CHUNK).map(|chunk| self.trace(chunk)).collect()

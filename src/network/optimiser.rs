@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// `RMSProp` as Lasagne has it: r ← ρ r + (1 − ρ) g², step η g / √(r + 10⁻⁶) (spec D).
+    /// `RMSProp` as in Lasagne: r ← ρ r + (1 − ρ) g², step η g / √(r + 10⁻⁶) (spec D).
     RmsProp {
         /// ρ.
         rho: f32,
@@ -18,14 +18,14 @@ pub enum Rule {
         /// Decay of the mean square.
         beta2: f32,
     },
-    /// Nesterov's accelerated gradient as Lasagne has it: v ← μ v − η g, step μ v − η g (spec G).
+    /// Nesterov's accelerated gradient as in Lasagne: v ← μ v − η g, step μ v − η g (spec G).
     Nesterov {
         /// μ.
         momentum: f32,
     },
 }
 
-/// A rule with its memory.
+/// A rule and its state.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Optimiser {
     rule: Rule,
@@ -37,24 +37,24 @@ pub(crate) struct Optimiser {
 }
 
 impl Optimiser {
-    /// For that many parameters.
+    /// Starts for that many parameters.
     pub(crate) fn new(rule: Rule, parameters: usize) -> Self {
         let second = if matches!(rule, Rule::Adam { .. }) { parameters } else { 0 };
         Self { rule, steps: 0, first: vec![0.0; parameters], second: vec![0.0; second] }
     }
 
-    /// What it goes by.
+    /// Its rule.
     #[cfg(feature = "gpu")]
     pub(crate) fn rule(&self) -> Rule {
         self.rule
     }
 
-    /// Steps taken and memory, for a checkpoint.
+    /// Steps taken and state, for a checkpoint.
     pub(crate) fn memory(&self) -> (u64, &[f32], &[f32]) {
         (self.steps, &self.first, &self.second)
     }
 
-    /// Goes on from a checkpoint; `None` where it is not of this rule and size.
+    /// Resumes from a checkpoint; `None` if it does not match this rule and size.
     pub(crate) fn resumed(self, steps: u64, first: Vec<f32>, second: Vec<f32>) -> Option<Self> {
         let fits = first.len() == self.first.len() && second.len() == self.second.len();
         fits.then_some(Self { rule: self.rule, steps, first, second })
@@ -63,7 +63,7 @@ impl Optimiser {
     /// Changes `parameters` by one step of `rate` (η) against `gradient`.
     ///
     /// # Panics
-    /// If lengths differ from each other or from those before.
+    /// If lengths differ from each other or from earlier ones.
     pub(crate) fn step(&mut self, parameters: &mut [f32], gradient: &[f32], rate: f32) {
         assert!(parameters.len() == self.first.len() && gradient.len() == self.first.len(), "number of parameters");
         self.steps += 1;
@@ -76,7 +76,7 @@ impl Optimiser {
                 }
             }
             Rule::Adam { beta1, beta2 } => {
-                // The corrections for starting at 0, taken out of the loop.
+                // The corrections for starting at 0, moved out of the loop.
                 let steps = self.steps.min(1 << 30) as i32;
                 let root = (1.0 - beta2.powi(steps)).sqrt();
                 let (rate, epsilon) = (rate * root / (1.0 - beta1.powi(steps)), 1e-8 * root);

@@ -1,4 +1,4 @@
-//! Max pooling over time and pitch. Ragged borders are kept: 5 frames pooled by 2 are 3.
+//! Max pooling over time and pitch. Remainders at the borders are kept: 5 frames pooled by 2 are 3.
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
@@ -11,12 +11,13 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// (bins, frames) of what comes out.
+    /// (bins, frames) of the output.
     fn outer(&self, frames: usize) -> (usize, usize) {
         (self.bins.div_ceil(self.pitch), frames.div_ceil(self.time))
     }
 
-    /// `input` (frames × bins·channels) to `out` (⌈frames / time⌉ × ⌈bins / pitch⌉·channels), which is overwritten.
+    /// Pools `input` (frames × bins·channels) into `out` (⌈frames / time⌉ × ⌈bins / pitch⌉·channels), which is
+    /// overwritten.
     pub(crate) fn forward(&self, input: ArrayView2<f32>, mut out: ArrayViewMut2<f32>) {
         out.fill(f32::NEG_INFINITY);
         for (frame, row) in input.rows().into_iter().enumerate() {
@@ -31,7 +32,7 @@ impl Pool {
         }
     }
 
-    /// Gradient of the input: that of each output goes to the first input that is as large as it.
+    /// Gradient of the input: that of each output goes to the first input that equals it.
     pub(crate) fn backward(
         &self,
         input: ArrayView2<f32>,
@@ -40,7 +41,7 @@ impl Pool {
         mut d_input: ArrayViewMut2<f32>,
     ) {
         let (outer_bins, _) = self.outer(input.nrows());
-        // What is still to be given away in the current row of outputs.
+        // What is still to be passed on in the current row of outputs.
         let mut left = Array2::<f32>::zeros((1, outer_bins * self.channels));
         let left = left.as_slice_mut().expect("just made");
         for (frame, row) in input.rows().into_iter().enumerate() {

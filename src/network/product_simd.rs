@@ -1,10 +1,10 @@
-//! Matrix products, all the work that the layers have: the `gemm` crate behind a safe call. It chooses its kernel (AVX-512,
-//! AVX2, NEON, plain) by what the processor has. Measured against `ndarray`'s own product, which needs no such file, on
-//! the shapes of our network: 1.2 to 1.6 times as fast.
+//! Matrix products, which are all the work of the layers: the `gemm` crate behind a safe call. It chooses its kernel
+//! (AVX-512, AVX2, NEON, plain) according to the processor. Measured against `ndarray`'s own product, which would need
+//! no such file, on the shapes of our network: 1.2 to 1.6 times as fast.
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-/// What becomes of the values that are in the result's place.
+/// What happens to the values already in the output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Into {
     /// They are replaced.
@@ -13,8 +13,8 @@ pub(super) enum Into {
     Add,
 }
 
-/// `left` (n × k) times `right` (k × m) into `out` (n × m). Any strides; `left` and `right` may overlap themselves (rows
-/// of a convolution). On the calling thread.
+/// Multiplies `left` (n × k) by `right` (k × m) into `out` (n × m). Any strides; rows of `left` and of `right` may
+/// overlap (rows of a convolution). Runs on the calling thread.
 ///
 /// # Panics
 /// If the shapes don't fit.

@@ -1,20 +1,20 @@
-//! Numbers with names and one text: the files of models and of interrupted trainings (safetensors).
+//! Named tensors and one text: the files of models and of interrupted trainings (safetensors).
 
 use super::{Layer, Network};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
 
-/// The one entry of the file's metadata. Several would lie in the file in any order.
+/// The one entry of the file's metadata. Several would be stored in arbitrary order.
 const ENTRY: &str = "antiphon";
 
 /// A tensor: its shape and its numbers, row by row.
 pub(crate) type Tensor = (Vec<usize>, Vec<f32>);
 
-/// The bytes of a file.
+/// Returns the bytes of a file.
 ///
 /// # Errors
-/// Which tensor holds what is not a number: what came of a training that went wrong is not kept.
+/// The name of a tensor that is not finite: the result of a failed training is not kept.
 pub(crate) fn write(tensors: &BTreeMap<String, Tensor>, metadata: String) -> Result<Vec<u8>, String> {
     let mut bytes = BTreeMap::new();
     for (name, (shape, values)) in tensors {
@@ -32,7 +32,7 @@ pub(crate) fn write(tensors: &BTreeMap<String, Tensor>, metadata: String) -> Res
     safetensors::serialize(views, Some(metadata)).map_err(|error| error.to_string())
 }
 
-/// What [`write()`] made. Numbers are taken from what is there, never from what a header claims.
+/// Reads the output of [`write()`]. Sizes come from the data itself, never from the claims of a header.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -69,10 +69,11 @@ impl Network {
         })
     }
 
-    /// A network with what [`tensors`](Self::tensors) named. What the file holds is counted before anything is made.
+    /// Makes a network from what [`tensors`](Self::tensors) named. The file's content is counted before anything is
+    /// allocated.
     ///
     /// # Errors
-    /// Which tensor is missing or of another shape than the layers need.
+    /// Which tensor is missing or has a shape that does not fit the layers.
     pub(crate) fn from_tensors(
         bins: usize,
         layers: &[Layer],

@@ -9,7 +9,7 @@ fn noise(frames: usize, bins: usize, seed: u64) -> Array2<f32> {
     Array2::from_shape_fn((frames, bins), |_| rng.random_range(-1.0..1.0))
 }
 
-/// Σ (output · direction), in f64 where it counts: a loss whose gradient at the output is `direction`.
+/// Σ (output · direction), in f64 where it matters: a loss whose gradient at the output is `direction`.
 fn loss(network: &Network, inputs: &[Array2<f32>], directions: &[Array2<f32>]) -> f64 {
     let each = inputs.iter().zip(directions).map(|(input, direction)| {
         let out = network.forward(input.view());
@@ -30,7 +30,7 @@ fn check(bins: usize, layers: &[Layer]) {
     let gradient = network.gradient_batch(&traces, &directions);
     let mut wrong = 0;
     for (at, &got) in gradient.iter().enumerate() {
-        // Small enough not to step over the kinks of pooling and ReLU often; those that do are counted, not hidden.
+        // Small enough not to step over the kinks of pooling and ReLU often; cases that do are counted, not hidden.
         let moved = |by: f32| {
             let mut network = network.clone();
             network.parameters[at] += by;
@@ -101,7 +101,7 @@ fn gradients_through_pools_and_kinks_are_the_differences() {
     );
 }
 
-/// The definition, a loop for each index.
+/// The definition, with a loop for each index.
 fn plain_convolution(
     input: &Array2<f32>,
     channels: usize,

@@ -8,8 +8,8 @@ use ndarray::{Array2, ArrayView2, s};
 const BLOCK_ROWS: usize = 64;
 
 /// One minus the mean cosine distance along the cheapest path (steps →, ↑ and ↗, free start on both edges) that ends at
-/// each pair of `midi` and `audio` frames (frames × bins, unit rows), MIDI frames × audio frames, pooled by the largest
-/// to at most `most` × `most` cells. Bright = a path that has been good so far. Two rows are held beside the result.
+/// each pair of `midi` and `audio` frames (frames × bins, unit rows), MIDI frames × audio frames, max-pooled to at most
+/// `most` × `most` cells. Bright = a path that has been good so far. Only two rows are held besides the result.
 pub fn accumulated(
     midi: &ArrayView2<f32>,
     audio: &ArrayView2<f32>,
@@ -32,7 +32,7 @@ pub fn accumulated(
                 let (sum, cells) = if row == 0 || column == 0 {
                     (0.0, 0.0)
                 } else {
-                    // Of equal sums the longest path, whose mean is the lowest.
+                    // Among equal sums the longest path, whose mean is the lowest.
                     [below[column], here[column - 1]].into_iter().fold(below[column - 1], |best: (f32, f32), other| {
                         let order = other.0.total_cmp(&best.0).then(best.1.total_cmp(&other.1));
                         if order.is_lt() { other } else { best }

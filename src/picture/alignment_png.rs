@@ -1,4 +1,4 @@
-//! [`alignment_png`]: one picture of an aligned pair, for a reader who was not there.
+//! [`alignment_png`]: one picture of an aligned pair that explains itself.
 
 use super::axis::{clock_text, note_name, tick_step};
 use super::colormap::{ColorMap, Contrast, Tone};
@@ -32,7 +32,7 @@ const HALO: Rgba<u8> = Rgba([0, 0, 0, 255]);
 
 /// Both constant-Q transforms on the recording's clock, the MIDI's moved there by the path; below them the distance
 /// matrix (bright = near) with the path; above them file names, confidence and transposition. `scale` 1 is 800 pixels
-/// wide, 2 twice that. Stretches that should not be trusted are marked red below the strips.
+/// wide, 2 twice that. Passages that should not be trusted are marked red below the strips.
 pub fn alignment_png(
     midi: &MidiSide,
     audio: &AudioSide,
@@ -125,7 +125,7 @@ impl Page {
         self.strip_in(strip, (ColorMap::Viridis, Tone::default()), (x, y, width, height));
     }
 
-    /// A strip in these colours, with the names of its Cs at the left and times below, at x, y, width, height.
+    /// Draws a strip in these colours, with the names of its Cs on the left and times below, at x, y, width, height.
     pub(super) fn strip_in(
         &mut self,
         strip: &Strip,
@@ -176,13 +176,14 @@ impl Page {
         self.text_to(x - 6, y + height + 18, "MIDI", FAINT);
     }
 
-    /// A bar below a strip, from and to in fractions of its width.
+    /// Draws a bar below a strip; `from` and `to` are fractions of its width.
     pub(super) fn mark(&mut self, x: u32, y: u32, width: u32, from: f64, to: f64) {
         let at = |fraction: f64| (fraction.clamp(0.0, 1.0) * f64::from(width)) as u32;
         self.fill(x + at(from), y, (at(to) - at(from)).max(1), 3, WARNING);
     }
 
-    /// The path of each segment, from its first to its last knot: a light line with a dark rim, so that it shows on every colour.
+    /// Draws the path of each segment, from its first to its last knot: a light line with a dark rim, so that it shows
+    /// on every colour.
     pub(super) fn path(
         &mut self,
         played: &Segments,

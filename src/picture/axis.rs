@@ -1,6 +1,6 @@
-//! What stands along the axes: round steps, times and names of notes.
+//! Axis labels: round steps, times and names of notes.
 
-/// Steps a reader can count in, in seconds.
+/// Steps that are easy to count in, in seconds.
 const STEPS: [f64; 18] =
     [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0];
 
@@ -23,7 +23,7 @@ pub fn clock_text(seconds: f64, step: f64) -> String {
     };
     let sign = if seconds < 0.0 { "-" } else { "" };
     let scale = 10_f64.powi(decimals);
-    // Rounded before it is taken apart, so that 59.96 s is 1:00.0 and not 0:60.0.
+    // Rounded before it is split up, so that 59.96 s is 1:00.0 and not 0:60.0.
     let units = (seconds.abs() * scale).round();
     let minutes = (units / (60.0 * scale)).floor();
     let rest = (units - minutes * 60.0 * scale) / scale;

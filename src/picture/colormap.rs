@@ -1,21 +1,21 @@
-//! From a value to a colour, so that equal steps look equal and a colour-blind reader loses nothing.
+//! Maps values to colours, so that equal steps look equal and a colour-blind reader loses nothing.
 //!
-//! Each map is a few knots with straight lines between them; the greatest distance to the published tables of 256
-//! colours is 1/255 a channel. Viridis and magma are by S. van der Walt and N. Smith (CC0); cividis is by J. Nuñez,
+//! Each map is a few knots with straight lines between them; the greatest deviation from the published tables of 256
+//! colours is 1/255 per channel. Viridis and magma are by S. van der Walt and N. Smith (CC0); cividis is by J. Nuñez,
 //! C. Anderton and R. Renslow, "Optimizing colormaps with consideration for color vision deficiency" (2018).
 
 use serde::{Deserialize, Serialize};
 
-/// A choice of colours for values from 0 to 1.
+/// A colour map for values from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColorMap {
-    /// Dark violet over green to yellow.
+    /// Dark violet through green to yellow.
     #[default]
     Viridis,
-    /// Black over purple to cream.
+    /// Black through purple to cream.
     Magma,
-    /// Dark blue to yellow; the same to most colour-blind eyes.
+    /// Dark blue to yellow; looks the same to most colour-blind eyes.
     Cividis,
     /// Black to white.
     Grey,
@@ -81,10 +81,10 @@ const CIVIDIS: Knots = &[
 const GREY: Knots = &[(0, [0x00, 0x00, 0x00]), (255, [0xff, 0xff, 0xff])];
 
 impl ColorMap {
-    /// All of them, in the order of a menu.
+    /// All maps, in the order of a menu.
     pub const ALL: [Self; 4] = [Self::Viridis, Self::Magma, Self::Cividis, Self::Grey];
 
-    /// Its name, as a menu shows it.
+    /// Its name in a menu.
     pub fn name(self) -> &'static str {
         match self {
             Self::Viridis => "Viridis",
@@ -121,11 +121,11 @@ impl ColorMap {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Tone {
-    /// Exponent on 0..=1: below 1 lifts what is faint, above 1 suppresses it.
+    /// Exponent on 0..=1: below 1 brightens faint values, above 1 suppresses them.
     pub gamma: f32,
     /// Share of the values that is shown as the first colour.
     pub dark: f32,
-    /// Whether the colours run the other way.
+    /// Whether the colours are reversed.
     pub inverted: bool,
 }
 
@@ -136,7 +136,7 @@ impl Default for Tone {
 }
 
 impl Tone {
-    /// The same within what makes sense: gamma 0.2 to 5, 0 to 90 % dark.
+    /// The same limited to a sensible range: gamma 0.2 to 5, 0 to 90 % dark.
     #[must_use]
     pub(crate) fn limited(self) -> Self {
         let sane = |x: f32, plain: f32| if x.is_finite() && x > 0.0 { x } else { plain };
@@ -155,7 +155,7 @@ impl Tone {
     }
 }
 
-/// Which values are shown as the darkest and the brightest colour.
+/// The values shown as the darkest and the brightest colour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Contrast {
     /// At or below this: the first colour.
@@ -165,7 +165,7 @@ pub struct Contrast {
 }
 
 impl Contrast {
-    /// From the lowest to the highest percentile given, in 0..=1, so that a few odd values do not darken the rest.
+    /// From the lower to the higher of the given percentiles, in 0..=1, so that a few outliers do not darken the rest.
     /// Values that are not finite do not count.
     pub(crate) fn percentiles(values: impl IntoIterator<Item = f32>, low: f32, high: f32) -> Self {
         let mut sorted: Vec<f32> = values.into_iter().filter(|v| v.is_finite()).collect();
@@ -177,13 +177,13 @@ impl Contrast {
         Self { low: at(low), high: at(high) }
     }
 
-    /// Index into a table of 256 colours. What is not finite is dark.
+    /// Index into a table of 256 colours. Values that are not finite are dark.
     pub(crate) fn index(&self, value: f32) -> usize {
         let range = self.high - self.low;
         if range <= 0.0 {
             return if value > self.low { 255 } else { 0 };
         }
-        // `as` takes NaN to 0.
+        // `as` turns NaN into 0.
         ((value - self.low) / range * 255.0).round().clamp(0.0, 255.0) as usize
     }
 }

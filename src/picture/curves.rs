@@ -1,4 +1,4 @@
-//! [`Curves`]: what the alignment is worth from moment to moment, and the marks that it moves to the recording's clock.
+//! [`Curves`]: how good the alignment is from moment to moment, and the marks that it moves to the recording's clock.
 
 use super::colormap::Contrast;
 use crate::alignment::Segments;
@@ -9,17 +9,17 @@ use ndarray::Array2;
 
 /// Half of the window over which the tempo ratio is measured, in seconds of the recording.
 const TEMPO_HALF_S: f64 = 1.0;
-/// Notes that begin within this many seconds are one chord.
+/// Notes that begin within this many seconds of each other are one chord.
 const CHORD_S: f64 = 0.02;
 
 /// Values at the frames of a recording, frame `i` at `i × frame_s` seconds, and marks in seconds of the recording.
 pub struct Curves {
-    /// Seconds from a frame to the next.
+    /// Seconds from one frame to the next.
     pub frame_s: f64,
     /// Cosine distance between the recording's frame and the MIDI's at the same musical moment, 0..=1; NaN where the
     /// MIDI has nothing.
     pub cost: Vec<f32>,
-    /// Seconds of the MIDI that pass in a second of the recording.
+    /// Seconds of the MIDI that pass per second of the recording.
     pub tempo: Vec<f32>,
     /// Beats of the MIDI, and whether a bar begins there.
     pub beats: Vec<(f64, bool)>,
@@ -31,7 +31,7 @@ pub struct Curves {
 }
 
 impl Curves {
-    /// Measures them.
+    /// Measures the curves.
     pub fn new(played: &Segments, midi: &Midi, features: &Features, recording: &Array2<f32>, frame_s: f64) -> Self {
         let step = features.times.seconds(1.0).max(1e-6);
         let at = |i: usize| i as f64 * frame_s;
@@ -70,17 +70,17 @@ impl Curves {
         Self { frame_s, cost, tempo, beats, onsets, highest_cost, whole_tempo, tempo_range }
     }
 
-    /// The cost that a chart should reach: the 99.5th percentile, at least 0.05.
+    /// The cost that a chart should extend to: the 99.5th percentile, at least 0.05.
     pub(crate) fn highest_cost(&self) -> f32 {
         self.highest_cost
     }
 
-    /// The tempo ratio of the whole: the median.
+    /// The overall tempo ratio: the median.
     pub(crate) fn whole_tempo(&self) -> f32 {
         self.whole_tempo
     }
 
-    /// The recording's tempo as a multiple of the MIDI's, 5th and 95th percentile.
+    /// The recording's tempo as a multiple of the MIDI's: 5th and 95th percentiles.
     pub fn tempo_range(&self) -> (f32, f32) {
         self.tempo_range
     }

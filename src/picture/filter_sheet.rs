@@ -1,4 +1,4 @@
-//! Filters as a picture: time to the right, low bins at the bottom, in a map that is symmetric about 0.
+//! Filters as a picture: time to the right, low bins at the bottom, in a colour map that is symmetric about 0.
 
 use image::{Rgba, RgbaImage};
 use ndarray::Array2;
@@ -7,12 +7,12 @@ use ndarray::Array2;
 const GAP: u32 = 1;
 const GROUND: Rgba<u8> = Rgba([128, 128, 128, 255]);
 
-/// Colours from −1 over 0 to 1: blue, near white, red (five colours of the map `RdBu` of Color Brewer, and
-/// linear steps between them; told apart by colour-blind eyes).
+/// Colours from −1 through 0 to 1: blue, near white, red (five colours of Color Brewer's map `RdBu`, and linear steps
+/// between them; colour-blind readers can distinguish them).
 pub(crate) fn diverging(value: f32) -> [u8; 3] {
     const STOPS: [[f32; 3]; 5] =
         [[5.0, 48.0, 97.0], [103.0, 169.0, 207.0], [247.0, 247.0, 247.0], [239.0, 138.0, 98.0], [103.0, 0.0, 31.0]];
-    // What is not a number is 0.
+    // NaN is shown as 0.
     let along = if value.is_nan() { 2.0 } else { (value.clamp(-1.0, 1.0) + 1.0) * 2.0 };
     let (from, share) = ((along as usize).min(3), along - (along as usize).min(3) as f32);
     std::array::from_fn(|i| (STOPS[from][i] + share * (STOPS[from + 1][i] - STOPS[from][i])).round() as u8)
@@ -27,8 +27,8 @@ pub struct FilterSheet {
     pub places: Vec<[u32; 4]>,
 }
 
-/// Draws filters (frames × bins) in rows of `columns`, a weight as `cell` × `cell` pixels. The colours go to the largest
-/// absolute weight of each filter, or with `shared` of all of them.
+/// Draws filters (frames × bins) in rows of `columns`, each weight as `cell` × `cell` pixels. The colours extend to the
+/// largest absolute weight of each filter, or with `shared` of all of them.
 pub fn filter_sheet<'a>(
     filters: impl ExactSizeIterator<Item = &'a Array2<f32>> + Clone,
     columns: usize,

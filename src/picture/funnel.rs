@@ -5,7 +5,7 @@ use super::text::{CELL, elide};
 use image::{Rgba, RgbaImage};
 
 const WIDTH: u32 = 640;
-/// From one bar to the next, and how much of it the bar takes.
+/// The distance between bars, and the height of a bar.
 const STEP: u32 = 34;
 const BAR: u32 = 16;
 const HEAD: u32 = 24;
@@ -15,14 +15,14 @@ const LOST: Rgba<u8> = Rgba([222, 228, 238, 255]);
 /// Steps that leave fewer and fewer.
 #[derive(Debug, Clone)]
 pub struct FunnelChart<'a> {
-    /// What is written above it.
+    /// The heading.
     pub title: &'a str,
-    /// What each step leaves, and how many.
+    /// The label of each step, and how many it leaves.
     pub steps: &'a [(&'a str, usize)],
 }
 
-/// The funnels under each other: of each step a bar in the middle, as wide as its share of the largest, before the one of the
-/// step above it; its count and its share of that step. 640 pixels wide.
+/// Draws funnels one below another: for each step a centred bar, its width proportional to the count, on top of the one
+/// of the step before; with the count and its share of that step. 640 pixels wide.
 pub fn funnel_png(funnels: &[FunnelChart<'_>]) -> RgbaImage {
     let tall = |funnel: &FunnelChart<'_>| HEAD + STEP * funnel.steps.len() as u32 + MARGIN;
     let height = MARGIN + funnels.iter().map(tall).sum::<u32>();
@@ -40,7 +40,7 @@ impl Page {
         let inner = WIDTH - 2 * MARGIN;
         self.text(MARGIN, top, &elide(funnel.title, (inner / CELL) as usize), INK);
         let most = funnel.steps.iter().map(|step| step.1).max().unwrap_or(0).max(1);
-        // What is there at all can be seen.
+        // Anything that exists at all is visible.
         let wide = |count: usize| {
             let share = count as f64 / most as f64 * f64::from(inner);
             (share.round() as u32).max(u32::from(count > 0))

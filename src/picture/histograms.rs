@@ -1,4 +1,4 @@
-//! [`histograms_png`]: how far apart matching steps are, and others.
+//! [`histograms_png`]: distances of matching and of other steps.
 
 use super::alignment_png::{FAINT, INK, MARGIN, PAPER, Page};
 use super::text::{CELL, elide};
@@ -12,7 +12,7 @@ const DIFFERENT: Rgba<u8> = Rgba([176, 112, 24, 255]);
 /// Two histograms over the same distances.
 #[derive(Debug, Clone)]
 pub struct Histogram<'a> {
-    /// What is written above it.
+    /// The heading.
     pub title: String,
     /// Counts of matching steps by distance.
     pub matching: &'a [u64],
@@ -20,7 +20,8 @@ pub struct Histogram<'a> {
     pub different: &'a [u64],
 }
 
-/// The histograms under each other, each side's as shares of its own, on one vertical scale a histogram; 640 pixels wide.
+/// Draws the histograms one below another, each side's counts as shares of its own total, with one vertical scale per
+/// histogram; 640 pixels wide.
 pub fn histograms_png(histograms: &[Histogram<'_>]) -> RgbaImage {
     let each = HEIGHT + 64;
     let size = (WIDTH, 2 * MARGIN + each * histograms.len().max(1) as u32);

@@ -1,14 +1,14 @@
-//! Pictures of matrices and of an alignment, for files and for the window: no window needed.
+//! Pictures of matrices and of an alignment, for files and for the window; no window is needed.
 //!
 //! - [`ColorMap`], [`Contrast`] and [`Tone`]: from a value to a colour.
 //! - [`Strip`]: constant-Q frames on the recording's clock, the MIDI's moved there through the time map.
 //! - [`max_pool`] and [`similarity`]: a region of a matrix at the resolution of a picture. Pooling takes the largest
-//!   value of what falls into a pixel, so that a thin ridge is still there when the whole song is shown.
+//!   value that falls into a pixel, so that a thin ridge is still visible when the whole song is shown.
 //! - [`accumulated()`]: the cost of the best path to each cell.
 //! - [`alignment_png()`]: the picture that `antiphon align -o` writes.
 //! - [`Curves`]: local cost and tempo ratio, with beats and onsets on the recording's clock.
 //! - [`panel_png()`]: one panel of the window as a picture.
-//! - [`rank_curves_png()`]: what `antiphon evaluate hash pairs --png` writes.
+//! - [`rank_curves_png()`]: the chart that `antiphon evaluate hash pairs --png` writes.
 //! - [`histograms_png`]: distances of matching and of other steps.
 //! - [`reliability_png()`]: whether probabilities mean what they say.
 //! - [`funnel_png()`]: how many are left after each step of a collection.

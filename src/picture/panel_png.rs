@@ -13,7 +13,7 @@ use crate::pair::{AudioSide, MidiSide};
 use image::{Rgba, RgbaImage};
 use serde::{Deserialize, Serialize};
 
-/// What is drawn.
+/// The content of a panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Panel {
@@ -30,10 +30,10 @@ pub enum Panel {
 }
 
 impl Panel {
-    /// All of them.
+    /// All panels.
     pub const ALL: [Self; 5] = [Self::Recording, Self::Midi, Self::Matrix, Self::Accumulated, Self::Curves];
 
-    /// Its name, and that of its file without the extension.
+    /// Its name, also that of its file without the extension.
     pub fn name(self) -> &'static str {
         match self {
             Self::Recording => "recording",
@@ -49,7 +49,7 @@ const WIDTH: u32 = 900;
 const LINE: Rgba<u8> = Rgba([40, 96, 176, 255]);
 const BAR: Rgba<u8> = Rgba([176, 112, 24, 255]);
 
-/// The panel with its axes, `scale` × 900 pixels wide; stretches that should not be trusted are marked red.
+/// Draws the panel with its axes, `scale` × 900 pixels wide; passages that should not be trusted are marked red.
 pub fn panel_png(
     panel: Panel,
     midi: &MidiSide,
@@ -110,7 +110,7 @@ pub fn panel_png(
 }
 
 impl Page {
-    /// Cost as bars in the upper half, tempo ratio as a line in the lower half.
+    /// Draws the cost as bars in the upper half, the tempo ratio as a line in the lower half.
     fn curves(&mut self, curves: &Curves, (x, y, width, height): (u32, u32, u32, u32)) {
         let (half, frames) = (height / 2 - 4, curves.cost.len());
         self.text_to(x - 6, y + half / 2, "cost", INK);

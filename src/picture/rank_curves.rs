@@ -1,15 +1,15 @@
-//! [`rank_curves_png()`]: how many queries have found their answer among the first so many, as in the papers' figures.
+//! [`rank_curves_png()`]: what share of queries finds its answer among the first entries, as in the papers' figures.
 
 use super::text;
 use image::{Rgba, RgbaImage};
 
 const WIDTH: u32 = 900;
 const HEIGHT: u32 = 520;
-/// Pixels beside the chart, left, top, right and bottom.
+/// Pixels around the chart: left, top, right and bottom.
 const MARGIN: [u32; 4] = [70, 30, 30, 50];
 const INK: Rgba<u8> = Rgba([40, 40, 40, 255]);
 const GRID: Rgba<u8> = Rgba([220, 220, 220, 255]);
-/// Told apart by people who see few colours too (Okabe and Ito).
+/// Distinguishable for colour-blind readers too (Okabe and Ito).
 const COLOURS: [Rgba<u8>; 7] = [
     Rgba([0, 114, 178, 255]),
     Rgba([213, 94, 0, 255]),
@@ -20,8 +20,8 @@ const COLOURS: [Rgba<u8>; 7] = [
     Rgba([0, 0, 0, 255]),
 ];
 
-/// For each name the part of its `ranks` (from 1) that is at most as large as what stands below, 1 to `entries`, which is
-/// drawn by its logarithm.
+/// Draws, for each name, the share of its `ranks` (counted from 1) that is at most the number on the horizontal axis, 1
+/// to `entries`, on a logarithmic scale.
 pub fn rank_curves_png(curves: &[(String, Vec<usize>)], entries: usize) -> RgbaImage {
     let mut image = RgbaImage::from_pixel(WIDTH, HEIGHT, Rgba([255, 255, 255, 255]));
     let [left, top, right, bottom] = MARGIN.map(i64::from);
@@ -71,7 +71,7 @@ mod tests {
         let middle = MARGIN[0] + (WIDTH - MARGIN[0] - MARGIN[2]) / 3;
         assert_eq!(*image.get_pixel(middle, MARGIN[1]), COLOURS[0]);
         assert_eq!(*image.get_pixel(middle, HEIGHT - MARGIN[3]), COLOURS[1]);
-        // No ranks, one entry: nothing to draw, and nothing to stumble over.
+        // No ranks, one entry: nothing to draw, and no failure.
         rank_curves_png(&[("none".into(), Vec::new()), ("beyond".into(), vec![9])], 1);
     }
 }

@@ -7,19 +7,19 @@ use image::{Rgba, RgbaImage};
 use ndarray::{Array2, ArrayView2, Axis, s};
 use std::ops::Range;
 
-/// Rows of the similarity matrix computed at once, and columns: 1 MB of f32, which stays in the second-level cache.
+/// Rows and columns of the similarity matrix computed at once: 1 MB of f32, which stays in the second-level cache.
 const BLOCK_ROWS: usize = 64;
 const BLOCK_COLUMNS: usize = 4096;
 
-/// What pixel `i` of `pixels` covers of `of`; at least one.
+/// The part of `of` that pixel `i` of `pixels` covers; at least one.
 fn cover(of: &Range<usize>, i: usize, pixels: usize) -> Range<usize> {
     let from = of.start + i * of.len() / pixels;
     let to = of.start + (i + 1) * of.len() / pixels;
     from..to.max(from + 1)
 }
 
-/// The region `rows` × `columns` of `values` in `height` × `width` pixels, each the largest value it covers. A region
-/// smaller than the picture is repeated.
+/// The region `rows` × `columns` of `values` in `height` × `width` pixels, each the largest value it covers. Values are
+/// repeated if the region is smaller than the picture.
 pub fn max_pool(
     values: &ArrayView2<f32>,
     rows: &Range<usize>,
@@ -38,7 +38,7 @@ pub fn max_pool(
 
 /// Cosine similarity of `midi` (frames × bins, unit rows) and `audio` (frames × bins, unit rows) in the region `rows` ×
 /// `columns` (MIDI frames × audio frames), in `height` × `width` pixels, each the largest value it covers: 1 minus the
-/// least distance. The whole matrix is never held: 5,000 × 8,000 frames need 1 MB beside the picture.
+/// least distance. The whole matrix is never held: 5,000 × 8,000 frames need 1 MB besides the picture.
 pub fn similarity(
     midi: &ArrayView2<f32>,
     audio: &ArrayView2<f32>,

@@ -1,10 +1,11 @@
-//! [`reliability_png()`]: whether probabilities mean what they say, and how they lie apart.
+//! [`reliability_png()`]: whether probabilities mean what they say, and how they are distributed.
 
 use super::alignment_png::{FAINT, INK, MARGIN, PAPER, Page};
 use super::text::{CELL, elide, width};
 use image::{Rgba, RgbaImage};
 
-/// Pixels at scale 1: of a diagram, left of it, above it, between its parts, and of one with all that belongs to it.
+/// Pixels at scale 1: the width of a diagram, the space left of it, above it and between its parts, and the size with
+/// everything.
 const WIDE: u32 = 400;
 const HIGH: u32 = 240;
 const LOW: u32 = 96;
@@ -14,37 +15,37 @@ const GAP: u32 = 64;
 const CELL_SIZE: (u32, u32) = (LEFT + WIDE + MARGIN, HEAD + HIGH + GAP + LOW + 52);
 const COLUMNS: usize = 2;
 const SCALE: u32 = 2;
-/// The least share that is shown.
+/// The smallest share that is shown.
 const LEAST: f64 = 0.001;
 const GRID: Rgba<u8> = Rgba([224, 224, 224, 255]);
 const TRUE: Rgba<u8> = Rgba([0, 114, 178, 255]);
 const WRONG: Rgba<u8> = Rgba([213, 94, 0, 255]);
 
-/// Pairs whose probabilities lie in one tenth.
+/// Pairs whose probabilities lie in the same tenth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ReliabilityBin {
     /// Their mean probability.
     pub said: f64,
-    /// Share of true pairs, which weigh as much as the wrong ones together.
+    /// Share of true pairs, which together weigh as much as the wrong ones.
     pub was: f64,
-    /// How many true pairs and wrong ones there are.
+    /// Number of true pairs and of wrong ones.
     pub counts: (usize, usize),
 }
 
-/// What a judge said of pairs, and what they were.
+/// A judge's probabilities for pairs, and the truth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reliability<'a> {
-    /// What is written above it.
+    /// The heading.
     pub title: String,
     /// The tenths, without empty ones.
     pub bins: Vec<ReliabilityBin>,
-    /// Shares of the true pairs, and of the wrong ones, by their probability: equal parts from 0 to 1.
+    /// Shares of the true pairs, and of the wrong ones, by probability: equal intervals from 0 to 1.
     pub shares: [&'a [f64]; 2],
 }
 
-/// Of each the reliability diagram, with the diagonal on which probabilities mean what they say and the counts of each tenth;
-/// below it how the probabilities of true and of wrong pairs are spread, each side's as shares of its own, by their
-/// logarithm. Two beside each other.
+/// Draws the reliability diagram of each, with the diagonal on which probabilities mean what they say and the counts of
+/// each tenth; below it the distribution of the probabilities of true and of wrong pairs, each side's as shares of its
+/// own, on a logarithmic scale. Two side by side.
 pub fn reliability_png(all: &[Reliability<'_>]) -> RgbaImage {
     let columns = all.len().clamp(1, COLUMNS) as u32;
     let rows = all.len().div_ceil(COLUMNS).max(1) as u32;
@@ -115,7 +116,7 @@ impl Page {
             let step = WIDE / shares.len().max(1) as u32;
             let bar = (step / 2).saturating_sub(1).max(1);
             for (at, share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
-                // What is rarer than is shown still has its foot there.
+                // A share below the smallest one shown still gets a visible foot.
                 let tall = tall_of(*share).clamp(1, LOW);
                 self.fill(left + at as u32 * step + side as u32 * bar + 1, top + LOW - tall, bar, tall, colour);
             }
@@ -170,7 +171,7 @@ mod tests {
         assert_eq!(at(LEFT + 290, top + HIGH / 4), INK);
         let bottom = top + HIGH + GAP + LOW;
         let column = |x: u32, colour: Rgba<u8>| (bottom - LOW..bottom).filter(|&y| at(x, y) == colour).count() as u32;
-        // All of the true pairs in the last twentieth; a hundredth of the wrong ones is a third of the way up.
+        // All true pairs are in the last twentieth; a hundredth of the wrong ones is a third of the way up.
         assert_eq!(column(LEFT + 384, TRUE), LOW);
         assert_eq!(column(LEFT + 14, WRONG), LOW / 3);
         assert_eq!(column(LEFT + 200, TRUE) + column(LEFT + 200, WRONG), 0);

@@ -1,15 +1,15 @@
-//! [`Strip`]: frames at a regular step on the recording's clock.
+//! [`Strip`]: frames at regular intervals on the recording's clock.
 
 use crate::alignment::Segments;
 use crate::audio::AudioTime;
 use crate::features::{Features, FrameTimes};
 use ndarray::{Array2, ArrayView1, s};
 
-/// Constant-Q frames (frames × bins) on the recording's clock for the eye, frame `i` at `i × frame_s` seconds.
+/// Constant-Q frames (frames × bins) on the recording's clock, for display, frame `i` at `i × frame_s` seconds.
 ///
 /// The features are decibels below the loudest moment, scaled to rows of unit length, so that silence would look as
-/// bright as a chord. For the eye each row is scaled back by its lowest bin, which is at the floor but for the densest
-/// sounds: −1 is the floor, 0 the loudest moment. Rows without negative values (piano rolls) stay as they are.
+/// bright as a chord. For display each row is scaled back by its lowest bin, which is at the floor in all but the
+/// densest sounds: −1 is the floor, 0 the loudest moment. Rows without negative values (piano rolls) stay unchanged.
 #[derive(Debug, Clone)]
 pub struct Strip {
     /// The frames.
@@ -19,8 +19,8 @@ pub struct Strip {
 }
 
 impl Strip {
-    /// The frames of a recording, or of a MIDI file on its own clock. Features that do not come at a regular step are
-    /// taken at the step of the first two.
+    /// The frames of a recording, or of a MIDI file on its own clock. Features at irregular intervals are resampled at
+    /// the interval of the first two.
     pub fn of(features: &Features) -> Self {
         let frame_s = match &features.times {
             FrameTimes::Regular(step) => *step,
@@ -36,7 +36,7 @@ impl Strip {
         Self { values, frame_s }
     }
 
-    /// The frames of a MIDI file where the recording has the same moment: `frames` frames of `frame_s` seconds of the
+    /// The frames of a MIDI file at the recording's corresponding moments: `frames` frames of `frame_s` seconds of the
     /// recording's clock, each with the largest value of the MIDI frames that fall into it; dark where the MIDI has
     /// nothing.
     pub(crate) fn in_audio_time(midi: &Features, played: &Segments, frames: usize, frame_s: f64) -> Self {
@@ -44,7 +44,7 @@ impl Strip {
         let dark = seen.iter().copied().fold(0.0, f32::min);
         let mut values = Array2::from_elem((frames, seen.ncols()), dark);
         for (i, mut out) in values.rows_mut().into_iter().enumerate() {
-            // Both ends by one map: a jump is no passage.
+            // Both ends through one map: a jump has no duration.
             let map = &played.maps()[played.at(AudioTime(i as f64 * frame_s))];
             let row_at = |frame: f64| row_of(&midi.times, seen.nrows(), map.to_midi(AudioTime(frame * frame_s)).0);
             let (from, to) = (row_at(i as f64 - 0.5), row_at(i as f64 + 0.5));
@@ -62,7 +62,7 @@ impl Strip {
     }
 }
 
-/// Fractional row at a time; before the first and after the last it goes on outside the matrix.
+/// Fractional row at a time; extrapolated before the first and after the last.
 fn row_of(times: &FrameTimes, rows: usize, seconds: f64) -> f64 {
     match times {
         FrameTimes::Regular(step) => seconds / step,
@@ -83,8 +83,8 @@ fn lowest(row: &ArrayView1<f32>) -> f32 {
     row.iter().copied().fold(f32::INFINITY, f32::min)
 }
 
-/// The features of the same music moved by `semitones`, one bin each, rows of unit length again. Bins that move in from
-/// outside are as quiet as the quietest of their row.
+/// The features of the same music moved by `semitones`, one bin each, with rows of unit length again. Bins that move in
+/// from outside are as quiet as the quietest of their row.
 #[must_use]
 pub fn transposed(features: &Features, semitones: i32) -> Features {
     if semitones == 0 {

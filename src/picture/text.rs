@@ -12,7 +12,7 @@ pub(super) fn width(text: &str, scale: u32) -> u32 {
 }
 
 /// Draws `text` with its upper left corner at (x, y). What lies outside the picture is left out, and a character that
-/// the font does not have is drawn as `?`.
+/// the font lacks is drawn as `?`.
 pub(super) fn draw(image: &mut RgbaImage, x: i64, y: i64, text: &str, scale: u32, colour: Rgba<u8>) {
     for (i, character) in text.chars().enumerate() {
         let left = x + i64::from(i as u32 * CELL * scale);
@@ -25,7 +25,7 @@ pub(super) fn draw(image: &mut RgbaImage, x: i64, y: i64, text: &str, scale: u32
     }
 }
 
-/// Fills a rectangle, cut off at the edges of the picture.
+/// Fills a rectangle, clipped to the picture.
 pub(super) fn fill(image: &mut RgbaImage, x: i64, y: i64, width: u32, height: u32, colour: Rgba<u8>) {
     let clip = |from: i64, size: u32, limit: u32| {
         from.clamp(0, i64::from(limit)) as u32..(from + i64::from(size)).clamp(0, i64::from(limit)) as u32
@@ -37,7 +37,7 @@ pub(super) fn fill(image: &mut RgbaImage, x: i64, y: i64, width: u32, height: u3
     }
 }
 
-/// A text cut in the middle to at most `most` characters, so that the start and the extension stay readable.
+/// Shortens a text in the middle to at most `most` characters, so that the start and the extension stay readable.
 pub(super) fn elide(text: &str, most: usize) -> String {
     let count = text.chars().count();
     if count <= most {

@@ -1,5 +1,5 @@
-//! The sound device: the only place that knows one. Without a device the program goes on, silent, and says why; when one
-//! is there (again), it plays.
+//! The sound device: the only place that deals with one. Without a device the program carries on silently and says why;
+//! once one is there (again), it plays.
 
 use super::engine::{Clock, EngineOrder};
 use super::feed::{Feed, Line, line};
@@ -9,26 +9,26 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::time::Duration;
 
-/// Seconds between two tries to open a device.
+/// Seconds between two attempts to open a device.
 const RETRY_S: f64 = 2.0;
-/// A device that has not asked for sound for so many seconds is gone, whether it says so or not.
+/// A device that has not asked for sound for this many seconds is gone, even if it reports no error.
 const STALLED_S: f64 = 2.0;
 
 type Opened = Result<Device, String>;
 
-/// The way to the sound.
+/// The connection to the sound device.
 pub struct Sound {
     state: State,
-    /// Begins to open the device; none where there is to be no sound.
+    /// Starts opening the device; none if there is to be no sound.
     open: Option<Box<dyn Fn() -> Receiver<Opened>>>,
 }
 
 enum State {
     /// The device is being opened for the first time.
     Opening(Receiver<Opened>),
-    /// It plays.
+    /// It is open and can play.
     Ready(Device),
-    /// There is none, for this reason.
+    /// There is none, for the given reason.
     Silent { reason: String, retry_at: Option<f64>, opening: Option<Receiver<Opened>> },
 }
 
@@ -36,15 +36,15 @@ enum State {
 struct Device {
     line: Line,
     failure: Receiver<String>,
-    /// What the clock had rendered when it was seen to move last, and when that was.
+    /// What the clock had rendered when it last moved, and when that was.
     alive: (u64, Option<f64>),
-    /// The thread that owns the device waits for the end of this.
+    /// The thread that owns the device waits until this is dropped.
     _hold: Sender<()>,
 }
 
 impl Sound {
-    /// Starts to open the default device; `wake` is called when it is open or has failed. A device that is lost, or was
-    /// not there, is looked for again every two seconds.
+    /// Starts opening the default device; `wake` is called when it is open or has failed. If a device is lost or
+    /// missing, opening is retried every two seconds.
     pub fn open(wake: impl Fn() + Send + Sync + 'static) -> Self {
         let wake = Arc::new(wake);
         Self::through(move || {
@@ -63,13 +63,13 @@ impl Sound {
         Self { state: State::Opening(open()), open: Some(Box::new(open)) }
     }
 
-    /// Without any device, for `reason`.
+    /// Without any device, for the given `reason`.
     pub fn silent(reason: impl Into<String>) -> Self {
         Self { state: State::Silent { reason: reason.into(), retry_at: None, opening: None }, open: None }
     }
 
-    /// Looks after the device at `now` (seconds of any steady clock): opened meanwhile, lost, back, programmes to be
-    /// dropped. Returns true when there is one and there was none, or the other way round.
+    /// Checks on the device at `now` (seconds of any steady clock): whether it has been opened, lost or restored, and
+    /// whether programmes are to be dropped. Returns true if a device has appeared or disappeared.
     pub(crate) fn poll(&mut self, now: f64) -> bool {
         let answer = match &mut self.state {
             State::Opening(receiver) | State::Silent { opening: Some(receiver), .. } => match receiver.try_recv() {
@@ -96,7 +96,7 @@ impl Sound {
         changed
     }
 
-    /// In how many seconds [`poll`](Self::poll) has something to do, if nobody wakes the window before.
+    /// Seconds until [`poll`](Self::poll) has something to do, unless the window wakes earlier.
     pub(crate) fn wants_poll_in(&self) -> Option<f64> {
         match self.state {
             State::Silent { .. } => self.open.is_some().then_some(RETRY_S),
@@ -104,7 +104,7 @@ impl Sound {
         }
     }
 
-    /// Passes an order on; without a device it is forgotten.
+    /// Passes an order on; it is discarded if there is no device.
     pub(crate) fn send(&mut self, order: EngineOrder) {
         if let State::Ready(device) = &mut self.state {
             device.line.send(order);
@@ -132,7 +132,7 @@ impl Sound {
         matches!(self.state, State::Silent { .. })
     }
 
-    /// One line for the window.
+    /// One line that describes it, for the window.
     pub(crate) fn describe(&self) -> String {
         match &self.state {
             State::Opening(_) => "Opening the sound device".into(),
@@ -165,11 +165,11 @@ impl Device {
     }
 }
 
-/// Opens the device and keeps it until the window lets go.
+/// Opens the device and keeps it until the window drops its end.
 fn run(answer: &SyncSender<Opened>, wake: &(impl Fn() + ?Sized)) {
     let (failed, failure) = sync_channel(1);
     let on_error = move |error: rodio::CpalError| {
-        // These are heard at most once and over; everything else ends the stream.
+        // These are audible for a moment at most; every other error ends the stream.
         let harmless = [CpalErrorKind::Xrun, CpalErrorKind::RealtimeDenied, CpalErrorKind::DeviceChanged];
         if !harmless.contains(&error.kind()) {
             drop(failed.try_send(format!("the sound device is gone: {error}")));
@@ -207,7 +207,7 @@ fn reason(error: &DeviceSinkError) -> String {
     }
 }
 
-/// The engine as rodio wants it: one sample at a time. Lives on the audio thread.
+/// The engine as rodio needs it: one sample at a time. Lives on the audio thread.
 struct Stream {
     feed: Feed,
     sample_rate: NonZero<u32>,
@@ -246,7 +246,7 @@ mod tests {
     use std::cell::RefCell;
     use std::collections::VecDeque;
 
-    /// Devices that are opened at once, or not at all, in this order.
+    /// Devices whose openings succeed or fail at once, in this order.
     fn fake(answers: Vec<Opened>) -> Sound {
         let answers = RefCell::new(VecDeque::from(answers));
         Sound::through(move || {
@@ -275,7 +275,7 @@ mod tests {
         assert!(sound.poll(1.0));
         assert_eq!(sound.describe(), "No sound: the sound device is gone: unplugged");
         assert!(sound.is_silent() && sound.wants_poll_in().is_some());
-        // Not before two seconds have passed; the first try fails, the second succeeds.
+        // Not before two seconds have passed; the first attempt fails, the second succeeds.
         assert!(!sound.poll(2.0) && !sound.poll(2.1));
         assert!(!sound.poll(3.0) && !sound.poll(3.1));
         assert_eq!(sound.describe(), "No sound: no output device was found");

@@ -1,40 +1,40 @@
-//! [`Engine`]: plays a [`Programme`] into a buffer, as an audio callback wants it: no allocation, lock, log or file.
+//! [`Engine`]: plays a [`Programme`] into a buffer, as an audio callback must: no allocation, lock, log or file.
 //!
-//! Orders and the [`Clock`] count samples of the *timeline*, the programme's clock at speed 1; within, the engine counts
-//! samples of the output. Everything that would click (seek, loop wrap, another programme, another offset) is done in
-//! the silence between a fade out and a fade in.
+//! Orders and the [`Clock`] count samples of the *timeline*, the programme's clock at speed 1; internally the engine
+//! counts samples of the output. Everything that would click (seek, loop wrap, another programme, another offset) is
+//! done in the silence between a fade-out and a fade-in.
 
 use super::mixer::{FADE_S, Gains, Mix, fade, limit};
 use super::programme::{Blocks, Programme};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Samples rendered at once; orders are obeyed between two blocks, so this is also their granularity (5 ms).
+/// Samples rendered at once; orders are obeyed between blocks, so this is also their granularity (5 ms).
 pub(super) const BLOCK: usize = 256;
 
-/// Shortest loop: below it only the fades would be heard.
+/// Shortest loop: anything shorter would be nothing but fades.
 pub(crate) const MIN_LOOP_S: f64 = 0.050;
 
-/// What the window asks of the engine. Transport orders carry a serial number, so that the window knows which of its
-/// orders the [`Clock`] already shows.
+/// An order from the window to the engine. Transport orders carry a serial number, so that the window knows which of
+/// its orders the [`Clock`] already reflects.
 pub enum EngineOrder {
-    /// Play something else, from the same position.
+    /// Play another programme, from the same position.
     Load(Box<Programme>),
-    /// Start at the position.
+    /// Start at the current position.
     Play(u64),
-    /// Stop where it is.
+    /// Stop at the current position.
     Pause(u64),
     /// Go to a sample of the timeline.
     Seek(u64, u64),
-    /// Stay between two samples of the timeline, or (`None`) don't.
+    /// Loop between two samples of the timeline, or (`None`) don't.
     Loop(Option<(u64, u64)>, u64),
-    /// The MIDI sounds later by this many samples of the timeline.
+    /// Delay the MIDI by this many samples of the timeline.
     Offset(i64),
     /// Change the mix.
     Mix(Mix),
 }
 
-/// What the engine says of itself; written by the audio thread, read by the window.
+/// The engine's report of its state; written by the audio thread, read by the window.
 #[derive(Debug, Default)]
 pub struct Clock {
     position: AtomicU64,
@@ -53,23 +53,23 @@ impl Clock {
         self.position.load(Ordering::Relaxed)
     }
 
-    /// The sample that leaves the loudspeaker now, on the timeline: what was rendered a latency ago, but nothing before
-    /// the last jump.
+    /// The sample that leaves the loudspeaker now, on the timeline: the one rendered a latency ago, but none from
+    /// before the last jump.
     pub fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
     }
 
-    /// The last transport order that the rest takes account of.
+    /// The last transport order that the other values reflect.
     pub fn serial(&self) -> u64 {
         self.serial.load(Ordering::Acquire)
     }
 
-    /// Whether it plays; false after the end.
+    /// Whether it is playing; false after the end.
     pub fn playing(&self) -> bool {
         self.playing.load(Ordering::Relaxed)
     }
 
-    /// Whether it waits for sound that is still being made.
+    /// Whether it is waiting for sound that is still being made.
     pub fn waiting(&self) -> bool {
         self.waiting.load(Ordering::Relaxed)
     }
@@ -79,12 +79,12 @@ impl Clock {
         self.rendered.load(Ordering::Relaxed)
     }
 
-    /// Samples between rendering and hearing, as far as it is known.
+    /// Samples between rendering and hearing, as far as that is known.
     pub fn latency(&self) -> u64 {
         self.latency.load(Ordering::Relaxed)
     }
 
-    /// Says how late the device is; called by the device.
+    /// Sets the latency of the device; called by the device.
     pub fn set_latency(&self, frames: u64) {
         self.latency.store(frames, Ordering::Relaxed);
     }
@@ -101,20 +101,20 @@ pub struct Engine {
     position: u64,
     /// Where to go, on the timeline.
     seek: Option<u64>,
-    /// The sources have to be told where they are.
+    /// Whether the sources have to be told their position.
     adrift: bool,
     region: Option<(u64, u64)>,
     offset: i64,
     serial: u64,
     playing: bool,
-    /// Samples since playing went on without a jump (a loop's wrap is none), and whether it has wrapped since.
+    /// Samples since the last jump (a loop's wrap is not one), and whether playback has wrapped since.
     since_jump: u64,
     wrapped: bool,
     /// How far the transport is faded in: 0 silent, `fade_frames` full.
     faded: usize,
     from: Gains,
     to: Gains,
-    /// How far the gains are on their way, in samples.
+    /// How far the gains have moved towards their targets, in samples.
     ramp: usize,
     clock: Arc<Clock>,
     midi: [f32; BLOCK],
@@ -125,7 +125,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine with nothing to play.
+    /// Makes an engine with nothing to play.
     pub fn new(sample_rate: u32) -> Self {
         let gains = Mix::default().gains();
         let fade_frames = ((FADE_S * f64::from(sample_rate)) as usize).max(1);
@@ -157,13 +157,13 @@ impl Engine {
         }
     }
 
-    /// What it says of itself.
+    /// Its clock.
     pub fn clock(&self) -> Arc<Clock> {
         Arc::clone(&self.clock)
     }
 
-    /// Takes an order. It shows in the sound after a fade of 10 ms. Returns a programme that was never played, for the
-    /// caller to drop somewhere else.
+    /// Takes an order, which becomes audible after a fade of 10 ms. Returns a programme that was never played, for the
+    /// caller to drop elsewhere.
     #[must_use = "dropping a programme frees memory, which the audio thread must not do"]
     pub fn obey(&mut self, order: EngineOrder) -> Option<Box<Programme>> {
         match order {
@@ -205,7 +205,7 @@ impl Engine {
         None
     }
 
-    /// The programme that was replaced, for the caller to drop somewhere else.
+    /// The programme that was replaced, for the caller to drop elsewhere.
     pub fn take_retired(&mut self) -> Option<Box<Programme>> {
         self.retired.take()
     }
@@ -228,7 +228,7 @@ impl Engine {
             }
             let mut silent = count;
             if self.playing && left <= self.fade_frames as u64 {
-                // Too near the end to rise and fall: the rest of a loop is silent, but lasts as long as it should.
+                // Too near the end to fade in and out: the rest of a loop is silent, but lasts as long as it should.
                 silent = silent.min(left.max(1) as usize);
                 self.position += (silent as u64).min(left);
                 self.since_jump += silent as u64;
@@ -248,7 +248,7 @@ impl Engine {
         self.programme.as_ref().map_or(1.0, |programme| programme.speed())
     }
 
-    /// Samples of the timeline as samples of the output.
+    /// Converts samples of the timeline to samples of the output.
     fn output(&self, timeline: u64) -> u64 {
         (timeline as f64 / self.speed()).round() as u64
     }
@@ -262,7 +262,7 @@ impl Engine {
         self.region.map(|(start, end)| (self.output(start), self.output(end)))
     }
 
-    /// While a loop is on, nothing outside it is played.
+    /// Keeps playback inside the loop while one is on.
     fn stay_inside(&mut self) {
         if let (true, Some((start, end))) = (self.playing, self.region) {
             let at = self.seek.unwrap_or_else(|| self.timeline(self.position));
@@ -272,7 +272,7 @@ impl Engine {
         }
     }
 
-    /// The sample of the output at which it stops or goes back.
+    /// The sample of the output at which it stops or wraps.
     fn end(&self) -> u64 {
         let whole = self.programme.as_ref().map_or(0, |programme| programme.frames());
         match self.bounds() {
@@ -281,13 +281,13 @@ impl Engine {
         }
     }
 
-    /// Whether what is heard next has been made: a fade out must always be possible.
+    /// Whether what is heard next has been made: a fade-out must always be possible.
     fn ready(&self) -> bool {
         let ahead = BLOCK + self.fade_frames;
         self.programme.as_ref().is_none_or(|programme| programme.ready(self.position, ahead))
     }
 
-    /// Whether the next programme can begin. Until its first sound is made the old one goes on. One that was replaced and
+    /// Whether the next programme can begin. The old one goes on until its first sound is made. A replaced programme
     /// that nobody has fetched yet blocks it too: dropping that here would free memory.
     fn can_swap(&self) -> bool {
         let Some(next) = self.next.as_ref().filter(|_| self.retired.is_none()) else { return false };
@@ -296,12 +296,12 @@ impl Engine {
         !self.playing || next.ready(frame, BLOCK + self.fade_frames)
     }
 
-    /// Whether a seek is due: one that came with a programme is meant for that.
+    /// Whether a seek is due: one that arrived with a new programme applies to that programme.
     fn can_seek(&self) -> bool {
         self.seek.is_some() && self.next.is_none()
     }
 
-    /// Does what must not be heard: swaps programmes, jumps. Called in silence only.
+    /// Does what must not be heard: swaps programmes, jumps. Called only in silence.
     fn change_over(&mut self) {
         if self.can_swap() {
             let at = self.timeline(self.position);
@@ -336,7 +336,7 @@ impl Engine {
         }
     }
 
-    /// Renders up to one block, stopping where a fade out ends. Returns the number of sample pairs written.
+    /// Renders up to one block, stopping where a fade-out ends. Returns the number of sample pairs written.
     fn render_block(&mut self, out: &mut [f32]) -> usize {
         let left = self.end().saturating_sub(self.position) as usize;
         let rising = self.playing
@@ -378,7 +378,7 @@ impl Engine {
         count
     }
 
-    /// The sample of the output that is heard now. In a loop what was rendered before its start was its end.
+    /// The sample of the output that is heard now. In a loop, what was rendered before its start is its end.
     fn heard(&self) -> u64 {
         let late = self.clock.latency().min(self.since_jump) as i64;
         let back = self.position as i64 - late;
@@ -397,7 +397,7 @@ impl Engine {
         self.clock.playing.store(self.playing, Ordering::Relaxed);
         self.clock.waiting.store(self.playing && !self.ready(), Ordering::Relaxed);
         self.clock.rendered.fetch_add(rendered, Ordering::Relaxed);
-        // A seek that still fades out is not shown yet.
+        // A seek that is still fading out is not shown yet.
         if self.seek.is_none() {
             self.clock.serial.store(self.serial, Ordering::Release);
         }

@@ -1,4 +1,4 @@
-//! The line between the window and the audio thread: orders one way, used programmes and the clock the other.
+//! The line between the window and the audio thread: orders go one way, used programmes and the clock the other.
 
 use super::engine::{BLOCK, Clock, Engine, EngineOrder};
 use super::programme::Programme;
@@ -17,8 +17,8 @@ pub(super) struct Line {
     pub sample_rate: u32,
 }
 
-/// The audio thread's end: an engine that obeys what comes through. [`sample`](Self::sample) takes neither memory nor
-/// locks, frees nothing and touches no file.
+/// The audio thread's end: an engine that obeys the orders that arrive. [`sample`](Self::sample) takes neither memory
+/// nor locks, frees nothing and touches no file.
 pub(super) struct Feed {
     engine: Engine,
     orders: rtrb::Consumer<EngineOrder>,
@@ -27,7 +27,7 @@ pub(super) struct Feed {
     next: usize,
 }
 
-/// Both ends of a line.
+/// Makes both ends of a line.
 pub(super) fn line(sample_rate: u32) -> (Line, Feed) {
     let (orders, received) = rtrb::RingBuffer::new(WAITING_ORDERS);
     let (retire, retired) = rtrb::RingBuffer::new(WAITING_PROGRAMMES);
@@ -37,12 +37,12 @@ pub(super) fn line(sample_rate: u32) -> (Line, Feed) {
 }
 
 impl Line {
-    /// Passes an order on. The line is full only when the device has stopped asking for sound: then nobody hears it.
+    /// Passes an order on. The line is full only if the device has stopped asking for sound: then nobody hears it.
     pub(super) fn send(&mut self, order: EngineOrder) {
         drop(self.orders.push(order));
     }
 
-    /// Drops the programmes that are not played any more.
+    /// Drops the programmes that are no longer played.
     pub(super) fn clear(&mut self) {
         while let Ok(programme) = self.retired.pop() {
             drop(programme);
@@ -62,7 +62,7 @@ impl Feed {
     }
 
     fn refill(&mut self) {
-        // An order may hand a programme back, which must have somewhere to go.
+        // An order may return a programme, which must have somewhere to go.
         while self.retire.slots() >= 2
             && let Ok(order) = self.orders.pop()
         {
@@ -79,7 +79,7 @@ impl Feed {
         if let Some(programme) = from(&mut self.engine)
             && let Err(rtrb::PushError::Full(programme)) = self.retire.push(programme)
         {
-            // Cannot happen: room was checked. To leak it is still better than to free it here.
+            // Cannot happen: room was checked. Leaking it is still better than freeing it here.
             std::mem::forget(programme);
         }
     }
@@ -143,7 +143,7 @@ mod tests {
             line.clear();
         }
         assert!(heard > 0.05);
-        // The meter does see memory being taken.
+        // The meter does detect allocations.
         let before = violation_count();
         drop(assert_no_alloc(|| vec![0; 1000]));
         assert!(violation_count() > before);

@@ -1,9 +1,9 @@
-//! What the tests measure on rendered sound.
+//! Measurements for tests on rendered sound.
 
 /// Hz.
 pub(super) const RATE: u32 = 48_000;
 
-/// Frequency of a steady tone: the phase that it gains from one window to the next 0.25 s later.
+/// Frequency of a steady tone, from the phase that it gains between one window and the next, 0.25 s later.
 pub(super) fn hertz(samples: &[f32], near: f64) -> f64 {
     let (window, step) = (24_000, 2_400);
     let phase = |from: usize| {
@@ -24,7 +24,7 @@ pub(super) fn hertz(samples: &[f32], near: f64) -> f64 {
     near + gained / std::f64::consts::TAU / (steps * step) as f64 * f64::from(RATE)
 }
 
-/// The centre of the energy within so many seconds of each place, in seconds.
+/// The centre of the energy within `within` seconds of each place, in seconds.
 pub(super) fn moments(samples: &[f32], near: &[f64], within: f64) -> Vec<f64> {
     let rate = f64::from(RATE);
     near.iter()

@@ -1,4 +1,4 @@
-//! How two mono sources become two channels: pan, balance, fades, limiter. Pure functions on samples.
+//! Mixing two mono sources into two channels: pan, balance, fades, limiter. Pure functions on samples.
 
 use serde::{Deserialize, Serialize};
 use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, SQRT_2};
@@ -6,10 +6,10 @@ use std::f32::consts::{FRAC_PI_2, FRAC_PI_4, SQRT_2};
 /// Length of every fade: start, stop, seek, change of the mix. Long enough to hide a click, short enough to feel instant.
 pub const FADE_S: f64 = 0.010;
 
-/// Below this the limiter leaves samples as they are.
+/// Below this the limiter leaves samples unchanged.
 const LIMIT_FROM: f32 = 0.8;
 
-/// Which of the two sources is heard.
+/// Which of the two sources are heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Listen {
@@ -22,7 +22,7 @@ pub enum Listen {
     Recording,
 }
 
-/// At which moments of the MIDI it clicks.
+/// The moments of the MIDI at which it clicks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Click {
@@ -56,15 +56,15 @@ impl Click {
     }
 }
 
-/// What the listener chose. Kept from one pair to the next.
+/// The listener's choices. Kept from one pair to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mix {
     /// Which source is heard.
     pub listen: Listen,
-    /// −1 only the MIDI, 0 both alike, +1 only the recording.
+    /// −1 only the MIDI, 0 both equally, +1 only the recording.
     pub balance: f32,
-    /// MIDI in the left ear, recording in the right; otherwise both in the middle.
+    /// MIDI in the left ear, recording in the right; otherwise both in the centre.
     pub split: bool,
     /// The MIDI is muted, whatever else is chosen.
     pub midi_muted: bool,
@@ -75,7 +75,7 @@ pub struct Mix {
 }
 
 impl Default for Mix {
-    /// Both, alike, split: the ear hears at once whether the two agree.
+    /// Both sources, equally loud, split: the ear hears at once whether the two agree.
     fn default() -> Self {
         Self {
             listen: Listen::Both,
@@ -102,8 +102,8 @@ pub struct Gains {
 }
 
 impl Mix {
-    /// The factors for this choice. The balance is a constant-power cross-fade, at most 1; a source that is heard alone
-    /// stands in the middle, since one ear alone tires.
+    /// The factors for these choices. The balance is a constant-power cross-fade, at most 1; a source that is heard
+    /// alone is in the centre, since listening with one ear is tiring.
     pub fn gains(&self) -> Gains {
         let turn = (self.balance.clamp(-1.0, 1.0) + 1.0) * FRAC_PI_4;
         let (midi, recording) = match self.listen {
@@ -125,7 +125,7 @@ impl Mix {
     }
 }
 
-/// Constant-power pan: −1 left, 0 both at −3 dB, +1 right. Exactly 0 on the far side, so that nothing leaks.
+/// Constant-power pan: −1 left, 0 both at −3 dB, +1 right. Exactly 0 on the opposite side, so that nothing leaks.
 pub fn pan(position: f32) -> [f32; 2] {
     if position <= -1.0 {
         return [1.0, 0.0];
@@ -137,22 +137,22 @@ pub fn pan(position: f32) -> [f32; 2] {
     [angle.cos(), angle.sin()]
 }
 
-/// Mono of two channels, in place: each source is folded down *before* it is panned, or a source with a wide stereo
-/// image would leak into the other ear.
+/// Folds two channels down to mono, in place: each source is folded down *before* it is panned, or a source with a wide
+/// stereo image would leak into the other ear.
 pub fn fold_down(left: &mut [f32], right: &[f32]) {
     for (l, r) in left.iter_mut().zip(right) {
         *l = 0.5 * (*l + r);
     }
 }
 
-/// Height of a fade `along` 0..=1 of its way: half a cosine period, so that the slope has no corner.
+/// Gain of a fade at `along` 0..=1 of its way: half a cosine period, so that the slope has no corner.
 pub fn fade(along: f32) -> f32 {
     let s = (along * FRAC_PI_2).sin();
     s * s
 }
 
 impl Gains {
-    /// The gains `along` 0..=1 of the way to `to`.
+    /// The gains at `along` 0..=1 of the way to `to`.
     pub(super) fn toward(&self, to: &Self, along: f32) -> Self {
         let along = fade(along);
         let one = |a: f32, b: f32| a + (b - a) * along;
@@ -166,7 +166,7 @@ impl Gains {
     }
 }
 
-/// Bends what is louder than 0.8 so that nothing reaches 1: no overflow, and no latency.
+/// Compresses samples louder than 0.8 so that none reaches 1: no overflow, and no latency.
 pub fn limit(sample: f32) -> f32 {
     let loud = sample.abs();
     if loud <= LIMIT_FROM {
@@ -176,12 +176,13 @@ pub fn limit(sample: f32) -> f32 {
     (LIMIT_FROM + room * ((loud - LIMIT_FROM) / room).tanh()).min(1.0).copysign(sample)
 }
 
-/// Factor that brings a source of this RMS to the common loudness (−20 dB full scale), within ±20 dB. Silence stays.
+/// Factor that brings a source of this RMS to the common loudness (−20 dB full scale), within ±20 dB. Silence stays
+/// silent.
 pub fn level(rms: f32) -> f32 {
     if rms < 1e-6 { 1.0 } else { (0.1 / rms).clamp(0.1, 10.0) }
 }
 
-/// Root mean square; 0 for nothing.
+/// Root mean square; 0 for an empty slice.
 pub fn rms(samples: &[f32]) -> f32 {
     if samples.is_empty() {
         return 0.0;

@@ -1,17 +1,17 @@
 //! Listening: how do a MIDI file and a recording sound at the same musical moment?
 //!
-//! - [`Material`]: a pair at the rate of the device, matched in level. [`Rendition`]: whose clock, how fast, with which
-//!   pitch. [`Programme`]: the two together, what is played; made in a job.
+//! - [`Material`]: a pair at the rate of the device, matched in level. [`Rendition`]: whose clock, how fast, at which
+//!   pitch. [`Programme`]: both combined, ready to be played; made in a job.
 //! - [`Engine`]: plays a programme into a buffer. Pure: no device, no clock, no allocation while it plays.
 //! - [`Stretch`]: makes stretched sound ahead of the playhead, on a thread of its own.
 //! - [`mixer`]: fold-down, pan law, balance, fades, limiter.
 //! - [`Transport`]: play, pause, seek and loop as the window sees them, and where the playhead is.
-//! - `feed` and `device` (feature `gui`): orders on their way to the audio thread, and the only place that knows a sound
-//!   device.
+//! - `feed` and `device` (feature `gui`): orders on their way to the audio thread, and the only place that deals with a
+//!   sound device.
 //!
-//! The MIDI is never stretched: its events are moved and it is synthesised anew. The recording is stretched where it has
-//! to be, and untouched otherwise. The rules for the mix (mono before panning, constant power, level match, 10 ms fades)
-//! come from comparing two sources by ear.
+//! The MIDI is never stretched: its events are moved and it is synthesised again. The recording is stretched where
+//! necessary, and otherwise unaltered. The rules for the mix (mono before panning, constant power, level match, 10 ms
+//! fades) come from experience in comparing two sources by ear.
 
 #[cfg(feature = "gui")]
 pub mod device;

@@ -1,4 +1,4 @@
-//! [`Material`]: a pair as it can be heard. [`Programme`]: one way of hearing it, as the engine plays it.
+//! [`Material`]: a pair that can be heard. [`Programme`]: one way of hearing it, as the engine plays it.
 
 use super::mixer::{level, rms};
 use super::source::{Clicks, Source};
@@ -19,11 +19,11 @@ pub const SPEEDS: std::ops::RangeInclusive<f64> = 0.25..=2.0;
 /// Speeds are multiples of this: resampling to one of them is then exact.
 pub const SPEED_STEP: f64 = 0.05;
 
-/// Which of the two is moved to the other's time.
+/// Which of the two is warped to the other's time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Warp {
-    /// The MIDI is played on the recording's clock; the recording is untouched.
+    /// The MIDI is played on the recording's clock; the recording is unaltered.
     #[default]
     Midi,
     /// The recording is stretched to the MIDI's clock; the MIDI is played as written.
@@ -36,9 +36,9 @@ pub enum Warp {
 pub struct Rendition {
     /// Whose clock.
     pub warp: Warp,
-    /// Seconds of that clock in a second, within [`SPEEDS`].
+    /// Seconds of that clock per second, within [`SPEEDS`].
     pub speed: f64,
-    /// Whether the pitch follows the speed, as a tape's does.
+    /// Whether the pitch follows the speed, as on tape.
     pub varispeed: bool,
 }
 
@@ -49,7 +49,7 @@ impl Default for Rendition {
 }
 
 impl Rendition {
-    /// The same at the nearest speed there is.
+    /// The same at the nearest available speed.
     #[must_use]
     pub fn at_speed(self, speed: f64) -> Self {
         let steps = (speed.clamp(*SPEEDS.start(), *SPEEDS.end()) / SPEED_STEP).round();
@@ -57,10 +57,10 @@ impl Rendition {
     }
 }
 
-/// Windows heard to match the levels: this many, this long, spread over the whole.
+/// Windows used to match the levels: this many, this long, spread over the whole.
 const LEVEL_WINDOWS: u64 = 6;
 const LEVEL_WINDOW_S: f64 = 2.0;
-/// Stretched or resampled recordings that are kept; ten minutes at half speed are 230 MB.
+/// Stretched or resampled recordings that are kept; ten minutes at half speed take 230 MB.
 const KEPT: usize = 3;
 
 struct Player {
@@ -83,17 +83,17 @@ pub struct Material {
     kept: Mutex<Vec<(Rendition, Source)>>,
 }
 
-/// A programme, and the work that makes the sound it lacks: run it in a job.
+/// A programme, and the work that makes the sound still missing: run it in a job.
 pub struct Prepared {
-    /// What the engine plays.
+    /// The programme for the engine.
     pub programme: Programme,
-    /// What has to run meanwhile.
+    /// Work that has to run meanwhile.
     pub stretch: Option<Stretch>,
 }
 
 impl Material {
-    /// Brings both to `sample_rate` and matches their levels (RMS of six windows of 2 s, measured once). `map` says where
-    /// the MIDI lies in the recording.
+    /// Brings both to `sample_rate` and matches their levels (RMS of six windows of 2 s, measured once). `map` says
+    /// where the MIDI lies in the recording.
     ///
     /// # Errors
     /// [`Error::Limit`] for rates that cannot be resampled or synthesised; [`Error::Cancelled`].
@@ -134,7 +134,7 @@ impl Material {
         self.map.as_deref()
     }
 
-    /// How long it lasts on that clock.
+    /// Its duration on that clock.
     pub fn seconds(&self, warp: Warp) -> f64 {
         let written = self.midi.as_ref().map_or(0.0, |player| player.midi.end().0);
         match &self.recording {
@@ -157,7 +157,7 @@ impl Material {
 
     fn voice(&self, rendition: Rendition) -> Result<Option<Source>> {
         let Some(player) = &self.midi else { return Ok(None) };
-        // Made for a lower rate than it is heard at, everything sounds faster and higher: a tape without a resampler.
+        // Made for a lower rate than it is played at, everything sounds faster and higher: a tape without a resampler.
         let tape = if rendition.varispeed { rendition.speed } else { 1.0 };
         let voice_rate = (f64::from(self.sample_rate) / tape).round() as u32;
         let score = Score::new(&player.midi, self.place(rendition.warp));
@@ -168,7 +168,7 @@ impl Material {
     /// Prepares a way of hearing it. `at_s` (seconds on its clock) is where it will be heard first.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// Those of [`new`](Self::new).
     pub fn programme(&self, rendition: Rendition, at_s: f64, progress: &Progress) -> Result<Prepared> {
         let rendition = rendition.at_speed(rendition.speed);
         let frames = (self.seconds(rendition.warp) / rendition.speed * f64::from(self.sample_rate)).max(0.0) as u64;
@@ -261,7 +261,7 @@ fn matched(mut source: Source, frames: u64, sample_rate: u32, progress: &Progres
 
 struct Part {
     source: Source,
-    /// Level match.
+    /// Gain that matches the level.
     gain: f32,
 }
 
@@ -274,7 +274,7 @@ pub struct Programme {
     /// Length in samples at the device's rate.
     frames: u64,
     speed: f64,
-    /// Samples by which the MIDI sounds later.
+    /// Samples by which the MIDI is delayed.
     shift: i64,
 }
 
@@ -288,7 +288,7 @@ pub(super) struct Blocks<'a> {
 }
 
 impl Programme {
-    /// A programme of mono sources at `sample_rate`, `seconds` long, without clicks. Their levels stay as they are.
+    /// A programme of mono sources at `sample_rate`, `seconds` long, without clicks. Their levels are left unchanged.
     #[cfg(test)]
     pub fn plain(midi: Option<Source>, recording: Option<Source>, seconds: f64, sample_rate: u32) -> Self {
         let part = |source| Part { source, gain: 1.0 };
@@ -308,12 +308,12 @@ impl Programme {
         self.frames
     }
 
-    /// Samples of the timeline in a sample of the output.
+    /// Samples of the timeline per sample of the output.
     pub(super) fn speed(&self) -> f64 {
         self.speed
     }
 
-    /// Goes to a sample, with the MIDI `shift` samples late.
+    /// Goes to a sample, with the MIDI delayed by `shift` samples.
     pub(super) fn seek(&mut self, frame: u64, shift: i64) {
         self.shift = shift;
         let frame = frame as i64;
@@ -349,7 +349,7 @@ impl Programme {
     }
 }
 
-/// The same mono sound at another rate; `rates` are those of before and after, in Hz or as a ratio.
+/// The same mono sound at another rate; `rates` are the old and the new one, in Hz or as a ratio.
 pub(crate) fn resample(mono: Vec<f32>, rates: (u32, u32), progress: &Progress) -> Result<Vec<f32>> {
     let (from, to) = (rates.0 as usize, rates.1 as usize);
     if from == to || mono.is_empty() {
@@ -394,7 +394,7 @@ pub(crate) fn resample(mono: Vec<f32>, rates: (u32, u32), progress: &Progress) -
     Ok(out)
 }
 
-/// The moment of the recording for a moment on the clock of `warp`, and back: see [`Warp`].
+/// Converts a moment on the clock of `warp` to a moment of the recording: see [`Warp`].
 pub fn to_audio(map: Option<&TimeMap>, warp: Warp, seconds: f64) -> f64 {
     match map.filter(|_| warp == Warp::Recording) {
         Some(map) => map.to_audio(MidiTime(seconds)).0,

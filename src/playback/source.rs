@@ -1,14 +1,14 @@
-//! What sounds: samples, a synthesiser, a stretched recording, clicks. All mono, all read on the audio thread.
+//! Sources of sound: samples, a synthesiser, a stretched recording, clicks. All mono, all read on the audio thread.
 
 use super::mixer::fold_down;
 use super::stretch::Ahead;
 use crate::synth::Voice;
 use std::sync::Arc;
 
-/// Samples between the moments at which a [`Voice`] may start a note.
+/// Samples between the points at which a [`Voice`] may start a note.
 const GRID: i64 = 16;
 
-/// Where sound comes from.
+/// A source of sound.
 pub enum Source {
     /// Samples at the device's rate; silence before and after.
     Samples {
@@ -21,12 +21,12 @@ pub enum Source {
     Voice {
         /// The synthesiser.
         voice: Box<Voice>,
-        /// Seconds of the score in a sample of the output.
+        /// Seconds of the score per sample of the output.
         seconds_a_frame: f64,
-        /// What [`Voice::render`] calls speed.
+        /// The speed for [`Voice::render`].
         speed: f64,
     },
-    /// Samples that a worker makes meanwhile.
+    /// Samples that a worker is making meanwhile.
     Ahead {
         /// Where they appear.
         ahead: Arc<Ahead>,
@@ -46,14 +46,14 @@ impl Source {
         Self::Ahead { ahead, at: 0 }
     }
 
-    /// A voice made for `voice_rate` that is heard at `sample_rate`: where the two differ, the pitch moves. `speed` is how
+    /// A voice made for `voice_rate` and played at `sample_rate`: if the two differ, the pitch shifts. `speed` is how
     /// many seconds of the score pass in one second.
     pub(super) fn voice(voice: Voice, voice_rate: u32, sample_rate: u32, speed: f64) -> Self {
         let (heard, made) = (f64::from(sample_rate), f64::from(voice_rate));
         Self::Voice { voice: Box::new(voice), seconds_a_frame: speed / heard, speed: speed * made / heard }
     }
 
-    /// The same samples from the start, where that costs nothing; a voice would have to be made anew.
+    /// The same samples from the start, if that costs nothing; a voice would have to be made again.
     pub(super) fn again(&self) -> Option<Self> {
         match self {
             Self::Samples { samples, .. } => Some(Self::samples(Arc::clone(samples))),
@@ -62,7 +62,7 @@ impl Source {
         }
     }
 
-    /// Whether all of it is there.
+    /// Whether all samples are available.
     pub(super) fn complete(&self) -> bool {
         match self {
             Self::Ahead { ahead, .. } => ahead.complete(),
@@ -75,7 +75,7 @@ impl Source {
         match self {
             Self::Samples { at, .. } | Self::Ahead { at, .. } => *at = frame,
             Self::Voice { voice, seconds_a_frame, speed } => {
-                // Always on the same grid: what is heard of a note does not depend on where the playhead came from.
+                // Always on the same grid: how a note sounds does not depend on where the playhead came from.
                 let before = frame.rem_euclid(GRID) as usize;
                 voice.seek((frame - before as i64) as f64 * *seconds_a_frame);
                 let (mut left, mut right) = ([0.0; GRID as usize], [0.0; GRID as usize]);
@@ -84,7 +84,7 @@ impl Source {
         }
     }
 
-    /// Whether the samples from `frame` on are there.
+    /// Whether the samples from `frame` on are available.
     pub(super) fn ready(&self, frame: i64, count: usize) -> bool {
         match self {
             Self::Ahead { ahead, .. } => ahead.ready(frame, count),
@@ -111,7 +111,7 @@ impl Source {
     }
 }
 
-/// Copies from `at` on, and silence where there is nothing.
+/// Copies from `at` on, with silence where there is nothing.
 fn copy(from: &[f32], at: i64, to: &mut [f32]) {
     let silent = ((-at).max(0) as usize).min(to.len());
     let (before, to) = to.split_at_mut(silent);
@@ -122,24 +122,24 @@ fn copy(from: &[f32], at: i64, to: &mut [f32]) {
     to[n..].fill(0.0);
 }
 
-/// A short tick at each of some moments.
+/// A short tick at each of several moments.
 pub(super) struct Clicks {
     /// Samples of the output, ascending.
     frames: Vec<i64>,
     tick: Vec<f32>,
-    /// The first that is not over.
+    /// The first that has not ended.
     next: usize,
     at: i64,
 }
 
-/// Length, pitch and decay of a tick: short and high, so that it stands out of music and its start is exact.
+/// Length, pitch and decay of a tick: short and high, so that it stands out from music and its start is exact.
 const TICK_S: f64 = 0.03;
 const TICK_HZ: f64 = 1_800.0;
 const TICK_DECAY_S: f64 = 0.006;
 const TICK_HEIGHT: f64 = 0.4;
 /// Rise of a tick: without it the first sample would be a step.
 const TICK_RISE_S: f64 = 0.001;
-/// Moments closer than this are one: chords are not struck exactly together.
+/// Moments closer than this count as one: chords are not struck exactly together.
 const TOGETHER_S: f64 = 0.01;
 
 impl Clicks {
@@ -204,7 +204,7 @@ mod tests {
         let mut clicks = Clicks::new(&[0.1, 0.1005, 0.12, 0.5], 0.5, rate);
         let mut whole = vec![0.0; 60_000];
         clicks.render(&mut whole);
-        // At half the speed: 0.2 s, 0.24 s and 1 s; the second is one with the first.
+        // At half the speed: 0.2 s, 0.24 s and 1 s; the second merges with the first.
         for start in [9_600, 11_520, 48_000] {
             assert_eq!(whole[start - 1] * whole[start], 0.0);
             assert!(whole[start + 1..start + 100].iter().any(|s| s.abs() > 0.2));

@@ -1,11 +1,11 @@
-//! Time-stretching with the pitch kept, made ahead of the playhead: a worker fills [`Ahead`], the audio thread reads it.
+//! Time-stretching at constant pitch, ahead of the playhead: a worker fills [`Ahead`], the audio thread reads it.
 //!
-//! The stretcher is Signalsmith Stretch, a phase vocoder with 120 ms windows. It takes memory as it goes, so it never runs on
-//! the audio thread. [`Stretch::run`] makes the sound block by block, from where it is heard on; a seek to a place that is not
-//! made yet makes it jump there. Two passes meet in a fade, so that no seam is heard.
+//! The stretcher is Signalsmith Stretch, a phase vocoder with 120 ms windows. It allocates as it goes, so it never runs
+//! on the audio thread. [`Stretch::run`] makes the sound block by block, starting from where it is heard; a seek to a
+//! position that is not made yet makes it jump there. Two passes meet in a cross-fade, so that no seam is heard.
 //!
-//! Of its wrappers, crate `ssstretch` takes a seed and needs a C++ compiler only; `signalsmith-stretch` 0.1.3 takes none, so
-//! that slow sound differs each time, and needs libclang to build.
+//! Of its wrappers, the crate `ssstretch` takes a seed and needs only a C++ compiler; `signalsmith-stretch` 0.1.3 takes
+//! none, so that slow sound differs each time, and needs libclang to build.
 
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
@@ -15,18 +15,18 @@ use crate::midi::MidiTime;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// Samples that become audible at once: 0.17 s at 48 000 Hz, some milliseconds of work.
+/// Samples that become audible at once: 0.17 s at 48 000 Hz, a few milliseconds of work.
 const BLOCK: usize = 8192;
-/// Samples in which two passes are blended: 10 ms at 48 000 Hz.
+/// Samples over which two passes are blended: 10 ms at 48 000 Hz.
 const SEAM: usize = 480;
-/// Samples asked of the stretcher at a time; the rate is constant within.
+/// Samples requested from the stretcher at a time; the rate is constant within them.
 const CHUNK: usize = 512;
-/// The worker goes on rather than jump to a block that it reaches this soon.
+/// The worker continues rather than jumps if the wanted block is at most this many blocks ahead.
 const NEAR: usize = 4;
 /// Seed of the stretcher's phases: the same sound each time.
 const SEED: i64 = 1;
 
-/// A mono signal that is being made: written block by block by one worker, read without a lock.
+/// A mono signal in the making: written block by block by one worker, read without a lock.
 #[derive(Debug)]
 pub struct Ahead {
     blocks: Box<[OnceLock<Box<[f32]>>]>,
@@ -41,8 +41,8 @@ impl Ahead {
         Self { blocks, frames, wanted: AtomicUsize::new(wanted / BLOCK), abandoned: AtomicBool::new(false) }
     }
 
-    /// Whether `count` samples from `at` on are there; if not, the worker is asked for them. What is never made (outside
-    /// the signal, or the worker was stopped) counts as there: it is silent.
+    /// Whether `count` samples from `at` on are available; if not, the worker is asked for them. What will never be
+    /// made (outside the signal, or the worker was stopped) counts as available: it is silent.
     pub(super) fn ready(&self, at: i64, count: usize) -> bool {
         let (first, last) = (at.max(0) as usize, (at + count as i64 - 1).min(self.frames as i64 - 1));
         if last < first as i64 || self.abandoned.load(Ordering::Relaxed) {
@@ -77,7 +77,7 @@ impl Ahead {
         }
     }
 
-    /// Whether all of it is there.
+    /// Whether all samples are available.
     pub fn complete(&self) -> bool {
         self.blocks.iter().all(|block| block.get().is_some())
     }
@@ -90,14 +90,14 @@ impl Ahead {
     }
 }
 
-/// How output runs through the input.
+/// How the output runs through the input.
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
-    /// Where the output runs on MIDI time and the input on audio time.
+    /// The map, if the output runs on MIDI time and the input on audio time.
     pub map: Option<Arc<TimeMap>>,
-    /// Seconds of the timeline in a second of output.
+    /// Seconds of the timeline per second of output.
     pub speed: f64,
-    /// Hz, of input and output.
+    /// Sample rate of input and output, in Hz.
     pub sample_rate: u32,
 }
 
@@ -125,8 +125,8 @@ pub struct Stretch {
     into: Arc<Ahead>,
 }
 
-/// Where two passes meet before a block: what the pass that begins there has before it, and what the pass that ends
-/// there would have gone on with.
+/// Where two passes meet before a block: what the pass that begins there has before it, and how the pass that ends
+/// there would have continued.
 #[derive(Clone, Default)]
 struct Edge {
     lead: Option<Vec<f32>>,
@@ -144,7 +144,7 @@ impl Stretch {
         Arc::clone(&self.into)
     }
 
-    /// Makes everything. Stopped by `progress`, what is missing stays silent.
+    /// Makes everything. If it is stopped by `progress`, what is missing stays silent.
     ///
     /// # Errors
     /// [`Error::Cancelled`].
@@ -202,13 +202,13 @@ fn blend(other: &[f32], own: &mut [f32], mix: impl Fn(f32, f32, f32) -> f32) {
     }
 }
 
-/// One run of the stretcher, from some sample of the output on.
+/// One run of the stretcher, from a given sample of the output on.
 struct Pass<'a> {
     work: &'a Stretch,
     stretcher: ssstretch::Stretch,
     /// Next sample of the input to be fed.
     fed: i64,
-    /// The output sample whose place in the input is reached: what comes out is behind it by the latency.
+    /// The output sample whose position in the input has been reached: the output lags behind it by the latency.
     reached: i64,
     ready: Vec<f32>,
     input: [Vec<f32>; 1],
@@ -234,7 +234,7 @@ impl<'a> Pass<'a> {
         pass
     }
 
-    /// Puts the input up to `until` where the stretcher reads it.
+    /// Feeds the input up to `until` to the stretcher.
     fn feed(&mut self, until: i64) {
         let [input] = &mut self.input;
         input.clear();
@@ -308,7 +308,7 @@ mod tests {
                 assert!((found - wanted).abs() < hop, "speed {speed}: {found} s instead of {wanted} s");
             }
         }
-        // A recording that slows down and hurries, heard on the MIDI's clock.
+        // A recording that slows down and speeds up, heard on the MIDI's clock.
         let bend = |midi: f64| midi + 0.8 * (midi * 0.7).sin();
         let map = TimeMap::new((0..260).map(|i| (MidiTime(f64::from(i) * 0.05), AudioTime(bend(f64::from(i) * 0.05)))))
             .expect("increasing");

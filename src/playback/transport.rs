@@ -2,12 +2,13 @@
 
 use super::engine::{Clock, MIN_LOOP_S};
 
-/// Beyond this the playhead jumps to where the device says it is; below it glides, so that it never stutters.
+/// Beyond this difference the playhead jumps to the position that the device reports; below it glides, so that it never
+/// stutters.
 const JUMP_S: f64 = 0.08;
-/// Share of a small difference that is made up for in a frame of the window.
+/// Share of a small difference that is corrected per frame of the window.
 const GLIDE: f64 = 0.05;
 
-/// The state of playing as the window sees it. `now` is any steady clock in seconds; positions are seconds of the
+/// The state of playback as the window sees it. `now` is any steady clock in seconds; positions are seconds of the
 /// recording.
 #[derive(Debug, Clone)]
 pub struct Transport {
@@ -27,12 +28,12 @@ impl Default for Transport {
 }
 
 impl Transport {
-    /// Whether it plays.
+    /// Whether it is playing.
     pub fn playing(&self) -> bool {
         self.playing
     }
 
-    /// Length of what can be played, in seconds.
+    /// Length of the playable material, in seconds.
     pub fn seconds(&self) -> f64 {
         self.seconds
     }
@@ -42,7 +43,7 @@ impl Transport {
         self.serial
     }
 
-    /// The loop, where one is on.
+    /// The loop, if one is on.
     pub fn region(&self) -> Option<(f64, f64)> {
         self.region
     }
@@ -64,20 +65,20 @@ impl Transport {
         self.since = now;
     }
 
-    /// Sets the length; the position stays where it can.
+    /// Sets the length; the position is kept if possible.
     pub fn set_seconds(&mut self, seconds: f64, now: f64) {
         self.at = self.position(now).min(seconds);
         self.since = now;
         self.seconds = seconds;
     }
 
-    /// Sets how many seconds of the recording pass in a second.
+    /// Sets how many seconds of the recording pass per second.
     pub fn set_rate(&mut self, rate: f64, now: f64) {
         self.settle(now);
         self.rate = rate;
     }
 
-    /// Starts (from the beginning when it stands at the end) or stops. Returns false when there is nothing to play.
+    /// Starts (from the beginning if it is at the end) or stops. Returns false if there is nothing to play.
     pub fn set_playing(&mut self, playing: bool, now: f64) -> bool {
         if playing && self.seconds <= 0.0 {
             return false;
@@ -89,7 +90,7 @@ impl Transport {
         true
     }
 
-    /// Goes to `seconds`, kept within the length, and while it plays within the loop. Returns where it went.
+    /// Goes to `seconds`, kept within the length and, while playing, within the loop. Returns where it went.
     pub fn seek(&mut self, seconds: f64, now: f64) -> f64 {
         self.at = seconds.clamp(0.0, self.seconds);
         self.since = now;
@@ -98,8 +99,8 @@ impl Transport {
         self.at
     }
 
-    /// Turns the loop on between two moments (in either order, made [`MIN_LOOP_S`] long at least), or off. While it plays
-    /// the playhead is moved into it at once; where it is inside already it stays. Returns the loop as it is.
+    /// Turns the loop on between two moments (in either order, made at least [`MIN_LOOP_S`] long), or off. While
+    /// playing, the playhead is moved into it at once; if it is already inside, it stays. Returns the resulting loop.
     pub fn set_loop(&mut self, region: Option<(f64, f64)>, now: f64) -> Option<(f64, f64)> {
         self.settle(now);
         self.region = region.filter(|(a, b)| a.is_finite() && b.is_finite()).map(|(a, b)| {
@@ -119,13 +120,13 @@ impl Transport {
         }
     }
 
-    /// Whether it has run to the end.
+    /// Whether it has reached the end.
     pub fn at_end(&self, now: f64) -> bool {
         self.position(now) >= self.seconds
     }
 
-    /// Follows the device: `heard` is the second of the recording that is heard now. Small differences are glided over,
-    /// and the playhead never steps back for them.
+    /// Follows the device: `heard` is the second of the recording that is heard now. Small differences are smoothed
+    /// out, and the playhead never steps back for them.
     pub fn follow(&mut self, clock: &Clock, heard: f64, now: f64) {
         if clock.serial() != self.serial || !self.playing {
             return;
@@ -141,7 +142,7 @@ impl Transport {
         self.settle(now);
         let mut difference = heard - self.at;
         if let Some((start, end)) = self.region.filter(|(start, end)| (*start..*end).contains(&self.at)) {
-            // Around a loop the shorter way counts.
+            // Around a loop, the shorter way counts.
             let length = end - start;
             difference = (difference + 0.5 * length).rem_euclid(length) - 0.5 * length;
             let to = self.at + if difference.abs() > JUMP_S { difference } else { GLIDE * difference };
@@ -151,7 +152,7 @@ impl Transport {
         }
     }
 
-    /// Follows the clock alone: without a device playing ends at the end.
+    /// Follows the clock alone: without a device, playback stops at the end.
     pub fn follow_silently(&mut self, now: f64) {
         if self.playing && self.region.is_none() && self.at_end(now) {
             self.stop_at(self.seconds);
@@ -207,10 +208,10 @@ mod tests {
         assert_eq!(transport.set_loop(Some((5.0, 4.0)), 1.0), Some((4.0, 5.0)));
         assert!((transport.position(1.0) - 4.0).abs() < 1e-9);
         assert!((transport.position(2.25) - 4.25).abs() < 1e-9);
-        // An edge that is moved leaves the playhead where it is.
+        // Moving an edge leaves the playhead where it is.
         transport.set_loop(Some((3.0, 4.8)), 1.5);
         assert!((transport.position(1.5) - 4.5).abs() < 1e-9);
-        // Too short is made long enough; off goes straight on.
+        // A loop that is too short is lengthened; turning it off lets playback go straight on.
         let (start, end) = transport.set_loop(Some((4.5, 4.501)), 1.5).expect("on");
         assert!((end - start - MIN_LOOP_S).abs() < 1e-9);
         transport.set_loop(None, 1.5);

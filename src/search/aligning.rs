@@ -1,8 +1,9 @@
-//! The last stage: the [verdict] says which candidate it is, and how sure that is.
+//! The last stage: the [verdict] says which candidate is the right one, and how sure that is.
 //!
-//! Codes are there already, so all candidates are judged by them first. The [`CLOSER`] most probable ones are then looked at
-//! frame by frame, as far as that can be done without the sound itself: what the one explains of the other, and what the
-//! published aligner of 2016 says with [`POOL`] frames in one. That costs some hundredths of a second each.
+//! Codes are already there, so all candidates are judged by them first. The [`CLOSER`] most probable ones are then
+//! examined frame by frame, as far as that can be done without the sound itself: how much of each the other explains,
+//! and the score of the published aligner of 2016 with [`POOL`] frames averaged into one. That costs some hundredths of
+//! a second each.
 
 use super::pruning::Candidate;
 use super::{Hit, Query, Thoroughness};
@@ -20,10 +21,10 @@ use std::sync::atomic::{AtomicUsize, Ordering as Atomic};
 
 /// Frames averaged into one for the published aligner.
 const POOL: usize = 4;
-/// The most probable by their codes, that are looked at frame by frame.
+/// How many of the most probable by their codes are examined frame by frame.
 const CLOSER: usize = 6;
 
-/// A candidate with what is said of it.
+/// A candidate with its judgement.
 #[derive(Debug, Clone)]
 pub(super) struct Aligned {
     pub(super) candidate: Candidate,
@@ -35,8 +36,8 @@ pub(super) struct Aligned {
 }
 
 impl Aligned {
-    /// Those that were looked at closely by their probability, then the others by theirs, then those that have none by their
-    /// codes.
+    /// Orders those that were examined closely by their probability, then the others by theirs, then those without one
+    /// by their codes.
     pub(super) fn order(&self, other: &Self) -> Ordering {
         let class = |hit: &Self| match hit.thoroughness {
             Some(Thoroughness::Full) => 0,
@@ -51,21 +52,21 @@ impl Aligned {
             .then(self.candidate.place.cmp(&other.candidate.place))
     }
 
-    /// That the two are the same music.
+    /// The probability that the two are the same music.
     pub(super) fn probability(&self) -> Option<f64> {
         self.judgement.as_ref().map(|judgement| judgement.probability)
     }
 
-    /// Whether it is accepted among all that were asked.
+    /// Whether it is accepted as the best of all entries.
     pub(super) fn accepted(&self, threshold: f64) -> bool {
         self.thoroughness == Some(Thoroughness::Full)
             && self.judgement.as_ref().is_some_and(|j| j.verdict == Verdict::Match && j.probability > threshold)
     }
 
-    /// As it is given back; `query` is the kind of the query.
+    /// Converts it to a hit; `query` is the kind of the query.
     pub(super) fn into_hit(self, rank: usize, query: Side, threshold: f64, index: &Index) -> Result<Hit> {
         let entry = index.entry(self.candidate.place)?;
-        // Where the entry is the only MIDI file of the two, it is what is moved.
+        // If the entry is the only MIDI file of the two, it is the one that is moved.
         let transpose = if query == Side::Audio && entry.side == Side::Midi { -self.key } else { self.key };
         let accepted = self.accepted(threshold);
         let verdict = self.judgement.as_ref().map(|judgement| match judgement.verdict {
@@ -92,7 +93,7 @@ impl Aligned {
     }
 }
 
-/// Judges the candidates; gives them best first. What was `known` before is not looked at again in the same key.
+/// Judges the candidates and returns them best first. What is already `known` is not examined again in the same key.
 pub(super) fn align(
     index: &Index,
     query: &Query,
@@ -126,7 +127,7 @@ pub(super) fn align(
     let done = AtomicUsize::new(0);
     let closer = |(hit, codes): &mut (Aligned, CodeMatch)| -> Result<()> {
         progress.part(0.2, 1.0).step(done.fetch_add(1, Atomic::Relaxed), CLOSER)?;
-        // Codes choose the key among all twelve, also where only the written one was asked for.
+        // Codes choose the key among all twelve, even if only the written one was requested.
         if let Some(known) = known.get(&(hit.candidate.place, codes.key)) {
             let candidate = hit.candidate;
             *hit = (*known).clone();
@@ -152,7 +153,7 @@ pub(super) fn align(
     Ok(all)
 }
 
-/// What is known of a candidate, and the published aligner's score.
+/// The evidence for a candidate, and the published aligner's score.
 fn evidence(
     index: &Index,
     query: &Query,
@@ -170,7 +171,7 @@ fn evidence(
     found.add_explained(&explained, published.confidence, codes.key);
     let known = index.embedding_record().model.as_ref();
     if known.is_some_and(|model| judge.knows_vectors(&model.md5)) {
-        // What was compared before was in the candidate's key.
+        // The earlier comparison was in the candidate's key.
         let distance = match candidate.embedding {
             Some(squared) if candidate.key == codes.key => f64::from(squared).max(0.0).sqrt(),
             _ => {
@@ -188,7 +189,7 @@ fn evidence(
     Ok((found, published.score))
 }
 
-/// Features with [`POOL`] frames in one, of the music moved up by `key` semitones.
+/// Features with [`POOL`] frames averaged into one, of the music moved up by `key` semitones.
 fn coarse(analysis: &Analysis, key: i32) -> Features {
     let frames = pool(analysis.features(key).frames.view(), POOL);
     Features { frames, times: FrameTimes::Regular(FRAME_S * POOL as f64) }

@@ -1,7 +1,8 @@
-//! A whole collection against an index: every match of every file, as the Lakh MIDI Dataset has them (spec H, J).
+//! Matches a whole collection against an index: every match of every file, as in the Lakh MIDI Dataset (spec H, J).
 //!
-//! Each file that is done is a line of `matches.jsonl`, so a run that was stopped goes on, and shards that ran elsewhere are
-//! [merged](merge) by reading their lines together. From the lines come `match_scores.json` and `report.json`.
+//! Each finished file is a line of `matches.jsonl`, so a run that was stopped can be resumed, and shards that ran
+//! elsewhere are [merged](merge) by reading their lines together. `match_scores.json` and `report.json` are made from
+//! the lines.
 
 use super::{CONFIDENT, Hit, Query, SearchOptions, search};
 use crate::alignment::Preset;
@@ -25,17 +26,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What the first line of `matches.jsonl` says it is.
+/// The format that the first line of `matches.jsonl` declares.
 const FORMAT: &str = "matches/1";
-/// An entry is called a decoy when more files than this match it, and
+/// An entry is called a decoy if more files than this match it, and
 const DECOY_MATCHES: usize = 10;
-/// more than this part of all.
+/// more than this share of all files.
 const DECOY_PART: f64 = 0.01;
 
-/// One of several runs that share the work: file `k` of the sorted list is done by run `k mod of + 1`.
+/// One of several runs that share the work: file `k` of the sorted list is processed by run `k mod of + 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
-    /// From 1.
+    /// Its number, counted from 1.
     pub number: usize,
     /// How many there are.
     pub of: usize,
@@ -45,7 +46,7 @@ impl Shard {
     /// All of the work.
     pub const ALL: Self = Self { number: 1, of: 1 };
 
-    /// The name of its lines.
+    /// The name of the file with its lines.
     fn file(self) -> String {
         if self == Self::ALL { "matches.jsonl".into() } else { format!("matches.{}-{}.jsonl", self.number, self.of) }
     }
@@ -54,26 +55,26 @@ impl Shard {
 /// How a collection is matched.
 #[derive(Debug)]
 pub struct Matching<'a> {
-    /// What is searched.
+    /// The index to search.
     pub index: &'a Index,
-    /// How.
+    /// How it is searched.
     pub options: SearchOptions,
     /// Soundfont of MIDI files.
     pub font: &'a SoundFont,
-    /// Which part of the files.
+    /// Which part of the files to process.
     pub shard: Shard,
     /// Also write each matched MIDI file on the clock of its recording, which must still be where it was indexed.
     pub write_aligned: bool,
 }
 
-/// What was matched, over all runs that the lines are from.
+/// The result of the matching, over all runs that the lines are from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct MatchSummary {
-    /// Files that were searched for.
+    /// Files searched for.
     pub searched: usize,
     /// Of these, files with a match.
     pub matched: usize,
-    /// Pairs of a file and an entry that are a match.
+    /// Matching pairs of a file and an entry.
     pub pairs: usize,
     /// Entries with a match.
     pub entries: usize,
@@ -81,14 +82,14 @@ pub struct MatchSummary {
     pub skipped: BTreeMap<String, String>,
     /// Matches whose aligned MIDI file could not be written, as file and entry, with the reason.
     pub unwritten: BTreeMap<String, String>,
-    /// Entries that so many files match that they may be matched by anything, with their number.
+    /// Entries matched by so many files that anything may match them, with the number of files.
     pub decoys: BTreeMap<String, usize>,
 }
 
 /// A line of `matches.jsonl`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Line {
-    /// Of the file's bytes; empty where it could not be read.
+    /// MD5 of the file's bytes; empty if it could not be read.
     md5: String,
     path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,7 +98,7 @@ struct Line {
     matches: Vec<Match>,
 }
 
-/// A hit, and what of it goes into `match_scores.json`.
+/// A hit, with what goes into `match_scores.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Match {
     /// Recording: catalogue id, or MD5.
@@ -105,10 +106,10 @@ struct Match {
     midi: String,
     path: String,
     confidence: f64,
-    /// Which judge gave it; lines of earlier versions don't say.
+    /// The judge that gave the confidence; absent in lines of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     judge: Option<String>,
-    /// Whether it is a match; lines of earlier versions don't say.
+    /// Whether it is a match; absent in lines of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accepted: Option<bool>,
     score: f64,
@@ -119,12 +120,12 @@ struct Match {
     unwritten: Option<String>,
 }
 
-/// Searches the index for each file; see the module for what lies in `out` afterwards. The summary is that of all lines in
-/// `out`; of a shard it is given back but not written, for that is the merge's work.
+/// Searches the index for each file; see the module for the contents of `out` afterwards. The summary covers all lines
+/// in `out`; that of a shard is returned but not written, since that is left to the merge.
 ///
 /// # Errors
-/// [`Error::Limit`] for a shard that can't be; [`Error::Index`] when `out` holds the lines of another search;
-/// [`Error::Io`]; [`Error::Cancelled`], after which the same call goes on. Files that can't be used are in the
+/// [`Error::Limit`] for an impossible shard; [`Error::Index`] if `out` holds the lines of another search;
+/// [`Error::Io`]; [`Error::Cancelled`], after which the same call resumes. Files that can't be used are in the
 /// [summary](MatchSummary::skipped).
 pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: &Progress) -> Result<MatchSummary> {
     let Shard { number, of } = how.shard;
@@ -142,7 +143,7 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
         Error::Index { reason, path: path.clone() }
     })?;
     let write = |file: &File, line: &Value| -> Result<()> {
-        // One call, so that a line is there or not.
+        // One call, so that a line is either there or not.
         (&*file).write_all(format!("{line}\n").as_bytes()).map_err(Error::io("write", &path))
     };
     if file.metadata().map_err(Error::io("read", &path))?.len() == 0 {
@@ -170,14 +171,14 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
         progress.step(ended.fetch_add(1, Ordering::Relaxed) + 1, left.len())
     });
     if outcome.is_err() && done.is_empty() && ended.into_inner() == 0 {
-        // There is nothing to go on from.
+        // There is nothing to resume from.
         drop(std::fs::remove_file(&path));
     }
     outcome?;
     if how.shard == Shard::ALL { merge(&[out.to_path_buf()], out) } else { Ok(summary(&lines_of(&path, None)?).1) }
 }
 
-/// What must be equal for a run to go on.
+/// What must be equal for a run to be resumed.
 fn header(how: &Matching<'_>) -> Value {
     let SearchOptions { top, exhaustive, keep_embedding, keep_hash, keys } = &how.options;
     json!({
@@ -241,9 +242,10 @@ fn write_aligned(file: &Path, hit: &Hit, how: &Matching<'_>, to: &Path, progress
     files::write(to, &aligned.to_bytes())
 }
 
-/// Where a track's files lie: `<X>/<Y>/<Z>/<id>` for ids of the Million Song Dataset, as in Lakh; else `<first two>/<id>`.
+/// The folder of a track's files: `<X>/<Y>/<Z>/<id>` for ids of the Million Song Dataset, as in Lakh; else `<first
+/// two>/<id>`.
 fn place(track: &str) -> PathBuf {
-    // An id is any text of a catalogue: what could lead elsewhere is not kept.
+    // An id is arbitrary text from a catalogue: anything that could lead elsewhere is dropped.
     let plain: String = track.chars().map(|c| if c.is_alphanumeric() || "-_ ".contains(c) { c } else { '_' }).collect();
     let letters: Vec<String> = plain.chars().map(String::from).collect();
     let is_msd = plain.len() == 18 && plain.starts_with("TR") && plain.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -254,8 +256,8 @@ fn place(track: &str) -> PathBuf {
     }
 }
 
-/// Lines of a file, without the header, which must be `expected`; none where there is no file. What was cut off at the end is
-/// removed from the file when there is a header to expect: it will be written again.
+/// The lines of a file without the header, which must be `expected`; none if there is no file. A truncated line at the
+/// end is removed from the file if a header is expected: it will be written again.
 fn lines_of(path: &Path, expected: Option<&Value>) -> Result<Vec<Line>> {
     let refused = |reason: String| Error::Index { reason, path: path.to_path_buf() };
     let file = match File::open(path) {
@@ -294,7 +296,7 @@ fn lines_of(path: &Path, expected: Option<&Value>) -> Result<Vec<Line>> {
 
 type Scores = BTreeMap<String, BTreeMap<String, f64>>;
 
-/// What lines say together: files of the same bytes count once.
+/// Summarises lines: files with the same bytes count once.
 fn summary(lines: &[Line]) -> (Scores, MatchSummary) {
     let mut scores = Scores::new();
     let mut summary = MatchSummary::default();
@@ -323,11 +325,12 @@ fn summary(lines: &[Line]) -> (Scores, MatchSummary) {
     (scores, summary)
 }
 
-/// Reads the lines of all runs that lie in `folders` and writes `match_scores.json` and `report.json` to `out`: the same,
-/// however the work was shared.
+/// Reads the lines of all runs in `folders` and writes `match_scores.json` and `report.json` to `out`: the same however
+/// the work was shared.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Index`] when lines are damaged, or are those of different searches; [`Error::Nothing`] without any.
+/// [`Error::Io`]; [`Error::Index`] if lines are damaged or come from different searches; [`Error::Nothing`] if there
+/// are none.
 pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MatchSummary> {
     let mut files = Vec::new();
     for folder in folders {

@@ -1,15 +1,16 @@
 //! Which entries of an [index](crate::index) are the same music as a file?
 //!
-//! A cascade, each stage some hundred times dearer than the one before and looking at some hundredth of it (thesis 2016,
-//! spec H):
+//! A cascade: each stage costs about a hundred times as much per entry as the one before and examines about a hundredth
+//! as many (thesis 2016, spec H):
 //!
 //! | stage | compares | of 1,000,000 entries |
 //! |---|---|---|
-//! | embedding | one vector a window, exactly: every row is read | keeps 100,000 |
+//! | embedding | one vector per window, exactly: every row is read | keeps 100,000 |
 //! | hash | codes, by dynamic time warping of their Hamming distances | keeps 250 |
-//! | alignment | what one explains of the other, frame by frame, of the most probable ones | says how sure it is |
+//! | alignment | how well one explains the other, frame by frame, for the most probable ones | says how sure it is |
 //!
-//! The last stage is the [`verdict`] by what an index keeps. Where nothing is sure, the query is tried in the other eleven keys. Either side may be a recording or a MIDI file.
+//! The last stage is the [`verdict`] based on what an index keeps. If nothing is confident, the query is tried in the
+//! other eleven keys. Either side may be a recording or a MIDI file.
 //!
 //! ```no_run
 //! use antiphon::{index::Index, job::Progress, search::{Query, SearchOptions, search}, synth::SoundFont};
@@ -48,10 +49,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// Confidence above which a pair counts as a match (spec B). A search asks more: see [`Found::threshold`].
+/// Confidence above which a pair counts as a match (spec B). A search demands more: see [`Found::threshold`].
 pub(crate) const CONFIDENT: f64 = crate::alignment::ACCEPTED;
 
-/// A file that is looked for.
+/// A file to search for.
 #[derive(Debug, Clone)]
 pub struct Query {
     path: PathBuf,
@@ -59,23 +60,23 @@ pub struct Query {
     in_keys: InKeys,
 }
 
-/// Codes in every key, with the fingerprint of the model that they are of: made once.
+/// Codes in every key, with the fingerprint of the model that made them: computed once.
 type InKeys = Arc<Mutex<Option<(String, Arc<Vec<InKey>>)>>>;
 
 impl Query {
     /// Decodes and analyses a recording, or synthesises a MIDI file.
     ///
     /// # Errors
-    /// As for [`Analysis::of`].
+    /// Those of [`Analysis::of`].
     pub fn open(path: &Path, font: &SoundFont, progress: &Progress) -> Result<Self> {
         let analysis = Analysis::of(path, font, progress)?;
         Ok(Self { path: path.to_path_buf(), analysis, in_keys: InKeys::default() })
     }
 
-    /// Of a MIDI file that has been synthesised already.
+    /// Builds it from a MIDI file that has already been synthesised.
     ///
     /// # Errors
-    /// [`Error::Nothing`] when it was made from features alone.
+    /// [`Error::Nothing`] if it was built from features alone.
     pub fn of_midi(midi: &MidiSide) -> Result<Self> {
         if !midi.analysed() {
             return Err(Error::nothing("the MIDI file was not synthesised").at(&midi.path));
@@ -84,10 +85,10 @@ impl Query {
         Ok(Self { path: midi.path.clone(), analysis, in_keys: InKeys::default() })
     }
 
-    /// Its codes in every key, by the model of an index.
+    /// Its codes in every key, computed by the model of an index.
     fn in_keys(&self, index: &Index) -> Result<Arc<Vec<InKey>>> {
         let model = &index.hash_record().model.md5;
-        // A thread that panicked has put all of it there or nothing.
+        // A thread that panicked has stored either everything or nothing.
         let mut known = self.in_keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some((_, codes)) = known.as_ref().filter(|known| known.0 == *model) {
             return Ok(Arc::clone(codes));
@@ -99,29 +100,29 @@ impl Query {
         Ok(codes)
     }
 
-    /// Where it was read.
+    /// The path it was read from.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Which kind of file it is.
+    /// Whether it is a recording or a MIDI file.
     pub fn side(&self) -> Side {
         self.analysis.side()
     }
 
-    /// How long it sounds.
+    /// Its duration.
     pub fn seconds(&self) -> f64 {
         self.analysis.seconds()
     }
 }
 
-/// In which keys a query is tried.
+/// The keys in which a query is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Keys {
-    /// As written, and in the other eleven where nothing is confident.
+    /// As written, and in the other eleven if nothing is confident.
     #[default]
     WhenUnsure,
-    /// As written only.
+    /// Only as written.
     Written,
     /// In all twelve.
     All,
@@ -130,15 +131,15 @@ pub enum Keys {
 /// How an index is searched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchOptions {
-    /// Hits given back.
+    /// Number of hits returned.
     pub top: usize,
-    /// Compare the codes of all entries.
+    /// Whether the codes of all entries are compared.
     pub exhaustive: bool,
-    /// Entries kept by their embeddings; none for a tenth of all, at least 1,000.
+    /// Entries kept by their embeddings; a tenth of all, at least 1,000, if `None`.
     pub keep_embedding: Option<usize>,
-    /// Entries kept by their codes; none for one of 4,000, at least 25.
+    /// Entries kept by their codes; one in 4,000, at least 25, if `None`.
     pub keep_hash: Option<usize>,
-    /// In which keys.
+    /// The keys to try.
     pub keys: Keys,
 }
 
@@ -149,7 +150,7 @@ impl Default for SearchOptions {
 }
 
 impl SearchOptions {
-    /// Entries kept by embedding and by hash, of so many.
+    /// Entries kept by embedding and by hash, out of this many.
     pub(crate) fn kept(&self, entries: usize) -> (usize, usize) {
         let by_embedding =
             if self.exhaustive { entries } else { self.keep_embedding.unwrap_or((entries / 10).max(1000)) };
@@ -162,7 +163,7 @@ impl SearchOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Thoroughness {
-    /// With 4 frames in one: in documents of earlier versions.
+    /// With 4 frames averaged into one: in documents of earlier versions.
     Coarse,
     /// Frame by frame.
     Full,
@@ -171,28 +172,28 @@ pub enum Thoroughness {
 /// An entry that was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
-    /// From 1.
+    /// Its rank, counted from 1.
     pub rank: usize,
-    /// Its place in the index, for [`Index::entry`].
+    /// Its position in the index, for [`Index::entry`].
     pub place: usize,
-    /// What is known of it.
+    /// What is known about it.
     pub entry: Entry,
-    /// 0..=1: the probability that the two are the same music, of any pair that is tried; none where nothing is known to judge
-    /// by.
+    /// The probability, in 0..=1, that the two are the same music, for any pair that is tried; none if there is nothing
+    /// to judge by.
     pub confidence: Option<f64>,
-    /// A match where the confidence is above [`Found::threshold`]: of many entries one always looks best.
+    /// A match if the confidence is above [`Found::threshold`]: among many entries one always looks best.
     pub verdict: Option<Verdict>,
-    /// Which judge gave the confidence, and what it saw.
+    /// The judge that gave the confidence, and the evidence it saw.
     pub judge: Option<String>,
-    /// What it went by.
+    /// The evidence behind the confidence.
     pub evidence: Vec<Term>,
     /// Normalised cost of the alignment, lower is better.
     pub score: Option<f64>,
     /// How it was aligned.
     pub aligned: Option<Thoroughness>,
-    /// Mean cost of a step of the best path through the codes, in bits: lower is better.
+    /// Mean cost per step of the best path through the codes, in bits: lower is better.
     pub hash_distance: f32,
-    /// Euclidean distance of the nearest embeddings; none where the entry has none.
+    /// Euclidean distance of the nearest embeddings; none if the entry has none.
     pub embedding_distance: Option<f32>,
     /// Semitones by which the MIDI file, or else the query, is moved to fit.
     pub transpose: i32,
@@ -205,7 +206,7 @@ impl Hit {
     }
 }
 
-/// Which stage.
+/// The stages of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StageName {
@@ -220,38 +221,39 @@ pub enum StageName {
 /// What a stage did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Stage {
-    /// Which one.
+    /// Which stage.
     pub name: StageName,
-    /// Entries (times keys) that it looked at.
+    /// Entries (times keys) that it examined.
     #[serde(rename = "in")]
     pub looked_at: usize,
     /// Entries that it kept.
     pub kept: usize,
     /// Keys in which the query was tried.
     pub keys: usize,
-    /// How long it took.
+    /// Its duration.
     pub seconds: f64,
 }
 
 /// What a search found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
-    /// The best, best first.
+    /// The best hits, best first.
     pub hits: Vec<Hit>,
-    /// What each stage did; those of the other keys follow those of the written one.
+    /// What each stage did; the written key comes first, then the other keys.
     pub stages: Vec<Stage>,
     /// What the user should know.
     pub remarks: Vec<String>,
-    /// Confidence above which a hit is a match, among so many entries.
+    /// Confidence above which a hit is a match, among this many entries.
     pub threshold: f64,
-    /// Share of the pairs that are tried that the confidence takes to belong together.
+    /// Share of the pairs tried that are assumed to belong together, on which the confidence is based.
     pub prior: f64,
 }
 
-/// Looks for a file in an index. The same query finds the same in the same index on any number of cores.
+/// Searches an index for a file. The same query finds the same in the same index on any number of cores.
 ///
 /// # Errors
-/// [`Error::Nothing`] when the index is; [`Error::Index`] when an entry that is found is damaged; [`Error::Cancelled`].
+/// [`Error::Nothing`] if the index is empty; [`Error::Index`] if an entry that is found is damaged;
+/// [`Error::Cancelled`].
 pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &Progress) -> Result<Found> {
     let entries = index.counts().entries as usize;
     if entries == 0 {
@@ -271,7 +273,7 @@ pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &
         let more = pass(index, query, &others, how, &aligned, &mut found, &progress.part(0.5, 1.0))?;
         aligned.extend(more);
         aligned.sort_by(Aligned::order);
-        // An entry is found in its best key only.
+        // An entry is listed only in its best key.
         let mut seen = std::collections::HashSet::new();
         aligned.retain(|hit| seen.insert(hit.candidate.place));
     }
@@ -285,7 +287,7 @@ pub fn search(index: &Index, query: &Query, options: &SearchOptions, progress: &
     Ok(found)
 }
 
-/// The three stages, in some keys, of which something may be `known`; the best first.
+/// The three stages in the given keys, some of which may already be `known`; best first.
 fn pass(
     index: &Index,
     query: &Query,
@@ -341,7 +343,7 @@ impl Found {
                 "evidence": hit.evidence,
                 "score": hit.score,
                 "aligned": hit.aligned,
-                // What is infinite has no number in JSON.
+                // JSON has no infinite numbers.
                 "hash_distance": hit.hash_distance,
                 "embedding_distance": hit.embedding_distance,
                 "transpose": hit.transpose,

@@ -1,4 +1,4 @@
-//! The two stages that look at very many.
+//! The two stages that prune very many entries.
 
 use super::Query;
 use crate::error::Result;
@@ -8,12 +8,13 @@ use crate::job::Progress;
 use rayon::prelude::*;
 use std::collections::HashSet;
 
-/// Fewer codes than this tell nothing (spec E).
+/// Fewer codes than this are no evidence (spec E).
 const FEWEST_CODES: usize = 30;
-/// Part by which an answer in another key must be better: it has eleven chances more to look good by accident.
+/// Share by which an answer in another key must be better: with eleven more chances, it looks good by accident more
+/// often.
 const HANDICAP: f32 = 0.1;
 
-/// An entry that may be it, in a key.
+/// An entry that may be the right one, in one key.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Candidate {
     pub(super) place: usize,
@@ -25,12 +26,12 @@ pub(super) struct Candidate {
     pub(super) hash: f32,
 }
 
-/// What an answer in another key is multiplied by.
+/// The factor applied to an answer in another key.
 fn handicap(key: i32) -> f32 {
     if key == 0 { 1.0 } else { 1.0 + HANDICAP }
 }
 
-/// Every entry in every key; those whose embeddings are compared have their distance.
+/// Every entry in every key; with the distance, if its embedding is compared.
 pub(super) fn all(index: &Index, query: &Query, keys: &[i32], progress: &Progress) -> Result<Vec<Candidate>> {
     let mut candidates = Vec::new();
     by_embedding(index, query, keys, progress, |key, distances| {
@@ -62,7 +63,7 @@ fn by_embedding(
     Ok(())
 }
 
-/// The `count` nearest by embedding, over all keys. Of equal ones the first.
+/// The `count` nearest by embedding, over all keys. Among equals, the first wins.
 pub(super) fn nearest(
     index: &Index,
     query: &Query,
@@ -85,7 +86,7 @@ pub(super) fn nearest(
     Ok(best.into_iter().map(candidate).collect())
 }
 
-/// Those of the candidates whose codes are nearest, each entry in its best key, best first.
+/// The candidates whose codes are nearest, each entry in its best key, best first.
 pub(super) fn by_codes(
     index: &Index,
     query: &Query,
@@ -117,7 +118,7 @@ pub(super) fn by_codes(
     let weighed = |candidate: &Candidate| candidate.hash * handicap(candidate.key);
     let order =
         |a: &Candidate, b: &Candidate| weighed(a).total_cmp(&weighed(b)).then((a.place, a.key).cmp(&(b.place, b.key)));
-    // An entry may be there once for each key.
+    // An entry may occur once for each key.
     keep_first(&mut scored, count.saturating_mul(keys.len()), order);
     scored.sort_unstable_by(order);
     let mut seen = HashSet::new();
@@ -126,7 +127,7 @@ pub(super) fn by_codes(
     Ok(scored)
 }
 
-/// Keeps the first `count` of an order, in any order.
+/// Keeps the first `count` by an ordering, themselves in any order.
 fn keep_first<T>(all: &mut Vec<T>, count: usize, order: impl Fn(&T, &T) -> std::cmp::Ordering) {
     if count == 0 {
         all.clear();

@@ -1,4 +1,4 @@
-//! Where a known answer stands in each stage, and after all of them: what pruning costs.
+//! The rank of a known answer in each stage, and after all of them: the cost of pruning.
 
 use super::pruning;
 use super::{Found, Query, SearchOptions, search};
@@ -6,25 +6,25 @@ use crate::error::Result;
 use crate::index::Index;
 use crate::job::Progress;
 
-/// Ranks of the best of the right entries, from 1; wrong ones that are equally near come before it.
+/// Ranks of the best right entry, counted from 1; wrong ones that are equally near come first.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ranks {
     /// By embedding, among all.
     pub embedding: Option<usize>,
     /// By codes, among all.
     pub hash: Option<usize>,
-    /// Among what the cascade gives back.
+    /// Among the hits of the cascade.
     pub cascade: Option<usize>,
-    /// Whether it was among those that the first stage kept, and the second.
+    /// Whether it was among the entries kept by the first stage, and by the second.
     pub kept: (bool, bool),
-    /// All that the cascade gives back.
+    /// The full result of the cascade.
     pub found: Found,
 }
 
-/// Ranks of the entries at the places `right`, which may be none.
+/// Ranks of the entries at the positions `right`, which may be empty.
 ///
 /// # Errors
-/// As for [`search`].
+/// Those of [`search`].
 pub(crate) fn ranks(
     index: &Index,
     query: &Query,
@@ -51,7 +51,7 @@ pub(crate) fn ranks(
     Ok(Ranks { embedding, hash, cascade, kept, found })
 }
 
-/// Rank of the nearest right one; none where it is not there.
+/// Rank of the nearest right one; none if there is none.
 fn rank(distances: &[f32], right: &[usize]) -> Option<usize> {
     let best = right.iter().map(|&place| distances[place]).min_by(f32::total_cmp)?;
     let before = distances.iter().enumerate().filter(|(place, d)| **d <= best && !right.contains(place)).count();

@@ -1,4 +1,4 @@
-//! Searches of small indexes, with music in them and without.
+//! Searches of small indexes, with and without music.
 
 use super::*;
 use crate::index::{self, Embedder, Sources};
@@ -63,7 +63,8 @@ fn music_in_another_key_is_found_there() {
     assert_eq!(found.stages.iter().map(|stage| stage.keys).collect::<Vec<_>>(), [1, 1, 1, 11, 11, 11]);
 }
 
-/// A query made of an entry of a synthetic index: its codes can't be had from sound, so what prunes is asked directly.
+/// Takes an entry of a synthetic index as the query: its codes can't be computed from sound, so the pruning is called
+/// directly.
 #[test]
 fn pruning_keeps_what_the_obvious_way_puts_first() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -144,7 +145,7 @@ fn a_collection_goes_on_after_a_stop_and_shards_add_up() {
     let scores = fs::read(out.join("match_scores.json")).expect("written");
     let lines = fs::read_to_string(out.join("matches.jsonl")).expect("written");
     assert_eq!(lines.lines().count(), 4);
-    // Killed while it wrote the last line.
+    // Killed while writing the last line.
     fs::write(out.join("matches.jsonl"), &lines[..lines.len() - 5]).expect("written");
     let again = match_files(&files, &how(Shard::ALL), &out, &silent()).expect("matched");
     assert_eq!(again, summary);
@@ -161,7 +162,7 @@ fn a_collection_goes_on_after_a_stop_and_shards_add_up() {
     let nothing = match_files(&files, &how(Shard { number: 3, of: 2 }), &parts, &silent());
     assert!(matches!(nothing, Err(Error::Limit { .. })));
 
-    // Stopped before its first line it leaves nothing to go on from.
+    // If it is stopped before its first line, it leaves nothing to resume from.
     let (stopped, new) = (silent(), folder.path().join("new"));
     stopped.cancel();
     assert!(matches!(match_files(&files, &how(Shard::ALL), &new, &stopped), Err(Error::Cancelled)));

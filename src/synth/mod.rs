@@ -1,12 +1,12 @@
 //! From MIDI to sound: what does this score sound like, whole and offline, or live under a time map?
 //!
-//! A [`SoundFont`] holds the instruments. A [`Score`] holds channel messages with the second at which each is due: a MIDI
-//! file under a time map. A [`Voice`] plays a score, block by block; it runs on the audio thread. [`render`] and
-//! [`render_stereo`] drive a voice to the end: the first makes what is analysed, the second what is exported.
+//! A [`SoundFont`] holds the instruments. A [`Score`] holds channel messages with the second at which each is due: a
+//! MIDI file under a time map. A [`Voice`] plays a score, block by block; it runs on the audio thread. [`render`] and
+//! [`render_stereo`] drive a voice to the end: the first for analysis, the second for export.
 //!
-//! The synthesiser is rustysynth, General MIDI with channel 9 as drums. Its smallest step is a block of samples, and a note
-//! starts with a block; every message goes to the block nearest to its time, so it is early or late by at most half a
-//! block (see [`Voice`] for the figures). System exclusive messages (GM reset, GS drum parts) are not heard.
+//! The synthesiser is rustysynth, General MIDI with channel 9 as drums. Its smallest step is a block of samples, and a
+//! note starts with a block; every message goes to the block nearest to its time, so it is early or late by at most
+//! half a block (see [`Voice`] for the figures). System exclusive messages (GM reset, GS drum parts) are ignored.
 
 mod score;
 mod soundfont;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use voice::Sound;
 
 /// Longest score that [`render`] takes, in seconds. Our choice: at 22 050 Hz it is 0.95 GB of samples, and no single
-/// piece lasts longer; a broken tempo map easily does.
+/// piece lasts longer; one with a broken tempo map easily does.
 pub(crate) const MAX_RENDER_SECONDS: f64 = 3.0 * 3600.0;
 
 /// Longest score that [`render_stereo`] takes, in seconds; 1.3 GB at 44 100 Hz.
@@ -33,17 +33,17 @@ pub(crate) const MAX_STEREO_SECONDS: f64 = 3600.0;
 /// Most that [`render_stereo`] adds after the last note for releases and reverb, in seconds.
 const TAIL_SECONDS: f64 = 4.0;
 
-/// What counts as the end of the tail: −80 dB of full scale.
+/// The level below which the tail counts as ended: −80 dB of full scale.
 const INAUDIBLE: f32 = 1e-4;
 
 /// About 10 ms of work: 3 s of music at 22 050 Hz.
 const SAMPLES_A_STEP: usize = 1 << 16;
 
-/// Renders to mono at `sample_rate` without reverb and chorus: what is analysed.
+/// Renders to mono at `sample_rate` without reverb and chorus, for analysis.
 ///
-/// The sound lasts to the end of the last note, as the published pipeline crops it (spec A: synthesis); the release after
-/// it is not part of it. Pan is ignored: every channel sounds in the middle at equal power. At 22 050 Hz a note starts at
-/// most 0.91 ms away from its time.
+/// The sound lasts to the end of the last note, as the published pipeline crops it (spec A: synthesis), and does not
+/// include the release after it. Pan is ignored: every channel sounds in the centre at equal power. At 22 050 Hz a note
+/// starts at most 0.91 ms away from its time.
 ///
 /// # Errors
 /// [`Error::Limit`] for a `sample_rate` outside 16 000..=192 000 Hz or a score longer than [`MAX_RENDER_SECONDS`];
@@ -52,7 +52,7 @@ pub fn render(midi: &Midi, font: &SoundFont, sample_rate: u32, progress: &Progre
     render_mono(&Score::new(midi, |time| time.0), font, sample_rate, progress)
 }
 
-/// As [`render`], for a score.
+/// Like [`render`], for a score.
 pub(crate) fn render_mono(score: &Score, font: &SoundFont, sample_rate: u32, progress: &Progress) -> Result<Waveform> {
     check_length(score, MAX_RENDER_SECONDS)?;
     let mut voice = Voice::with(font, sample_rate, Arc::new(score.clone()), Sound::Analysis)?;
@@ -69,8 +69,8 @@ pub(crate) fn render_mono(score: &Score, font: &SoundFont, sample_rate: u32, pro
     Ok(Waveform { samples: mono, sample_rate })
 }
 
-/// Renders to stereo with reverb and chorus: what is listened to. `score` says when each message sounds. After the last
-/// note comes its release, 4 s at most.
+/// Renders to stereo with reverb and chorus, for listening. `score` says when each message sounds. The release after
+/// the last note is included, 4 s at most.
 ///
 /// # Errors
 /// [`Error::Limit`] for a `sample_rate` outside 16 000..=192 000 Hz or a score longer than [`MAX_STEREO_SECONDS`];

@@ -26,23 +26,23 @@ pub(super) struct Message {
     pub data2: u8,
 }
 
-/// Messages between two kept states. A seek replays at most that many: some microseconds.
+/// Messages between two stored states. A seek replays at most that many: a few microseconds.
 const CHECKPOINT: usize = 1024;
 
-/// Widest pitch bend that is obeyed, in semitones; and the farthest coarse tuning. General MIDI asks for 2, guitar players use
+/// Widest pitch bend that is obeyed, in semitones, and farthest coarse tuning. General MIDI requires 2; guitarists use
 /// 12 and 24. Files can ask for 127, and far above its range a sample is nothing but aliasing.
 const MAX_BEND_SEMITONES: u8 = 24;
 const MAX_TUNE_SEMITONES: u8 = 12;
 
 impl Score {
-    /// The messages of `midi`, each at the second that `time` gives for it (it must not decrease).
+    /// The messages of `midi`, each at the second that `time` gives for it (which must not decrease).
     pub fn new(midi: &Midi, time: impl Fn(MidiTime) -> f64) -> Self {
         let messages = midi.messages().iter();
         Self::from_messages(messages.map(|m| (time(m.time), m.channel, m.command, m.data1, m.data2)))
     }
 
     /// A score of (seconds, channel, command, data1, data2): channel 0–15, command the status nibble 0x80–0xE0. Sorted
-    /// by time; those of the same time keep their order. A message at a time that is not finite is left out.
+    /// by time; messages at the same time keep their order. A message at a time that is not finite is left out.
     ///
     /// ```
     /// use antiphon::synth::Score;
@@ -101,10 +101,10 @@ impl Score {
 /// (the last four with their fine half), hold pedal, reverb and chorus send.
 const CONTROLLERS: [u8; 12] = [0, 1, 33, 7, 39, 10, 42, 11, 43, 64, 91, 93];
 
-/// Registered parameters that it obeys, as (coarse, fine) number: bend range, fine tuning, coarse tuning.
+/// Registered parameters that it obeys, numbered (coarse, fine): bend range, fine tuning, coarse tuning.
 const PARAMETERS: u8 = 3;
 
-/// What holds on a channel. `None` is the state after a reset.
+/// The state of a channel. `None` is the state after a reset.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Channel {
     program: Option<u8>,
@@ -112,7 +112,7 @@ pub(super) struct Channel {
     controllers: [Option<u8>; CONTROLLERS.len()],
     /// Coarse and fine data of each registered parameter.
     parameters: [[Option<u8>; 2]; PARAMETERS as usize],
-    /// Coarse and fine number of the parameter that data entry goes to.
+    /// Coarse and fine number of the parameter that data entry applies to.
     selected: [Option<u8>; 2],
 }
 
@@ -147,9 +147,9 @@ impl Channel {
             }
             (0xB0, 101) => self.selected[0] = Some(data2),
             (0xB0, 100) => self.selected[1] = Some(data2),
-            // An unregistered parameter is selected: data entry goes nowhere.
+            // An unregistered parameter is selected: data entry has no effect.
             (0xB0, 98 | 99) => self.selected = [None; 2],
-            // Reset all controllers leaves program, bank, volume and pan alone (General MIDI level 1, RP-015).
+            // "Reset all controllers" leaves program, bank, volume and pan alone (General MIDI level 1, RP-015).
             (0xB0, 121) => {
                 self.bend = None;
                 self.selected = [None; 2];
@@ -168,7 +168,7 @@ impl Channel {
         }
     }
 
-    /// Tells `send` (command, data1, data2) what brings a channel from its reset state into this one.
+    /// Passes to `send` the messages (command, data1, data2) that bring a channel from its reset state into this one.
     pub(super) fn restore(&self, mut send: impl FnMut(u8, u8, u8)) {
         for (value, number) in self.controllers.iter().zip(CONTROLLERS) {
             if let Some(value) = *value {
@@ -269,7 +269,7 @@ mod tests {
                 channel.restore(|command, data1, data2| {
                     restored.apply(&Message { seconds: 0.0, channel: 0, command, data1, data2 });
                 });
-                // An empty selection comes back as "no parameter": the same to data entry.
+                // An empty selection comes back as "no parameter", which is the same for data entry.
                 prop_assert_eq!(restored.parameter(), channel.parameter());
                 restored.selected = channel.selected;
                 prop_assert_eq!(restored, channel);

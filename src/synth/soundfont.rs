@@ -1,4 +1,4 @@
-//! Soundfonts: the bundled one and those of the user.
+//! Soundfonts: the bundled one and the user's own.
 
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -17,17 +17,18 @@ pub struct SoundFont {
     pub(super) volume: f32,
 }
 
-/// rustysynth's own; common fonts stay below full scale with it in all but dense music.
+/// rustysynth's default; with it common fonts stay below full scale in all but dense music.
 const VOLUME: f32 = 0.5;
 
-/// The bundled font is written 5.7 dB below its original, so that no sample clips; this gives 3.5 dB back.
+/// The bundled font was stored 5.7 dB below its original, so that no sample clips; this restores 3.5 dB.
 const BUNDLED_VOLUME: f32 = 0.75;
 
 impl SoundFont {
-    /// The one that comes with the program: a complete General MIDI set made from Fluid R3. Parsed once, then shared.
+    /// The soundfont that comes with the program: a complete General MIDI set made from Fluid R3. Parsed once, then
+    /// shared.
     ///
     /// # Errors
-    /// None in a sound build; the signature is that of [`open`](Self::open), so that a caller can take either.
+    /// None in a sound build; the signature is that of [`open`](Self::open), so that a caller can use either.
     pub fn bundled() -> Result<Self> {
         static PARSED: OnceLock<std::result::Result<SoundFont, String>> = OnceLock::new();
         PARSED
@@ -39,8 +40,8 @@ impl SoundFont {
     /// Reads an SF2 file.
     ///
     /// # Errors
-    /// [`Error::Io`] when it can't be read, [`Error::SoundFont`] when it is not a sound SF2: also for SF3, whose samples
-    /// are compressed.
+    /// [`Error::Io`] if it can't be read, [`Error::SoundFont`] if it is not a valid SF2: this includes SF3, whose
+    /// samples are compressed.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let refused = |reason: String| Error::SoundFont { reason, path: path.to_path_buf() };
@@ -50,7 +51,7 @@ impl SoundFont {
         parse(reader, VOLUME).map_err(refused)
     }
 
-    /// Its name, as the file gives it.
+    /// Its name, as given in the file.
     pub fn name(&self) -> &str {
         self.inner.get_info().get_bank_name()
     }
@@ -77,8 +78,8 @@ impl std::fmt::Debug for SoundFont {
     }
 }
 
-/// rustysynth follows the indices of the preset and instrument tables without checking them (rustysynth 1.3.8,
-/// `zone.rs`, `preset.rs`), so a corrupt font makes it panic: here that is an error like any other.
+/// rustysynth follows the indices in the preset and instrument tables without checking them (rustysynth 1.3.8,
+/// `zone.rs`, `preset.rs`), so a corrupt font makes it panic; here that becomes an ordinary error.
 fn parse(mut bytes: impl Read, volume: f32) -> std::result::Result<SoundFont, String> {
     match catch_unwind(AssertUnwindSafe(|| rustysynth::SoundFont::new(&mut bytes))) {
         Ok(Ok(font)) => Ok(SoundFont { inner: Arc::new(font), volume }),
@@ -90,8 +91,8 @@ fn parse(mut bytes: impl Read, volume: f32) -> std::result::Result<SoundFont, St
     }
 }
 
-/// Sees that every chunk lies inside its list and every list inside the file. rustysynth allocates what a chunk's header
-/// claims; after this check that is never more than the file holds.
+/// Checks that every chunk lies inside its list and every list inside the file. rustysynth allocates what a chunk's
+/// header claims; after this check that is never more than the file holds.
 fn check_chunks(file: &mut (impl Read + Seek)) -> std::result::Result<(), String> {
     let unread = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => "it is cut short".to_owned(),
@@ -104,7 +105,7 @@ fn check_chunks(file: &mut (impl Read + Seek)) -> std::result::Result<(), String
     if &head[..4] != b"RIFF" || &head[8..] != b"sfbk" {
         return Err("not a soundfont: no RIFF sfbk header".into());
     }
-    // The three lists (INFO, sdta, pdta) come one after the other, as do the chunks in each; a list opens with its type.
+    // The three lists (INFO, sdta, pdta) come one after another, as do the chunks in each; a list opens with its type.
     let mut at = 12;
     for list in ["INFO", "sdta", "pdta"] {
         let (id, size) = chunk(file).map_err(unread)?;
@@ -147,7 +148,7 @@ mod tests {
         SoundFont::open(file.path()).unwrap_err().to_string()
     }
 
-    /// The smallest font that is one: a sample of 64 values, an instrument and a preset.
+    /// The smallest valid font: a sample of 64 values, an instrument and a preset.
     fn tiny_font() -> Vec<u8> {
         fn chunk(id: [u8; 4], data: &[u8]) -> Vec<u8> {
             [id.as_slice(), &(data.len() as u32).to_le_bytes(), data].concat()
@@ -212,7 +213,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&tiny_font()).unwrap();
         let font = SoundFont::open(file.path()).unwrap();
-        // Its loop is 32 samples long, and 67 semitones up the steps are of 96.
+        // Its loop is 32 samples long, and 67 semitones up the step is 96.
         let render = |key| {
             let score = crate::synth::Score::from_messages([(0.0, 0, 0x90, key, 100), (0.5, 0, 0x80, key, 0)]);
             crate::synth::render_mono(&score, &font, 22_050, &crate::job::Progress::silent())
@@ -254,7 +255,7 @@ mod tests {
             font.truncate(font.len() - cut);
             let mut file = tempfile::NamedTempFile::new().unwrap();
             file.write_all(&font).unwrap();
-            // Either answer is right; that there is one is the property.
+            // Either result is right; the property is that there is one.
             drop(SoundFont::open(file.path()));
         }
     }

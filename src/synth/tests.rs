@@ -40,7 +40,7 @@ fn pitch_hz(samples: &[f32], rate: u32) -> f64 {
     let lags = rate as usize / 1000..rate as usize / 60;
     let values: Vec<f64> = lags.clone().map(correlation).collect();
     let highest = values.iter().copied().fold(f64::MIN, f64::max);
-    // The first peak that comes near the highest: later ones are multiples of the period.
+    // The first peak close to the highest: later ones are multiples of the period.
     let at = (1..values.len() - 1)
         .find(|&i| values[i] > 0.9 * highest && values[i] >= values[i - 1] && values[i] >= values[i + 1])
         .unwrap();
@@ -127,7 +127,7 @@ fn a_seek_back_plays_the_same_again() {
 
 #[test]
 fn a_seek_finds_program_controllers_bend_and_bend_range() {
-    // The same state once reached by playing, once by seeking; both hear the note at 2 s only.
+    // The same state reached once by playing and once by seeking; both hear only the note at 2 s.
     let setup = |at: f64| {
         [
             (at, 2, 0xC0, 73, 0),

@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What a voice is for.
+/// The purpose of a voice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sound {
     /// Stereo with reverb and chorus.
@@ -18,8 +18,8 @@ pub(super) enum Sound {
 }
 
 impl Sound {
-    /// Samples in a block: the step at which notes start and envelopes move. Small is exact, large is fast: 16, 32 and 64
-    /// cost 1.4, 1 and 0.8 of the time in analysis.
+    /// Samples per block: the step at which notes start and envelopes move. Small is exact, large is fast: in analysis,
+    /// 16, 32 and 64 cost 1.4, 1 and 0.8 times as much.
     fn block(self) -> usize {
         match self {
             Self::Listening => 16,
@@ -27,8 +27,8 @@ impl Sound {
         }
     }
 
-    /// Voices at a time. Where there are more, the quietest one makes room: with 32, tails of notes that have ended. The
-    /// cost is proportional to it in dense music.
+    /// Maximum number of simultaneous voices. If there are more, the quietest one makes room: with 32, that is a tail
+    /// of a note that has ended. In dense music the cost is proportional to it.
     fn polyphony(self) -> usize {
         match self {
             Self::Listening => 128,
@@ -37,11 +37,12 @@ impl Sound {
     }
 }
 
-/// A synthesiser that plays a [`Score`] in real time: for the audio thread.
+/// A synthesiser that plays a [`Score`] in real time, for the audio thread.
 ///
 /// It allocates when made, not when it plays: [`render`](Self::render) and [`seek`](Self::seek) take neither memory nor
-/// locks and touch no file, and a seek replays at most 1024 messages onto a state that the score keeps. (rustysynth takes
-/// all its voices and buffers when made; its `render`, `process_midi_message` and `reset` write only into them.)
+/// locks and touch no file, and a seek replays at most 1024 messages onto a state stored in the score. (rustysynth
+/// allocates all its voices and buffers when made; its `render`, `process_midi_message` and `reset` write only into
+/// them.)
 ///
 /// A message goes to the nearest block of 16 samples: at 44 100 Hz it sounds at most 0.18 ms away from its time, at any
 /// speed. Stereo, with reverb and chorus.
@@ -61,16 +62,16 @@ pub struct Voice {
     sound: Sound,
     /// First message that has not been sent.
     next: usize,
-    /// Moment of the score at the next sample.
+    /// Time of the score at the next sample.
     seconds: f64,
-    /// Samples that are left of the block begun.
+    /// Samples left in the current block.
     block_left: usize,
     /// The synthesiser panicked: it stays silent from then on.
     broken: bool,
 }
 
 impl Voice {
-    /// Makes one at the start of `score`; not for the audio thread.
+    /// Makes a voice at the start of `score`; not for the audio thread.
     ///
     /// # Errors
     /// [`Error::Limit`] for a `sample_rate` outside 16 000..=192 000 Hz.
@@ -95,14 +96,14 @@ impl Voice {
         Ok(voice)
     }
 
-    /// Moment of the score at the next sample, in seconds.
+    /// Time of the score at the next sample, in seconds.
     pub fn seconds(&self) -> f64 {
         self.seconds
     }
 
-    /// Silences everything, reverb included, and goes to `seconds` of the score, with the programs, controllers, tunings and
-    /// pitch bends that hold there. Notes that began earlier stay silent: an attack in the middle of a note would say that
-    /// the MIDI has an onset there.
+    /// Silences everything, reverb included, and goes to `seconds` of the score, with the programs, controllers,
+    /// tunings and pitch bends in force there. Notes that began earlier stay silent: an attack in the middle of a note
+    /// would suggest that the MIDI has an onset there.
     pub(crate) fn seek(&mut self, seconds: f64) {
         self.synth.reset();
         self.block_left = 0;
@@ -120,15 +121,15 @@ impl Voice {
         }
     }
 
-    /// Plays the next `left.len()` samples at `speed` (1 = as scored, 0.5 = half as fast, 0 = time stands still; negative
-    /// and not finite count as 0). `right` is as long as `left`: what is longer stays as it is.
+    /// Plays the next `left.len()` samples at `speed` (1 = as scored, 0.5 = half as fast, 0 = time stands still; values
+    /// that are negative or not finite count as 0). `right` is as long as `left`; anything beyond that stays unchanged.
     pub fn render(&mut self, left: &mut [f32], right: &mut [f32], speed: f64) {
         let length = left.len().min(right.len());
         let (left, right) = (&mut left[..length], &mut right[..length]);
         if !self.broken {
-            // Reason: rustysynth indexes its samples unchecked, and a font of the user's with a loop shorter than the step
-            // from one output sample to the next makes it panic (`oscillator.rs`, `fill_block_continuous`). On the audio
-            // thread that would end the program; a voice that falls silent doesn't.
+            // Reason: rustysynth indexes its samples unchecked, and a user's font with a loop shorter than the step
+            // from one output sample to the next makes it panic (`oscillator.rs`, `fill_block_continuous`). On the
+            // audio thread that would end the program; a voice that falls silent doesn't.
             let played = catch_unwind(AssertUnwindSafe(|| self.play(left, right, speed)));
             self.broken = played.is_err();
         }
@@ -138,7 +139,7 @@ impl Voice {
         }
     }
 
-    /// An error when the synthesiser has failed.
+    /// Returns an error if the synthesiser has failed.
     pub(super) fn check(&self) -> Result<()> {
         if self.broken {
             let reason = "a sample loop is too short for the pitch it is played at".into();
@@ -181,8 +182,8 @@ impl Voice {
 fn send(synth: &mut Synthesizer, sound: Sound, message: &Message) {
     let &Message { channel, command, data1, data2, .. } = message;
     let ignored = match (command, data1) {
-        // Roland and Yamaha files select banks on the drum channel. Its kits are all in bank 128, where rustysynth would
-        // look in 128 + bank, find nothing, and play the standard kit for every program.
+        // Roland and Yamaha files select banks on the drum channel. Its kits are all in bank 128; rustysynth would look
+        // in 128 + bank, find nothing, and play the standard kit for every program.
         (0xB0, 0) => channel == 9,
         (0xB0, 10 | 42) => sound == Sound::Analysis,
         _ => false,

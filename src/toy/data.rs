@@ -4,7 +4,7 @@ use super::{Lengths, Problem, Task};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-/// A sequence of two features with its target. What is asked doesn't hang on the order of the steps, nor does the network.
+/// A sequence of two features with its target. Neither the problem nor the network depends on the order of the steps.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Example {
     /// Values of the steps whose marker is 0, ascending.
@@ -23,16 +23,17 @@ pub(super) struct Step {
     pub(super) count: f32,
 }
 
-/// Which stream of random numbers: fresh training sequences for each update, and the held-out ones.
+/// A stream of random numbers: fresh training sequences for each update, or the held-out ones.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stream {
     /// The sequences of an update, counted from 0.
     Training(u64),
-    /// The sequences tested on.
+    /// The sequences used for testing.
     Test,
 }
 
-/// The generator of sequence `index` of a stream: each sequence has its own, so that any number of threads makes the same.
+/// The generator of sequence `index` of a stream: each sequence has its own, so that any number of threads makes the
+/// same.
 fn generator(seed: u64, stream: Stream, index: u64) -> Pcg64Mcg {
     let (stream, update) = match stream {
         Stream::Training(update) => (1, update),
@@ -62,7 +63,7 @@ pub(super) fn training(task: Task, seed: u64, update: u64, index: u64) -> Exampl
     }
 }
 
-/// How many sequences are tested on.
+/// Number of sequences used for testing.
 pub(super) const TESTED: u64 = 1000;
 
 /// Held-out sequence `index` of [`TESTED`].
@@ -112,7 +113,8 @@ fn example(problem: Problem, length: usize, padded: usize, rng: &mut Pcg64Mcg) -
     Example { plain: sorted(&plain, lowest), marked, target }
 }
 
-/// The values, drawn evenly from `lowest`..1, ascending: once spread over equal intervals they are nearly so.
+/// The values, drawn uniformly from `lowest`..1, ascending: once distributed over equal intervals they are nearly
+/// sorted.
 fn sorted(values: &[f32], lowest: f32) -> Vec<f32> {
     let intervals = values.len();
     let scale = intervals as f32 / (1.0 - lowest);
@@ -130,7 +132,7 @@ fn sorted(values: &[f32], lowest: f32) -> Vec<f32> {
         sorted[*next as usize] = value;
         *next += 1;
     }
-    // By insertion.
+    // Insertion sort.
     for i in 1..sorted.len() {
         let value = sorted[i];
         let mut at = i;

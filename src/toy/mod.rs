@@ -1,9 +1,10 @@
-//! The toy problems of feed-forward attention: a long sequence, two marked numbers in it, their sum or their product.
+//! The toy problems of feed-forward attention: a long sequence, two marked numbers in it, and their sum or product to
+//! be found.
 //!
 //! Raffel and Ellis, "Feed-Forward Networks with Attention Can Solve Some Long-Term Memory Problems", 2015: a network
 //! without recurrence solves them at any length, because a learned weighting of the steps finds the two that matter. A
-//! plain mean over the steps solves them only while the sequences are short. [`Run`] trains one network as published,
-//! [`table`] repeats the paper's Table 1.
+//! plain mean over the steps solves them only while the sequences are short. [`Run`] trains one network as published;
+//! [`table`] reproduces the paper's Table 1.
 //!
 //! ```
 //! use antiphon::{job::Progress, toy::{Lengths, Pooling, Problem, Run, Task}};
@@ -34,10 +35,10 @@ pub const EPOCH_UPDATES: u64 = 1000;
 const BATCH: u64 = 100;
 /// Sequences whose gradients are summed by one thread; fixed, so that the number of threads changes nothing.
 const SUMMED_TOGETHER: u64 = 5;
-/// An answer counts as right when it is off by less.
+/// An answer counts as right if its error is less than this.
 const RIGHT_WITHIN: f32 = 0.04;
 
-/// What is to be worked out from the two marked numbers.
+/// What to compute from the two marked numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Problem {
@@ -63,7 +64,7 @@ pub enum Pooling {
 pub enum Lengths {
     /// From this to a tenth more, padded to that; the padding is not marked as such.
     Near(usize),
-    /// Anything in between, one length an update, no padding.
+    /// Anything in between, one length per update, no padding.
     Varied {
         /// Shortest.
         shortest: usize,
@@ -75,12 +76,12 @@ pub enum Lengths {
 /// Shortest and longest sequences allowed.
 pub(crate) const STEPS: std::ops::RangeInclusive<usize> = 20..=100_000;
 
-/// One of the problems.
+/// One of the problems, with a network and lengths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
-    /// What is asked.
+    /// The problem.
     pub problem: Problem,
-    /// What kind of network answers.
+    /// The kind of network.
     pub pooling: Pooling,
     /// How long the sequences are.
     pub lengths: Lengths,
@@ -88,7 +89,7 @@ pub struct Task {
 
 impl Task {
     /// # Errors
-    /// [`Error::Limit`] when a length is outside [`STEPS`].
+    /// [`Error::Limit`] if a length is outside [`STEPS`].
     pub(crate) fn check(&self) -> Result<()> {
         let (shortest, longest) = match self.lengths {
             Lengths::Near(length) => (length, length),
@@ -104,18 +105,18 @@ impl Task {
     }
 }
 
-/// What an epoch reached.
+/// The results of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// Share of the 1,000 held-out sequences answered to within .04.
     pub accuracy: f64,
     /// Mean squared error over the epoch's training sequences.
     pub loss: f64,
-    /// Seconds of training and test.
+    /// Seconds spent training and testing.
     pub seconds: f64,
 }
 
-/// A network being trained on a task. It can be written down after any epoch and gone on with: the numbers are the same.
+/// A network being trained on a task. It can be saved after any epoch and resumed: the numbers are the same.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     task: Task,
@@ -135,7 +136,7 @@ impl Run {
         Self { task, learning_rate, seed, network, optimiser, updates: 0, epochs: Vec::new() }
     }
 
-    /// What was reached so far.
+    /// The results so far.
     pub fn epochs(&self) -> &[Epoch] {
         &self.epochs
     }
@@ -150,15 +151,15 @@ impl Run {
         self.network.parameter_count()
     }
 
-    /// Whether what was read from a file can be gone on with.
+    /// Whether a run read from a file can be resumed.
     fn is_sound(&self) -> bool {
         self.task.check().is_ok() && self.network.is_sound() && self.optimiser.fits(&self.network)
     }
 
-    /// Trains for `updates` batches of 100 fresh sequences, then tests. Cancelled, it leaves the run as it was.
+    /// Trains for `updates` batches of 100 fresh sequences, then tests. If cancelled, it leaves the run unchanged.
     ///
     /// # Errors
-    /// As [`Task::check`]; [`Error::Cancelled`].
+    /// Those of [`Task::check`]; [`Error::Cancelled`].
     pub fn epoch(&mut self, updates: u64, progress: &Progress) -> Result<Epoch> {
         self.task.check()?;
         let started = Instant::now();

@@ -10,7 +10,7 @@ use rand_distr::{Distribution, Normal};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
-// Where each parameter lies in the flat vector.
+// The position of each parameter in the flat vector.
 const VALUE: usize = 0;
 const MARKER: usize = D;
 const BIAS: usize = 2 * D;
@@ -57,12 +57,12 @@ impl Network {
         self.parameters.len()
     }
 
-    /// Whether the parameters read from a file are what the network needs.
+    /// Whether parameters read from a file are those that the network needs.
     pub(super) fn is_sound(&self) -> bool {
         self.parameters.len() == Self::size(self.pooling) && self.parameters.iter().all(|p| p.is_finite())
     }
 
-    /// The network made ready for sequences: it can be used for as many as there are until the parameters change.
+    /// Prepares the network for sequences: valid for any number of them until the parameters change.
     pub(super) fn ready(&self) -> Ready<'_> {
         let p = &self.parameters;
         let layer = Layer {
@@ -75,7 +75,7 @@ impl Network {
     }
 }
 
-/// A [`Network`] made ready for sequences.
+/// A [`Network`] prepared for sequences.
 pub(super) struct Ready<'a> {
     parameters: &'a [f32],
     steps: Steps<'a>,
@@ -116,7 +116,7 @@ impl Ready<'_> {
     #[inline(always)]
     fn backward(&self, example: &Example, forward: &Forward, scale: f32, gradient: &mut [f32]) {
         let p = self.parameters;
-        // A leaky rectifier keeps the sign, so what came out says which slope it was.
+        // A leaky rectifier keeps the sign, so its output shows which slope applied.
         let by_answer = scale * 2.0 * (forward.answer - example.target) * slope(forward.answer);
         gradient[OUTPUT_BIAS] += by_answer;
         let mut by_second = [0.0; D];
@@ -150,7 +150,7 @@ impl Ready<'_> {
     }
 }
 
-// Compiled once for each instruction set; what they call is inlined into them for that.
+// Compiled once for each instruction set; the functions they call are inlined for that.
 
 struct Answer<'a>(&'a Ready<'a>, &'a Example);
 
@@ -181,7 +181,7 @@ impl WithSimd for AddGradient<'_> {
     }
 }
 
-/// What the way back needs.
+/// What the backward pass needs.
 struct Forward {
     pooled: Pooled,
     second: [f32; D],

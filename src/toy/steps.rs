@@ -1,9 +1,9 @@
-//! Sums over the steps of a sequence, and their gradient, without every hidden unit at every step.
+//! Sums over the steps of a sequence, and their gradient, without computing every hidden unit at every step.
 //!
-//! At a step without a marker hidden unit d is leaky(aᵈ·v + cᵈ): two lines in the value v that meet in a knee. Between
-//! neighbouring knees all units are lines, and so is every weighted sum of them, the attention's logit for one. Once the
-//! values are sorted, T steps take T operations and a search for each of the 100 knees instead of 100 · T operations. The
-//! four marked steps and the padding are worked out unit by unit.
+//! At a step without a marker, hidden unit d is leaky(aᵈ·v + cᵈ): two lines in the value v that meet at a knee. Between
+//! neighbouring knees all units are linear, and so is every weighted sum of them, such as the attention's logit. Once
+//! the values are sorted, T steps take T operations and a search for each of the 100 knees instead of 100 · T
+//! operations. The four marked steps and the padding are computed unit by unit.
 
 #![expect(clippy::inline_always, reason = "only what is inlined is compiled for the instruction set found")]
 #![expect(clippy::needless_range_loop, reason = "several arrays go side by side, by hidden unit or step")]
@@ -15,10 +15,10 @@ pub(super) const D: usize = 100;
 
 /// Slope of the leaky rectifier below 0.
 const SLOPE: f32 = 0.01;
-/// Partial sums kept side by side.
+/// Partial sums accumulated side by side.
 const LANES: usize = 16;
 
-/// First layer and attention, made ready for any number of sequences.
+/// First layer and attention, prepared for any number of sequences.
 pub(super) struct Steps<'a> {
     layer: Layer<'a>,
     /// Ascending by value.
@@ -27,7 +27,7 @@ pub(super) struct Steps<'a> {
     logit: Option<Vec<Line>>,
 }
 
-/// The parameters that a step meets.
+/// The parameters that apply to a step.
 #[derive(Clone, Copy)]
 pub(super) struct Layer<'a> {
     /// Weights of the value.
@@ -40,7 +40,7 @@ pub(super) struct Layer<'a> {
     pub(super) attention: Option<(&'a [f32; D], f32)>,
 }
 
-/// Gradient of what [`Layer`] holds.
+/// Gradient of the parameters in [`Layer`].
 pub(super) struct LayerGradient {
     pub(super) value: [f32; D],
     pub(super) marker: [f32; D],
@@ -49,7 +49,7 @@ pub(super) struct LayerGradient {
     pub(super) attention_bias: f32,
 }
 
-/// Where a hidden unit goes through 0, and its slopes on both sides.
+/// Where a hidden unit crosses 0, and its slopes on both sides.
 struct Knee {
     at: f32,
     unit: usize,
@@ -67,17 +67,17 @@ struct Line {
 /// Sums of weights, and of weights times values.
 type Moments = [f64; 2];
 
-/// The weighted mean of the hidden states of a sequence, with what the way back needs.
+/// The weighted mean of the hidden states of a sequence, with what the backward pass needs.
 pub(super) struct Pooled {
     pub(super) means: [f32; D],
     /// Sum of the weights.
     total: f32,
     /// Index of the first step beyond each knee.
     splits: [usize; D],
-    /// Of the unmarked steps: tanh of the logit and weight; empty without attention.
+    /// For the unmarked steps: tanh of the logit and weight; empty without attention.
     activations: Vec<f32>,
     weights: Vec<f32>,
-    /// Sums of the weights up to each knee, and of all.
+    /// Sums of the weights up to each knee, and over all steps.
     moments: [Moments; D + 1],
     /// The marked steps: hidden states, tanh of the logit, weight.
     marked: Vec<([f32; D], f32, f32)>,
@@ -94,7 +94,7 @@ impl<'a> Steps<'a> {
                 } else if a < 0.0 {
                     (-c / a, 1.0, slope)
                 } else {
-                    // Always the same: a knee that every value is beyond.
+                    // Constant: a knee that every value is beyond.
                     (f32::NEG_INFINITY, slope, if c > 0.0 { 1.0 } else { slope })
                 };
                 Knee { at, unit, below, above }
@@ -106,7 +106,7 @@ impl<'a> Steps<'a> {
         steps
     }
 
-    /// bias + Σ weightᵈ · hiddenᵈ of an unmarked step, as a line of its value before, between and after the knees.
+    /// bias + Σ weightᵈ · hiddenᵈ of an unmarked step, as a line in its value before, between and after the knees.
     fn lines(&self, weights: &[f32; D], bias: f32) -> Vec<Line> {
         let layer = self.layer;
         let part = |knee: &Knee| {
@@ -176,7 +176,7 @@ impl<'a> Steps<'a> {
         Pooled { means, total: total as f32, splits, activations, weights, moments, marked }
     }
 
-    /// The gradient of a loss that changes by `by_mean` with the means.
+    /// The gradient of a loss whose gradient at the mean is `by_mean`.
     #[inline(always)]
     pub(super) fn gradient(&self, example: &Example, pooled: &Pooled, by_mean: &[f32; D]) -> LayerGradient {
         let plain = &example.plain[..];
@@ -184,7 +184,8 @@ impl<'a> Steps<'a> {
         let along_mean = dot(by_mean, &pooled.means);
         let from_attention = self.layer.attention.map_or([0.0; D], |(weights, _)| *weights);
 
-        // By the hidden states each step counts with its share; by its logit as far as it lies off the mean.
+        // Through the hidden states each step counts with its share; through its logit, with its deviation from the
+        // mean.
         let scale = f64::from(inverse);
         let shares = pooled.moments.map(|[zeroth, first]| [zeroth * scale, first * scale]);
         let mut by_logits = [[0.0; 2]; D + 1];
@@ -229,8 +230,8 @@ impl<'a> Steps<'a> {
         gradient
     }
 
-    /// For each unit `what` of the moments of all unmarked steps, those below its knee times the slope below, the others
-    /// times the slope above.
+    /// For each unit, `what` of the moments of all unmarked steps: those below its knee times the slope below, the
+    /// others times the slope above.
     #[inline(always)]
     fn by_unit(&self, moments: &[Moments; D + 1], what: impl Fn(usize, Moments) -> f64) -> [f32; D] {
         let mut of = [0.0; D];
@@ -349,7 +350,7 @@ mod tests {
         assert!(exp(1000.0).is_finite() && exp(-1000.0) >= 0.0);
     }
 
-    /// Units that rise, fall, don't move, and meet in one knee.
+    /// Units that rise, that fall, that are constant, and that meet in one knee.
     #[test]
     fn between_the_knees_sums_of_units_are_lines() {
         let (mut value, marker, mut bias, mut weights) = ([0.0; D], [0.0; D], [0.0; D], [0.0; D]);

@@ -1,6 +1,7 @@
-//! Table 1 of the paper: every problem, network and length, in a folder, so that it can be stopped and gone on with.
+//! Table 1 of the paper: every problem, network and length, kept in a folder so that it can be stopped and resumed.
 //!
-//! `runs.json` (`toy-table/1`) holds the finished runs, `running.json` the network of the one in work after its last epoch.
+//! `runs.json` (`toy-table/1`) holds the finished runs, `running.json` the network of the current run after its last
+//! epoch.
 
 use super::{EPOCH_UPDATES, Epoch, Lengths, Pooling, Problem, Run, Task};
 use crate::error::{Error, Result};
@@ -26,7 +27,7 @@ pub enum Published {
     Accuracy(f64),
 }
 
-/// The paper's number for a task (Table 1; for varied lengths section 3.3), where it has one.
+/// The paper's number for a task (Table 1; for varied lengths section 3.3), if it has one.
 pub fn published(task: Task) -> Option<Published> {
     use Published::{Accuracy, Epochs};
     let column = match task.lengths {
@@ -51,10 +52,10 @@ pub fn published(task: Task) -> Option<Published> {
     Some(row[column])
 }
 
-/// A run that has come to its end.
+/// A finished run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
-    /// What was learned.
+    /// The task.
     pub task: Task,
     /// Learning rate.
     pub learning_rate: f32,
@@ -67,7 +68,7 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// After how many epochs every held-out sequence was answered.
+    /// The number of epochs until every held-out sequence was answered.
     pub fn solved_after(&self) -> Option<usize> {
         self.epochs.iter().position(|epoch| epoch.accuracy >= 1.0).map(|i| i + 1)
     }
@@ -78,12 +79,12 @@ impl Finished {
     }
 }
 
-/// A cell to be filled.
+/// A cell of the table, to be filled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
-    /// What is learned.
+    /// The task.
     pub task: Task,
-    /// Learning rates to try, one after the other.
+    /// Learning rates to try, one after another.
     pub learning_rates: Vec<f32>,
     /// Epochs allowed.
     pub most_epochs: usize,
@@ -106,10 +107,10 @@ pub struct ToyTable {
 const FORMAT: &str = "toy-table/1";
 
 impl ToyTable {
-    /// Opens the table in `folder`, or begins one.
+    /// Opens the table in `folder`, or starts one.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Session`] when `runs.json` is not a table of this version.
+    /// [`Error::Io`]; [`Error::Session`] if `runs.json` is not a table of this version.
     pub fn open(folder: &Path) -> Result<Self> {
         files::create_folder(folder)?;
         let path = folder.join("runs.json");
@@ -133,7 +134,7 @@ impl ToyTable {
         &self.runs
     }
 
-    /// The run of a task that took the fewest epochs, or got furthest where none solved it.
+    /// The run of a task that took the fewest epochs, or got furthest if none solved it.
     pub fn best(&self, task: Task) -> Option<&Finished> {
         let of_task = self.runs.iter().filter(|run| run.task == task);
         of_task.min_by(|a, b| {
@@ -142,12 +143,12 @@ impl ToyTable {
         })
     }
 
-    /// Fills what is missing of `cells`, one run after the other; `report` is told each epoch. As in the paper a run stops
-    /// when every sequence is answered, or when it can no longer be faster than the best of its cell.
+    /// Fills in what is missing of `cells`, one run after another; `report` receives each epoch. As in the paper, a run
+    /// stops once every sequence is answered, or once it can no longer be faster than the best of its cell.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Limit`], [`Error::Cancelled`]; nothing finished is lost then, and of the run in work the
-    /// epoch at most.
+    /// [`Error::Io`], [`Error::Limit`], [`Error::Cancelled`]; nothing finished is lost then, and at most one epoch of
+    /// the current run.
     pub fn fill(
         &mut self,
         cells: &[Cell],
@@ -185,7 +186,7 @@ impl ToyTable {
         progress.step(1, 1)
     }
 
-    /// The run in work, if it is this one; otherwise a fresh one.
+    /// The current run, if it is this one; otherwise a fresh one.
     fn resumed(&self, task: Task, learning_rate: f32, seed: u64) -> Run {
         let written = std::fs::read(self.folder.join("running.json")).ok();
         let run = written.and_then(|bytes| serde_json::from_slice::<Run>(&bytes).ok());
@@ -237,7 +238,7 @@ mod tests {
     fn finished_runs_are_kept_and_not_done_again() {
         let folder = tempfile::tempdir().unwrap();
         let mut table = ToyTable::open(folder.path()).unwrap();
-        // Solved in one epoch by the first rate: the second can't be faster and costs nothing.
+        // Solved in one epoch at the first rate: the second can't be faster and costs nothing.
         table.runs.push(finished(0.003, &[1.0]));
         let cell = Cell { task: TASK, learning_rates: vec![0.003, 0.001], most_epochs: 3 };
         table

@@ -1,6 +1,6 @@
-//! A training that was interrupted: all that decides the numbers to come.
+//! The checkpoint of an interrupted training: everything that determines the numbers to come.
 //!
-//! Random numbers are not kept: those of a step follow from the seed and the step's number.
+//! Random numbers are not stored: those of a step follow from the seed and the step's number.
 
 use super::task::{Learnable, Standing, Task};
 use crate::encoder::{Branch, Side};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Serialize, Deserialize)]
 struct Metadata {
-    /// Version of the program. Those of embeddings had none at first, nor the standardisation of the inputs.
+    /// Version of the program. Early checkpoints of embeddings lacked it, and the standardisation of the inputs.
     #[serde(default)]
     antiphon: String,
     format: String,
@@ -23,14 +23,14 @@ struct Metadata {
     steps_of_optimisers: Vec<u64>,
 }
 
-/// Where the checkpoint of a model lies: beside it.
+/// The path of a model's checkpoint: next to it.
 pub(super) fn place(model: &Path) -> PathBuf {
     let mut name = model.file_name().unwrap_or_default().to_os_string();
     name.push(".checkpoint");
     model.with_file_name(name)
 }
 
-/// Writes it, whole or not at all.
+/// Writes it whole or not at all.
 pub(super) fn save<T: Task>(
     path: &Path,
     task: &T,
@@ -64,10 +64,10 @@ pub(super) fn save<T: Task>(
     files::write(path, &tensors::write(&file, metadata).map_err(refused)?)
 }
 
-/// Goes on from one: puts back what it holds. `None` where there is none.
+/// Resumes from one by restoring what it holds. `None` if there is none.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Model`] for one that is damaged, or of a training with other options or data.
+/// [`Error::Io`]; [`Error::Model`] for one that is damaged, or from a training with other options or data.
 pub(super) fn resume<T: Task>(
     path: &Path,
     task: &T,
@@ -127,7 +127,7 @@ fn put_back<T: Task>(
     Ok(metadata.standing)
 }
 
-/// `None` where sizes differ.
+/// `None` if sizes differ.
 fn put_into(values: &mut [f32], kept: &[f32]) -> Option<()> {
     (values.len() == kept.len()).then(|| values.copy_from_slice(kept))
 }

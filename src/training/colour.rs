@@ -1,8 +1,8 @@
-//! [`Colour`]: another timbre for a crop of a recording, drawn anew each time it is shown.
+//! [`Colour`]: a different timbre for a crop of a recording, drawn afresh each time it is shown.
 //!
 //! A pair is rendered once, with one soundfont; networks that see it a hundred times learn that soundfont. What another
-//! instrument, microphone or room would change is cheap on log magnitudes: gains of the bins, harmonics an octave or two
-//! higher that are stronger or weaker, and notes that ring on. The constants are our choice.
+//! instrument, microphone or room would change is cheap to imitate on log magnitudes: gains of the bins, harmonics an
+//! octave or two higher that are stronger or weaker, and notes that ring on. The constants are our choice.
 
 use ndarray::ArrayViewMut2;
 use rand::RngExt as _;
@@ -11,22 +11,22 @@ use std::f32::consts::{LN_10, TAU};
 
 /// Semitones to the second, third, fourth and fifth harmonic.
 const HARMONICS: [usize; 4] = [12, 19, 24, 28];
-/// What is left of a bin at least when a harmonic is taken out of it.
+/// The least that is left of a bin when a harmonic is removed from it.
 const LEAST: f32 = 0.1;
 
-/// What is done to log magnitudes (natural, frames × bins of a semitone).
+/// The changes made to log magnitudes (natural, frames × bins of a semitone).
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Colour {
     /// Added to each bin.
     gains: Vec<f32>,
-    /// Amplitude of each harmonic of [`HARMONICS`] that is added, or taken out where negative.
+    /// Amplitude of each harmonic of [`HARMONICS`] that is added, or removed if negative.
     harmonics: [f32; 4],
-    /// How much a bin can fall from one frame to the next.
+    /// The most that a bin can fall from one frame to the next.
     fall: Option<f32>,
 }
 
 impl Colour {
-    /// Of `strength` 0 (none) to 1, for `bins` bins and frames of `frame_s` seconds.
+    /// Draws one of `strength` 0 (none) to 1, for `bins` bins and frames of `frame_s` seconds.
     pub(crate) fn draw(strength: f32, bins: usize, frame_s: f32, random: &mut Pcg64) -> Self {
         let db = LN_10 / 20.0 * strength;
         let waves: [(f32, f32, f32); 3] = std::array::from_fn(|_| {
@@ -52,7 +52,7 @@ impl Colour {
     /// Colours consecutive frames in place.
     ///
     /// # Panics
-    /// If they have not as many bins as it was drawn for.
+    /// If they do not have as many bins as it was drawn for.
     pub(crate) fn apply(&self, mut frames: ArrayViewMut2<f32>) {
         assert_eq!(frames.ncols(), self.gains.len(), "bins");
         let mut linear = vec![0.0; self.gains.len()];
@@ -126,7 +126,7 @@ mod tests {
             assert!(coloured.iter().all(|v| v.is_finite()));
             assert!(coloured != frames);
         }
-        // Silence stays silence.
+        // Silence stays silent.
         let mut silence = Array2::from_elem((3, 60), f32::NEG_INFINITY);
         Colour::draw(1.0, 60, 0.046, &mut random).apply(silence.view_mut());
         assert!(silence.iter().all(|v| *v == f32::NEG_INFINITY));

@@ -1,4 +1,5 @@
-//! Both kinds of network take the steps that they have always taken: losses and scores recorded from an earlier version.
+//! Both kinds of network take the steps that they have always taken: losses and scores recorded from an earlier
+//! version.
 
 use super::tests::data;
 use super::*;
@@ -7,9 +8,9 @@ use crate::hashing::{Architecture, MidiFeatures};
 use crate::job::Progress;
 use crate::network::{Layer, Rule};
 
-/// Sums are taken in another order on other processors; another crop or another rate would change the second digit.
+/// Other processors add sums in a different order; another crop or another rate would change the second digit.
 const NEAR: f64 = 1e-3;
-/// The same of a score, which counts bits or ranks.
+/// The same for a score, which counts bits or ranks.
 const NEAR_SCORE: f64 = 0.02;
 
 /// Loss and score of each validation.

@@ -1,4 +1,4 @@
-//! [`Learner`]: what takes the steps of a training.
+//! [`Learner`]: takes the steps of a training.
 
 use super::Objective;
 use super::batch::{Batch, Drawn};
@@ -11,23 +11,24 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::network::Optimiser;
 
-/// What a training computes on. It does not decide what is learned: a training that was interrupted goes on on another.
+/// The processor that a training runs on. It does not decide what is learned: an interrupted training can resume on
+/// another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Processor {
-    /// The cores of this machine; the same numbers each time.
+    /// The CPU cores of this machine; the same numbers each time.
     #[default]
     Cpu,
-    /// The graphics card that the system prefers: Vulkan, Metal or `DirectX` 12. Sums are taken in another order than on
-    /// the cores, so numbers differ in their last digits, and more with each step.
+    /// The graphics card that the system prefers: Vulkan, Metal or `DirectX` 12. Sums are added in a different order
+    /// than on the CPU, so numbers differ in their last digits, and more with each step.
     #[cfg(feature = "gpu")]
     Gpu,
-    /// What runs on the card, on the cores: for tests.
+    /// The card's code on the CPU, for tests.
     #[cfg(all(test, feature = "gpu"))]
     Flex,
 }
 
-/// Takes steps, and holds what they change where that is not the model itself.
+/// Takes steps, and holds what they change if that is not the model itself.
 pub(super) enum Learner {
     Cpu,
     #[cfg(feature = "gpu")]
@@ -35,11 +36,11 @@ pub(super) enum Learner {
 }
 
 impl Learner {
-    /// Goes on from a model and its optimisers.
+    /// Continues from a model and its optimisers.
     ///
     /// # Errors
-    /// [`Error::Training`](crate::Error::Training) where there is no such processor, or the networks are more than layers
-    /// on one that has kernels for layers only.
+    /// [`Error::Training`](crate::Error::Training) if there is no such processor, or if it has kernels only for layers
+    /// and the networks consist of more.
     #[cfg_attr(not(feature = "gpu"), expect(clippy::unnecessary_wraps, reason = "there may be no card"))]
     pub(crate) fn new<T: Task>(
         processor: Processor,
@@ -65,7 +66,7 @@ impl Learner {
         }
     }
 
-    /// Batches to be made ahead.
+    /// Number of batches to make ahead.
     pub(crate) fn ahead(&self) -> usize {
         match self {
             // Its threads are busy with the step.
@@ -75,7 +76,7 @@ impl Learner {
         }
     }
 
-    /// Takes a step; the sum of the losses of this and earlier steps that were not told yet, 0 where none is known.
+    /// Takes a step; returns the sum of the losses of this and earlier steps not yet reported, 0 if none is known.
     pub(crate) fn step<T: Task>(
         &mut self,
         model: &mut T::Model,
@@ -91,7 +92,7 @@ impl Learner {
         }
     }
 
-    /// Brings the model and the optimisers to where the training stands; the losses that were not told yet.
+    /// Updates the model and the optimisers to the current state; returns the losses not yet reported.
     pub(crate) fn settle<T: Task>(&mut self, model: &mut T::Model, optimisers: &mut [Optimiser]) -> f64 {
         match self {
             Self::Cpu => {
@@ -104,7 +105,7 @@ impl Learner {
                     return f64::NAN;
                 };
                 for (side, parameters) in Side::BOTH.into_iter().zip(parameters) {
-                    // It took layers only: one group, of this size.
+                    // It accepted only layers: one group, of this size.
                     let network = &mut T::branch_mut(model, side).network;
                     network.groups_mut().into_iter().for_each(|group| group.copy_from_slice(&parameters));
                 }

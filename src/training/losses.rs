@@ -1,6 +1,6 @@
-//! What is to be small, with its gradient at the outputs of both networks.
+//! The losses of training, with their gradients at the outputs of both networks.
 //!
-//! Outputs are one matrix a crop, (steps × bits); step `t` of crop `k` is the same moment on both sides.
+//! Outputs are one matrix per crop, (steps × bits); step `t` of crop `k` is the same moment on both sides.
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rand::RngExt;
@@ -8,26 +8,26 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// What training makes small.
+/// The loss that training minimises.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Objective {
-    /// The papers' (spec D): mean over matching steps of ‖f − g‖² + α · mean over others of max(0, m − ‖f − g‖)² + β · mean
-    /// over matching steps of ‖f‖² + ‖g‖². Sums over bits, not means; "+" before α, which some printings lack. The others
-    /// are crop `k` and the one that a random derangement gives it.
+    /// The papers' loss (spec D): mean over matching steps of ‖f − g‖² + α · mean over others of max(0, m − ‖f − g‖)² +
+    /// β · mean over matching steps of ‖f‖² + ‖g‖². Sums over bits, not means; "+" before α, which some printings lack.
+    /// The others are crop `k` and the one that a random derangement assigns to it.
     Hinge {
         /// α.
         alpha: f32,
         /// m.
         margin: f32,
-        /// β; the first generation has 0.
+        /// β; 0 in the first generation.
         beta: f32,
     },
     /// Each step must be nearer to its match than to all steps of the batch's other works (`InfoNCE`, van den Oord et al.
     /// 2018): cross entropy of the cosine similarities over the temperature, both ways. Two small terms push outputs to ±1
     /// and each bit to be on half the time.
     Contrastive {
-        /// Similarities are divided by it.
+        /// Divisor of the similarities.
         temperature: f32,
         /// Weight of the mean of (1 − |output|)².
         saturation: f32,
@@ -50,7 +50,7 @@ pub(super) const EPSILON: f32 = 1e-12;
 const ROWS: usize = 64;
 
 impl Objective {
-    /// Of a batch. Crops of one group are the same work and never taken for different ones.
+    /// Computes the loss of a batch. Crops of one group are the same work and never treated as different.
     pub(crate) fn loss(
         self,
         midi: &[ArrayView2<f32>],
@@ -113,7 +113,7 @@ fn hinge(
     Loss { value, d_midi, d_audio }
 }
 
-/// A random permutation of one cycle: nothing stays where it was (Sattolo 1986).
+/// A random permutation of a single cycle: nothing stays in its place (Sattolo 1986).
 pub(super) fn derangement(count: usize, rng: &mut Pcg64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     for last in (1..count).rev() {
@@ -122,7 +122,7 @@ pub(super) fn derangement(count: usize, rng: &mut Pcg64) -> Vec<usize> {
     order
 }
 
-/// All steps under each other, each of unit length, with the lengths they had.
+/// All steps stacked, each scaled to unit length, with their original lengths.
 fn unit_rows(outputs: &[ArrayView2<f32>]) -> (Array2<f32>, Vec<f32>) {
     let mut rows = ndarray::concatenate(Axis(0), outputs).unwrap_or_default();
     let norms: Vec<f32> = rows.rows().into_iter().map(|row| (row.dot(&row) + EPSILON).sqrt()).collect();
@@ -132,7 +132,7 @@ fn unit_rows(outputs: &[ArrayView2<f32>]) -> (Array2<f32>, Vec<f32>) {
     (rows, norms)
 }
 
-/// Back through [`unit_rows`], and to crops.
+/// The gradient through [`unit_rows`], split into crops.
 fn d_unit_rows(
     rows: &Array2<f32>,
     norms: &[f32],
@@ -159,7 +159,7 @@ fn contrastive(midi: &[ArrayView2<f32>], audio: &[ArrayView2<f32>], groups: &[us
     let group: Vec<usize> = midi.iter().zip(groups).flat_map(|(f, &g)| std::iter::repeat_n(g, f.nrows())).collect();
     let count = u.nrows();
 
-    // e^((similarity − 1) / temperature): at most 1, and not to be centred row by row. 0 where the two are the same work.
+    // e^((similarity − 1) / temperature): at most 1, so rows need no centring. 0 if the two are the same work.
     let starts: Vec<usize> = (0..count).step_by(ROWS).collect();
     let mut blocks: Vec<(Array2<f32>, Vec<f32>, Vec<f32>)> = starts
         .par_iter()
@@ -194,7 +194,7 @@ fn contrastive(midi: &[ArrayView2<f32>], audio: &[ArrayView2<f32>], groups: &[us
             let mut value = 0.0;
             for ((i, mut row), sum) in e.rows_mut().into_iter().enumerate().zip(rows.iter()) {
                 let mine = from + i;
-                // A match that is far enough off rounds to 0.
+                // A match that is far enough away rounds to 0.
                 let hit = row[mine].max(f32::MIN_POSITIVE);
                 value += f64::from(share * (sum.ln() + columns[mine].ln() - 2.0 * hit.ln()));
                 row.iter_mut()
@@ -215,7 +215,7 @@ fn contrastive(midi: &[ArrayView2<f32>], audio: &[ArrayView2<f32>], groups: &[us
     Loss { value, d_midi: d_unit_rows(&u, &u_norms, d_u, midi), d_audio: d_unit_rows(&v, &v_norms, d_v, audio) }
 }
 
-/// Adds the terms that keep bits apart from 0 and in balance, of one side; their value.
+/// Adds the terms that keep bits away from 0 and in balance, for one side; returns their value.
 fn spread(outputs: &[ArrayView2<f32>], gradients: &mut [Array2<f32>], saturation: f32, balance: f32) -> f64 {
     let steps: usize = outputs.iter().map(ArrayView2::nrows).sum();
     let bits = outputs.first().map_or(0, ArrayView2::ncols);

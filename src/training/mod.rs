@@ -1,19 +1,19 @@
 //! How are the networks learned?
 //!
-//! From the pairs of data sets: [`train_hash`] learns a [`HashModel`](crate::hashing::HashModel) from short crops whose
-//! moments correspond, [`train_embedding`] an [`EmbeddingModel`](crate::embedding::EmbeddingModel) from whole pieces. Both
-//! take the same course: batches drawn at random, an [`Objective`], an optimiser; every some steps a validation on works
-//! that are not learned from, which says which parameters are kept. [`Options`] and [`EmbeddingOptions`] are data: the
-//! papers' two generations, and ours.
+//! They are learned from the pairs of data sets: [`train_hash`] learns a [`HashModel`](crate::hashing::HashModel) from
+//! short crops whose moments correspond, [`train_embedding`] an [`EmbeddingModel`](crate::embedding::EmbeddingModel)
+//! from whole pieces. Both take the same course: batches drawn at random, an [`Objective`], an optimiser; at intervals
+//! a validation on works that are not learned from, which decides which parameters are kept. [`Options`] and
+//! [`EmbeddingOptions`] are data: the papers' two generations, and ours.
 //!
-//! The same seed gives the same numbers, whatever the number of threads and however often it was interrupted, unless
-//! minutes and not steps say when it ends. What it writes, each file whole or not at all:
+//! The same seed gives the same numbers, whatever the number of threads and however often training was interrupted,
+//! unless it ends after a number of minutes rather than steps. It writes these files, each whole or not at all:
 //!
 //! | file | when |
 //! |---|---|
 //! | the model | whenever it is the best so far |
-//! | `training.jsonl` beside it, a [`Measured`] or [`EmbeddingMeasured`] a line | at each validation |
-//! | `<model>.checkpoint` beside it | at each validation, and when cancelled; removed at the end |
+//! | `training.jsonl` next to it, a [`Measured`] or [`EmbeddingMeasured`] per line | at each validation |
+//! | `<model>.checkpoint` next to it | at each validation, and when cancelled; removed at the end |
 
 mod ahead;
 mod batch;

@@ -4,7 +4,7 @@ use crate::error::Result;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What the first parameters are.
+/// The initial parameters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Start {
@@ -18,7 +18,7 @@ pub enum Start {
 }
 
 impl Start {
-    /// The model to begin with.
+    /// The model to start with.
     pub(super) fn model<T>(
         &self,
         random: impl FnOnce() -> Result<T>,
@@ -32,7 +32,7 @@ impl Start {
         }
     }
 
-    /// Whether something was learned before: it is validated first, and kept unless it gets better.
+    /// Whether something was learned before: if so, it is validated first, and kept unless it improves.
     pub(super) fn has_learned(&self) -> bool {
         *self != Self::Random
     }

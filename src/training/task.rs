@@ -1,4 +1,4 @@
-//! [`Task`]: what the [`Trainer`](super::trainer::Trainer) must know of a kind of network to learn it.
+//! [`Task`]: what the [`Trainer`](super::trainer::Trainer) needs to know about a kind of network to train it.
 
 use super::Objective;
 use super::batch::Batch;
@@ -13,15 +13,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// A score that is much better than another has this share of it, or the other way round (spec D).
+/// One score is much better than another if it is this share of it, or the reverse (spec D).
 const BETTER: f64 = 0.99;
 
-/// The network of one side, as steps are taken with it.
+/// The network of one side, as seen by the trainer.
 pub(super) trait Learnable: Clone + Send + Sync {
-    /// What [`gradients`](Self::gradients) must know of a sequence's way through the network.
+    /// What [`gradients`](Self::gradients) needs to know about a sequence's pass through the network.
     type Trace: Send + Sync;
 
-    /// Groups of parameters, each with an optimiser of its own: what their names in a checkpoint begin with.
+    /// Groups of parameters, each with its own optimiser: the prefixes of their names in a checkpoint.
     const GROUPS: &[&str];
 
     /// The parameters, group by group.
@@ -30,42 +30,42 @@ pub(super) trait Learnable: Clone + Send + Sync {
     /// See [`groups`](Self::groups).
     fn groups_mut(&mut self) -> Vec<&mut [f32]>;
 
-    /// Of a batch, on all cores.
+    /// The traces of a batch, computed on all cores.
     fn traces(&self, inputs: &[Array2<f32>]) -> Vec<Self::Trace>;
 
-    /// What came out, (steps × values) for each sequence.
+    /// The outputs, (steps × values) for each sequence.
     fn outputs_of(traces: &[Self::Trace]) -> Vec<ArrayView2<'_, f32>>;
 
-    /// Of each group, given that of the outputs, on all cores; the same sums whatever their number.
+    /// The gradient of each group, given that of the outputs, on all cores; the same sums however many cores there are.
     fn gradients(&self, traces: &[Self::Trace], d_outputs: &[Array2<f32>]) -> Vec<Vec<f32>>;
 
-    /// The layers, if they are all there is to it: what a graphics card can learn.
+    /// The layers, if the network consists of nothing else: what a graphics card can train.
     #[cfg(feature = "gpu")]
     fn layers(&self) -> Option<&Network>;
 }
 
-/// A training: a model and its file, the batches it learns from, what is good.
+/// A training: a model and its file, the batches it learns from, and what counts as good.
 pub(super) trait Task: Sync {
     type Network: Learnable;
     type Model: Clone + Send + Sync;
-    /// What a validation found: a line of `training.jsonl`, with `step`.
+    /// The result of a validation: a line of `training.jsonl`, with `step`.
     type Measured: Serialize + DeserializeOwned;
 
-    /// What a checkpoint says it is, and what it said in the program's first version.
+    /// The format that a checkpoint declares, and the one it declared in the program's first version.
     const CHECKPOINT: [&str; 2];
 
     fn schedule(&self) -> Schedule;
 
     fn objective(&self) -> Objective;
 
-    /// Options and data as JSON text: what must be the same to go on from a checkpoint.
+    /// Options and data as JSON text: what must be the same to resume from a checkpoint.
     fn made_with(&self) -> String;
 
     /// A batch, its inputs standardised as `model` says.
     fn batch(&self, model: &Self::Model, rng: &mut Pcg64) -> Batch;
 
-    /// What the outputs (MIDI, audio) of the validation's batch say; the score is what decides which parameters are kept.
-    /// What the model's record tells of its validation is put there.
+    /// Measures the outputs (MIDI, audio) of the validation's batch; the score decides which parameters are kept.
+    /// Writes what the model's record tells about its validation.
     fn measure(
         &self,
         model: &mut Self::Model,
@@ -74,7 +74,7 @@ pub(super) trait Task: Sync {
         reached: &Reached,
     ) -> Result<(f64, Self::Measured)>;
 
-    /// Writes the record of the training into the model, but for what [`measure`](Self::measure) puts there.
+    /// Writes the record of the training into the model, except what [`measure`](Self::measure) writes.
     fn record(&self, model: &mut Self::Model, standing: &Standing);
 
     fn branch(model: &Self::Model, side: Side) -> &Branch<Self::Network>;
@@ -102,7 +102,7 @@ impl Best {
         }
     }
 
-    /// Whether it is by so much that it is worth more patience.
+    /// Whether it is so much better that it deserves more patience.
     pub(crate) fn is_much(self, score: f64, other: f64) -> bool {
         match self {
             Self::Lowest => score < BETTER * other,
@@ -119,16 +119,16 @@ pub(super) struct Schedule {
     /// Whether the rate falls to 0 along a cosine.
     pub decay: bool,
     pub steps: u64,
-    /// At most, over all runs.
+    /// Maximum number of minutes, over all runs.
     pub minutes: Option<f64>,
     /// Steps between validations.
     pub validate_every: u64,
-    /// Steps after which it ends; each time it gets better it may go on that much longer (spec D).
+    /// Steps after which it ends; each improvement extends it by that many (spec D).
     pub patience: Option<u64>,
     pub best: Best,
-    /// Of the batches.
+    /// Seed of the batches.
     pub seed: u64,
-    /// Whether the model has learned before: it is validated first, and kept unless it gets better.
+    /// Whether the model has learned before: if so, it is validated first, and kept unless it improves.
     pub continues: bool,
 }
 
@@ -148,7 +148,7 @@ impl Schedule {
         Ok(())
     }
 
-    /// How far the training is, 0..=1.
+    /// The progress of the training, 0..=1.
     pub(crate) fn fraction(&self, standing: &Standing) -> f64 {
         let time = self.minutes.map_or(0.0, |minutes| standing.seconds / (60.0 * minutes));
         (standing.step as f64 / self.steps as f64).max(time).min(1.0)
@@ -159,24 +159,24 @@ impl Schedule {
     }
 }
 
-/// An option is outside its limits.
+/// The error for an option outside its limits.
 pub(super) fn refuse(what: &'static str, value: String, limit: &str) -> Result<()> {
     Err(Error::Limit { what, value, limit: limit.into() })
 }
 
-/// Where a training stands, beside its weights.
+/// The state of a training, apart from its weights.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Standing {
     /// Steps taken.
     pub step: u64,
-    /// Step after which it ends, unless it gets better; `None` if it goes on to the last.
+    /// Step after which it ends, unless it improves; `None` if it continues to the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,
     /// Best score so far and its step.
     pub best: Option<(f64, u64)>,
-    /// Sum of the losses since the last validation, and of how many steps.
+    /// Sum of the losses since the last validation, and the number of steps.
     pub loss: (f64, u64),
-    /// Seconds that it took so far.
+    /// Seconds taken so far.
     pub seconds: f64,
 }
 
@@ -184,12 +184,12 @@ pub(super) struct Standing {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reached {
     pub step: u64,
-    /// Mean of the batches since the last validation.
+    /// Mean over the batches since the last validation.
     pub loss: f64,
     pub rate: f32,
     pub seconds: f64,
-    /// Batch included, since the last validation; 0 before the first step.
+    /// Milliseconds per step, batch included, since the last validation; 0 before the first step.
     pub ms_per_step: f64,
-    /// At this pace and if it doesn't end early; 0 before the first step.
+    /// Seconds left, at this pace and if it doesn't end early; 0 before the first step.
     pub seconds_left: f64,
 }

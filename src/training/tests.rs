@@ -1,4 +1,5 @@
-//! A tiny set is learned; what is interrupted goes on as if it had not been; what can't be is refused.
+//! A tiny set is learned; an interrupted training resumes as if it had not been interrupted; impossible options are
+//! refused.
 
 use super::task::Standing;
 use super::*;
@@ -17,9 +18,8 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A data set of so many training works, half of which are validated on as well: what it tells is whether they are
-/// learned. Chords change every 8 frames; the recording has
-/// other levels, an overtone and noise.
+/// A data set with this many training works, half of which are also validated on: it shows whether they are learned.
+/// Chords change every 8 frames; the recording has other levels, an overtone and noise.
 pub(super) fn data(works: usize, frames: usize) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("pairs")).expect("a folder");
@@ -124,7 +124,7 @@ fn the_published_loss_learns_the_same_from_the_piano_roll() {
     assert!(last.bc < 0.3, "{last:?}");
 }
 
-/// A progress that cancels once the training has moved on so many times.
+/// A progress that cancels once the training has advanced this many times.
 pub(super) fn cancelled_after(moves: usize) -> Progress {
     let cell = std::sync::Arc::new(std::sync::OnceLock::<Progress>::new());
     let (inside, count) = (std::sync::Arc::clone(&cell), AtomicUsize::new(0));
@@ -189,7 +189,7 @@ fn a_checkpoint_of_another_training_or_damaged_is_refused_and_stays() {
     assert!(error.contains("not a whole safetensors file"), "{error}");
 }
 
-/// Checkpoints of version 0.1.0 had the names of what `train --json` prints.
+/// Checkpoints of version 0.1.0 had the names that `train --json` prints.
 #[test]
 fn a_checkpoint_has_a_name_of_its_own_and_goes_on_under_the_old_one() {
     let data = data(6, 64);
@@ -250,7 +250,7 @@ fn it_goes_on_from_a_model_and_keeps_that_unless_it_gets_better() {
         train(&data, &Options { steps: 100, ..options() }, &learned, &Progress::silent()).expect("trained");
     let from = |rate, steps| {
         let start = Start::Model(learned.clone());
-        // Another architecture is asked for: it is that of the model.
+        // Another architecture is requested: the model's is used.
         Options { start, rate, steps, validate_every: steps, architecture: Architecture::antiphon(), ..options() }
     };
     let output = data.path().join("more.safetensors");

@@ -1,4 +1,4 @@
-//! [`Trainer`]: the course of a training, whatever is learned.
+//! [`Trainer`]: the course of a training, whatever is trained.
 
 use super::ahead::{Ahead, Source};
 use super::batch::Batch;
@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// A training under way: takes steps, validates, keeps the best model, leaves a checkpoint.
+/// A training in progress: takes steps, validates, keeps the best model, leaves a checkpoint.
 pub(super) struct Trainer<'a, T: Task> {
     task: &'a T,
     schedule: Schedule,
     model: T::Model,
     validation: Batch,
-    /// Of the MIDI side's groups of parameters, then of the audio side's.
+    /// Those of the MIDI side's groups of parameters, then of the audio side's.
     optimisers: Vec<Optimiser>,
     learner: Learner,
     standing: Standing,
@@ -28,11 +28,11 @@ pub(super) struct Trainer<'a, T: Task> {
 }
 
 impl<'a, T: Task> Trainer<'a, T> {
-    /// Begins with `model`, or goes on from the checkpoint beside `output`.
+    /// Starts with `model`, or resumes from the checkpoint next to `output`.
     ///
     /// # Errors
-    /// [`Error::Model`] for a checkpoint that is damaged or of another training; [`Error::Training`] where there is no such
-    /// processor; [`Error::Io`].
+    /// [`Error::Model`] for a checkpoint that is damaged or from another training; [`Error::Training`] if there is no
+    /// such processor; [`Error::Io`].
     pub(crate) fn new(
         task: &'a T,
         model: T::Model,
@@ -61,7 +61,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         self.output.with_file_name("training.jsonl")
     }
 
-    /// Goes on from the checkpoint. Lines of the log that were written after it will be written again.
+    /// Resumes from the checkpoint. Lines of the log that were written after it will be written again.
     fn resume(&mut self) -> Result<()> {
         let path = checkpoint::place(self.output);
         let resumed = checkpoint::resume(&path, self.task, &mut self.model, &mut self.optimisers)?;
@@ -89,10 +89,10 @@ impl<'a, T: Task> Trainer<'a, T> {
         checkpoint::save(&checkpoint::place(self.output), self.task, &self.standing, &self.model, &self.optimisers)
     }
 
-    /// Takes the steps that are left. Returns the best model.
+    /// Takes the remaining steps. Returns the best model.
     ///
     /// # Errors
-    /// [`Error::Training`] where the numbers overflow; [`Error::Io`]; [`Error::Cancelled`], which leaves a checkpoint.
+    /// [`Error::Training`] if the numbers overflow; [`Error::Io`]; [`Error::Cancelled`], which leaves a checkpoint.
     pub(crate) fn run(mut self, progress: &Progress, report: &mut dyn FnMut(&T::Measured)) -> Result<T::Model> {
         let source = Source { task: self.task, model: self.model.clone() };
         rayon::in_place_scope(|scope| {
@@ -141,7 +141,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         }
     }
 
-    /// Brings the model and the optimisers to where the training stands.
+    /// Updates the model and the optimisers to the current state.
     fn settle(&mut self) -> Result<()> {
         let loss = self.learner.settle::<T>(&mut self.model, &mut self.optimisers);
         self.add_loss(loss)
@@ -157,8 +157,8 @@ impl<'a, T: Task> Trainer<'a, T> {
         Ok(())
     }
 
-    /// Keeps the model if it is the best so far, adds to the log, and writes the checkpoint, in this order: what a kill
-    /// leaves undone is done again.
+    /// Keeps the model if it is the best so far, appends to the log, and writes the checkpoint, in this order: whatever
+    /// a kill leaves undone is done again.
     fn validate(&mut self, ms_per_step: f64) -> Result<T::Measured> {
         let fraction = self.schedule.fraction(&self.standing);
         let Standing { step, loss: (loss, count), seconds, .. } = self.standing;
@@ -203,7 +203,7 @@ impl<'a, T: Task> Trainer<'a, T> {
         Ok(model)
     }
 
-    /// The best model with the record of the whole training; the checkpoint has done its work.
+    /// The best model with the record of the whole training; the checkpoint is no longer needed.
     fn finish(self) -> Result<T::Model> {
         let model = self.write_model(T::load(self.output)?)?;
         let path = checkpoint::place(self.output);

@@ -1,4 +1,4 @@
-//! What speaks for a pair or against it, each with a plain name.
+//! The evidence for or against a pair, each piece with a plain name.
 
 use super::traits::{Amount, InKey, Traits};
 use crate::alignment::{Alignment, Explained, Findings};
@@ -14,14 +14,14 @@ use std::collections::BTreeMap;
 /// A kind of evidence.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kind {
-    /// What it is called.
+    /// Its name.
     pub(crate) name: &'static str,
-    /// 1 where more of it can only speak for a pair, −1 where only against it.
+    /// 1 if more of it can only speak for a pair, −1 if only against it.
     pub(crate) sign: i8,
-    /// What it is about for music that has nothing to do with each other, where less music says less; none where it says the
-    /// same.
+    /// Its typical value for unrelated music, if less music makes it say less; none if the amount of music does not
+    /// matter.
     pub(crate) chance: Option<f64>,
-    /// What it is.
+    /// Its meaning.
     pub(crate) meaning: &'static str,
 }
 
@@ -29,15 +29,16 @@ const fn kind(name: &'static str, sign: i8, chance: Option<f64>, meaning: &'stat
     Kind { name, sign, chance, meaning }
 }
 
-/// The name of how much music there is: seconds in which something sounds, of the side with less.
+/// The name of the amount of music: seconds in which something sounds, of the side with less.
 const MUSIC: &str = "music";
-/// So much music says all that it can; a part of it says as much as the root of its share. Of 132 true pairs of popular songs,
-/// 57 of them half a minute to one and a half, that raises those above all but 0.1 % of the wrong ones by 2 to 3 in a hundred.
+/// This much music gives evidence its full weight; a part of it gives the square root of its share. Of 132 true pairs
+/// of popular songs, 57 of which last half a minute to one and a half, this raises the share above all but 0.1 % of the
+/// wrong ones by 2 to 3 in a hundred.
 const PLENTY_S: f64 = 120.0;
-/// Less than this was not learned from: it counts as this much.
+/// Less than this did not occur in training: it counts as this much.
 const LEAST_S: f64 = 30.0;
 
-/// All kinds of evidence. What is measured against something that can't be right says the same of all kinds of music.
+/// All kinds of evidence. What is measured against something that can't be right means the same for all kinds of music.
 pub(crate) const TERMS: [Kind; 14] = [
     kind("codes", -1, Some(14.4), "distance of the hash codes in the best of twelve keys, in bits a step"),
     kind("codes against chance", 1, Some(0.0), "how much less that is than of the MIDI backwards, in bits a step"),
@@ -70,20 +71,20 @@ pub(crate) const TERMS: [Kind; 14] = [
     kind("other key", -1, None, "1 where the MIDI was moved to another key"),
 ];
 
-/// What is known of a pair. What is not known is no number and says nothing.
+/// What is known about a pair. Unknown values are NaN and say nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
     values: [f64; TERMS.len()],
-    /// Seconds in which something sounds, and how different its moments are: of the side with less.
+    /// Seconds in which something sounds, and how varied its moments are: of the side with less.
     pub(crate) seconds: f64,
     /// See [`seconds`](Self::seconds).
     pub(crate) variety: f64,
-    /// Notes of the MIDI file that are not of drums, where they are known.
+    /// Notes of the MIDI file other than drums, if known.
     pub(crate) notes: Option<usize>,
 }
 
 impl Evidence {
-    /// Nothing but how much music there is.
+    /// Evidence of nothing but the amount of music.
     pub(crate) fn new(amounts: [Amount; 2], notes: Option<usize>) -> Self {
         Self {
             values: [f64::NAN; TERMS.len()],
@@ -93,7 +94,7 @@ impl Evidence {
         }
     }
 
-    /// Of names and values that were [known](Self::known) before; that there was enough music is taken for granted.
+    /// Builds it from names and values that were [known](Self::known) before; it assumes that there was enough music.
     pub(crate) fn of_terms(terms: &BTreeMap<String, f64>) -> Self {
         let plenty = Amount { seconds: f64::INFINITY, variety: f64::INFINITY };
         let mut evidence = Self::new([plenty; 2], None);
@@ -103,7 +104,7 @@ impl Evidence {
         evidence
     }
 
-    /// The value of a term; no number where it is not known.
+    /// The value of a term; NaN if it is not known.
     pub fn value(&self, name: &str) -> f64 {
         if name == MUSIC {
             return self.seconds;
@@ -111,7 +112,7 @@ impl Evidence {
         TERMS.iter().position(|kind| kind.name == name).map_or(f64::NAN, |at| self.values[at])
     }
 
-    /// The value of a term as a judge weighs it: of little music nearer to what it is by chance.
+    /// The value of a term as a judge weighs it: with little music, nearer to its value by chance.
     pub(super) fn weighed(&self, name: &str) -> f64 {
         let value = self.value(name);
         let Some(chance) = TERMS.iter().find(|kind| kind.name == name).and_then(|kind| kind.chance) else {
@@ -120,7 +121,7 @@ impl Evidence {
         chance + (value - chance) * (self.seconds.clamp(LEAST_S, PLENTY_S) / PLENTY_S).sqrt()
     }
 
-    /// Sets a term, of a name in [`TERMS`].
+    /// Sets a term, whose name is in [`TERMS`].
     pub(crate) fn set(&mut self, name: &str, value: f64) {
         if name == MUSIC {
             self.seconds = value;
@@ -130,7 +131,7 @@ impl Evidence {
         }
     }
 
-    /// Names and values of what is known.
+    /// Names and values of the known terms.
     pub fn known(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
         let all = TERMS.iter().zip(self.values).map(|(kind, value)| (kind.name, value));
         all.chain([(MUSIC, self.seconds)]).filter(|(_, value)| value.is_finite())
@@ -141,7 +142,7 @@ impl Evidence {
         self.set("codes against chance", codes.against_chance);
     }
 
-    /// Of an alignment of ours.
+    /// Adds the evidence of an alignment of ours.
     pub(crate) fn add_findings(&mut self, found: &Findings, transpose: i32) {
         self.set("cost against null", 1.0 - found.cost_share);
         self.set("attacks", found.attacks.max(0.01).ln());
@@ -155,7 +156,8 @@ impl Evidence {
         self.set("other key", f64::from(u8::from(transpose != 0)));
     }
 
-    /// Of what an index keeps, and what the aligner of 2016 says of it with some frames in one.
+    /// Adds the evidence of what an index keeps, and the score of the aligner of 2016 with several frames averaged into
+    /// one.
     pub(crate) fn add_explained(&mut self, found: &Explained, published: f64, key: i32) {
         self.set("published", published);
         self.set("gain", found.gain);
@@ -171,13 +173,14 @@ impl Evidence {
 pub(crate) struct CodeMatch {
     /// Semitones by which the first is moved.
     pub(crate) key: i32,
-    /// Bits a step; in another key than the written one with a handicap.
+    /// Bits per step; with a handicap in a key other than the written one.
     pub(crate) distance: f64,
     /// See [`TERMS`].
     pub(crate) against_chance: f64,
 }
 
-/// Part by which an answer in another key must be better: it has eleven chances more to look good by accident.
+/// Share by which an answer in another key must be better: with eleven more chances, it looks good by accident more
+/// often.
 const HANDICAP: f32 = 0.1;
 
 /// Compares codes of one file in several keys with those of others.
@@ -202,8 +205,8 @@ pub(crate) fn code_matches(moved: &[InKey], others: &[&[u32]], progress: &Progre
     Ok((0..others.len()).map(one).collect())
 }
 
-/// How much nearer codes are at moments that `to_moved` puts together (seconds of `still` to seconds of `moved`) than at any
-/// two, in standard deviations: 0 where no moments are put together, no number without codes.
+/// How much nearer codes are at moments that `to_moved` maps to each other (seconds of `still` to seconds of `moved`)
+/// than at any two moments, in standard deviations: 0 if no moments are mapped, NaN without codes.
 pub(crate) fn along(moved: &HashSequence, still: &HashSequence, to_moved: impl Fn(f64) -> Option<f64>) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
     for (step, code) in still.codes().iter().enumerate() {
@@ -214,7 +217,7 @@ pub(crate) fn along(moved: &HashSequence, still: &HashSequence, to_moved: impl F
         }
     }
     let (mut all, mut squares, mut pairs) = (0.0, 0.0, 0.0);
-    // Some thousands of pairs say it well enough.
+    // A few thousand pairs are enough.
     for (step, code) in still.codes().iter().enumerate() {
         for other in moved.codes().iter().skip(step % EVERY).step_by(EVERY) {
             let distance = f64::from((code ^ other).count_ones());
@@ -225,14 +228,14 @@ pub(crate) fn along(moved: &HashSequence, still: &HashSequence, to_moved: impl F
         return f64::NAN;
     }
     if count < 1.0 {
-        // Nothing is put together: as by chance.
+        // Nothing is mapped: as by chance.
         return 0.0;
     }
     let mean: f64 = all / pairs;
     (mean - sum / count) / (squares / pairs - mean * mean).max(1.0).sqrt()
 }
 
-/// Of the pairs of steps one in so many is looked at.
+/// One in this many pairs of steps is examined.
 const EVERY: usize = 7;
 
 /// Seconds of the MIDI at a moment of the recording, within the map.
@@ -244,7 +247,7 @@ pub(crate) fn by_map(alignment: &Alignment) -> impl Fn(f64) -> Option<f64> + '_ 
     }
 }
 
-/// The same within the stretches that explain it.
+/// The same within the passages that explain it.
 pub(crate) fn by_runs(found: &Explained) -> impl Fn(f64) -> Option<f64> + '_ {
     move |at| {
         let run = found.runs.iter().find(|run| run[0].1 <= at && at <= run[run.len() - 1].1)?;
@@ -255,7 +258,7 @@ pub(crate) fn by_runs(found: &Explained) -> impl Fn(f64) -> Option<f64> + '_ {
     }
 }
 
-/// Distance of two files' vectors, of which the last is that of the whole.
+/// Distance of two files' vectors, the last of which is that of the whole.
 pub(crate) fn vector_distance(a: &Array2<f32>, b: &Array2<f32>) -> f64 {
     let (Some(n), Some(m)) = (a.nrows().checked_sub(1), b.nrows().checked_sub(1)) else { return f64::NAN };
     let whole = squared_distance(a.row(n), b.row(m));

@@ -1,4 +1,4 @@
-//! What was learned of pairs, and how it judges the next one.
+//! A judge: what was learned from pairs, and how it judges the next one.
 
 use super::evidence::{Evidence, TERMS};
 use super::logistic::{log_odds, probability};
@@ -15,10 +15,10 @@ use std::sync::OnceLock;
 
 static BUNDLED: &str = include_str!("../../assets/models/verdict.json");
 
-/// What a judge file says it is.
+/// The format that a judge file declares.
 pub(super) const FORMAT: &str = "verdict/1";
 
-/// What a judge can see of a pair. Each has weights of its own; all give probabilities of the same meaning.
+/// What a judge can see of a pair. Each kind has its own weights; all give probabilities with the same meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sight {
@@ -26,16 +26,16 @@ pub enum Sight {
     Pair,
     /// What an index keeps of one of them: its codes, vectors and levels, but not its attacks.
     Index,
-    /// Codes and vectors only.
+    /// Only codes and vectors.
     Codes,
-    /// Both files, aligned, without networks: where these are others than the judge knows.
+    /// Both files, aligned, without networks: if these are not the ones the judge knows.
     Sound,
 }
 
 impl Sight {
     pub(crate) const ALL: [Self; 4] = [Self::Pair, Self::Index, Self::Codes, Self::Sound];
 
-    /// As it is written.
+    /// Its name in files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pair => "pair",
@@ -46,38 +46,38 @@ impl Sight {
     }
 }
 
-/// What a term is worth.
+/// The weight of a term.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Worth {
     pub(super) name: String,
-    /// Over true and wrong pairs that were learned from, which weigh the same together.
+    /// Mean over the true and wrong pairs learned from, both kinds weighing the same in total.
     pub(super) mean: f64,
     pub(super) deviation: f64,
-    /// Log odds a deviation.
+    /// Log odds per standard deviation.
     pub(super) weight: f64,
-    /// Beyond these nothing was learned: more counts as much as this.
+    /// Bounds of what was learned from: values beyond them count as the bound.
     pub(super) least: f64,
     pub(super) most: f64,
 }
 
-/// What was learned for one [`Sight`].
+/// The weights learned for one [`Sight`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Weights {
     /// Log odds, at a prior of one half, of a pair whose terms are all at their means.
     pub(super) bias: f64,
     pub(super) terms: Vec<Worth>,
-    /// On songs that were not learned from.
+    /// Quality on songs that were not learned from.
     pub(super) crossed: Quality,
 }
 
-/// How much there must be to tell by.
+/// The least music needed for a judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Least {
-    /// Seconds in which something sounds, of either file.
+    /// Seconds in which something sounds, in either file.
     pub(super) seconds: f64,
-    /// How different its moments are: 0 for a steady tone.
+    /// How varied its moments are: 0 for a steady tone.
     pub(super) variety: f64,
-    /// Notes of the MIDI file that are not of drums.
+    /// Notes of the MIDI file other than drums.
     pub(super) notes: usize,
 }
 
@@ -95,16 +95,16 @@ pub struct Fingerprints {
 pub struct Judge {
     pub(super) antiphon: String,
     pub(super) format: String,
-    /// Of this file's weights.
+    /// Version of this file's weights.
     pub(super) version: String,
     pub(super) models: Fingerprints,
-    /// Of all pairs that are tried, so many are taken to belong together.
+    /// Share of all pairs tried that are assumed to belong together.
     pub(super) prior: f64,
-    /// A match above it.
+    /// Probability above which a pair is a match.
     pub(super) threshold: f64,
-    /// No match below it.
+    /// Probability below which a pair is no match.
     pub(super) doubtful: f64,
-    /// The same of the best of a search, in log odds at a prior of one half.
+    /// The same for the best of a search, in log odds at a prior of one half.
     pub(super) search: SearchRule,
     pub(super) least: Least,
     pub(super) sights: BTreeMap<Sight, Weights>,
@@ -112,37 +112,38 @@ pub struct Judge {
     pub(super) training: serde_json::Value,
 }
 
-/// When a search accepts what it found: it asks of many entries at once, so more must speak for one of them.
+/// When a search accepts what it found: it examines many entries at once, so the evidence for one of them must be
+/// stronger.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct SearchRule {
-    /// Log odds, at a prior of one half, that a hit among so many
+    /// Log odds, at a prior of one half, that a hit among this many
     pub(super) odds: f64,
-    /// entries needs; each doubling of the entries adds a part of
+    /// entries needs; each doubling of the entries adds a share of
     pub(super) entries: f64,
     /// its logarithm.
     pub(super) slope: f64,
 }
 
 impl Fingerprints {
-    /// Of two models, as they would be written.
+    /// Fingerprints of two models, as they would be written.
     ///
     /// # Errors
-    /// [`Error::Model`] when one can't be written.
+    /// [`Error::Model`] if one can't be written.
     pub fn of(hash: &HashModel, embedding: &EmbeddingModel) -> Result<Self> {
         Ok(Self { hash: md5(&hash.to_bytes()?), embedding: md5(&embedding.to_bytes()?) })
     }
 
-    /// Of the models that come with the program.
+    /// Fingerprints of the models that come with the program.
     ///
     /// # Errors
-    /// As [`of`](Self::of).
+    /// Those of [`of`](Self::of).
     pub fn bundled() -> Result<Self> {
         Self::of(&HashModel::bundled()?, &EmbeddingModel::bundled()?)
     }
 }
 
 impl SearchRule {
-    /// The probability, at `prior`, above which the best of so many entries is accepted.
+    /// The probability, at `prior`, above which the best of this many entries is accepted.
     fn threshold(self, entries: usize, prior: f64) -> f64 {
         let more = (entries.max(1) as f64 / self.entries).log2().max(-4.0);
         probability(self.odds + self.slope * more * std::f64::consts::LN_2 + log_odds(prior))
@@ -150,10 +151,10 @@ impl SearchRule {
 }
 
 impl Judge {
-    /// The one that comes with the program (`assets/models/HOW.md` tells what it learned from). Parsed once.
+    /// The judge that comes with the program (`assets/models/HOW.md` says what it learned from). Parsed once.
     ///
     /// # Errors
-    /// None in a sound build; the signature is that of [`load`](Self::load), so that a caller can take either.
+    /// None in a sound build; the signature is that of [`load`](Self::load), so that a caller can use either.
     pub fn bundled() -> Result<&'static Self> {
         static PARSED: OnceLock<core::result::Result<Judge, String>> = OnceLock::new();
         let parsed = PARSED.get_or_init(|| Self::parse(BUNDLED));
@@ -163,7 +164,7 @@ impl Judge {
     /// Reads a file that [`train`](super::train()) wrote.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Model`] when it is of another kind or version, or holds what is no number.
+    /// [`Error::Io`]; [`Error::Model`] if it is of another kind or version, or contains NaN.
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
         Self::parse(&text).map_err(|reason| Error::Model { reason, path: path.to_path_buf() })
@@ -187,38 +188,38 @@ impl Judge {
         Ok(judge)
     }
 
-    /// The bytes of its file.
+    /// The contents of its file.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
 
-    /// A few letters that change with the weights.
+    /// A few characters that change with the weights.
     pub(super) fn digest(&self) -> String {
         let weights = serde_json::to_string(&(&self.sights, self.prior, &self.models)).unwrap_or_default();
         md5(weights.as_bytes()).chars().take(8).collect()
     }
 
-    /// How well it did, by what it sees, on songs that it had not learned from.
+    /// Its quality for each kind of sight, on songs that it had not learned from.
     pub fn crossed(&self) -> impl Iterator<Item = (Sight, &Quality)> {
         self.sights.iter().map(|(sight, weights)| (*sight, &weights.crossed))
     }
 
-    /// Which it is.
+    /// Its version.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Share of the pairs that are tried that its probabilities take to belong together.
+    /// Share of the pairs tried that its probabilities assume to belong together.
     pub fn prior(&self) -> f64 {
         self.prior
     }
 
-    /// A match above it.
+    /// Probability above which a pair is a match.
     pub fn threshold(&self) -> f64 {
         self.threshold
     }
 
-    /// The probability above which the best of a search among so many entries is accepted.
+    /// The probability above which the best of a search among this many entries is accepted.
     pub fn search_threshold(&self, entries: usize) -> f64 {
         self.search.threshold(entries, self.prior).max(self.threshold)
     }
@@ -233,7 +234,7 @@ impl Judge {
         self.models.embedding == embedding
     }
 
-    /// Log odds of a pair, at a prior of one half, and what each term adds.
+    /// Log odds of a pair, at a prior of one half, and what each term contributes.
     fn odds(&self, sight: Sight, evidence: &Evidence) -> (f64, Vec<Term>) {
         let Some(weights) = self.sights.get(&sight) else { return (f64::NEG_INFINITY, Vec::new()) };
         let term = |weight: &Worth| {
@@ -252,18 +253,18 @@ impl Judge {
         probability(log_odds(judgement.probability.clamp(1e-12, 1.0 - 1e-12)) - log_odds(self.prior))
     }
 
-    /// Whether there is enough music to tell by.
+    /// Whether there is enough music for a judgement.
     pub(super) fn enough(&self, evidence: &Evidence) -> bool {
         evidence.seconds >= self.least.seconds
             && evidence.variety >= self.least.variety
             && evidence.notes.is_none_or(|notes| notes >= self.least.notes)
     }
 
-    /// What is to be said of a pair by its evidence.
+    /// Judges a pair by its evidence.
     pub fn judge(&self, sight: Sight, evidence: &Evidence) -> Judgement {
         let (odds, terms) = self.odds(sight, evidence);
         let enough = self.enough(evidence);
-        // Nothing to tell by leaves what was known before.
+        // If there is nothing to judge by, the prior stands.
         let probability = if enough { probability(odds + log_odds(self.prior)) } else { self.prior };
         let verdict = match probability {
             _ if !enough => Verdict::CantTell,

@@ -1,9 +1,9 @@
 //! Logistic regression: weights that turn numbers into log odds.
 
-/// Strength of the pull towards weights of 0, on standardised values and classes that weigh 1 each. It keeps weights finite
-/// where the classes are apart.
+/// Strength of the pull towards weights of 0, on standardised values and classes that weigh 1 each. It keeps weights
+/// finite if the classes are separable.
 const RIDGE: f64 = 0.002;
-/// Newton's steps at most, and the change below which they end.
+/// Maximum number of Newton steps, and the change below which they end.
 const STEPS: usize = 60;
 const SMALL: f64 = 1e-8;
 
@@ -21,14 +21,14 @@ pub(super) struct Logistic {
 pub(super) struct Example {
     pub(super) values: Vec<f64>,
     pub(super) same: bool,
-    /// How many it stands for.
+    /// The number of examples it stands for.
     pub(super) weight: f64,
 }
 
 impl Logistic {
-    /// Learns from examples, of which the true and the wrong ones weigh the same together: the odds are those of a prior of
-    /// one half. Weights are kept from saying the opposite of what a value is known to mean:
-    /// `sign` of each value is 1 where more of it can only speak for a pair, −1 against, 0 where either may be.
+    /// Learns from examples, where the true and the wrong ones weigh the same in total: the odds are those of a prior
+    /// of one half. Weights can't contradict the known meaning of a value: `sign` of each value is 1 if more of it can
+    /// only speak for a pair, −1 if only against, 0 if it may be either.
     ///
     /// None without examples of both classes.
     pub(super) fn fit(examples: &[Example], sign: &[i8]) -> Option<Self> {
@@ -52,7 +52,7 @@ impl Logistic {
             .map(|e| (0..count).map(|at| (e.values[at] - mean[at]) / deviation[at]).chain([1.0]).collect())
             .collect();
         let mut free = vec![true; count];
-        // A weight of the wrong sign is set to 0 and the rest learned again, the worst one first.
+        // A weight of the wrong sign is set to 0 and the rest are learned again, the worst one first.
         loop {
             let weights = newton(&rows, examples, &share, &free);
             let wrong = |at: &usize| free[*at] && f64::from(sign[*at]) * weights[*at] < 0.0;
@@ -70,7 +70,7 @@ impl Logistic {
         self.bias + (0..values.len()).map(|at| self.contribution(at, values[at])).sum::<f64>()
     }
 
-    /// What one value adds; nothing where it isn't known.
+    /// The contribution of one value; 0 if it isn't known.
     pub(super) fn contribution(&self, at: usize, value: f64) -> f64 {
         if value.is_finite() { self.weight[at] * (value - self.mean[at]) / self.deviation[at] } else { 0.0 }
     }
@@ -95,7 +95,7 @@ fn newton(rows: &[Vec<f64>], examples: &[Example], share: &[f64], free: &[bool])
             }
         }
         for i in 0..n {
-            // The bias is not held back.
+            // The bias is not regularised.
             if i + 1 < n {
                 gradient[i] -= RIDGE * weights[columns[i]];
                 curvature[i][i] += RIDGE;
@@ -103,7 +103,7 @@ fn newton(rows: &[Vec<f64>], examples: &[Example], share: &[f64], free: &[bool])
             curvature[i][i] += 1e-9;
         }
         let step = solve(curvature, gradient);
-        // Far from the end a step may go too far.
+        // Far from the solution, a step may overshoot.
         let longest = step.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
         let scale = if longest > 3.0 { 3.0 / longest } else { 1.0 };
         for (i, step) in step.iter().enumerate() {
@@ -116,7 +116,7 @@ fn newton(rows: &[Vec<f64>], examples: &[Example], share: &[f64], free: &[bool])
     weights
 }
 
-/// Solves a symmetric positive definite system, of which the lower half is given, by Cholesky's decomposition.
+/// Solves a symmetric positive definite system, given by its lower half, by Cholesky decomposition.
 fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
     let n = b.len();
     for i in 0..n {
@@ -132,7 +132,7 @@ fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
     b
 }
 
-/// Of log odds.
+/// The probability for log odds.
 pub(super) fn probability(odds: f64) -> f64 {
     1.0 / (1.0 + (-odds).exp())
 }
@@ -148,7 +148,8 @@ mod tests {
     use rand::{RngExt as _, SeedableRng as _};
     use rand_pcg::Pcg64;
 
-    /// Examples whose log odds are `2 x − y + 0.5`, with a third value that says nothing, `true` as often as they say.
+    /// Examples whose log odds are `2 x − y + 0.5`, with a third value that says nothing; `true` as often as the odds
+    /// say.
     fn examples(count: usize) -> Vec<Example> {
         let mut random = Pcg64::seed_from_u64(3);
         (0..count)

@@ -1,15 +1,16 @@
-//! Whether a MIDI file and a recording are the same music: one verdict, by all that is known.
+//! Whether a MIDI file and a recording are the same music: one verdict from everything that is known.
 //!
-//! The alignment says how well the best map explains the recording; networks that have heard much music say how near the two
-//! are by their codes and vectors. Each of these is a piece of [`Evidence`], most of them measured against something that
-//! can't be right: the MIDI backwards, other keys, chords half an octave off. A [`Judge`] has learned from labelled pairs what
-//! each is worth, and gives a probability that means what it says. Where there is too little music, nothing is told.
+//! The alignment says how well the best map explains the recording; networks that have heard much music say how near
+//! the two are by their codes and vectors. Each of these is a piece of [`Evidence`], most of them measured against
+//! something that can't be right: the MIDI backwards, other keys, chords half an octave off. A [`Judge`] has learned
+//! from labelled pairs what each is worth, and gives a probability that means what it says. If there is too little
+//! music, it gives no verdict.
 //!
 //! | question | answer |
 //! |---|---|
-//! | Align and judge two files? | [`align`], which is what commands and the window call |
+//! | Align and judge two files? | [`align`], which commands and the window call |
 //! | What is a pair judged by? | [`Judgement::evidence`](crate::alignment::Judgement) |
-//! | How is a judge made? | [`train()`] |
+//! | How is a judge trained? | [`train()`] |
 //! | How good is it? | [`Quality`] |
 //!
 //! ```no_run
@@ -42,16 +43,16 @@ use crate::error::Result;
 use crate::job::Progress;
 use crate::pair::{self, AudioSide, MidiSide};
 
-/// A tempo that is further than this from the MIDI's is another version's, |ln|.
+/// A tempo that differs from the MIDI's by more than this is another version's, |ln|.
 const OTHER_TEMPO: f64 = 0.1;
 
 /// Aligns the two as [`pair::align`] does, and judges the pair. The published presets keep their own formula.
 ///
 /// # Errors
-/// As [`pair::align`].
+/// Those of [`pair::align`].
 ///
 /// # Panics
-/// As [`pair::align`].
+/// Like [`pair::align`].
 pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Progress) -> Result<Alignment> {
     let mut alignment = pair::align(midi, audio, preset, &progress.part(0.0, 0.8))?;
     if preset == Preset::Antiphon {
@@ -65,7 +66,7 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
     Ok(alignment)
 }
 
-/// What is known of an aligned pair.
+/// What is known about an aligned pair.
 pub(crate) fn evidence(
     midi: &Traits,
     audio: &Traits,
@@ -91,14 +92,14 @@ pub(crate) fn evidence(
     Ok(found)
 }
 
-/// Puts the judgement into the alignment of a recording of `audio_s` seconds, and says what a listener would notice of a
-/// version.
+/// Adds the judgement to the alignment of a recording of `audio_s` seconds, and notes what a listener would notice
+/// about a version.
 fn judge(alignment: &mut Alignment, judge: &Judge, found: &Evidence, audio_s: f64) {
     let judgement = judge.judge(Sight::Pair, found);
     alignment.confidence = judgement.probability;
     match judgement.verdict {
         Verdict::Match => alignment.remarks.extend(version(alignment)),
-        // Whatever the map puts together, it is not the same music.
+        // Whatever the map aligns, it is not the same music.
         Verdict::NoMatch => alignment.unreliable = vec![(0.0, audio_s)],
         Verdict::CantTell => {}
     }
@@ -117,7 +118,7 @@ fn version(alignment: &Alignment) -> Option<String> {
     if alignment.segments.jump() {
         what.push("structure".to_owned());
     }
-    // Over a jump there is no tempo.
+    // Across a jump there is no tempo.
     let longest = alignment.segments.spans().into_iter().max_by(|a, b| length(a.audio).total_cmp(&length(b.audio)));
     if longest.is_some_and(|span| (length(span.audio) / length(span.midi)).ln().abs() > OTHER_TEMPO) {
         what.push("tempo".to_owned());
@@ -125,12 +126,12 @@ fn version(alignment: &Alignment) -> Option<String> {
     (!what.is_empty()).then(|| format!("the recording is of another version: it differs in {}", list(&what)))
 }
 
-/// Of a span in seconds.
+/// The length of a span in seconds.
 fn length((from, to): (f64, f64)) -> f64 {
     to - from
 }
 
-/// `a, b and c`.
+/// Joins words: `a, b and c`.
 fn list(words: &[String]) -> String {
     match words {
         [] => String::new(),

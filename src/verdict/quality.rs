@@ -1,4 +1,4 @@
-//! How well probabilities tell pairs from others, and whether they mean what they say.
+//! How well probabilities separate true pairs from wrong ones, and whether they mean what they say.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,32 +7,32 @@ use serde::{Deserialize, Serialize};
 pub struct Judged {
     /// Whether the two belong together.
     pub same: bool,
-    /// The probability that was given, at a prior of one half.
+    /// The probability it was given, at a prior of one half.
     pub probability: f64,
-    /// How many pairs it stands for.
+    /// The number of pairs it stands for.
     pub weight: f64,
 }
 
-/// Pairs whose probabilities lie in one tenth.
+/// Pairs whose probabilities lie in the same tenth.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
-    /// Share of all, where true and wrong pairs weigh the same.
+    /// Share of all pairs, where true and wrong ones weigh the same.
     pub share: f64,
     /// Mean probability.
     pub said: f64,
     /// Share of true pairs.
     pub was: f64,
-    /// True pairs and wrong ones.
+    /// Number of true pairs and of wrong ones.
     #[serde(default)]
     pub counts: (usize, usize),
 }
 
-/// What probabilities are worth. True and wrong pairs weigh the same together, which is a prior of one half.
+/// How good probabilities are. True and wrong pairs weigh the same in total, which is a prior of one half.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// True pairs and wrong ones.
+    /// Number of true pairs and of wrong ones.
     pub pairs: (usize, usize),
-    /// How often a true pair has the higher probability of a true and a wrong one.
+    /// How often, given a true and a wrong pair, the true one has the higher probability.
     pub auc: f64,
     /// Share of the true pairs above all but 1 % of the wrong ones.
     pub accepted_at_1_percent: f64,
@@ -40,14 +40,14 @@ pub struct Quality {
     pub accepted_at_0_1_percent: f64,
     /// Mean squared error of the probability.
     pub brier: f64,
-    /// Mean difference of what was said and what was, over tenths.
+    /// Mean difference between predicted and actual shares, over tenths.
     pub calibration_error: f64,
-    /// The tenths, of which empty ones are left out.
+    /// The tenths, without empty ones.
     pub reliability: Vec<Bin>,
 }
 
 impl Quality {
-    /// Of pairs of both kinds; none where one is missing.
+    /// Computes it for pairs of both kinds; none if one is missing.
     pub fn of(pairs: &[Judged]) -> Option<Self> {
         let total = |same: bool| pairs.iter().filter(|p| p.same == same).map(|p| p.weight).sum::<f64>();
         let (right, wrong) = (total(true), total(false));
@@ -104,7 +104,7 @@ fn auc(pairs: &[Judged]) -> f64 {
     wins / (right * below).max(f64::MIN_POSITIVE)
 }
 
-/// Share of the true pairs above the probability that this share of the wrong ones is above.
+/// Share of the true pairs above the probability that this share of the wrong ones exceeds.
 fn accepted(pairs: &[Judged], false_accepts: f64) -> f64 {
     let least = threshold(pairs, false_accepts);
     let of = |least: f64| pairs.iter().filter(|p| p.same && p.probability > least).map(|p| p.weight).sum::<f64>();
@@ -112,7 +112,7 @@ fn accepted(pairs: &[Judged], false_accepts: f64) -> f64 {
     of(least).max(0.0) / of(f64::NEG_INFINITY).max(f64::MIN_POSITIVE)
 }
 
-/// The least probability that no more than this share of the wrong pairs is above.
+/// The least probability that no more than this share of the wrong pairs exceeds.
 pub(super) fn threshold(pairs: &[Judged], false_accepts: f64) -> f64 {
     let mut wrong: Vec<&Judged> = pairs.iter().filter(|p| !p.same).collect();
     wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability));

@@ -41,7 +41,7 @@ fn rendering(midi: &Midi) -> Waveform {
     synth::render(midi, &font(), ANALYSIS_RATE, &silent()).expect("a sound")
 }
 
-/// A file of (channel, pitch, beats) one after the other, two beats a second.
+/// A file of (channel, pitch, beats), one after another, at two beats a second.
 fn notes(notes: &[(u8, u8, u8)]) -> Midi {
     let mut track = Vec::new();
     for &(channel, pitch, beats) in notes {
@@ -108,7 +108,7 @@ fn too_little_music_is_never_a_match() {
                 assert!(!found.accepted() && found.confidence <= 0.5, "{what}");
                 assert!(found.remarks.iter().any(|remark| remark.contains("too little music")), "{what}");
             }
-            // What is too short to be aligned can't be told either.
+            // What is too short to be aligned can't be judged either.
             Err(error) => assert!(matches!(error, crate::Error::Nothing { .. }), "{what}: {error}"),
         }
     }

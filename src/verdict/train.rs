@@ -1,4 +1,4 @@
-//! How a judge is made from labelled pairs.
+//! How a judge is learned from labelled pairs.
 
 use super::evidence::{Evidence, TERMS};
 use super::judge::{FORMAT, Fingerprints, Judge, Least, SearchRule, Sight, Weights, Worth};
@@ -9,61 +9,61 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Songs are dealt into so many parts; each is judged by what was learned from the others.
+/// Songs are divided into this many parts; each is judged by what was learned from the others.
 const PARTS: usize = 10;
-/// True pairs, and wrong ones, that a judge is learned from at least.
+/// Minimum number of true pairs, and of wrong ones, to learn a judge from.
 pub(crate) const FEWEST: usize = 20;
-/// Of the wrong pairs so many may be accepted.
+/// The share of wrong pairs that may be accepted.
 const FALSE_ACCEPTS: f64 = 0.001;
-/// Of the searches for what is not there.
+/// The share of searches for missing music that may be accepted.
 const FALSE_SEARCHES: f64 = 0.01;
 /// A probability below one of these is no match: the first that leaves no more than
 const DOUBTFUL: [f64; 7] = [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4];
 /// this share of the true pairs in doubt.
 const IN_DOUBT: f64 = 0.04;
-/// Of all pairs that are tried, more than this are not taken to belong together, and not fewer than that.
+/// Limits on the share of all pairs tried that are assumed to belong together.
 const PRIORS: std::ops::RangeInclusive<f64> = 0.005..=0.5;
 
-/// A pair of which it is known whether it belongs together, with its evidence.
+/// A pair labelled as belonging together or not, with its evidence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelledPair {
-    /// Name of the MIDI file, and what was done to it.
+    /// Name of the MIDI file, and how it was altered.
     pub midi: String,
-    /// Of the recording, and what was done to it.
+    /// Name of the recording, and how it was altered.
     pub audio: String,
     /// The songs of the two.
     pub songs: (String, String),
-    /// What kind of pair it is: of what music, whole or cut, in its key or moved.
+    /// The kind of pair: which music, whole or cut, in its key or moved.
     pub kind: String,
     /// Whether they belong together.
     pub same: bool,
-    /// Place of the recording among the wrong ones, by codes; of the right one, where it stands among these. 0 where that is
-    /// not known.
+    /// Rank of the recording among the wrong ones, by codes; for the right one, where it would rank among these. 0 if
+    /// unknown.
     pub rank: usize,
-    /// How many pairs it stands for.
+    /// The number of pairs it stands for.
     pub weight: f64,
-    /// Whether a person has decided it in a queue: the recordings that it was not compared with are not known, and its weight
-    /// is that of all that is seen of it.
+    /// Whether a person has decided it in a queue: the recordings that it was not compared with are unknown, and its
+    /// weight applies to all that is seen of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub decided: bool,
     /// What can be seen of it: names and values.
     pub evidence: BTreeMap<Sight, BTreeMap<String, f64>>,
 }
 
-/// What a judge is made for.
+/// Parameters of a judge's training.
 #[derive(Debug, Clone)]
 pub struct TrainParams {
-    /// The networks whose codes and vectors the evidence is of.
+    /// The networks that made the codes and vectors in the evidence.
     pub models: Fingerprints,
-    /// Names of what was learned from.
+    /// Names of the data learned from.
     pub data: Vec<String>,
     /// Entries that each MIDI file was compared with.
     pub entries: usize,
-    /// What journals of curators were learned from, and how they were weighed; null for none. It is written beside the rest.
+    /// Which curators' journals were learned from, and how they were weighed; null for none. Stored with the rest.
     pub journals: Value,
 }
 
-/// Terms that are weighed, by what can be seen.
+/// The terms that are weighed, for what can be seen.
 fn terms(sight: Sight) -> Vec<&'static str> {
     let networks = ["codes", "codes against chance", "codes along the map", "embedding"];
     let attacks = ["cost against null", "attacks", "tempo", "unevenness"];
@@ -76,13 +76,13 @@ fn terms(sight: Sight) -> Vec<&'static str> {
     TERMS.iter().map(|kind| kind.name).filter(is_in).collect()
 }
 
-/// Evidence of a pair as numbers in the order of `terms`; none where it was not seen so.
+/// Evidence of a pair as numbers in the order of `terms`; none if it was not seen that way.
 fn values(pair: &LabelledPair, sight: Sight, terms: &[&str]) -> Option<Vec<f64>> {
     let seen = pair.seen(sight)?;
     terms.iter().map(|term| Some(seen.weighed(term)).filter(|value| value.is_finite())).collect()
 }
 
-/// Whether so many true pairs and wrong ones are enough to learn from.
+/// Checks whether this many true pairs and wrong ones are enough to learn from.
 ///
 /// # Errors
 /// [`Error::Limit`] for fewer than 20 of either.
@@ -99,7 +99,7 @@ pub fn enough(right: usize, wrong: usize) -> Result<()> {
 /// Learns a judge from pairs.
 ///
 /// # Errors
-/// [`Error::Limit`] for fewer than 20 true pairs, or wrong ones.
+/// [`Error::Limit`] for fewer than 20 true pairs, or fewer than 20 wrong ones.
 pub fn train(pairs: &[LabelledPair], params: &TrainParams) -> Result<Judge> {
     let count = |same: bool| pairs.iter().filter(|pair| pair.same == same).count();
     enough(count(true), count(false))?;
@@ -112,7 +112,7 @@ pub fn train(pairs: &[LabelledPair], params: &TrainParams) -> Result<Judge> {
     }
     let pair_odds = crossed_odds.get(&Sight::Pair).or_else(|| crossed_odds.get(&Sight::Sound));
     let at = |odds: &[(&LabelledPair, f64)]| log_odds(threshold(&judged(odds), FALSE_ACCEPTS).clamp(1e-9, 1.0 - 1e-9));
-    // The prior at which one half accepts as many wrong pairs as may be.
+    // The prior at which one half accepts as many wrong pairs as allowed.
     let prior = round(probability(-pair_odds.map_or(0.0, |odds| at(odds))).clamp(*PRIORS.start(), *PRIORS.end()));
     let odds: Vec<f64> = pair_odds.into_iter().flatten().filter(|(pair, _)| pair.same).map(|(_, odds)| *odds).collect();
     let doubtful = |doubtful: &f64| {
@@ -162,7 +162,7 @@ fn of_sight(pairs: &[LabelledPair], sight: Sight) -> Option<(Weights, Vec<(&Labe
         .filter(|pair| pair.weight > 0.0)
         .filter_map(|pair| {
             let values = values(pair, sight, &terms)?;
-            // The codes of all are known: no pair stands for others, but for those that people have decided.
+            // The codes of all are known: no pair stands for others, except those that people have decided.
             let weight = if sight == Sight::Codes && !pair.decided { 1.0 } else { pair.weight };
             Some((pair, Example { values, same: pair.same, weight }))
         })
@@ -183,7 +183,7 @@ fn of_sight(pairs: &[LabelledPair], sight: Sight) -> Option<(Weights, Vec<(&Labe
         let is_in = |song: &String| part.get(song) == Some(&number);
         let others = examples.iter().filter(|(pair, _)| !is_in(&pair.songs.0) && !is_in(&pair.songs.1));
         let others: Vec<Example> = others.map(|(_, example)| example.clone()).collect();
-        // A part without which nothing can be learned is judged by what was learned from all.
+        // If nothing can be learned without a part, that part is judged by what was learned from all.
         let learned = Logistic::fit(&others, &signs).unwrap_or_else(|| fitted.clone());
         let here = examples.iter().filter(|(pair, _)| is_in(&pair.songs.0));
         crossed.extend(here.map(|(pair, example)| (*pair, learned.odds(&example.values))));
@@ -204,7 +204,7 @@ fn of_sight(pairs: &[LabelledPair], sight: Sight) -> Option<(Weights, Vec<(&Labe
     Some((weights, crossed))
 }
 
-/// What lies between all but one in two hundred of the values.
+/// The range of all but one in two hundred of the values.
 fn bounds(seen: &[(&LabelledPair, Example)], at: usize) -> (f64, f64) {
     let mut sorted: Vec<f64> = seen.iter().map(|(_, example)| example.values[at]).collect();
     sorted.sort_by(f64::total_cmp);
@@ -222,12 +222,12 @@ fn judged(odds: &[(&LabelledPair, f64)]) -> Vec<Judged> {
     odds.iter().map(of).collect()
 }
 
-/// The log odds that the best wrong answer to a query stays below, of all but [`FALSE_SEARCHES`] of the queries.
+/// The log odds that the best wrong answer to a query stays below, for all but [`FALSE_SEARCHES`] of the queries.
 fn best_wrong(odds: &[(&LabelledPair, f64)]) -> f64 {
     let mut best: BTreeMap<&String, f64> = BTreeMap::new();
-    // Of a queue it is not known what else was looked at: that counts only where there is nothing else.
+    // For a queue it is not known what else was compared: those pairs count only if there is nothing else.
     let decided_alone = odds.iter().all(|(pair, _)| pair.decided);
-    // What is searched are whole recordings.
+    // Searches are for whole recordings.
     let counts = |pair: &LabelledPair| !pair.same && !pair.part() && (decided_alone || !pair.decided);
     for (pair, odds) in odds.iter().filter(|(pair, _)| counts(pair)) {
         let known = best.entry(&pair.midi).or_insert(f64::NEG_INFINITY);
@@ -239,7 +239,7 @@ fn best_wrong(odds: &[(&LabelledPair, f64)]) -> f64 {
     sorted.len().checked_sub(1 + above).map_or(10.0, |at| sorted[at])
 }
 
-/// To one digit.
+/// Rounds to one digit.
 fn round(probability: f64) -> f64 {
     let unit = 10f64.powf(probability.log10().floor());
     (probability / unit).round().max(1.0) * unit
@@ -257,7 +257,7 @@ impl LabelledPair {
         self.evidence.insert(sight, known.collect());
     }
 
-    /// What was seen of it; none where it was not seen so.
+    /// What was seen of it; none if it was not seen that way.
     pub(crate) fn seen(&self, sight: Sight) -> Option<Evidence> {
         let seen = self.evidence.get(&sight).or_else(|| {
             // Without networks the same is seen, but less of it.

@@ -1,5 +1,5 @@
-//! What the networks know of one file: its codes, in every key where it is a MIDI file, its vectors, and how much music there
-//! is.
+//! What the networks know about one file: its codes, in every key if it is a MIDI file, its vectors, and how much music
+//! it contains.
 
 use crate::alignment::contrast;
 use crate::embedding::{self, EmbeddingModel};
@@ -11,10 +11,10 @@ use crate::pair::{AudioSide, MidiSide};
 use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
-/// Keys that a MIDI file is tried in, in semitones.
+/// Keys in which a MIDI file is tried, in semitones.
 pub(crate) const KEYS: std::ops::RangeInclusive<i32> = -5..=6;
 
-/// The networks that a judge listens with.
+/// The networks that a judge uses.
 #[derive(Debug, Clone)]
 pub(crate) struct Models {
     pub(crate) hash: HashModel,
@@ -35,33 +35,33 @@ pub(crate) struct InKey {
     pub(crate) codes: HashSequence,
 }
 
-/// How much music there is in a file.
+/// How much music a file contains.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Amount {
     /// Seconds in which something sounds.
     pub(crate) seconds: f64,
-    /// How different its moments are: 0 for a steady tone.
+    /// How varied its moments are: 0 for a steady tone.
     pub(crate) variety: f64,
 }
 
-/// What is known of a file.
+/// What is known about a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Traits {
     side: Side,
-    /// [`FRAME_S`] apart; wide of a MIDI file.
+    /// [`FRAME_S`] apart; wide for a MIDI file.
     log: LogSpectrum,
-    /// In each of its keys: one for a recording.
+    /// Codes in each of its keys: only one for a recording.
     pub(crate) codes: Vec<InKey>,
     pub(crate) amount: Amount,
 }
 
 impl Traits {
-    /// Of a MIDI file.
+    /// The traits of a MIDI file.
     pub(crate) fn of_midi(midi: &MidiSide, models: &Models, progress: &Progress) -> Result<Self> {
         Self::new(Side::Midi, midi.spectrum().logarithm(), models, progress)
     }
 
-    /// Of a recording.
+    /// The traits of a recording.
     pub(crate) fn of_audio(audio: &AudioSide, models: &Models, progress: &Progress) -> Result<Self> {
         Self::new(Side::Audio, audio.spectrum().logarithm(), models, progress)
     }
@@ -95,7 +95,7 @@ impl Traits {
     }
 }
 
-/// Of natural log magnitudes, (frames × 48), [`FRAME_S`] apart.
+/// The amount of music in natural log magnitudes, (frames × 48), [`FRAME_S`] apart.
 pub(crate) fn amount(log: ArrayView2<'_, f32>) -> Amount {
     let rows = contrast(&log.mapv(f32::exp));
     let sounding: Vec<_> = rows.outer_iter().filter(|row| row.iter().any(|x| *x != 0.0)).collect();

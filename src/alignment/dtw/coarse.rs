@@ -1,4 +1,4 @@
-//! Coarse to fine: pairs whose moves would not fit in memory.
+//! Coarse to fine: for pairs whose moves would not fit in memory.
 
 use super::{Corridor, DtwParams, Path, dtw_features};
 use crate::error::Result;
@@ -9,11 +9,11 @@ use ndarray::{Array2, ArrayView2, Axis};
 /// which rounds to one frame and may cut a corner by a few. Our choice.
 const RADIUS_COARSE_FRAMES: usize = 4;
 
-/// Averages every `factor` rows (the last group may be smaller) and gives the averages unit length again; a row of zeros
-/// stays one. `features`: (frames × bins) → (⌈frames / factor⌉ × bins).
+/// Averages each `factor` rows (the last group may be smaller) and scales the averages to unit length again; a row of
+/// zeros stays zero. `features`: (frames × bins) → (⌈frames / factor⌉ × bins).
 ///
 /// # Panics
-/// When `factor` is 0.
+/// If `factor` is 0.
 pub(crate) fn pool(features: ArrayView2<'_, f32>, factor: usize) -> Array2<f32> {
     let mut pooled = Array2::zeros((features.nrows().div_ceil(factor), features.ncols()));
     for (mut to, group) in pooled.rows_mut().into_iter().zip(features.axis_chunks_iter(Axis(0), factor)) {
@@ -26,11 +26,11 @@ pub(crate) fn pool(features: ArrayView2<'_, f32>, factor: usize) -> Array2<f32> 
     pooled
 }
 
-/// [`dtw_features`] on the whole matrix when it has at most `max_cells` cells; otherwise on pooled frames first, and then on
-/// all frames in a corridor around that path.
+/// [`dtw_features`] on the whole matrix if it has at most `max_cells` cells; otherwise on pooled frames first, and then
+/// on all frames in a corridor around that path.
 ///
-/// The remark says so when the second way was taken; show it, since that path need not be the cheapest of all. The moves
-/// need a quarter of a byte a cell.
+/// The remark reports the second case; show it, since that path need not be the cheapest of all. The moves need a
+/// quarter of a byte per cell.
 ///
 /// # Errors
 /// Those of [`dtw_features`].
@@ -57,7 +57,7 @@ pub(crate) fn dtw_coarse_to_fine(
     Ok((path, Some(remark)))
 }
 
-/// How many frames to pool so that the matrix keeps to `max_cells`; `None` if it does as it is.
+/// How many frames to pool so that the matrix keeps to `max_cells`; `None` if it already does.
 pub(in crate::alignment) fn pooling_factor((rows, columns): (usize, usize), max_cells: usize) -> Option<usize> {
     let cells = |factor: usize| rows.div_ceil(factor).saturating_mul(columns.div_ceil(factor));
     let mut factor = (cells(1) as f64 / max_cells.max(1) as f64).sqrt().floor().max(1.0) as usize;

@@ -1,9 +1,10 @@
-//! [`Corridor`]: the part of the distance matrix that a path may cross, and that is computed at all.
+//! [`Corridor`]: the part of the distance matrix that is computed, and that a path may cross.
 
 use crate::error::{Error, Result};
 use std::ops::Range;
 
-/// One range of columns a row; both ends never move left from one row to the next, and neighbouring rows are connected.
+/// One range of columns per row; neither end ever moves left from one row to the next, and neighbouring rows are
+/// connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Corridor {
     ranges: Vec<Range<usize>>,
@@ -16,10 +17,10 @@ impl Corridor {
         Self { ranges: vec![0..columns; rows], columns }
     }
 
-    /// A corridor of the caller's own: `ranges[i]` holds the columns of row `i` of a matrix that is `columns` wide.
+    /// A corridor given by the caller: `ranges[i]` holds the columns of row `i` of a matrix that is `columns` wide.
     ///
     /// # Errors
-    /// [`Error::Limit`] when a range is empty, leaves the matrix, begins or ends left of the one before, or can't be
+    /// [`Error::Limit`] if a range is empty, leaves the matrix, begins or ends left of the previous one, or can't be
     /// reached from it by a single step.
     pub fn new(ranges: Vec<Range<usize>>, columns: usize) -> Result<Self> {
         let refuse = |row: usize, range: &Range<usize>, limit: String| {
@@ -45,9 +46,9 @@ impl Corridor {
 
     /// Everything within `radius` rows and columns of a path that was found on coarser frames.
     ///
-    /// Cell `(p, q)` of `path` stands for rows `p × rows_per_cell ..` and columns `q × columns_per_cell ..` of a matrix of
-    /// `rows` × `columns`, as [`pool`](super::pool) makes them. Rows before and after the path get the range of its first
-    /// and last row, so that a free start or end stays possible. An empty path gives the whole matrix.
+    /// Cell `(p, q)` of `path` stands for rows `p × rows_per_cell ..` and columns `q × columns_per_cell ..` of a matrix
+    /// of `rows` × `columns`, as [`pool`](super::pool) makes them. Rows before and after the path get the range of its
+    /// first and last row, so that a free start or end remains possible. An empty path gives the whole matrix.
     pub fn around(
         path: &[(usize, usize)],
         (rows_per_cell, columns_per_cell): (usize, usize),

@@ -29,7 +29,7 @@ impl<'a> Cosine<'a> {
                 pack(places.iter_mut(), values, numbers);
             }
         }
-        // One block more than there are columns: the slant reaches beyond the last.
+        // One block more than there are columns: the slant reaches past the last.
         let mut blocks = vec![0; (y.nrows().div_ceil(LANES) + 1) * words * REACH];
         for (number, block) in blocks.chunks_exact_mut(words * REACH).enumerate() {
             // Backwards from the last place, which belongs to the first column of the reach.
@@ -77,12 +77,12 @@ impl LocalCosts for Cosine<'_> {
 
     fn bar(&self, corridor: &Corridor, top: usize, block: usize, ring: &mut Ring) {
         let last = (top + LANES).min(corridor.rows()) - 1;
-        // All columns that any lane got: its own block, and up to seven before.
+        // All columns that any lane needs: its own block, and up to seven before it.
         let (from, to) = (block * LANES, (block + 1) * LANES);
         if corridor.row(last).start + 7 <= from && corridor.row(top).end >= to {
             return;
         }
-        // Of each lane, the steps at which its column is inside. Lanes past the last row don't count.
+        // For each lane, the steps at which its column is inside. Lanes past the last row don't count.
         let (mut enter, mut leave) = ([0; LANES], [usize::MAX; LANES]);
         for (lane, row) in (top..=last).enumerate() {
             let inside = corridor.row(row);

@@ -1,8 +1,8 @@
 //! Dynamic time warping: the cheapest monotone path through a matrix of local costs that is never stored.
 //!
-//! The actors: a source of local costs (rows given by a closure, [`dtw`], or the cosine distance of two feature matrices,
-//! [`dtw_features`]), a [`Corridor`] that says which cells exist, [`DtwParams`], and the [`Path`] that comes out. Rows are
-//! MIDI frames and columns audio frames throughout the crate, though nothing here depends on it.
+//! The parts are a source of local costs (rows given by a closure, [`dtw`], or the cosine distance of two feature
+//! matrices, [`dtw_features`]), a [`Corridor`] that says which cells exist, [`DtwParams`], and the resulting [`Path`].
+//! Rows are MIDI frames and columns audio frames throughout the crate, though nothing here depends on it.
 //!
 //! The recurrence is that of the published systems (spec B; Raffel's `djitw`), with step weights added:
 //!
@@ -12,7 +12,8 @@
 //!                D(i, j−1)  · factor + penalty + horizontal · S(i, j)
 //! ```
 //!
-//! The diagonal wins ties, then the vertical step. Memory: the moves at two bits a cell of the corridor, and a few rows.
+//! The diagonal wins ties, then the vertical step. Memory: two bits per cell of the corridor for the moves, plus a few
+//! rows.
 //!
 //! ```
 //! use antiphon::alignment::dtw::{Corridor, DtwParams, dtw};
@@ -67,18 +68,18 @@ pub enum PathStart {
 /// Where a path may end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum End {
-    /// In the last column from row `g` on, or in the last row from column `g` on, where `g` is
-    /// `floor(gully × min(rows, columns))`, or `min(rows, columns) − 1` when gully is 1 or more. The first of the cheapest
-    /// cells of each edge is taken, and the last row wins when both edges cost the same (spec B).
+    /// In the last column from row `g` on, or in the last row from column `g` on, where `g` is `floor(gully × min(rows,
+    /// columns))`, or `min(rows, columns) − 1` if gully is 1 or more. The first of the cheapest cells of each edge is
+    /// taken; the last row wins if both edges cost the same (spec B).
     Gully(f64),
     /// In the last cell of the last row.
     Corner,
 }
 
-/// What each kind of step costs on top of the local cost.
+/// What each kind of step costs in addition to the local cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepCosts {
-    /// Weight of the local cost of a diagonal step. The first cell of a path is weighted with it too.
+    /// Weight of the local cost of a diagonal step, and of the first cell of a path.
     pub diagonal: f32,
     /// Weight of the local cost of a step to the next row in the same column.
     pub vertical: f32,
@@ -86,7 +87,7 @@ pub struct StepCosts {
     pub horizontal: f32,
     /// Added to every vertical and horizontal step: φ of the published systems.
     pub penalty: f32,
-    /// The cost so far is multiplied by it at every vertical and horizontal step.
+    /// Multiplies the cost so far at every vertical and horizontal step.
     pub factor: f32,
 }
 
@@ -98,12 +99,12 @@ impl Default for StepCosts {
 }
 
 impl StepCosts {
-    /// An additive penalty and nothing else.
+    /// An additive penalty only.
     pub fn penalty(penalty: f32) -> Self {
         Self { penalty, ..Self::default() }
     }
 
-    /// Whether more than the penalty is at work.
+    /// Whether anything besides the penalty applies.
     fn weighted(&self) -> bool {
         [self.diagonal, self.vertical, self.horizontal, self.factor]
             .iter()
@@ -122,7 +123,7 @@ impl StepCosts {
     }
 }
 
-/// How a path is searched. The default is plain DTW from corner to corner.
+/// How a path is searched for. The default is plain DTW from corner to corner.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DtwParams {
     /// Where it may begin.
@@ -149,23 +150,23 @@ impl DtwParams {
 /// The cheapest path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
-    /// (row, column), from the start on; each step moves on by one in one or both.
+    /// (row, column), from the start; each step advances by one in one or both.
     pub cells: Vec<(usize, usize)>,
     /// Local cost of each cell, unweighted.
     pub costs: Vec<f32>,
-    /// Cost of the whole path with weights and penalties, summed up in `f64` from [`costs`](Self::costs).
+    /// Cost of the whole path with weights and penalties, summed in `f64` from [`costs`](Self::costs).
     pub cost: f64,
 }
 
-/// The cheapest path through the costs that `local` gives.
+/// Finds the cheapest path through the costs that `local` gives.
 ///
-/// `local(row, columns, out)` writes the local costs of `columns` of `row` to `out`. Costs must be 0 or more; infinity (or
-/// NaN) forbids a cell, a negative cost counts as 0. It is asked only for cells inside the corridor, in strips of rows from
-/// the top, and once more for the cells of the path.
+/// `local(row, columns, out)` writes the local costs of `columns` of `row` to `out`. Costs must be 0 or more; infinity
+/// (or NaN) forbids a cell, and a negative cost counts as 0. It is called only for cells inside the corridor, in strips
+/// of rows from the top, and once more for the cells of the path.
 ///
 /// # Errors
-/// [`Error::Nothing`] for a matrix without rows or columns; [`Error::Limit`] when no path leads through the corridor, when a
-/// step cost is negative or not finite, or when the memory for the moves can't be had; [`Error::Cancelled`].
+/// [`Error::Nothing`] if the matrix has no rows or no columns; [`Error::Limit`] if no path leads through the corridor,
+/// if a step cost is negative or not finite, or if the memory for the moves can't be allocated; [`Error::Cancelled`].
 pub fn dtw(
     local: impl FnMut(usize, Range<usize>, &mut [f32]),
     corridor: &Corridor,
@@ -175,13 +176,14 @@ pub fn dtw(
     search(&mut RowCosts::new(local), corridor, params, progress)
 }
 
-/// The cheapest path through the cosine distances of `x` (rows × bins) and `y` (columns × bins), computed on the way.
+/// Finds the cheapest path through the cosine distances of `x` (rows × bins) and `y` (columns × bins), computed on the
+/// fly.
 ///
 /// Rows must have unit length, or be zero, which puts them at distance 1 from everything.
 ///
 /// # Errors
-/// Those of [`dtw`], and [`Error::Limit`] when a feature is not finite, when `x` and `y` differ in their number of bins, or
-/// when the corridor belongs to another matrix.
+/// Those of [`dtw`], and [`Error::Limit`] if a feature is not finite, if `x` and `y` differ in their number of bins, or
+/// if the corridor belongs to another matrix.
 pub fn dtw_features(
     x: ArrayView2<'_, f32>,
     y: ArrayView2<'_, f32>,
@@ -192,14 +194,14 @@ pub fn dtw_features(
     search_features(x, y, Numbers::Single, corridor, params, progress)
 }
 
-/// [`dtw_features`] at nearly twice its speed, on distances that are computed from 16-bit features.
+/// [`dtw_features`] at nearly twice the speed, on distances computed from 16-bit features.
 ///
-/// Meant for paths that are refined or judged by other means later. While the path is searched, a distance of 48-bin rows is
-/// off by 1.3e-5 on average (RMS) and by 2.2e-4 at most; [`Path::costs`] and [`Path::cost`] are exact for the path found.
-/// Where the processor has no fast 16-bit products (AVX-512 VNNI), this is [`dtw_features`].
+/// Meant for paths that are later refined or judged by other means. During the search, a distance of 48-bin rows is off
+/// by 1.3e-5 on average (RMS) and by 2.2e-4 at most; [`Path::costs`] and [`Path::cost`] are exact for the path found.
+/// If the processor has no fast 16-bit products (AVX-512 VNNI), this is [`dtw_features`].
 ///
 /// # Errors
-/// Those of [`dtw_features`], and [`Error::Limit`] for a row that is longer than a unit row.
+/// Those of [`dtw_features`], and [`Error::Limit`] if a row is longer than a unit row.
 pub fn dtw_features_16bit(
     x: ArrayView2<'_, f32>,
     y: ArrayView2<'_, f32>,
@@ -247,7 +249,7 @@ fn search(source: &mut impl LocalCosts, corridor: &Corridor, params: &DtwParams,
     Ok(Path { cells, costs, cost })
 }
 
-/// The end cell by the rule of [`End`]; `None` if no allowed cell can be reached.
+/// The end cell according to [`End`]; `None` if no allowed cell can be reached.
 fn end_cell(filled: &strip::Filled, end: End) -> Option<(usize, usize)> {
     let (rows, columns) = (filled.last_column.len(), filled.last_row.len());
     let from = match end {
@@ -278,7 +280,7 @@ fn along(source: &mut impl LocalCosts, cells: &[(usize, usize)]) -> Vec<f32> {
     costs
 }
 
-/// Cost of a path from its local costs.
+/// Cost of a path, computed from its local costs.
 fn total(cells: &[(usize, usize)], costs: &[f32], steps: &StepCosts) -> f64 {
     let weigh = |weight: f32, cost: f32| f64::from(weight) * f64::from(cost);
     let first = weigh(steps.diagonal, costs[0]);

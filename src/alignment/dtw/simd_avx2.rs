@@ -1,5 +1,5 @@
-//! The same for processors with AVX2 and FMA but without AVX-512: the plain sweep as the compiler makes it with eight lanes
-//! to a register, and distances by hand.
+//! The same for processors with AVX2 and FMA but without AVX-512: the plain sweep, compiled for eight lanes per
+//! register, and distances written by hand.
 
 #![expect(unsafe_code, reason = "AVX2 kernels, reached only where the processor has it; each equals its plain version")]
 
@@ -9,10 +9,10 @@ use std::arch::x86_64::{
     _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm256_sub_ps,
 };
 
-/// Steps that are computed together: with four registers of rows to each, their sums fill half of the registers.
+/// Steps that are computed together: with four registers of rows each, their sums fill half of the registers.
 const TOGETHER: usize = 2;
 
-/// [`wavefront::sweep`]; false where the processor can't.
+/// [`wavefront::sweep`]; false if the processor can't.
 pub(super) fn sweep(wave: &mut Wave, ring: &Ring, block: &mut Block<'_>) -> bool {
     available() && {
         // SAFETY: the processor has the features.
@@ -21,7 +21,7 @@ pub(super) fn sweep(wave: &mut Wave, ring: &Ring, block: &mut Block<'_>) -> bool
     }
 }
 
-/// [`wavefront::fill`] over `f32`; false for other numbers, and where the processor can't.
+/// [`wavefront::fill`] over `f32`; false for other numbers, or if the processor can't.
 pub(super) fn fill(ring: &mut Ring, ahead: &Ahead<'_>) -> bool {
     available() && ahead.numbers == Numbers::Single && {
         assert!(ahead.rows.len() >= ahead.words * LANES && ahead.columns.len() >= ahead.words * REACH);
@@ -45,7 +45,7 @@ unsafe fn fill_by_eight(ring: &mut Ring, ahead: &Ahead<'_>) {
     for first in (0..LANES).step_by(TOGETHER) {
         let mut products = [[_mm256_setzero_ps(); LANES / 8]; TOGETHER];
         for w in 0..ahead.words {
-            // SAFETY: `w` is below the number of words, and what is read of the columns lies in 0 .. LANES + 7.
+            // SAFETY: `w` is below the number of words, and reads of the columns lie in 0 .. LANES + 7.
             unsafe {
                 let rows = ahead.rows.as_ptr().add(w * LANES).cast::<f32>();
                 let columns = ahead.columns.as_ptr().add(w * REACH + LANES - 1 - first).cast::<f32>();

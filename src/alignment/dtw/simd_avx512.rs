@@ -1,7 +1,7 @@
-//! The wavefront and the cosine distances in AVX-512, woven together.
+//! The wavefront and the cosine distances in AVX-512, interleaved.
 //!
-//! Two registers hold the 32 lanes. The distances of the next block are computed between the steps of this one: products
-//! keep the multipliers busy, the recurrence the adders, so that the second is nearly free.
+//! Two registers hold the 32 lanes. The distances of the next block are computed between the steps of this one:
+//! products keep the multipliers busy and the recurrence keeps the adders busy, so that the second is nearly free.
 
 #![expect(
     unsafe_code,
@@ -20,7 +20,7 @@ use std::arch::x86_64::{
 };
 use std::ops::Range;
 
-/// [`wavefront::sweep`](super::wavefront::sweep); false where the processor can't.
+/// [`wavefront::sweep`](super::wavefront::sweep); false if the processor can't.
 pub(super) fn sweep(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>) -> bool {
     available() && {
         check(block);
@@ -37,7 +37,7 @@ pub(super) fn sweep(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>) -> 
     }
 }
 
-/// [`wavefront::sweep_and_fill`](super::wavefront::sweep_and_fill) away from the edges; false where the processor can't.
+/// [`wavefront::sweep_and_fill`](super::wavefront::sweep_and_fill) away from the edges; false if the processor can't.
 pub(super) fn sweep_and_fill(wave: &mut Wave, ring: &mut Ring, block: &mut Block<'_>, ahead: &Ahead<'_>) -> bool {
     assert!(!block.edge, "blocks on an edge are swept alone");
     available_for(ahead) && {
@@ -56,7 +56,7 @@ pub(super) fn sweep_and_fill(wave: &mut Wave, ring: &mut Ring, block: &mut Block
     }
 }
 
-/// [`wavefront::fill`](super::wavefront::fill); false where the processor can't.
+/// [`wavefront::fill`](super::wavefront::fill); false if the processor can't.
 pub(super) fn fill(ring: &mut Ring, ahead: &Ahead<'_>) -> bool {
     available_for(ahead) && {
         check_ahead(ahead);
@@ -75,7 +75,7 @@ fn available() -> bool {
     is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512dq")
 }
 
-/// Whether the processor also multiplies pairs of 16-bit numbers and adds them in one go.
+/// Whether the processor can also multiply pairs of 16-bit numbers and add them in one instruction.
 pub(super) fn available_fixed() -> bool {
     available() && is_x86_feature_detected!("avx512vnni")
 }
@@ -125,7 +125,7 @@ unsafe fn woven_fixed<const W: bool>(wave: &mut Wave, ring: &mut Ring, block: &m
     unsafe { woven::<true, W>(wave, ring, block, ahead) }
 }
 
-/// The recurrence over one block, and the distances of another between its steps: an eighth of eight vectors at each.
+/// The recurrence over one block, with the distances of another between its steps: an eighth of eight vectors at each.
 #[inline(always)]
 unsafe fn woven<const FIXED: bool, const WEIGHTED: bool>(
     wave: &mut Wave,
@@ -133,8 +133,8 @@ unsafe fn woven<const FIXED: bool, const WEIGHTED: bool>(
     block: &mut Block<'_>,
     ahead: &Ahead<'_>,
 ) {
-    // SAFETY: the caller has the features and has checked the lengths; eight shares make up all words; a block never wraps
-    // around in the ring.
+    // SAFETY: the caller has the features and has checked the lengths; eight shares make up all words; a block never
+    // wraps around in the ring.
     unsafe {
         let (steps, mut front) = (Steps::new(block), Front::load(wave));
         let from = block.number * LANES % Ring::STEPS;
@@ -143,7 +143,7 @@ unsafe fn woven<const FIXED: bool, const WEIGHTED: bool>(
             let mut products = Products::<FIXED>::new();
             for k in 0..8 {
                 products.add(ahead, k * share..(k + 1) * share, first);
-                // The features of the block after next, on their way from the outer caches: a 32nd at each step.
+                // Prefetches the features of the block after next from the outer caches: a 32nd at each step.
                 let next = ahead.columns.as_ptr().wrapping_add((ahead.words + (first + k) * share / 4) * REACH);
                 for line in 0..share * REACH / 64 {
                     _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(16 * line).cast());
@@ -183,7 +183,7 @@ unsafe fn fill_alone<const FIXED: bool>(ring: &mut Ring, ahead: &Ahead<'_>) {
     }
 }
 
-/// Eight steps of products of 32 rows with slanted columns; of integers, as bits, where `FIXED`.
+/// Eight steps of products of 32 rows with slanted columns; for integers, stored as bits, if `FIXED`.
 struct Products<const FIXED: bool>([[__m512; 2]; 8]);
 
 impl<const FIXED: bool> Products<FIXED> {
@@ -197,8 +197,8 @@ impl<const FIXED: bool> Products<FIXED> {
     #[inline(always)]
     unsafe fn add(&mut self, ahead: &Ahead<'_>, words: Range<usize>, first: usize) {
         for w in words {
-            // SAFETY: the caller has the features and keeps `w` below the number of words; `first` is at most 24, so that
-            // what is read of the columns lies in 0 .. LANES + 7.
+            // SAFETY: the caller has the features and keeps `w` below the number of words; `first` is at most 24, so
+            // that reads of the columns lie in 0 .. LANES + 7.
             unsafe {
                 let rows = ahead.rows.as_ptr().add(w * LANES).cast::<f32>();
                 let columns = ahead.columns.as_ptr().add(w * REACH + LANES - 1 - first).cast::<f32>();
@@ -217,7 +217,7 @@ impl<const FIXED: bool> Products<FIXED> {
         }
     }
 
-    /// Puts the distances where their steps are.
+    /// Stores the distances at their steps.
     #[inline(always)]
     unsafe fn store(&self, ring: &mut Ring, step: usize) {
         // SAFETY: the caller has the features; each store is of eight values into a slice of eight.
@@ -250,7 +250,7 @@ impl<const FIXED: bool> Products<FIXED> {
 
 /// Adds to each 32-bit sum the products of two pairs of 16-bit numbers. All are passed as bits.
 ///
-/// Assembly, because the compiler makes two instructions of the intrinsic of this one, and halves the speed.
+/// In assembly, because the compiler turns the intrinsic for this instruction into two, which halves the speed.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vnni")]
 unsafe fn add_pairs(a: __m512, b: __m512, sum: __m512) -> __m512 {
@@ -318,7 +318,7 @@ impl Front {
         }
     }
 
-    /// Step `k` of the block; `costs` points to those of its 32 lanes.
+    /// Step `k` of the block; `costs` points to the costs of its 32 lanes.
     #[inline(always)]
     unsafe fn step<const EDGE: bool, const WEIGHTED: bool>(
         &mut self,
@@ -377,7 +377,7 @@ unsafe fn put(lanes: &mut Lanes, [upper, lower]: [__m512; 2]) {
     }
 }
 
-/// All lanes one down; the last lane of `before` comes in at lane 0.
+/// Shifts all lanes down by one; the last lane of `before` comes in at lane 0.
 #[inline(always)]
 unsafe fn shift_in(lanes: __m512, before: __m512) -> __m512 {
     // SAFETY: the caller has the features.

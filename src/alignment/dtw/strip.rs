@@ -1,12 +1,12 @@
 //! The recurrence, in strips of rows swept by a slanted wavefront.
 //!
-//! A strip is [`LANES`] rows. At step `s` lane `r` of the wavefront stands in column `s − r`, so that every lane needs only
-//! what is known already: its own last value (left), and the last two values of the lane above (up and diagonal). Lane 0
-//! takes these from the last row of the strip above. Steps are taken in blocks of [`LANES`]; local costs wait in a [`Ring`],
-//! already slanted.
+//! A strip is [`LANES`] rows. At step `s` lane `r` of the wavefront stands in column `s − r`, so that each lane needs
+//! only what is already known: its own last value (left), and the last two values of the lane above (up and diagonal).
+//! Lane 0 takes these from the last row of the strip above. Steps are taken in blocks of [`LANES`]; local costs wait in
+//! a [`Ring`], already slanted.
 //!
-//! Accumulated costs are `f32` relative to an `f64` base kept for each block of columns, so that their rounding doesn't
-//! grow with the length of the path.
+//! Accumulated costs are `f32` relative to an `f64` base kept for each block of columns, so that their rounding error
+//! doesn't grow with the length of the path.
 
 use super::wavefront::{self, Ahead};
 use super::{Corridor, DtwParams, PathStart, StepCosts};
@@ -17,10 +17,11 @@ use std::ops::Range;
 /// Rows of a strip, and steps of a block. 32 moves of 2 bits make one word.
 pub(super) const LANES: usize = 32;
 
-/// Bases are multiples of this many times the largest usual local cost. Larger: fewer changes of base, coarser rounding.
+/// Bases are multiples of this many times the largest usual local cost. Larger means fewer changes of base but coarser
+/// rounding.
 const BASE_UNIT: f64 = 64.0;
 
-/// One value a lane, on a cache line's boundary.
+/// One value per lane, aligned to a cache line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(align(64))]
 pub(super) struct Lanes(pub(super) [f32; LANES]);
@@ -33,7 +34,8 @@ impl Lanes {
 pub(super) struct Ring(pub(super) Box<[Lanes; Ring::STEPS]>);
 
 impl Ring {
-    /// Steps that are kept: the block that is swept, the next, whose costs are being filled in, and what these reach ahead.
+    /// Steps that are kept: the block being swept, the next, whose costs are being filled in, and the steps these reach
+    /// ahead to.
     pub(super) const STEPS: usize = 4 * LANES;
 
     pub(super) fn new() -> Self {
@@ -54,14 +56,14 @@ impl Ring {
 
 /// Where local costs come from.
 pub(super) trait LocalCosts {
-    /// Writes what is needed to complete the steps of `block` of the strip of rows from `top` on; the blocks before it, if
-    /// the corridor has any, were asked for before. Cells outside the corridor are made infinite; rows past the last may
-    /// hold anything.
+    /// Writes what is needed to complete the steps of `block` of the strip of rows from `top` on; the blocks before it,
+    /// if the corridor has any, have already been requested. Cells outside the corridor are made infinite; rows past
+    /// the last may hold anything.
     fn tile(&mut self, corridor: &Corridor, top: usize, block: usize, ring: &mut Ring);
-    /// The same work as [`tile`](Self::tile) in a form that the wavefront can do while it sweeps the block before, but for
-    /// the cells outside the corridor, which [`bar`](Self::bar) then sees to.
+    /// The same work as [`tile`](Self::tile) in a form that the wavefront can do while it sweeps the block before,
+    /// except for the cells outside the corridor, which [`bar`](Self::bar) then handles.
     fn ahead(&self, top: usize, block: usize) -> Option<Ahead<'_>>;
-    /// Makes infinite what [`ahead`](Self::ahead) computed outside the corridor.
+    /// Makes everything that [`ahead`](Self::ahead) computed outside the corridor infinite.
     fn bar(&self, corridor: &Corridor, top: usize, block: usize, ring: &mut Ring);
     /// Writes the costs of `columns` of `row`.
     fn row(&mut self, row: usize, columns: Range<usize>, out: &mut [f32]);
@@ -70,13 +72,13 @@ pub(super) trait LocalCosts {
 /// Costs from a closure that fills a piece of a row.
 pub(super) struct RowCosts<F> {
     local: F,
-    /// [`PIECE`](Self::PIECE) columns of each row of the strip, from the multiple of it that was asked for last.
+    /// [`PIECE`](Self::PIECE) columns of each row of the strip, from the multiple of it that was requested last.
     pieces: Vec<f32>,
     place: (usize, usize),
 }
 
 impl<F: FnMut(usize, Range<usize>, &mut [f32])> RowCosts<F> {
-    /// Columns that the closure is asked for at once: enough to pay for the call, few enough to stay in the cache.
+    /// Columns requested from the closure at once: enough to pay for the call, few enough to stay in the cache.
     const PIECE: usize = 8 * LANES;
 
     pub(super) fn new(local: F) -> Self {
@@ -125,18 +127,18 @@ impl<F: FnMut(usize, Range<usize>, &mut [f32])> LocalCosts for RowCosts<F> {
     }
 }
 
-/// Makes costs from outside fit for the recurrence: NaN forbids a cell, a negative cost would make the edges leak.
+/// Makes external costs safe for the recurrence: NaN forbids a cell, a negative cost would make the edges leak.
 fn legalise(costs: &mut [f32]) {
     for cost in costs {
         *cost = if cost.is_nan() { f32::INFINITY } else { cost.max(0.0) };
     }
 }
 
-/// What the sweep leaves: costs on the two last edges, and the moves.
+/// The result of the sweep: costs on the two last edges, and the moves.
 pub(super) struct Filled {
-    /// Accumulated cost of every cell of the last row; infinite where it can't be reached.
+    /// Accumulated cost of each cell of the last row; infinite if it can't be reached.
     pub(super) last_row: Vec<f64>,
-    /// The same of the last column.
+    /// The same for the last column.
     pub(super) last_column: Vec<f64>,
     moves: Vec<u64>,
     strips: Vec<StripMoves>,
@@ -150,7 +152,7 @@ struct StripMoves {
 }
 
 impl Filled {
-    /// The path that ends in `end`; `None` when the moves lead out of the matrix, which a finite cost excludes.
+    /// The path that ends in `end`; `None` if the moves lead out of the matrix, which a finite cost rules out.
     pub(super) fn trace(&self, end: (usize, usize), start: PathStart) -> Option<Vec<(usize, usize)>> {
         let (mut i, mut j) = end;
         let mut cells = vec![(i, j)];
@@ -182,7 +184,7 @@ impl Filled {
 pub(super) struct Wave {
     /// Each lane's value at the last step.
     pub(super) left: Lanes,
-    /// What each lane saw above itself at the last step: its diagonal at the next.
+    /// What each lane saw above itself at the last step: its diagonal at the next step.
     pub(super) up: Lanes,
 }
 
@@ -224,15 +226,15 @@ pub(super) struct Block<'a> {
     pub(super) number: usize,
     /// The lane that holds the last row of the strip.
     pub(super) out_lane: usize,
-    /// Whether the block touches an edge of the matrix: only then seeds count, the trail is kept, and the last row of the
-    /// strip may be another than the last lane.
+    /// Whether the block touches an edge of the matrix: only then do seeds count, is the trail kept, and may the last
+    /// row of the strip be in another lane than the last.
     pub(super) edge: bool,
     pub(super) seeds: Seeds,
     pub(super) steps: &'a StepCosts,
-    /// The row above the strip, column `j` at `LANES + j`; it becomes the row above the next strip as far as the wavefront
-    /// has passed.
+    /// The row above the strip, column `j` at `LANES + j`; it becomes the row above the next strip as far as the
+    /// wavefront has passed.
     pub(super) above: &'a mut [f32],
-    /// One word a step.
+    /// One word per step.
     pub(super) moves: &'a mut [u64],
     /// Every lane's value at every step.
     pub(super) trail: &'a mut [Lanes; LANES],
@@ -329,7 +331,7 @@ pub(super) fn fill(
                     }
                 }
             }
-            // What was written left of the block belongs to the block before, and so to its base.
+            // Values written left of the block belong to the block before, and so to its base.
             if block > 0 {
                 let late = (block + 1) * LANES - out_lane..(block + 1) * LANES;
                 shift(&mut above[late], next - bases[block - 1]);
@@ -344,7 +346,7 @@ pub(super) fn fill(
     Ok(filled)
 }
 
-/// `count` zero words, or an error where the memory can't be had.
+/// `count` zero words, or an error if the memory can't be allocated.
 fn zeros(count: usize) -> Result<Vec<u64>> {
     let mut words = Vec::new();
     words.try_reserve_exact(count).map_err(|_| Error::Limit {
@@ -356,7 +358,7 @@ fn zeros(count: usize) -> Result<Vec<u64>> {
     Ok(words)
 }
 
-/// The least of 32 or so values, eight by eight because the compiler may not change the order of a longer chain.
+/// The least of about 32 values, taken eight at a time because the compiler may not reorder a longer chain.
 fn least(values: &[f32]) -> f64 {
     let less = |a: f32, b: f32| if b < a { b } else { a };
     let mut eight = [f32::INFINITY; 8];

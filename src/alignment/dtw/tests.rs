@@ -1,10 +1,11 @@
-//! The fast kernel against the obvious one: the whole matrix in `f64`, cell by cell, as the recurrence is written.
+//! The fast kernel against the obvious one: the whole matrix in `f64`, cell by cell, exactly as the recurrence is
+//! written.
 
 use super::*;
 use ndarray::Array2;
 use proptest::prelude::*;
 
-/// Numbers that look random and are multiples of 1/64, so that sums are exact and ties happen.
+/// Numbers that look random but are multiples of 1/64, so that sums are exact and ties happen.
 fn coarse_costs(rows: usize, columns: usize, seed: u64) -> Array2<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     Array2::from_shape_simple_fn((rows, columns), || {
@@ -165,7 +166,7 @@ proptest! {
         let corridor = if whole { Corridor::full(rows, columns) } else { random_corridor(rows, columns, seed) };
         let (_, cost) = obvious_path(&obvious_distances(&x, &y), &corridor, &params);
         if let Ok(path) = dtw_features(x.view(), y.view(), &corridor, &params, &Progress::silent()) {
-            // Distances differ in the last bits, so that another path can be as good; then its cost is the same.
+            // Distances differ in the last bits, so another path can be equally good; then its cost is the same.
             prop_assert!((path.cost - cost).abs() <= 1e-5 * (1.0 + cost), "{} and {}", path.cost, cost);
             prop_assert!(path.cells.iter().all(|&(i, j)| corridor.row(i).contains(&j)));
         } else {

@@ -2,23 +2,24 @@
 
 use super::strip::{Block, LANES, Lanes, Ring, Wave};
 
-/// Columns of features that a block of distances reads: its own, and those before it that the slant within eight lanes needs.
+/// Columns of features that a block of distances reads: its own, and the ones before it that the slant within eight
+/// lanes needs.
 pub(super) const REACH: usize = LANES + 8;
 
 /// 1 in the fixed-point numbers. A product of unit rows is then at most 2³⁰.
 pub(super) const FIXED_ONE: f32 = 32_767.0;
 
-/// How features are held in words of 32 bits.
+/// How features are stored in words of 32 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Numbers {
     /// An `f32`.
     Single,
-    /// Two neighbouring dimensions as `i16`, the first in the lower half, [`FIXED_ONE`] being 1.
+    /// Two neighbouring dimensions as `i16`, the first in the lower half; 1 is [`FIXED_ONE`].
     Fixed,
 }
 
 impl Numbers {
-    /// Dimensions in a word.
+    /// Dimensions per word.
     pub(super) fn per_word(self) -> usize {
         match self {
             Self::Single => 1,
@@ -26,7 +27,7 @@ impl Numbers {
         }
     }
 
-    /// Fixed-point numbers where the processor multiplies them faster than `f32`.
+    /// Fixed-point numbers if the processor multiplies them faster than `f32`.
     pub(super) fn fastest() -> Self {
         #[cfg(target_arch = "x86_64")]
         if super::simd_avx512::available_fixed() {
@@ -41,18 +42,19 @@ pub(super) fn pair(first: i16, second: i16) -> u32 {
     u32::from(first.cast_unsigned()) | (u32::from(second.cast_unsigned()) << 16)
 }
 
-/// One block of cosine distances that is still to be computed.
+/// One block of cosine distances that is yet to be computed.
 ///
-/// Step `s = LANES × block + k` of eight lanes together is one product of a vector of rows and a slanted vector of columns:
-/// lane `r` gets the distance of its row to column `s − r % 8`, and that value belongs to step `s + r − r % 8`.
+/// Step `s = LANES × block + k` of eight lanes together is one product of a vector of rows and a slanted vector of
+/// columns: lane `r` gets the distance of its row to column `s − r % 8`, and that value belongs to step `s + r − r %
+/// 8`.
 pub(super) struct Ahead<'a> {
     /// What a word holds.
     pub(super) numbers: Numbers,
     /// Features of the strip: word `w` of the row of lane `r` at `w × LANES + r`.
     pub(super) rows: &'a [u32],
-    /// Features of the columns, backwards: word `w` of column `LANES × block + LANES − 1 − p` at `w × REACH + p`.
+    /// Features of the columns, in reverse: word `w` of column `LANES × block + LANES − 1 − p` at `w × REACH + p`.
     pub(super) columns: &'a [u32],
-    /// Number of words of a row of features, a multiple of 8.
+    /// Number of words in a row of features, a multiple of 8.
     pub(super) words: usize,
     /// Number of the block.
     pub(super) block: usize,
@@ -299,7 +301,7 @@ mod tests {
         sweep_and_fill(&mut woven.wave, &mut woven.ring, &mut block, &ahead);
         for step in 0..Ring::STEPS {
             for ((plain, fast), woven) in plain.step(step).iter().zip(fast.step(step)).zip(woven.ring.step(step)) {
-                // Infinite where nothing was written, and equal then.
+                // Infinite if nothing was written, and equal in that case.
                 let near = |value: f32| plain.to_bits() == value.to_bits() || (plain - value).abs() < 1e-5;
                 assert!(near(*fast) && near(*woven), "{plain}, {fast}, {woven}");
             }

@@ -1,4 +1,4 @@
-//! Which few tempos put every tick at its second?
+//! Finds the few tempos that put every tick at its second.
 
 use crate::error::{Error, Result};
 use crate::midi::TempoChange;
@@ -6,17 +6,17 @@ use crate::midi::TempoChange;
 /// Slowest tempo that a MIDI file can hold, 24 bits.
 pub(super) const MAX_MICROS_PER_QUARTER: u32 = 0xFF_FFFF;
 
-/// More changes than a performance has notes; a map that asks for more is broken.
+/// More changes than any performance has notes; a map that asks for more is broken.
 const MAX_CHANGES: usize = 100_000;
 
-/// A tick that is to be at a second; between two of them time is linear.
+/// A tick that must fall at a given second; between two of them time is linear.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Point {
     pub(super) tick: u64,
     pub(super) seconds: f64,
 }
 
-/// Where a fitted tempo map has got to: its own clock, and the first point that is still ahead.
+/// How far a fitted tempo map has got: its own clock, and the first point still ahead.
 #[derive(Debug, Clone, Copy)]
 struct State {
     tick: u64,
@@ -24,7 +24,7 @@ struct State {
     ahead: usize,
 }
 
-/// How far one tempo goes, and which tempos go as far.
+/// How far one tempo reaches, and which tempos reach as far.
 #[derive(Debug, Clone, Copy)]
 struct Reach {
     to: Point,
@@ -33,12 +33,13 @@ struct Reach {
     fastest: u32,
 }
 
-/// Tempo changes from tick 0 and second 0 on that meet every point, and every tick between two, within `tolerance_s`.
+/// Finds tempo changes from tick 0 and second 0 on that meet every point, and every tick between two points, within
+/// `tolerance_s`.
 ///
-/// Each tempo goes on for as long as some whole number of microseconds a quarter note passes all points within the
-/// tolerance (a cone that narrows point by point). Which of the tempos that reach as far is taken is decided by how far
-/// the next one then gets. The clock that is carried on is that of the rounded tempos, so rounding never adds up.
-/// A stretch that no legal tempo fits gets the nearest one; the clock recovers behind it.
+/// Each tempo lasts for as long as some whole number of microseconds per quarter note passes all points within the
+/// tolerance (a cone that narrows point by point). Among the tempos that reach as far, the choice depends on how far
+/// the next one then gets. The clock that is carried on is that of the rounded tempos, so rounding errors never add up.
+/// A stretch that no legal tempo fits gets the nearest one; the clock recovers after it.
 ///
 /// `points` are not empty and increase in both; the first is at tick 0.
 pub(super) fn fit(points: &[Point], ticks_per_quarter: u16, tolerance_s: f64) -> Result<Vec<TempoChange>> {
@@ -71,7 +72,7 @@ pub(super) fn fit(points: &[Point], ticks_per_quarter: u16, tolerance_s: f64) ->
 
 struct Fit<'a> {
     points: &'a [Point],
-    /// Microseconds a quarter note for one second a tick.
+    /// Microseconds per quarter note for one second per tick.
     micros: f64,
     tolerance_s: f64,
 }
@@ -113,7 +114,7 @@ impl Fit<'_> {
         reach
     }
 
-    /// Tempos that pass `to` within the tolerance, in microseconds a quarter note.
+    /// Tempos that pass `to` within the tolerance, in microseconds per quarter note.
     fn tempos(&self, from: State, to: Point) -> (f64, f64) {
         let scale = self.micros / (to.tick - from.tick) as f64;
         let wanted = to.seconds - from.seconds;
@@ -138,7 +139,7 @@ impl Fit<'_> {
     }
 }
 
-/// The legal whole numbers in a range; the first is above the second where there is none.
+/// The legal whole numbers in a range; the first is greater than the second if there are none.
 fn whole((low, high): (f64, f64)) -> (u32, u32) {
     (low.ceil().max(1.0) as u32, high.floor().clamp(0.0, f64::from(MAX_MICROS_PER_QUARTER)) as u32)
 }

@@ -4,7 +4,7 @@ use ndarray::{Axis, concatenate, s};
 
 const FRAME_S: f64 = 0.05;
 
-/// Spectra that change every eight frames and never come again, from the number `from` on; rows of unit length.
+/// Spectra that change every eight frames and never recur, starting from number `from`; rows of unit length.
 fn music(frames: usize, from: u64) -> Array2<f32> {
     let mut rows = Array2::from_shape_fn((frames, 48), |(i, bin)| {
         let chord = (i / 8) as u64 + from;
@@ -57,7 +57,7 @@ fn a_cut_a_repeat_and_other_music_are_found_where_they_are() {
     assert!(found.len() == 2, "{found:?}");
     assert!(near(&found[0], (0.0, 80.0), (0.0, 80.0)) && near(&found[1], (40.0, 120.0), (80.0, 160.0)), "{found:?}");
 
-    // Where other music begins is told within a few seconds only: by chance some of it is alike.
+    // Where other music begins can only be told to within a few seconds: some of it is alike by chance.
     let other = music(600, 90_000);
     let found = segments(&midi, &concatenate![Axis(0), part(0, 1200), other, part(1200, 2400)]);
     let last = found[found.len() - 1];
@@ -70,7 +70,7 @@ fn a_cut_a_repeat_and_other_music_are_found_where_they_are() {
 fn a_chain_increases_on_both_sides_and_keeps_the_heavier_runs() {
     let midi = music(2400, 1);
     let part = |from: usize, to: usize| midi.slice(s![from..to, ..]);
-    // The end comes first, for a while, and then everything.
+    // First the end, for a while, and then everything.
     let audio = concatenate![Axis(0), part(1800, 2400), part(0, 2400)];
     let found = structure(midi.view(), audio.view(), FRAME_S, &|_| Vec::new(), &Progress::silent()).unwrap();
     assert_eq!(found.runs.len(), 2, "{:?}", found.runs(FRAME_S));

@@ -26,7 +26,7 @@ fn what_is_decided_is_there_when_it_is_opened_again() {
     for i in 0..57 {
         journal.decide(decided(&i.to_string(), Decision::ALL[i % 4])).unwrap();
     }
-    // As a kill would: nothing is closed in order.
+    // As after a kill: nothing is closed in order.
     std::mem::forget(std::mem::take(&mut journal.table));
     drop(journal);
     let journal = Journal::open(&path, "ann").unwrap();
@@ -63,7 +63,7 @@ fn taking_back_and_doing_again_go_to_any_depth_and_outlive_the_process() {
     journal.undo().unwrap();
     journal.decide(decided("c", Decision::Skipped)).unwrap();
     assert!(!journal.can_redo(), "a new decision makes what was taken back unreachable");
-    // Only ever added to.
+    // Lines were only ever appended.
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3 + 3 + 3 + 1 + 1);
 }
 
@@ -160,7 +160,7 @@ fn a_writer_that_panics_loses_no_line_and_the_next_write_goes_on() {
     let (_folder, path) = folder();
     let mut journal = Journal::open(&path, "ann").unwrap();
     journal.decide(decided("a", Decision::Confirmed)).unwrap();
-    // It panics before it writes, in the middle of a line, and when all is written but nobody knows.
+    // It panics before writing, in the middle of a line, and when everything is written but nobody knows.
     for (item, written) in [("b", 0.0), ("c", 0.5), ("d", 1.0)] {
         journal.push(decided(item, Decision::Rejected));
         let batch = journal.batch().unwrap();
@@ -200,7 +200,7 @@ fn a_full_disk_is_left_for_another_file_with_all_lines() {
     // The handle that is put aside has the lock.
     let good = journal.fill_disk();
     assert!(journal.decide(decided("b", Decision::Rejected)).is_err());
-    // Neither over another file nor into a folder that is not there.
+    // Neither onto another file nor into a folder that does not exist.
     assert!(journal.move_to(&path).is_err());
     assert!(journal.move_to(&folder.path().join("no folder/x.jsonl")).is_err());
     assert_eq!(journal.unwritten(), 1);
@@ -230,7 +230,7 @@ fn a_journal_that_is_looked_at_takes_nothing_before_it_is_moved() {
     journal.move_to(&mine).unwrap();
     journal.decide(decided("b", Decision::Rejected)).unwrap();
     assert_eq!((items_of(&mine), items_of(&path)), (vec!["a".into(), "b".into()], vec!["a".to_owned()]));
-    // What is not there, and what can't be read.
+    // A missing file, and an unreadable one.
     assert!(Journal::look(&folder.path().join("none.jsonl"), "ann").remarks().is_empty());
     assert_eq!(Journal::look(folder.path(), "ann").remarks().len(), 1);
 }

@@ -86,7 +86,7 @@ fn the_same_seed_makes_the_same_bytes_whatever_the_threads_and_the_interruptions
     assert_eq!((second.made, second.kept), (7, 1));
     assert_eq!(bytes_of(b.path()), whole);
 
-    // A longer run that is stopped after its first work: the document still has what there was of the others.
+    // A longer run that is stopped after its first work: the document still has the earlier pairs of the others.
     let seen = Arc::new(OnceLock::<Progress>::new());
     let inside = Arc::clone(&seen);
     let stopped = Progress::new(move || {
@@ -226,8 +226,8 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
-    /// Single notes with rests between: each one's bin rises at the same frames in both renderings, but for what the other
-    /// instrument's attack takes longer, which is the same for all notes.
+    /// Single notes with rests between: each one's bin rises at the same frames in both renderings, except for the
+    /// slower attack of the other instrument, which is the same for all notes.
     #[test]
     fn an_onset_is_at_the_same_frame_on_both_sides(seed: u64, pitches in prop::collection::vec(50_u8..80, 10..16)) {
         let notes: Vec<(u8, u8, u8)> = (0..).zip(&pitches).map(|(i, &pitch)| (4 * i, 2, pitch)).collect();
@@ -255,7 +255,7 @@ proptest! {
             let bin = usize::from(note.pitch - WIDE_FIRST_NOTE);
             let (a, b) = (onset(&pair.midi, bin, start), onset(&pair.audio, bin, start));
             delays.push(b as i64 - a as i64);
-            // The roll begins there, and the clock of the file says when.
+            // The roll begins there, and the clock of the file gives the time.
             let frame = (start / FRAME_S).ceil() as usize;
             prop_assert!(pair.roll[[frame, bin]] > 0.0);
             prop_assert!((f64::from(pair.midi_time[frame]) - note.start.0).abs() < 0.25);

@@ -1,4 +1,4 @@
-//! How a recording plays a file otherwise than the file says: drums, lead, tempo, tuning, key, room, compression.
+//! How a recording differs from the file it plays: drums, lead, tempo, tuning, key, room, compression.
 
 use super::structure::Piece;
 use crate::alignment::warp::TimeMap;
@@ -13,7 +13,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use rand_pcg::Pcg64;
 use serde::Serialize;
 
-/// Drums of a recording, against the file's.
+/// A recording's drums, compared with the file's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Drums {
@@ -25,7 +25,7 @@ pub enum Drums {
     LeftOut,
 }
 
-/// The melody-like channel of a recording, against the file's.
+/// A recording's melody-like channel, compared with the file's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lead {
@@ -37,21 +37,21 @@ pub enum Lead {
     Moved(u8),
 }
 
-/// What a recording does otherwise, each drawn by itself.
+/// How the recording differs, each aspect drawn independently.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Manner {
     /// The drums.
     pub drums: Drums,
     /// The melody.
     pub lead: Lead,
-    /// Tempo against the file's where it drifts, 0.94–1.06, and a random walk within 4 % of that; `null` where it is the
-    /// file's own.
+    /// Overall tempo relative to the file's if it drifts, 0.94–1.06, with a random walk within 4 % of that; `null` if
+    /// it is the file's own.
     pub tempo: Option<f64>,
-    /// Cents that everything but drums is off the pitch.
+    /// Detuning of everything except drums, in cents.
     pub cents: f64,
-    /// Semitones that everything but drums is moved by.
+    /// Transposition of everything except drums, in semitones.
     pub semitones: i32,
-    /// Whether it sounds as in a room, with noise and a fader.
+    /// Whether it sounds as if in a room, with noise and a fader.
     pub room: bool,
     /// Whether it is compressed to 32 kbit/s.
     pub compressed: bool,
@@ -63,7 +63,7 @@ const DRUMS: u8 = 9;
 const VOICE: u8 = 53;
 /// Programs that a lead is arranged for.
 const LEADS: [u8; 12] = [0, 4, 11, 22, 24, 27, 40, 56, 65, 73, 75, 81];
-/// Tempo of the whole, and how far the walk goes from it.
+/// Range of the overall tempo, and how far the walk strays from it.
 const TEMPO: std::ops::RangeInclusive<f64> = 0.94..=1.06;
 const WALK: f64 = 0.04;
 /// Seconds between the steps of the walk.
@@ -88,12 +88,12 @@ impl Manner {
         }
     }
 
-    /// Time of what is played → time of the recording, over `seconds`.
+    /// Time of the music played → time of the recording, over `seconds`.
     pub(super) fn clock(&self, seconds: f64, random: &mut Pcg64) -> Result<TimeMap> {
         let Some(tempo) = self.tempo else {
             return TimeMap::new([0.0, seconds.max(1.0)].map(|s| (MidiTime(s), AudioTime(s))));
         };
-        // The tempo's logarithm moves at a speed that wanders itself, of 0.2 % a second.
+        // The tempo's logarithm moves at a speed that itself wanders, by 0.2 % a second.
         let (mut place, mut speed): (f64, f64) = (0.0, 0.0);
         let mut knots = vec![(MidiTime(0.0), AudioTime(0.0))];
         let mut audio_s = 0.0;
@@ -109,7 +109,7 @@ impl Manner {
         TimeMap::new(knots)
     }
 
-    /// The pieces of `midi`, and of another work where they are foreign, as the recording plays them by `clock`.
+    /// The pieces of `midi`, and of another work if they are foreign, as the recording plays them by `clock`.
     pub(super) fn score(
         &self,
         pieces: &[Piece],
@@ -173,7 +173,7 @@ impl Manner {
                     *open -= 1;
                     data2
                 }
-                // Banks are another font's business.
+                // Banks belong to another font.
                 (0xB0, 0 | 32) => continue,
                 (0xC0, _) if is_lead => continue,
                 (0xE0, _) if is_lead && self.lead == Lead::Sung => continue,
@@ -196,7 +196,7 @@ impl Manner {
         }
     }
 
-    /// A channel as a synthesiser has it when it is switched on, with the tuning of the recording.
+    /// Sets a channel to a synthesiser's state at power-on, with the tuning of the recording.
     fn begin(&self, channel: u8, at_s: f64, events: &mut Vec<Event>) {
         let mut set = |number: u8, value: u8| events.push((at_s, channel, 0xB0, number, value));
         for (number, value) in [(121, 0), (7, self.volume(channel, 100)), (10, 64), (11, 127), (64, 0)] {
@@ -216,8 +216,8 @@ impl Manner {
         events.push((at_s, channel, 0xE0, 0, 64));
     }
 
-    /// Louder drums are everything else softer: that can't be more than full scale. 40 log₁₀ of a volume controller is
-    /// its level in dB (General MIDI level 2).
+    /// Louder drums mean that everything else is softer: nothing can exceed full scale. 40 log₁₀ of a volume controller
+    /// is its level in dB (General MIDI level 2).
     fn volume(&self, channel: u8, value: u8) -> u8 {
         let softer = if self.drums == Drums::Louder && channel != DRUMS { 10f64.powf(-6.0 / 40.0) } else { 1.0 };
         (f64::from(value) * softer).round() as u8

@@ -1,4 +1,4 @@
-//! An alignment against what is known: which seconds are right, whether the song is lost, whether it warns and jumps
+//! Compares an alignment with the truth: which seconds are right, whether the song is lost, whether it warns and jumps
 //! where it should.
 
 use super::super::warned::{Warned, within};
@@ -9,12 +9,12 @@ use serde::Serialize;
 
 /// Seconds between the moments at which a map is compared with the truth.
 pub(super) const MOMENT_S: f64 = 0.1;
-/// A moment further off than this, in seconds, is lost, and a work of which more than this share is.
+/// A moment further off than this, in seconds, is lost, and so is a work with more than this share of such moments.
 const LOST_S: f64 = 2.0;
 const LOST_SHARE: f64 = 0.1;
 /// Half width over which notes are compared, in seconds.
 const AROUND_S: f64 = 1.0;
-/// An error above this, in seconds, is to be warned of.
+/// An error above this, in seconds, deserves a warning.
 const WRONG_S: f64 = 0.1;
 
 /// What was measured on one work.
@@ -30,13 +30,13 @@ pub struct WorkMeasures {
     pub beyond_2_s: f64,
     /// Whether that is more than a tenth.
     pub lost: bool,
-    /// Share of the moments more than 2 s off at which the file has the same notes where the map goes: nothing that sounds
-    /// tells one from the other.
+    /// Share of the moments more than 2 s off at which the file has the same notes where the map goes: nothing that
+    /// sounds distinguishes the two.
     pub alike: f64,
-    /// Tenths of seconds of the recording that are more than 100 ms off or not in the file, and whether they are called
-    /// unreliable.
+    /// Tenths of a second of the recording that are more than 100 ms off or not in the file, and whether they are
+    /// reported as unreliable.
     pub warned: Warned,
-    /// The same without those at which the file has the same notes where the map goes.
+    /// The same, without those at which the file has the same notes where the map goes.
     pub warned_of_others: Warned,
 }
 
@@ -47,12 +47,12 @@ pub struct Jumps {
     pub true_ones: usize,
     /// Those of them that are reported.
     pub found: usize,
-    /// All that are reported.
+    /// Number reported in total.
     pub reported: usize,
 }
 
-/// Compares at each tenth of a second of the recording, from `first_s` on: `midi_at` gives the moment of the file, which has
-/// these `notes`, that the alignment has for it. The error is in seconds of the file.
+/// Compares at each tenth of a second of the recording, from `first_s` on: `midi_at` gives the alignment's moment of
+/// the file, which has these `notes`. The error is in seconds of the file.
 pub(super) fn seconds(
     truth: &Truth,
     first_s: f64,

@@ -1,4 +1,4 @@
-//! What of a MIDI file a recording of it holds, in which order: edits of structure, on bar lines and off them.
+//! Which parts of a MIDI file its recording holds, and in which order: edits of structure, on and off bar lines.
 
 use crate::error::{Error, Result};
 use crate::midi::Midi;
@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Edit {
-    /// Nothing: it holds the file from the beginning to the end.
+    /// Nothing: it plays the file from beginning to end.
     Control,
     /// It leaves out 8 to 24 bars.
     Cut,
@@ -26,14 +26,14 @@ pub enum Edit {
 }
 
 impl Edit {
-    /// Every edit but none.
+    /// Every edit except the control.
     pub const ALL: [Self; 5] = [Self::Cut, Self::Repeat, Self::Intro, Self::Fade, Self::Part];
 }
 
 /// A stretch of a file, in its seconds, that is played from its beginning to its end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Piece {
-    /// Whether it is of another work.
+    /// Whether it comes from another work.
     pub(super) foreign: bool,
     pub(super) from_s: f64,
     pub(super) to_s: f64,
@@ -45,13 +45,13 @@ impl Piece {
     }
 }
 
-/// What is played, piece after piece.
+/// The pieces played, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Structure {
     pub(super) pieces: Vec<Piece>,
-    /// Whether the ends of a cut are no bar lines.
+    /// Whether the ends of a cut are off the bar lines.
     pub(super) off_bars: bool,
-    /// Seconds of the fading at the end, 0 for none.
+    /// Seconds of fade-out at the end, 0 for none.
     pub(super) fade_s: f64,
 }
 
@@ -61,11 +61,11 @@ const BARS: RangeInclusive<usize> = 8..=24;
 const INTRO_BARS: RangeInclusive<usize> = 8..=16;
 /// At most this share of the bars is cut or repeated.
 const MOST: f64 = 0.4;
-/// Bars that are left before and after a cut or a repeat.
+/// Bars that remain before and after a cut or a repeat.
 const MARGIN: usize = 2;
 /// How often a cut is off the bar lines.
 const OFF_BARS: f64 = 1.0 / 3.0;
-/// Where a recording that fades out ends, as a share of the file; and seconds of the fading.
+/// Where a recording that fades out ends, as a share of the file; and the seconds of the fade-out.
 const FADED_AT: std::ops::Range<f64> = 0.55..0.85;
 const FADE_S: std::ops::Range<f64> = 4.0..12.0;
 /// Share of the bars that a part holds.
@@ -75,13 +75,13 @@ impl Structure {
     /// Draws where the edit is made; `other` is the work that an intro is taken from.
     ///
     /// # Errors
-    /// [`Error::Nothing`] when there are too few bars, or no other work for an intro.
+    /// [`Error::Nothing`] if there are too few bars, or no other work for an intro.
     pub(super) fn draw(edit: Edit, midi: &Midi, other: Option<&Midi>, random: &mut Pcg64) -> Result<Self> {
         let lines = bar_lines(midi);
         let (bars, end) = (lines.len() - 1, lines[lines.len() - 1]);
         let piece = |from_s: f64, to_s: f64| Piece { foreign: false, from_s, to_s };
         let mut drawn = Self { pieces: Vec::new(), off_bars: false, fade_s: 0.0 };
-        // First and last bar line of a stretch of the middle.
+        // First and last bar line of a stretch in the middle.
         let stretch = |random: &mut Pcg64| {
             let most = (*BARS.end()).min((MOST * bars as f64) as usize);
             if most < *BARS.start() {
@@ -131,7 +131,7 @@ impl Structure {
     }
 }
 
-/// Seconds of the bar lines from the bar of the first note to the end of the last note; two at least.
+/// Seconds of the bar lines from the bar of the first note to the end of the last note; at least two.
 pub(super) fn bar_lines(midi: &Midi) -> Vec<f64> {
     let end = midi.end().0;
     let first = midi.notes().first().map_or(0, |note| note.start_tick);
@@ -141,7 +141,7 @@ pub(super) fn bar_lines(midi: &Midi) -> Vec<f64> {
         lines.push(midi.time_at(tick).0);
         let bar = midi.bar_at(tick + 1e-6);
         let next = tick + bar.ticks.max(1.0);
-        // A signature begins a bar, also where it comes early.
+        // A time signature begins a bar, even if it comes early.
         let early = midi.time_signatures().iter().map(|s| s.tick as f64).find(|&s| s > tick + 1e-6 && s < next);
         tick = early.unwrap_or(next);
     }

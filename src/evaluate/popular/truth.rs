@@ -1,29 +1,28 @@
-//! Which moment of a rendered recording is which moment of the MIDI file it was made from: known, for it was made so.
+//! Which moment of a rendered recording is which moment of its MIDI file: known by construction.
 
 use super::structure::Piece;
 use crate::alignment::warp::TimeMap;
 use crate::audio::AudioTime;
 use crate::midi::{MidiTime, Note};
 
-/// A stretch of the file that the recording plays, or one of the times it does. What is played once and what is played
-/// twice are different spans.
+/// A stretch of the file that the recording plays. A stretch that is played twice makes two different spans.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Span {
     /// Seconds of the file.
     pub(super) from_s: f64,
     pub(super) to_s: f64,
-    /// Where it begins in what is played, before the tempo drifts, in seconds.
+    /// Where it begins in the music played, before the tempo drifts, in seconds.
     score: f64,
 }
 
-/// A place where the recording goes on somewhere else in the file.
+/// A place where the recording continues somewhere else in the file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Jump {
     /// When, in seconds of the recording.
     pub(super) at: f64,
-    /// From which moment of the file.
+    /// The moment of the file it leaves.
     pub(super) from_s: f64,
-    /// To which.
+    /// The moment of the file it goes to.
     pub(super) to_s: f64,
 }
 
@@ -32,25 +31,25 @@ pub(super) struct Jump {
 pub(super) struct Truth {
     /// In the order of the recording.
     pub(super) spans: Vec<Span>,
-    /// Time of what is played, before the tempo drifts → time of the recording.
+    /// Time of the music played, before the tempo drifts → time of the recording.
     clock: TimeMap,
     /// Length of the recording.
     pub(super) seconds: f64,
 }
 
-/// Moments closer than this, in seconds, are one.
+/// Moments closer than this, in seconds, count as one.
 const CLOSE_S: f64 = 1e-6;
-/// A reported jump this near, in seconds, is the true one.
+/// A reported jump this near, in seconds, counts as the true one.
 const NEAR_S: f64 = 2.0;
-/// Notes of two stretches this near, in seconds, are the same.
+/// Notes of two stretches this near, in seconds, count as the same.
 const SAME_S: f64 = 0.05;
-/// Two stretches are the same music when at least this share of their notes is.
+/// Two stretches are the same music if at least this share of their notes are the same.
 const SAME_SHARE: f64 = 0.9;
-/// Jumps of equal width, within this many seconds.
+/// Jumps count as equally wide within this many seconds.
 const SAME_WIDTH_S: f64 = 0.5;
 
 impl Truth {
-    /// `clock` maps the time of what is played, one piece after the other, to that of the recording.
+    /// `clock` maps the time of the music played, one piece after the other, to that of the recording.
     pub(super) fn new(pieces: &[Piece], clock: TimeMap) -> Self {
         let own = pieces.iter().filter(|piece| !piece.foreign);
         let mut ends: Vec<f64> = own.flat_map(|piece| [piece.from_s, piece.to_s]).collect();
@@ -71,7 +70,8 @@ impl Truth {
         Self { spans, clock, seconds }
     }
 
-    /// Which span is played at a moment of the recording, and the moment of the file; `None` where it plays something else.
+    /// The span that is played at a moment of the recording, and the moment of the file; `None` if it plays something
+    /// else.
     pub(super) fn at(&self, audio_s: f64) -> Option<(usize, f64)> {
         let score_s = self.clock.to_midi(AudioTime(audio_s)).0;
         let number = self.spans.partition_point(|span| span.score <= score_s).checked_sub(1)?;
@@ -87,10 +87,11 @@ impl Truth {
         self.clock.to_audio(MidiTime(span.score + midi_s - span.from_s)).0
     }
 
-    /// The spans that a strictly increasing map can hold: the heaviest chain that advances in the file as it does in the
-    /// recording. Of what is played twice it holds one copy, either: that with less of `cost`, given by span.
+    /// The spans that a strictly increasing map can hold: the heaviest chain that advances in the file as it does in
+    /// the recording. If something is played twice, it holds one copy: the one with the smaller `cost`, given by span.
     pub(super) fn chain(&self, cost: &[usize]) -> Vec<bool> {
-        // Of each span: the weight of the best chain that it ends, in ms so that copies weigh the same; cost; the one before.
+        // For each span: the weight of the best chain that ends with it, in ms so that copies weigh the same; cost; the
+        // previous span.
         let mut best: Vec<(u64, i64, Option<usize>)> = Vec::with_capacity(self.spans.len());
         for (i, span) in self.spans.iter().enumerate() {
             let (weight, cost) = ((1000.0 * (span.to_s - span.from_s)).round() as u64, cost[i] as i64);
@@ -108,7 +109,7 @@ impl Truth {
         held
     }
 
-    /// Where it goes on somewhere else in the file.
+    /// Places where it continues somewhere else in the file.
     pub(super) fn jumps(&self) -> Vec<Jump> {
         let between = self.spans.windows(2);
         let jumps = between.filter(|pair| (pair[1].from_s - pair[0].to_s).abs() > CLOSE_S);
@@ -122,8 +123,9 @@ impl Truth {
 }
 
 impl Jump {
-    /// Whether a jump of an alignment is this one: within 2 s of it, or as wide and at a place where it makes no difference,
-    /// because the bars between are the same music on both sides of the jump. `notes` are those of the file.
+    /// Whether a jump of an alignment is this one: within 2 s of it, or as wide and at a place where it makes no
+    /// difference, because the bars in between are the same music on both sides of the jump. `notes` are those of the
+    /// file.
     pub(super) fn is(&self, reported: &Self, notes: &[Note]) -> bool {
         let later = reported.at - self.at;
         if later.abs() <= NEAR_S {
@@ -138,7 +140,7 @@ impl Jump {
     }
 }
 
-/// Whether two stretches of the file of so many seconds have the same notes.
+/// Whether two stretches of the file, `seconds` long, have the same notes.
 pub(super) fn same_music(notes: &[Note], a_s: f64, b_s: f64, seconds: f64) -> bool {
     let stretch = |from: f64| -> Vec<(u8, u8, f64)> {
         let inside = notes.iter().filter(|note| (from..from + seconds).contains(&note.start.0));
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_jump_between_identical_bars_is_found_where_it_makes_no_difference() {
-        // Bars of 2 s: what sounds from 20 to 40 s is the same every 10 s, the rest is not.
+        // Bars of 2 s: the music from 20 to 40 s is the same every 10 s, the rest is not.
         let note = |start: f64, pitch: u8| Note {
             start: MidiTime(start),
             end: MidiTime(start + 0.4),

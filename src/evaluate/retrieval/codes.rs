@@ -26,12 +26,12 @@ impl Hasher<'_> {
         }
     }
 
-    /// Whether it is shown a piano roll of the MIDI file.
+    /// Whether its input is a piano roll of the MIDI file.
     fn sees_roll(&self) -> bool {
         matches!(self, Self::Model(_, model) if model.architecture().midi_input == MidiFeatures::PianoRoll)
     }
 
-    /// Codes of (frames × 48) natural log magnitudes, or of what else the side is shown.
+    /// Codes of (frames × 48) natural log magnitudes, or of whatever else the side takes as input.
     fn hash(&self, side: Side, log: ArrayView2<'_, f32>) -> Result<HashSequence> {
         match self {
             Self::Model(_, model) => HashSequence::of(model, side, log, FRAME_S),
@@ -43,7 +43,7 @@ impl Hasher<'_> {
     }
 }
 
-/// What an entry is compared by.
+/// The data an entry is compared by.
 struct Seen {
     /// Codes by each hasher.
     codes: Vec<HashSequence>,
@@ -51,11 +51,11 @@ struct Seen {
     scores: Vec<Vec<f32>>,
 }
 
-/// Looks for the right recording of each MIDI file by the codes of `models` (with their names), by those of TPAA, and by
-/// features, once for each number of `pooled`: so many frames averaged into one.
+/// Searches for the right recording of each MIDI file by the codes of `models` (with their names), by those of TPAA,
+/// and by features, once for each number in `pooled`: that many frames averaged into one.
 ///
 /// # Errors
-/// [`Error::Nothing`](crate::Error::Nothing) when there is no MIDI file or nothing to search in;
+/// [`Error::Nothing`](crate::Error::Nothing) if there is no MIDI file or nothing to search;
 /// [`Error::Cancelled`](crate::Error::Cancelled).
 pub fn hash_retrieval(
     params: &RetrievalParams<'_>,
@@ -67,7 +67,7 @@ pub fn hash_retrieval(
     let hashers: Vec<Hasher<'_>> = named.chain([Hasher::Tpaa]).collect();
     let search = Search::new(params, &progress.part(0.0, 0.1))?;
     let rolls = if hashers.iter().any(Hasher::sees_roll) { search.rolls()? } else { Vec::new() };
-    // By granularity and query; in the written key only, for the others would take hours.
+    // By granularity and query; only in the written key, since the others would take hours.
     let coarsened: Vec<Vec<Features>> = pooled
         .iter()
         .map(|&factor| search.logs.par_iter().map(|log| coarse(log.window(0), factor)).collect())

@@ -23,7 +23,7 @@ pub(in super::super) enum Embedder<'a> {
 }
 
 impl<'a> Embedder<'a> {
-    /// Those of `models` and the baseline.
+    /// The embedders of `models` and the baseline.
     fn all(models: &'a [(String, EmbeddingModel)]) -> Vec<Self> {
         models.iter().map(|(name, model)| Self::Model(name, model)).chain([Self::Statistics]).collect()
     }
@@ -44,7 +44,7 @@ impl<'a> Embedder<'a> {
     }
 }
 
-/// Vectors of a sequence: of the whole, and of each window.
+/// Vectors of a sequence: one of the whole, and one of each window.
 struct Vectors {
     whole: Array1<f32>,
     windows: Vec<Array1<f32>>,
@@ -61,7 +61,7 @@ impl Vectors {
         Self { whole, windows }
     }
 
-    /// Of a query in all keys, or in the written one.
+    /// The vectors of a query in all keys, or in the written one.
     fn in_keys(embedder: &Embedder<'_>, log: &Array2<f32>, several: bool) -> Vec<Self> {
         let keys = if several { KEYS } else { 0..=0 };
         keys.map(|key| Self::of(embedder, Side::Midi, wide_window(log, key))).collect()
@@ -71,27 +71,27 @@ impl Vectors {
 /// A way to compare a query with an entry.
 type Way = fn(&Vectors, &Vectors) -> f32;
 
-/// Distance of the wholes.
+/// Distance between the whole sequences.
 fn by_whole(query: &Vectors, entry: &Vectors) -> f32 {
     squared_distance(query.whole.view(), entry.whole.view()).sqrt()
 }
 
-/// Distance of the two windows that are nearest to each other.
+/// Distance between the two nearest windows.
 fn by_windows(query: &Vectors, entry: &Vectors) -> f32 {
     let each = query.windows.iter().flat_map(|a| entry.windows.iter().map(move |b| (a, b)));
     each.map(|(a, b)| squared_distance(a.view(), b.view())).fold(f32::INFINITY, f32::min).sqrt()
 }
 
-/// Root of the mean square of [`by_whole`] and [`by_windows`]: what an index compares by.
+/// Root mean square of [`by_whole`] and [`by_windows`]: the distance that an index uses.
 fn by_both(query: &Vectors, entry: &Vectors) -> f32 {
     by_whole(query, entry).hypot(by_windows(query, entry)) / std::f32::consts::SQRT_2
 }
 
-/// Looks for the right recording of each MIDI file by the embeddings of `models` (with their names) and by mean and
-/// deviation of the bins: of the wholes, by the two windows that are nearest, and by both. Scores are Euclidean distances.
+/// Searches for the right recording of each MIDI file by the embeddings of `models` (with their names) and by mean and
+/// deviation of the bins: of the wholes, by the two nearest windows, and by both. Scores are Euclidean distances.
 ///
 /// # Errors
-/// [`Error::Nothing`](crate::Error::Nothing) when there is no MIDI file or nothing to search in;
+/// [`Error::Nothing`](crate::Error::Nothing) if there is no MIDI file or nothing to search;
 /// [`Error::Cancelled`](crate::Error::Cancelled).
 pub fn embedding_retrieval(
     params: &RetrievalParams<'_>,
@@ -120,13 +120,13 @@ pub fn embedding_retrieval(
     Ok(database.report(search.same_work, systems))
 }
 
-/// Looks for the recording of each work of a split: the query is all there is of its MIDI, on the MIDI's own clock (frames
-/// between those of the pair are interpolated), the answer a clip of 30 to 60 s of its audio side from a place that the
-/// seed and the work decide; what is searched are the clips of all works. Shorter pairs are left out.
+/// Searches for the recording of each work of a split: the query is the whole of its MIDI, on the MIDI's own clock
+/// (frames between those of the pair are interpolated); the answer is a clip of 30 to 60 s of its audio side, at a
+/// place determined by the seed and the work; the database is the clips of all works. Shorter pairs are left out.
 ///
 /// # Errors
-/// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Nothing`](crate::Error::Nothing) where there are fewer than
-/// two works; [`Error::Cancelled`](crate::Error::Cancelled).
+/// As [`Dataset::open`](crate::dataset::Dataset::open); [`Error::Nothing`](crate::Error::Nothing) if there are fewer
+/// than two works; [`Error::Cancelled`](crate::Error::Cancelled).
 pub fn embedding_held_out(
     folder: &Path,
     split: Split,
@@ -156,7 +156,7 @@ pub fn embedding_held_out(
     Ok(Database { entries, too_short: clips.too_short, skipped: seen.skipped }.report(0, systems))
 }
 
-/// Curves of each embedder, by wholes and, where there are several windows, by these and by both. Queries are by query,
+/// Curves of each embedder, by wholes and, if there are several windows, by windows and by both. Queries are by query,
 /// embedder and key.
 fn ranked(
     embedders: &[Embedder<'_>],

@@ -1,4 +1,4 @@
-//! Pairs that people have decided, as a judge learns from them: aligned anew, with the evidence that the networks of today give.
+//! Pairs that people have decided, for a judge to learn from: aligned anew, with the evidence of today's networks.
 
 use super::{kept, see, song};
 use crate::collect;
@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// A pair that was decided.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decided {
-    /// What holds for it.
+    /// The record that holds for it.
     pub record: Record,
     /// The MIDI file.
     pub midi: PathBuf,
@@ -29,41 +29,41 @@ pub struct Decided {
     pub same: bool,
 }
 
-/// What holds of items but teaches nothing, by the reason.
+/// Records that hold but teach nothing, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct LeftOut {
-    /// Decided so.
+    /// Decided as unsure.
     pub unsure: usize,
     /// Left for later, or only noted.
     pub undecided: usize,
     /// Neither shown nor heard.
     pub unseen: usize,
-    /// Rejected though it may well be the same music: another version, a wrong key, timing, a part, a bad file.
+    /// Rejected although it may well be the same music: another version, a wrong key, timing, a part, a bad file.
     pub other_reasons: usize,
-    /// Neither the journal nor the queue says where they are.
+    /// Neither the journal nor the queue says where the files are.
     pub without_files: usize,
 }
 
 /// Decided pairs with their evidence.
 #[derive(Debug, Clone)]
 pub struct DecidedPairs {
-    /// The pairs; each counts as much as the journal's sample of the queue says.
+    /// The pairs; each has the weight that the journal's sample of the queue gives it.
     pub pairs: Vec<LabelledPair>,
     /// The networks.
     pub models: Fingerprints,
-    /// Wrong recordings that a MIDI file was compared with, on average.
+    /// Mean number of wrong recordings that a MIDI file was compared with.
     pub entries: usize,
     /// What they stand for.
     pub sample: sample::Sample,
-    /// Files that could not be used, with the reason, a pair each.
+    /// Files that could not be used, with the reason, one per pair.
     pub skipped: Vec<(PathBuf, String)>,
-    /// Songs by what their files are called.
+    /// Songs by the names of their files.
     named: HashMap<String, String>,
 }
 
 impl Decided {
-    /// What teaches of the records that hold, one for each item, whose paths are meant from `base`; and what does not.
-    /// Confirmed pairs belong together. Rejected ones do not, unless the reason is about something else.
+    /// Splits the records that hold, one per item and with paths relative to `base`, into those that teach something
+    /// and the rest. Confirmed pairs belong together. Rejected ones do not, unless the reason is about something else.
     pub fn of(records: &[Record], base: &Path, queues: &[&Items]) -> (Vec<Self>, LeftOut) {
         let mut left_out = LeftOut::default();
         let mut decided = Vec::new();
@@ -86,7 +86,7 @@ impl Decided {
     }
 }
 
-/// Where a record says that its files are, or else the queue.
+/// The files named by the record, or else by the queue.
 fn files(record: &Record, base: &Path, queues: &[&Items]) -> Option<(PathBuf, PathBuf)> {
     let written = || Some((base.join(record.midi.as_ref()?), base.join(record.audio.as_ref()?)));
     let listed = || {
@@ -98,13 +98,14 @@ fn files(record: &Record, base: &Path, queues: &[&Items]) -> Option<(PathBuf, Pa
     Some((midi, recording))
 }
 
-/// What was found of one pair: it and the MD5 of its files, or which file can't be used.
+/// The evidence of one pair with the MD5s of its files, or the file that can't be used.
 type Seen = core::result::Result<(LabelledPair, [String; 2]), (PathBuf, String)>;
 
-/// Aligns decided pairs and gathers their evidence. `cache` keeps analysed recordings, as for [`verdict`](super::verdict()).
+/// Aligns decided pairs and gathers their evidence. `cache` keeps analysed recordings, as for
+/// [`verdict`](super::verdict()).
 ///
 /// # Errors
-/// [`Error::Cancelled`]; what can't be used is left out.
+/// [`Error::Cancelled`]; files that can't be used are left out.
 pub fn see_decided(
     decided: &[Decided],
     queues: &[&Items],
@@ -162,7 +163,7 @@ pub fn see_decided(
     Ok(DecidedPairs { pairs, models, entries, sample, skipped, named })
 }
 
-/// What went wrong, in words; but a cancel ends all.
+/// Turns a failure into words; a cancel, however, ends everything.
 fn unless_cancelled<T>(result: Result<T>) -> Result<core::result::Result<T, String>> {
     match result {
         Err(Error::Cancelled) => Err(Error::Cancelled),
@@ -170,7 +171,7 @@ fn unless_cancelled<T>(result: Result<T>) -> Result<core::result::Result<T, Stri
     }
 }
 
-/// A MIDI file, what is known of it, and its MD5.
+/// Opens a MIDI file; returns what is known about it, and its MD5.
 fn open(path: &Path, font: &SoundFont, models: &Models, progress: &Progress) -> Result<(MidiSide, Traits, String)> {
     let (md5, _) = md5_of(path, || progress.step(0, 1))?;
     let side = MidiSide::new(path.into(), Midi::read(path)?, font, progress)?.without_sound();
@@ -207,14 +208,14 @@ fn one(
     Ok((pair, [midi_md5.clone(), md5]))
 }
 
-/// What a file's song is called: its title, or the whole name without the letter of a version.
+/// The name of a file's song: its title, or the whole name without the letter of a version.
 fn called(path: &Path) -> String {
     let name = song(&stem(path));
     collect::title(Path::new(&format!("{name}.mid"))).unwrap_or_else(|| name.to_lowercase())
 }
 
 impl DecidedPairs {
-    /// The song of a decided pair that has this name; none where there is none.
+    /// The song of a decided pair that has this name; `None` if there is none.
     pub fn song(&self, name: &str) -> Option<&str> {
         self.named.get(&called(Path::new(&format!("{name}.mid")))).map(String::as_str)
     }
@@ -225,7 +226,8 @@ impl DecidedPairs {
         (right, self.pairs.len() - right)
     }
 
-    /// By which judges their confidences were, and how many: a version, or none where neither journal nor queue says it.
+    /// The judges that gave the confidences, and how many each gave: a version, or `None` if neither journal nor queue
+    /// names it.
     pub fn judges(&self) -> BTreeMap<Option<&str>, usize> {
         let mut judges = BTreeMap::new();
         for judge in &self.sample.judges {
@@ -234,7 +236,7 @@ impl DecidedPairs {
         judges
     }
 
-    /// What a judge's file says of them.
+    /// The summary of the pairs in a judge's file.
     pub fn summary(&self, journals: &[PathBuf], queues: &[PathBuf], left_out: LeftOut) -> Value {
         let names = |paths: &[PathBuf]| -> Vec<String> {
             paths.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect()
@@ -255,7 +257,8 @@ impl DecidedPairs {
     }
 }
 
-/// Which files are of one song: equal ones, those of one name, and those that were confirmed to belong together.
+/// Decides which files are of one song: equal ones, those with one name, and those that were confirmed to belong
+/// together.
 struct Songs<'a> {
     numbers: HashMap<&'a str, usize>,
     parent: Vec<usize>,

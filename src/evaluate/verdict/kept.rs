@@ -16,10 +16,11 @@ use std::path::{Path, PathBuf};
 /// Names of the two matrices, raised when their numbers change.
 const MAGNITUDES: &str = "log_magnitudes/1";
 const LEVELS: &str = "onset_levels/1";
-/// What names of kept recordings end with.
+/// Extension of kept recordings.
 pub(super) const ENDING: &str = "sound";
 
-/// A recording: read from `cache` where it is, put there where not. A file that was [kept](keep) is one, too.
+/// Returns a recording: read from `cache` if it is there, otherwise stored there. A file that was [kept](keep) is one,
+/// too.
 ///
 /// # Errors
 /// Those of decoding and analysing; [`Error::Cancelled`].
@@ -43,7 +44,7 @@ pub(super) fn recording(path: &Path, cache: Option<&Path>, progress: &Progress) 
     Ok(side)
 }
 
-/// Keeps what was analysed of a recording.
+/// Stores the analysis of a recording.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -62,7 +63,7 @@ pub(super) fn keep(side: &AudioSide, path: &Path) -> Result<()> {
     files::write(path, &safetensors::serialize(views, None).map_err(refused)?)
 }
 
-/// What was kept; none where it is missing, damaged or of another version: it is made again.
+/// Reads a stored analysis; `None` if it is missing, damaged or of another version: it is then made again.
 fn read(path: &Path) -> Option<[Array2<f32>; 2]> {
     let bytes = std::fs::read(path).ok()?;
     let tensors = SafeTensors::deserialize(&bytes).ok()?;
@@ -75,7 +76,7 @@ fn read(path: &Path) -> Option<[Array2<f32>; 2]> {
     Some([of(MAGNITUDES)?, of(LEVELS)?])
 }
 
-/// A recording of which only the analysis is there.
+/// A recording with only its analysis, without sound.
 fn silent() -> Recording {
     super::super::rendering(Waveform { samples: Vec::new(), sample_rate: ANALYSIS_RATE })
 }

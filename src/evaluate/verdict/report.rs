@@ -1,4 +1,4 @@
-//! What a judge makes of labelled pairs.
+//! A judge's verdicts on labelled pairs.
 
 use crate::alignment::Verdict;
 use crate::error::{Error, Result};
@@ -12,17 +12,17 @@ use std::path::Path;
 pub struct VerdictReport {
     /// What the judge sees.
     pub sight: Sight,
-    /// The kind of pair; `all`.
+    /// The kind of pair, or `all`.
     pub kind: String,
-    /// How well its probabilities tell right from wrong.
+    /// How well its probabilities separate right from wrong.
     pub quality: Quality,
     /// Shares of the true pairs, and of the wrong ones, whose probability at a prior of one half lies in each twentieth.
     pub shares: [Vec<f64>; 2],
     /// True pairs that are called a match.
     pub accepted: usize,
-    /// True pairs of which nothing can be told.
+    /// Number of true pairs that it can't tell about.
     pub cant_tell: usize,
-    /// Wrong pairs that are called a match, of so many that they stand for,
+    /// Number of wrong pairs called a match, counted with all the pairs that they stand for,
     pub falsely_accepted: f64,
     /// and their names.
     pub false_names: Vec<(String, String)>,
@@ -31,8 +31,8 @@ pub struct VerdictReport {
 }
 
 impl VerdictReport {
-    /// All pairs, then kind by kind; for each way of seeing that there is evidence of. Kinds of which there are only true or
-    /// only wrong pairs are measured against all wrong ones.
+    /// Reports on all pairs, then kind by kind, for each way of seeing that has evidence. Kinds with only true or only
+    /// wrong pairs are measured against all wrong ones.
     pub fn all(pairs: &[LabelledPair], judge: &Judge) -> Vec<Self> {
         let kinds: BTreeSet<&str> = pairs.iter().map(|pair| pair.kind.as_str()).collect();
         let sights = [Sight::Pair, Sight::Index, Sight::Codes, Sight::Sound];
@@ -74,7 +74,7 @@ impl VerdictReport {
     }
 }
 
-/// Parts of the range of probabilities.
+/// Number of parts in the range of probabilities.
 const PARTS: usize = 20;
 
 fn shares(judged: &[Judged], same: bool) -> Vec<f64> {
@@ -87,10 +87,11 @@ fn shares(judged: &[Judged], same: bool) -> Vec<f64> {
     shares
 }
 
-/// Kinds of songs from a table with a line of names, of which one is `id` and one `midi_kind`, `kind` or `instrumentation`.
+/// Reads kinds of songs from a table with a header line that names `id` and one of `midi_kind`, `kind` or
+/// `instrumentation`.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::List`] without these columns.
+/// [`Error::Io`]; [`Error::List`] if these columns are missing.
 pub fn kinds(table: &Path) -> Result<BTreeMap<String, String>> {
     let text = std::fs::read_to_string(table).map_err(Error::io("read", table))?;
     let mut lines = text.lines().map(fields);
@@ -104,7 +105,7 @@ pub fn kinds(table: &Path) -> Result<BTreeMap<String, String>> {
     Ok(lines.filter_map(row).collect())
 }
 
-/// Fields between commas; what is in quotes may hold some.
+/// Fields separated by commas; a quoted field may contain some.
 fn fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut quoted = false;

@@ -1,4 +1,4 @@
-//! Files come back as they were or with a reason; shapes are those of the papers.
+//! Files are read back unchanged or refused with a reason; shapes are those of the papers.
 
 use super::*;
 use proptest::prelude::*;
@@ -87,7 +87,7 @@ fn bits_are_signs() {
     assert_eq!(codes(outputs.view()), [0b101, 0b100]);
 }
 
-/// A file whose metadata was changed from one text to another.
+/// A file whose metadata was changed by replacing one text with another.
 fn changed(from: &str, to: &str) -> Vec<u8> {
     let bytes = small().to_bytes().expect("bytes");
     let (_, header) = SafeTensors::read_metadata(&bytes).expect("whole");
@@ -114,7 +114,7 @@ fn another_kind_of_file_is_refused_with_its_reason() {
     let mut model = small();
     model.branch_mut(Side::Audio).network.parameters_mut()[5] = f32::NAN;
     assert!(model.to_bytes().expect_err("refused").to_string().contains("audio.1.weights is not finite"));
-    // The same file with a parameter that is not a number: the last four bytes are one.
+    // The same file with a parameter that is NaN: the last four bytes are one.
     let mut bytes = small().to_bytes().expect("bytes");
     let at = bytes.len() - 4;
     bytes[at..].copy_from_slice(&f32::NAN.to_le_bytes());
@@ -128,7 +128,7 @@ proptest! {
         prop_assert!(HashModel::from_bytes(&bytes[..cut.min(bytes.len() - 1)]).is_err());
         let at = at % bytes.len();
         bytes[at] = value;
-        // Either answer is right; that there is one is the property.
+        // Either result is right; the property is that there is one.
         drop(HashModel::from_bytes(&bytes));
     }
 }

@@ -37,8 +37,8 @@ fn channel(interleaved: &[f32], side: usize) -> Vec<f32> {
     interleaved.iter().skip(side).step_by(2).copied().collect()
 }
 
-/// Peak of what is above 4 kHz, in dB full scale: a click of height h shows about h / 2, a sine of 250 Hz nothing
-/// (high-pass of 511 taps, Blackman window).
+/// Peak of everything above 4 kHz, in dB full scale: a click of height h shows as about h / 2, a sine of 250 Hz not at
+/// all (high-pass of 511 taps, Blackman window).
 fn splash(signal: &[f32]) -> f32 {
     use std::f32::consts::{PI, TAU};
     const TAPS: usize = 511;
@@ -98,7 +98,7 @@ fn nothing_clicks_at_start_stop_seek_flip_loop_and_nudge() {
         let click = splash(&channel(&out, side));
         assert!(click <= -60.0, "side {side}: {click} dB");
     }
-    // The meter does see a click: the same sound cut off without a fade.
+    // The meter does detect a click: the same sound cut off without a fade.
     let mut cut = channel(&out, 0);
     cut.truncate(12_030);
     cut.extend(vec![0.0; 4000]);
@@ -157,7 +157,7 @@ fn loud_sources_stay_within_full_scale() {
     assert!(out.iter().all(|s| s.abs() <= 1.0) && out.iter().any(|s| s.abs() > 0.9));
 }
 
-/// A recording whose samples say where they are: sample i has the height i / frames / 2. Fades only lower it.
+/// A recording whose samples encode their position: sample i has the height i / frames / 2. Fades only lower it.
 fn ramp(frames: usize) -> Engine {
     let height = (0..frames).map(|i| i as f32 / frames as f32 * 0.5).collect();
     let mut engine = playing(None, Some(Source::samples(height)), frames as f32 / RATE as f32);
@@ -166,7 +166,7 @@ fn ramp(frames: usize) -> Engine {
     engine
 }
 
-/// What the ramp's recording alone is multiplied with on its way to the left ear.
+/// The factor for the ramp's recording alone on its way to the left ear.
 const MIDDLE: f32 = std::f32::consts::FRAC_1_SQRT_2;
 
 #[test]
@@ -185,7 +185,7 @@ fn a_loop_that_is_changed_while_playing_never_sounds_outside() {
         let start = next(400_000);
         let end = start + 2_400 + next(20_000);
         order(&mut engine, EngineOrder::Loop(Some((start, end)), serial));
-        // One buffer, in which the old place fades out; from then on only the loop.
+        // One buffer in which the old position fades out; from then on only the loop.
         render(&mut engine, BUFFER);
         let mut longest = 0.0_f32;
         for _ in 0..40 {
@@ -251,7 +251,7 @@ fn the_playhead_of_a_late_device_stays_in_the_loop() {
     order(&mut engine, EngineOrder::Loop(Some((100_000, 103_000)), 1));
     order(&mut engine, EngineOrder::Play(2));
     render(&mut engine, 1_000);
-    // Nothing of the loop is heard yet: the playhead waits at its start.
+    // Nothing of the loop has been heard yet: the playhead waits at its start.
     assert_eq!(clock.heard(), 100_000);
     for _ in 0..50 {
         render(&mut engine, 700);
@@ -297,7 +297,7 @@ fn another_programme_begins_once_its_sound_is_made() {
     let out = render(&mut playing, 10_000);
     assert!(playing.take_retired().is_some() && clock.position() == 30_000);
     assert!(rms(&channel(&out, 0)[1_000..]) < 1e-6 && rms(&channel(&out, 1)[1_000..]) > 0.05);
-    // A place that is not made yet is waited for, and said to be.
+    // Playback waits for a position that is not made yet, and reports that it waits.
     let work = Stretch::new(samples(300.0, 4.0).into(), Pace { map: None, speed: 1.0, sample_rate: RATE }, 192_000, 0);
     let mut waiting = playing_one(Source::ahead(work.output()));
     order(&mut waiting, EngineOrder::Play(1));

@@ -29,7 +29,7 @@ fn speeds_are_steps_within_the_range() {
     }
 }
 
-/// A MIDI file of (millisecond, channel message), one millisecond a tick.
+/// A MIDI file of (millisecond, channel message), with one millisecond per tick.
 fn midi(messages: &[(u32, [u8; 3])]) -> Arc<Midi> {
     let mut track = Vec::new();
     let mut before = 0;
@@ -47,7 +47,7 @@ fn midi(messages: &[(u32, [u8; 3])]) -> Arc<Midi> {
     Arc::new(Midi::parse(&bytes).expect("parsed"))
 }
 
-/// What each ear hears of a rendition, MIDI left and recording right.
+/// What each ear hears of a rendition: MIDI on the left, recording on the right.
 fn heard(material: &Material, rendition: Rendition) -> [Vec<f32>; 2] {
     let prepared = material.programme(rendition, 0.0, &Progress::silent()).expect("prepared");
     if let Some(stretch) = prepared.stretch {
@@ -58,7 +58,7 @@ fn heard(material: &Material, rendition: Rendition) -> [Vec<f32>; 2] {
     for order in [EngineOrder::Mix(Mix::default()), EngineOrder::Load(Box::new(prepared.programme))] {
         assert!(engine.obey(order).is_none());
     }
-    // The mix is there before anything sounds.
+    // The mix takes effect before anything sounds.
     engine.render(&mut [0.0; 4_000]);
     assert!(engine.obey(EngineOrder::Play(1)).is_none());
     let mut out = vec![0.0; 2 * frames];
@@ -66,7 +66,7 @@ fn heard(material: &Material, rendition: Rendition) -> [Vec<f32>; 2] {
     [0, 1].map(|side| out.iter().skip(side).step_by(2).copied().collect())
 }
 
-/// A hop of the features: what the alignment itself can tell.
+/// A hop of the features: the precision of the alignment itself.
 const HOP_S: f64 = 1024.0 / 22_050.0;
 
 #[test]
@@ -77,7 +77,7 @@ fn a_click_track_meets_its_own_rendering_stretched_by_a_known_curve() {
     let midi = midi(&strokes);
     let font = SoundFont::bundled().expect("bundled");
     let written = render_stereo(&Score::new(&midi, |t| t.0), &font, RATE, &Progress::silent()).expect("rendered");
-    // Tempo between 0.68 and 1.32 of what is written, and a late start.
+    // Tempo between 0.68 and 1.32 of the written one, and a late start.
     let played = |t: f64| 0.5 + t + 0.4 * (0.8 * t).sin();
     let knots = (-20..320).map(|i| f64::from(i) * 0.05);
     let there = TimeMap::new(knots.clone().map(|t| (MidiTime(t), AudioTime(played(t))))).expect("increasing");
@@ -148,7 +148,7 @@ fn a_stretched_recording_is_made_once() {
     let work = prepared(slow).stretch.expect("to be made");
     work.run(&Progress::silent()).expect("made");
     assert!(prepared(slow).stretch.is_none());
-    // One that was stopped is made anew.
+    // One that was stopped is made again.
     let slower = Rendition::default().at_speed(0.25);
     let work = prepared(slower).stretch.expect("to be made");
     let stopped = Progress::silent();

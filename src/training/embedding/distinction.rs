@@ -1,16 +1,16 @@
-//! [`Distinction`]: how well vectors tell which recording belongs to a MIDI file.
+//! [`Distinction`]: how well vectors show which recording belongs to a MIDI file.
 
 use crate::embedding::{Distances, squared_distance};
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
-/// How well a set of pairs is told apart.
+/// How well vectors distinguish the pairs of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Distinction {
-    /// Pairs.
+    /// Number of pairs.
     pub pairs: usize,
-    /// Bhattacharyya coefficient of the histograms (20 bins from the least to the largest distance) of matching and other
-    /// pairs; lower is better.
+    /// Bhattacharyya coefficient of the histograms (20 bins from the smallest to the largest distance) of matching and
+    /// other pairs; lower is better.
     pub bc: f64,
     /// Mean reciprocal rank of the right recording among all, for each MIDI file.
     pub mrr: f64,
@@ -19,10 +19,10 @@ pub struct Distinction {
 }
 
 impl Distinction {
-    /// Of pairs `i`: MIDI file `i` and recording `i`; those of one group are the same music.
+    /// Computed for pairs `i` of MIDI file `i` and recording `i`; those of one group are the same music.
     ///
     /// # Panics
-    /// If there are not as many of each.
+    /// If there are not equally many of each.
     pub fn of(midi: &[Array1<f32>], audio: &[Array1<f32>], groups: &[usize]) -> Self {
         Self::with_distances(midi, audio, groups).0
     }

@@ -1,7 +1,7 @@
 //! How is the embedding learned?
 //!
-//! [`train_embedding`] learns an [`EmbeddingModel`] from the pairs of data sets, each as a whole: a clip of 30 to 60 s of
-//! the recording and the MIDI of that and more, at another tempo; where they correspond is not told (spec G).
+//! [`train_embedding`] learns an [`EmbeddingModel`] from the pairs of data sets, each as a whole: a clip of 30 to 60 s
+//! of the recording, and the MIDI of at least that, at another tempo; where they correspond is not given (spec G).
 
 mod distinction;
 mod songs;
@@ -34,14 +34,14 @@ use std::path::{Path, PathBuf};
 /// Sequences whose gradients are summed by one task: fixed, so that sums don't depend on the number of threads.
 const SUMMED_TOGETHER: usize = 4;
 
-/// What is learned, and how.
+/// What to learn, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EmbeddingOptions {
     /// The networks.
     pub architecture: EmbeddingArchitecture,
-    /// What is made small.
+    /// The loss to minimise.
     pub objective: Objective,
-    /// How gradients become steps.
+    /// The rule that turns gradients into steps.
     pub rule: Rule,
     /// Learning rate.
     pub rate: f32,
@@ -51,32 +51,33 @@ pub struct EmbeddingOptions {
     pub batch: usize,
     /// Shortest and longest clip of a recording, in frames.
     pub clip_frames: (usize, usize),
-    /// Semitones that both sides are moved by at most, either way; 6 at most.
+    /// Most semitones by which both sides are moved, either way; at most 6.
     pub transpose: usize,
-    /// Semitones that the recording is moved by against the MIDI at most, either way, in half of the clips: vectors of a
-    /// song in another key become alike.
+    /// Most semitones by which the recording is moved against the MIDI, either way, in half of the clips: vectors of a
+    /// song in different keys become alike.
     #[serde(default, skip_serializing_if = "is_none")]
     pub key_shift: usize,
-    /// How strongly the timbre of the audio side is changed at random, anew for each clip: 0 (not at all) to 1.
+    /// How strongly the timbre of the audio side is randomly changed, afresh for each clip: 0 (not at all) to 1.
     #[serde(default)]
     pub recolour: f32,
-    /// The MIDI is played up to this many times as fast or as slow.
+    /// The MIDI is played up to this many times faster or slower.
     pub tempo: f32,
-    /// Steps at most.
+    /// Maximum number of steps.
     pub steps: u64,
-    /// Minutes at most, over all runs.
+    /// Maximum number of minutes, over all runs.
     pub minutes: Option<f64>,
     /// Steps between validations.
     pub validate_every: u64,
-    /// Of the first parameters and the batches.
+    /// Seed of the initial parameters and the batches.
     pub seed: u64,
-    /// What the first parameters are. After anything but [`Start::Random`] the networks are that model's.
+    /// The initial parameters. With anything but [`Start::Random`] the networks are that model's.
     #[serde(default)]
     pub start: Start,
 }
 
 impl EmbeddingOptions {
-    /// Ours: `InfoNCE` at temperature .1, Adam 10⁻³ with cosine decay, batches of 96: each song is told from 95 others.
+    /// Ours: `InfoNCE` at temperature .1, Adam 10⁻³ with cosine decay, batches of 96: each song is distinguished from
+    /// 95 others.
     pub fn antiphon() -> Self {
         Self {
             architecture: EmbeddingArchitecture::antiphon(),
@@ -162,36 +163,36 @@ impl EmbeddingOptions {
     }
 }
 
-/// An option that is not used is not written: records and checkpoints stay as they were.
+/// An unused option is not written, so that records and checkpoints stay the same.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_none(option: &usize) -> bool {
     *option == 0
 }
 
-/// What a validation found: a line of `training.jsonl`.
+/// The result of a validation: a line of `training.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EmbeddingMeasured {
     /// Steps taken.
     pub step: u64,
     /// Mean loss of the batches since the last line.
     pub loss: f64,
-    /// On the validation works.
+    /// Measured on the validation works.
     pub validation: Distinction,
     /// Seconds of training so far.
     pub seconds: f64,
-    /// Milliseconds of a step, batch included, since the last line.
+    /// Milliseconds per step, batch included, since the last line.
     pub ms_per_step: f64,
-    /// Seconds that are left at this pace.
+    /// Seconds left at this pace.
     pub seconds_left: f64,
 }
 
-/// Learns a model from the data sets in `folders` and writes it to `output`, with `training.jsonl` and a checkpoint beside
-/// it, as [`train_hash`](super::train_hash) does. The model kept has the highest mean reciprocal rank on the validation
-/// works. It is learned on the cores: the graphics card has kernels for layers over crops of one length only, neither for
-/// attention nor for clips that differ in length.
+/// Learns a model from the data sets in `folders` and writes it to `output`, with `training.jsonl` and a checkpoint
+/// next to it, as [`train_hash`](super::train_hash) does. The model kept is the one with the highest mean reciprocal
+/// rank on the validation works. It is learned on the CPU: the graphics card has kernels only for layers over crops of
+/// one length, neither for attention nor for clips that differ in length.
 ///
 /// # Errors
-/// As [`train_hash`](super::train_hash).
+/// Those of [`train_hash`](super::train_hash).
 pub fn train_embedding(
     folders: &[PathBuf],
     options: &EmbeddingOptions,
@@ -223,7 +224,7 @@ pub fn train_embedding(
 struct EmbeddingTask {
     options: EmbeddingOptions,
     songs: Songs,
-    /// What is known of it before the first step.
+    /// The part of the record that is known before the first step.
     record: EmbeddingTrainingRecord,
 }
 

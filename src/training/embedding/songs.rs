@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The first bin of the highest window.
 const HIGHEST: usize = 2 * MOST_TRANSPOSED;
-/// How often the MIDI side shows all there is of the work; else a stretch around the recording's.
+/// How often the MIDI side shows the whole work; otherwise it shows a section around the recording's.
 const WHOLE: f64 = 0.5;
 
 /// One side of a pair: log magnitudes, (pooled frames × 60), not below the scaling's floor.
@@ -42,12 +42,12 @@ struct Song {
     audio: Recorded,
 }
 
-/// What is learned from, and what says which parameters are kept.
+/// The songs to learn from, and those that decide which parameters are kept.
 pub(super) struct Songs {
     train: Vec<Song>,
     valid: Vec<Song>,
     pooled_frames: usize,
-    /// Works learned from, and works validated on.
+    /// Number of works learned from, and of works validated on.
     pub works: (usize, usize),
 }
 
@@ -58,19 +58,19 @@ pub(super) struct Draw {
     /// Shortest and longest clip of the recording, in frames.
     pub clip_frames: (usize, usize),
     pub transposed: usize,
-    /// Semitones that the recording is moved by against the MIDI at most, in half of the clips.
+    /// Most semitones by which the recording is moved against the MIDI, in half of the clips.
     pub key_shift: usize,
     /// Strength of the audio side's [`Colour`].
     pub recolour: f32,
-    /// The MIDI is played up to this many times as fast or as slow.
+    /// The MIDI is played up to this many times faster or slower.
     pub tempo: f32,
 }
 
 impl Songs {
-    /// Reads all pairs of the training and validation splits with `least_frames` frames or more.
+    /// Reads all pairs of the training and validation splits with at least `least_frames` frames.
     ///
     /// # Errors
-    /// As [`Dataset::open`] and [`Dataset::load`]; [`Error::Training`] where there is too little.
+    /// Those of [`Dataset::open`] and [`Dataset::load`]; [`Error::Training`] if there is too little to learn from.
     pub(crate) fn load(
         folders: &[PathBuf],
         model: &EmbeddingModel,
@@ -128,8 +128,8 @@ impl Songs {
         Ok(songs)
     }
 
-    /// Sets the standardisation of both inputs: mean and deviation of each bin over the training frames, as they are
-    /// shown.
+    /// Sets the standardisation of both inputs: mean and deviation of each bin over the training frames, as the
+    /// networks see them.
     pub(crate) fn standardise(&self, model: &mut EmbeddingModel) {
         let scaling = model.architecture().scaling;
         for side in Side::BOTH {
@@ -155,7 +155,7 @@ impl Songs {
         }
     }
 
-    /// Random songs; of each a clip of the recording, and the MIDI of that and more at another tempo, in the same key.
+    /// Random songs; for each a clip of the recording, and the MIDI of at least that at another tempo, in the same key.
     pub(crate) fn batch(&self, model: &EmbeddingModel, draw: Draw, rng: &mut Pcg64) -> Batch {
         let chosen = index::sample(rng, self.train.len(), draw.songs.min(self.train.len())).into_vec();
         let seeds: Vec<(usize, u64)> = chosen.into_iter().map(|at| (at, rng.random())).collect();
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn half_of_the_recordings_are_moved_against_their_midi() {
         let model = EmbeddingModel::new(crate::embedding::EmbeddingArchitecture::antiphon(), 1).unwrap();
-        // Each bin of a side has a level of its own.
+        // Each bin of a side has its own level.
         let side = || {
             let frames = Array2::from_shape_fn((64, 2 * MOST_TRANSPOSED + INPUT_BINS), |(_, bin)| bin as f32);
             Recorded::new(&frames, model.architecture().scaling, 1)

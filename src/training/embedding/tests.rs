@@ -1,4 +1,5 @@
-//! A tiny set is learned; what is interrupted goes on as if it had not been; what can't be is refused.
+//! A tiny set is learned; an interrupted training resumes as if it had not been interrupted; impossible options are
+//! refused.
 
 use super::super::tests::data;
 use super::*;
@@ -40,7 +41,7 @@ fn a_tiny_set_is_learned() {
     assert!(lines[lines.len() - 1].loss < 0.5 * lines[0].loss, "{lines:?}");
     assert!(model.record().validation_mrr > 0.9, "{lines:?}");
     assert_eq!(lines.len(), 6);
-    // Not the whole record: its fractions may change in their last digit on the way through text.
+    // Not the whole record: the last digit of its fractions may change on the way through text.
     assert_eq!(EmbeddingModel::load(&output).unwrap().record().step, model.record().step);
     assert!(!folder.path().join("m.safetensors.checkpoint").exists());
 }
@@ -56,7 +57,7 @@ fn interrupted_it_goes_on_to_the_same_numbers() {
     }
     train_embedding(&folders, &options, &through, &Progress::silent(), &mut |_| ()).unwrap();
 
-    // Cancelled after some steps, at no validation's end.
+    // Cancelled after a few steps, not at the end of a validation.
     let calls = std::sync::Arc::new(AtomicUsize::new(0));
     let counted = std::sync::Arc::clone(&calls);
     let seen = std::sync::Arc::new(std::sync::OnceLock::<Progress>::new());
@@ -94,7 +95,7 @@ fn another_trainings_checkpoint_is_refused() {
     let options = EmbeddingOptions { steps: 4, validate_every: 2, batch: 4, ..options() };
     let cancelled = Progress::silent();
     cancelled.cancel();
-    // Loading is cancelled before a checkpoint is there; so one is made by hand.
+    // Loading is cancelled before there is a checkpoint, so one is made by hand.
     assert!(train_embedding(&folders, &options, &output, &cancelled, &mut |_| ()).is_err());
     std::fs::write(folder.path().join("m.safetensors.checkpoint"), b"half").unwrap();
     let error = train_embedding(&folders, &options, &output, &Progress::silent(), &mut |_| ()).unwrap_err();

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand_pcg::Pcg64;
 use std::collections::BTreeMap;
 
-/// What the outputs of a batch are compared with.
+/// The targets for the outputs of a batch.
 pub(super) enum Targets {
     /// See [`Objective::Hinge`].
     Hinge {
@@ -14,7 +14,7 @@ pub(super) enum Targets {
         beta: f32,
         /// The other crop that each is compared with.
         order: Vec<i32>,
-        /// α for each crop whose other is of another work, over their number; else 0.
+        /// α for each crop whose counterpart is of another work, divided by their number; else 0.
         weights: Vec<f32>,
     },
     /// See [`Objective::Contrastive`].
@@ -22,13 +22,13 @@ pub(super) enum Targets {
         temperature: f32,
         saturation: f32,
         balance: f32,
-        /// A small number for the work of each crop.
+        /// A small number that identifies the work of each crop.
         works: Vec<f32>,
     },
 }
 
 impl Targets {
-    /// Of crops of these groups, with the random numbers that [`Objective::loss`] would take.
+    /// Draws them for crops of these groups, with the random numbers that [`Objective::loss`] would take.
     pub(crate) fn draw(objective: Objective, groups: &[usize], rng: &mut Pcg64) -> Self {
         match objective {
             Objective::Hinge { alpha, margin, beta } => {
@@ -50,7 +50,7 @@ impl Targets {
         }
     }
 
-    /// Of outputs (2 × crops × steps × bits).
+    /// The loss of outputs (2 × crops × steps × bits).
     pub(crate) fn loss(self, outputs: Tensor<4>, device: &Device) -> Tensor<1> {
         let [_, crops, steps, bits] = outputs.dims();
         let rows = crops * steps;
@@ -71,14 +71,14 @@ impl Targets {
                 let (u, v) = sides(outputs.clone() / lengths);
                 let works: Vec<f32> = works.into_iter().flat_map(|work| std::iter::repeat_n(work, steps)).collect();
                 let works = Tensor::<2>::from_data(TensorData::new(works, [rows, 1]), device);
-                // 1 where works differ and for the match itself, else 0.
+                // 1 if the works differ and for the match itself, else 0.
                 let others = (works.clone() - works.transpose()).abs().clamp_max(1.0) + Tensor::eye(rows, device);
                 // See `losses::contrastive`.
                 let matching = (u.clone() * v.clone()).sum() - rows as f32;
                 let near = ((u.matmul(v.transpose()) - 1.0) / temperature).exp() * others;
                 let sums = near.clone().sum_dim(1).log().sum() + near.sum_dim(0).log().sum();
                 let value = (sums - matching * (2.0 / temperature)) * (0.5 / rows as f32);
-                // Means over both sides are half the sum of those of each.
+                // Means over both sides are half the sum of those of each side.
                 let missing = squares(outputs.clone().abs() - 1.0).mean() * (2.0 * saturation);
                 value + missing + squares(outputs.mean_dim(1)).mean() * (2.0 * balance)
             }

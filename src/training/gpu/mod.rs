@@ -1,8 +1,8 @@
 //! [`Gpu`]: steps on a graphics card, through the `burn` crate.
 //!
-//! Both sides have the same layers, so both lie in one tensor and each operation does both: a small network is bound by
-//! the number of operations, not by their size. Parameters and the optimiser's memory stay on the card; a batch goes
-//! there each step, and a sum of losses comes back every [`TELL`] steps.
+//! Both sides have the same layers, so both are in one tensor and each operation handles both: a small network is
+//! limited by the number of operations, not by their size. Parameters and the optimiser's state stay on the card; each
+//! step uploads a batch, and a sum of losses comes back every [`TELL`] steps.
 
 mod losses;
 mod network;
@@ -16,15 +16,15 @@ use losses::Targets;
 use network::Shape;
 use std::sync::OnceLock;
 
-/// Steps after which losses are told: how far the card may lag behind.
+/// Steps after which losses are read back: how far the card may lag behind.
 const TELL: u32 = 32;
 
-/// The card that the system prefers.
+/// The graphics card that the system prefers.
 ///
 /// # Errors
-/// [`Error::Training`] where there is none.
+/// [`Error::Training`] if there is none.
 pub(super) fn graphics_card() -> Result<Device> {
-    // It can be opened once in a process only.
+    // It can be opened only once per process.
     static OPENED: OnceLock<core::result::Result<Device, String>> = OnceLock::new();
     OPENED.get_or_init(|| open(DeviceKind::DefaultDevice)).clone().map_err(Error::Training)
 }
@@ -40,20 +40,20 @@ pub(super) struct Gpu {
     objective: Objective,
     shape: Shape,
     rule: Rule,
-    /// Steps that the optimisers have taken.
+    /// Steps taken by the optimisers.
     steps: u64,
-    /// 2 sides × all parameters, as [`parameters`](crate::network::Network::parameters) has them.
+    /// 2 sides × all parameters, laid out as in [`parameters`](crate::network::Network::parameters).
     parameters: Tensor<2>,
-    /// The optimisers' memory, of the same shape.
+    /// The optimisers' state, of the same shape.
     first: Tensor<2>,
-    /// See [`first`](Self::first); empty where the rule has no second.
+    /// See [`first`](Self::first); empty if the rule needs no second.
     second: Tensor<2>,
-    /// Sum of the losses that were not told yet, and of how many steps.
+    /// Sum of the losses not yet reported, and the number of steps.
     loss: (Tensor<1>, u32),
 }
 
 impl Gpu {
-    /// Goes on from the networks of both sides, of equal layers, and their optimisers.
+    /// Continues from the networks of both sides, of equal layers, and their optimisers.
     ///
     /// # Panics
     /// If there are not two optimisers.
@@ -78,7 +78,7 @@ impl Gpu {
         }
     }
 
-    /// Takes a step; the losses that were not told yet, or 0 for later.
+    /// Takes a step; returns the losses not yet reported, or 0 if they are left for later.
     pub fn step(&mut self, drawn: Drawn, rate: f32) -> f64 {
         let (loss, gradient) = self.gradient(drawn);
         self.update(gradient, rate);
@@ -107,7 +107,7 @@ impl Gpu {
         (loss.without_autodiff(), gradient)
     }
 
-    /// As [`Optimiser::step`].
+    /// Like [`Optimiser::step`].
     fn update(&mut self, gradient: Tensor<2>, rate: f32) {
         self.steps += 1;
         let first = self.first.clone();
@@ -135,12 +135,12 @@ impl Gpu {
     fn tell(&mut self) -> f64 {
         let zero = Tensor::zeros([1], &self.device);
         let (sum, _) = std::mem::replace(&mut self.loss, (zero, 0));
-        // What can't be read is no number: the training ends with that.
+        // An unreadable value becomes NaN, which ends the training.
         sum.try_into_scalar::<f32>().map_or(f64::NAN, f64::from)
     }
 
-    /// Brings the optimisers to where the training stands; the parameters of both sides, and the losses that were not told
-    /// yet. `None` where the card can't be read.
+    /// Updates the optimisers to the current state; returns the parameters of both sides and the losses not yet
+    /// reported. `None` if the card can't be read.
     pub(crate) fn settle(&mut self, optimisers: &mut [Optimiser]) -> Option<([Vec<f32>; 2], f64)> {
         let [_, count] = self.parameters.dims();
         let halves = |tensor: &Tensor<2>| -> Option<[Vec<f32>; 2]> {

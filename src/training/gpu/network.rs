@@ -1,13 +1,13 @@
-//! The layers of both sides' networks as tensor operations: what [`Network`] does, with gradients by `burn`.
+//! The layers of both sides' networks as tensor operations: the same as [`Network`], with gradients by `burn`.
 
 use crate::network::{Layer, Network};
 use burn::tensor::Tensor;
 use burn::tensor::activation::{leaky_relu, relu};
 
-/// Layers, and where their parameters lie.
+/// Layers, and the positions of their parameters.
 pub(super) struct Shape {
     layers: Vec<Layer>,
-    /// Bins and channels that each layer takes.
+    /// Input bins and channels of each layer.
     inputs: Vec<(usize, usize)>,
     /// Rows and columns of the weights of each layer that has some.
     weights: Vec<(usize, usize)>,
@@ -21,8 +21,8 @@ impl Shape {
         Self { weights: weights.collect(), layers, inputs }
     }
 
-    /// Weights and biases of each layer that has some, (2 × rows × columns) and (2 × 1 × columns), cut from
-    /// (2 × parameters): what gradients are taken at.
+    /// Weights and biases of each layer that has some, (2 × rows × columns) and (2 × 1 × columns), sliced from (2 ×
+    /// parameters): the tensors that gradients are taken with respect to.
     pub(crate) fn parts(&self, parameters: &Tensor<2>) -> Vec<Tensor<3>> {
         let mut at = 0;
         let sizes = self.weights.iter().flat_map(|&(rows, columns)| [(rows, columns), (1, columns)]);
@@ -34,7 +34,7 @@ impl Shape {
         sizes.map(part).collect()
     }
 
-    /// (2 × crops × frames × bins) to (2 × crops × steps × outputs).
+    /// Maps (2 × crops × frames × bins) to (2 × crops × steps × outputs).
     pub fn forward(&self, parts: &[Tensor<3>], input: Tensor<4>) -> Tensor<4> {
         let mut parts = parts.iter().cloned();
         let mut values = input;
@@ -55,7 +55,7 @@ impl Shape {
                 Layer::Flatten => values,
                 Layer::Relu => relu(values),
                 Layer::LeakyRelu { slope } => {
-                    // The slope as it is in f32, not rounded once more.
+                    // The slope exactly as in f32, not rounded again.
                     leaky_relu(values, f64::from(slope))
                 }
                 Layer::Tanh => values.tanh(),
@@ -65,7 +65,7 @@ impl Shape {
     }
 }
 
-/// Each stretch of frames and bins becomes a row, as in `network::convolution`; one product does all.
+/// Each patch of frames and bins becomes a row, as in `network::convolution`; a single product does everything.
 fn convolution(
     values: Tensor<4>,
     (bins, channels): (usize, usize),
@@ -89,7 +89,7 @@ fn convolution(
     (rows.matmul(weights) + biases).reshape([2, crops, frames, bins * filters])
 }
 
-/// Puts so much before and after.
+/// Pads by this much before and after.
 fn border(values: Tensor<5>, dim: usize, (before, after): (usize, usize), value: f32) -> Tensor<5> {
     if before + after == 0 {
         return values;
@@ -109,7 +109,7 @@ fn pool(values: Tensor<4>, (bins, channels): (usize, usize), (time, pitch): (usi
     let [_, crops, frames, _] = values.dims();
     let (steps, cells) = (frames.div_ceil(time), bins.div_ceil(pitch));
     let values = values.reshape([2, crops, frames, bins, channels]);
-    // Less than all that is there.
+    // Less than all real values.
     let values = border(values, 2, (0, steps * time - frames), f32::MIN);
     let values = border(values, 3, (0, cells * pitch - bins), f32::MIN);
     let values = largest(values.reshape([2, crops * steps, time, cells * pitch * channels, 1]), time);
@@ -117,7 +117,7 @@ fn pool(values: Tensor<4>, (bins, channels): (usize, usize), (time, pitch): (usi
     values.reshape([2, crops, steps, cells * channels])
 }
 
-/// The largest along the third dimension, of so many; the first of equals.
+/// The largest of `count` along the third dimension; the first of equals.
 fn largest(values: Tensor<5>, count: usize) -> Tensor<5> {
     let each = (0..count).map(|at| values.clone().narrow(2, at, 1));
     each.reduce(Tensor::max_pair).expect("one at least")

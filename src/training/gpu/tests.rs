@@ -1,4 +1,5 @@
-//! On burn's CPU: losses, gradients and steps are those of our own networks; a training learns, and goes on on either.
+//! On burn's CPU: losses, gradients and steps equal those of our own networks; a training learns, and resumes on
+//! either.
 
 use super::*;
 use crate::encoder::Side;
@@ -28,7 +29,7 @@ fn networks(model: &HashModel) -> [&Network; 2] {
     Side::BOTH.map(|side| model.network(side))
 }
 
-/// Brings the model and the optimisers to where the card stands; the loss that was not told yet.
+/// Updates the model and the optimisers to the card's state; returns the loss not yet reported.
 fn settle(gpu: &mut Gpu, model: &mut HashModel, optimisers: &mut [Optimiser; 2]) -> f64 {
     let (parameters, loss) = gpu.settle(optimisers).expect("read");
     for (side, parameters) in Side::BOTH.into_iter().zip(parameters) {
@@ -47,7 +48,7 @@ fn near(got: &[f32], expected: &[f32]) -> bool {
     got.len() == expected.len() && got.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-4 * most)
 }
 
-/// Loss and gradients of both, on the same crops.
+/// Compares loss and gradients of both on the same crops.
 fn check(layers: Vec<Layer>, objective: Objective) {
     let name = format!("{layers:?} {objective:?}");
     let model = model(layers);
@@ -100,7 +101,7 @@ fn steps_and_memory_are_those_of_the_cores() {
         let mut gpu: Option<Gpu> = None;
         let mut resumed = optimisers.clone();
         for (step, rate) in [1e-2, 5e-3, 1e-2, 2e-3].into_iter().enumerate() {
-            // Halfway it is brought back and goes on.
+            // Halfway it is read back and continues.
             if step % 2 == 0 {
                 if let Some(mut gpu) = gpu.take() {
                     assert!(settle(&mut gpu, &mut there, &mut resumed).abs() < 1e-9);

@@ -18,10 +18,10 @@ use rayon::prelude::*;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Pairs over which inputs are standardised at most.
+/// Most pairs over which inputs are standardised.
 const STANDARDISED: usize = 512;
 
-/// One side of a pair: what is kept of it, and what its scaling must know.
+/// One side of a pair: the data kept, and what its scaling needs to know.
 struct Recorded {
     /// Frames × 60.
     values: Vec<f16>,
@@ -35,7 +35,7 @@ impl Recorded {
         Self { values, bins: frames.ncols(), levels: Levels::of(scaling, frames.view()) }
     }
 
-    /// Some frames, 48 bins from bin `from`, as they are kept but for their colour.
+    /// Some frames, 48 bins from bin `from`, as stored except for their colour.
     fn crop(&self, frames: std::ops::Range<usize>, from: usize, colour: Option<&Colour>) -> Array2<f32> {
         if let Some(colour) = colour {
             let mut all = Array2::zeros((frames.len(), self.bins));
@@ -67,13 +67,13 @@ impl Example {
     }
 }
 
-/// What is learned from, and what says when to stop.
+/// The examples to learn from, and those that decide when to stop.
 pub(super) struct Examples {
     train: Vec<Example>,
     valid: Vec<Example>,
     sees_roll: bool,
     scaling: InputScaling,
-    /// Works learned from, and works that say when to stop.
+    /// Number of works learned from, and of works that decide when to stop.
     pub works: (usize, usize),
 }
 
@@ -89,12 +89,12 @@ pub(super) struct Draw {
 }
 
 impl Examples {
-    /// Reads all pairs of the training and validation splits that have `crop_frames` frames or more, as `model` is shown
-    /// them.
+    /// Reads all pairs of the training and validation splits that have at least `crop_frames` frames, in the form that
+    /// `model` takes as input.
     ///
     /// # Errors
-    /// As [`Dataset::open`] and [`Dataset::load`]; [`Error::Nothing`] where fewer than two works can be learned from, or none
-    /// can say when to stop.
+    /// Those of [`Dataset::open`] and [`Dataset::load`]; [`Error::Nothing`] if fewer than two works can be learned
+    /// from, or none can decide when to stop.
     pub(crate) fn load(
         folders: &[PathBuf],
         model: &HashModel,
@@ -110,7 +110,8 @@ impl Examples {
                 let share = 1.0 / folders.len() as f32;
                 let until = index as f32 + if split == Split::Train { 0.95 } else { 1.0 };
                 let progress = progress.part(part * share, until * share);
-                // Group numbers of different folders are different works; a folder named twice is drawn from twice as often.
+                // Group numbers of different folders are different works; a folder named twice is drawn from twice as
+                // often.
                 let first = folders.iter().position(|other| other == folder).unwrap_or(index);
                 let offset = first << 32;
                 let (loaded, works) = examples.load_split(&data, split, (crop_frames, offset), &progress)?;
@@ -204,8 +205,8 @@ impl Examples {
         crop
     }
 
-    /// Sets the standardisation of both inputs: mean and deviation of each bin over the training frames, as they are
-    /// shown, transposed by any number of semitones (spec A: 1 where nothing varies).
+    /// Sets the standardisation of both inputs: mean and deviation of each bin over the training frames, as the
+    /// networks see them, transposed by any number of semitones (spec A: 1 if nothing varies).
     pub(crate) fn standardise(&self, model: &mut HashModel, seed: u64) {
         let mut rng = Pcg64::seed_from_u64(seed ^ 0x57A7);
         let count = self.train.len().min(STANDARDISED);

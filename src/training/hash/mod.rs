@@ -1,8 +1,8 @@
 //! How are the hash networks learned?
 //!
 //! [`train_hash`] learns a [`HashModel`] from the pairs of data sets: batches of random crops, both sides moved by the
-//! same random number of semitones. The Bhattacharyya coefficient on the validation works says which parameters are kept
-//! and when to stop (spec D).
+//! same random number of semitones. The Bhattacharyya coefficient on the validation works decides which parameters are
+//! kept and when to stop (spec D).
 
 mod examples;
 
@@ -24,42 +24,42 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Pairs and frames of each that a validation looks at, at most.
+/// Most pairs, and frames of each, that a validation examines.
 const VALIDATION: (usize, usize) = (256, 512);
 
-/// What is learned, and how.
+/// What to learn, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// The networks.
     pub architecture: Architecture,
-    /// What is made small.
+    /// The loss to minimise.
     pub objective: Objective,
-    /// How gradients become steps.
+    /// The rule that turns gradients into steps.
     pub rule: Rule,
     /// Learning rate.
     pub rate: f32,
     /// Whether the rate falls to 0 along a cosine.
     pub decay: bool,
-    /// Crops in a batch, each of another pair.
+    /// Crops in a batch, each from a different pair.
     pub batch: usize,
-    /// Frames of a crop.
+    /// Frames per crop.
     pub crop_frames: usize,
-    /// Semitones that crops are moved by at most, either way; 6 at most.
+    /// Most semitones by which crops are moved, either way; at most 6.
     pub transpose: usize,
-    /// How strongly the timbre of the audio side is changed at random, anew for each crop: 0 (not at all) to 1.
+    /// How strongly the timbre of the audio side is randomly changed, afresh for each crop: 0 (not at all) to 1.
     #[serde(default)]
     pub recolour: f32,
-    /// Steps at most.
+    /// Maximum number of steps.
     pub steps: u64,
-    /// Minutes at most, over all runs.
+    /// Maximum number of minutes, over all runs.
     pub minutes: Option<f64>,
     /// Steps between validations: an epoch.
     pub validate_every: u64,
-    /// Steps after which it ends; each time it gets better it may go on that much longer (spec D).
+    /// Steps after which it ends; each improvement extends it by that many (spec D).
     pub patience: u64,
-    /// Of the first parameters, the crops and their order.
+    /// Seed of the initial parameters, the crops and their order.
     pub seed: u64,
-    /// What the first parameters are. After anything but [`Start::Random`] the networks are that model's.
+    /// The initial parameters. With anything but [`Start::Random`] the networks are that model's.
     #[serde(default)]
     pub start: Start,
 }
@@ -152,40 +152,39 @@ impl Options {
     }
 }
 
-/// What a validation found: a line of `training.jsonl`.
+/// The result of a validation: a line of `training.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
     /// Steps taken.
     pub step: u64,
-    /// Steps that there will be at most.
+    /// Maximum number of steps.
     pub steps: u64,
     /// Mean loss of the batches since the last line.
     pub loss: f64,
-    /// Bhattacharyya coefficient on the validation works; 1 where the codes have collapsed.
+    /// Bhattacharyya coefficient on the validation works; 1 if the codes have collapsed.
     pub bc: f64,
-    /// Mean Hamming distance of matching and of different steps.
+    /// Mean Hamming distances of matching and of different steps.
     pub distances: (f64, f64),
     /// Learning rate.
     pub rate: f32,
     /// Seconds of training so far.
     pub seconds: f64,
-    /// Milliseconds of a step, batch included, since the last line.
+    /// Milliseconds per step, batch included, since the last line.
     pub ms_per_step: f64,
-    /// Frames of both sides that were learned from in a second.
+    /// Frames of both sides learned from per second.
     pub frames_per_s: f64,
-    /// Seconds that are left, at this pace and if it doesn't end early.
+    /// Seconds left, at this pace and if it doesn't end early.
     pub seconds_left: f64,
 }
 
-/// Learns a model from the data sets in `folders` on `processor` and writes it to `output`, with `training.jsonl` and a checkpoint
-/// beside it; goes on from a checkpoint where there is one. `report` is called at each validation; a model that it starts
-/// from is validated first, and kept unless it gets better. Returns the model with
-/// the lowest coefficient.
+/// Learns a model from the data sets in `folders` on `processor` and writes it to `output`, with `training.jsonl` and a
+/// checkpoint next to it; resumes from a checkpoint if there is one. `report` is called at each validation; a model
+/// that it starts from is validated first, and kept unless it improves. Returns the model with the lowest coefficient.
 ///
 /// # Errors
-/// [`Error::Limit`] for options outside their limits; those of reading data sets; [`Error::Training`] where there is too
-/// little to learn from, the numbers overflow or there is no such processor; [`Error::Model`] for a checkpoint that is damaged or of other options or
-/// data; [`Error::Io`]; [`Error::Cancelled`], which leaves a checkpoint.
+/// [`Error::Limit`] for options outside their limits; those of reading data sets; [`Error::Training`] if there is too
+/// little to learn from, the numbers overflow or there is no such processor; [`Error::Model`] for a checkpoint that is
+/// damaged or from other options or data; [`Error::Io`]; [`Error::Cancelled`], which leaves a checkpoint.
 pub fn train_hash(
     folders: &[PathBuf],
     options: &Options,
@@ -219,7 +218,7 @@ pub fn train_hash(
 struct HashTask {
     options: Options,
     examples: Examples,
-    /// What is known of it before the first step.
+    /// The part of the record that is known before the first step.
     record: TrainingRecord,
 }
 

@@ -50,7 +50,7 @@ fn marks(midi: (&str, &str), audio: (&str, &str)) -> ([String; 2], [String; 2]) 
 fn a_song_is_one_by_its_files_its_names_and_what_was_confirmed() {
     let pairs = [
         (true, marks(("1", "x/P24.mid"), ("2", "x/P24.ogg"))),
-        // A second version is of the same song, though it was only ever rejected with another.
+        // A second version is of the same song, though it was only ever rejected with another recording.
         (false, marks(("3", "x/P24b.mid"), ("4", "x/P25.ogg"))),
         // Confirmed under another name.
         (true, marks(("5", "y/whatever.mid"), ("4", "x/P25.ogg"))),
