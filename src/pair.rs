@@ -195,12 +195,6 @@ impl AudioSide {
     }
 }
 
-/// Seconds between frames of both sides.
-fn frame_s(midi: &MidiSide, audio: &AudioSide) -> f64 {
-    assert_eq!(midi.features.times, audio.features.times, "frames of the MIDI side and of the recording");
-    audio.features.times.seconds(1.0)
-}
-
 /// Reads, synthesises and analyses a MIDI file.
 ///
 /// # Errors
@@ -231,15 +225,8 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
         Preset::Antiphon => {
             let onsets = audio.onsets.as_ref().filter(|_| midi.analysed());
             let onsets = onsets.ok_or_else(|| Error::nothing("a side was made from features alone"))?;
-            let midi_input = MidiInput { notes: midi.midi.notes(), magnitudes: midi.spectrum.magnitudes() };
-            let audio_input = AudioInput { magnitudes: audio.spectrum.magnitudes(), onsets };
-            let second = published::gen2(&midi.features, &audio.features, &progress.part(0.0, 0.3))?;
-            let knots = alignment::knots_of(&second, &midi.features, &audio.features);
-            let frame_s = frame_s(midi, audio);
-            let mut alignment = alignment::align(midi_input, audio_input, &knots, frame_s, &progress.part(0.3, 1.0))?;
-            if alignment.transpose == 0 {
-                alignment.supported_by(second.confidence);
-            }
+            let midi = MidiInput { notes: midi.midi.notes(), spectrum: &midi.spectrum };
+            let mut alignment = alignment::align(midi, AudioInput { spectrum: &audio.spectrum, onsets }, progress)?;
             if audio.tuning != 0.0 {
                 let how = if audio.tuning > 0.0 { "high" } else { "low" };
                 alignment.remarks.push(format!("the recording is tuned {:.0} cents {how}", audio.tuning.abs()));

@@ -28,8 +28,8 @@ pub use unfold::Played;
 
 use crate::audio::AudioTime;
 use crate::error::Result;
-use crate::features::Features;
 use crate::features::onsets::Onsets;
+use crate::features::{Features, Spectrum};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime, Note};
 use follow::{Followed, Hypotheses, Hypothesis, Jumping};
@@ -53,23 +53,22 @@ pub enum Preset {
     Gen2,
 }
 
-/// What the aligner needs from a MIDI file.
+/// What [`align`] needs from a MIDI file.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct MidiInput<'a> {
+pub struct MidiInput<'a> {
     /// All notes, sorted by start.
-    pub(crate) notes: &'a [Note],
-    /// Constant-Q magnitudes of its synthesis, with [`KEY_MARGIN`](crate::features::KEY_MARGIN) more bins at each end
-    /// than the recording has.
-    pub(crate) magnitudes: &'a Array2<f32>,
+    pub notes: &'a [Note],
+    /// The [wide](crate::features::CqtParams::wide) spectrum of its synthesis: the recording may be in another key.
+    pub spectrum: &'a Spectrum,
 }
 
-/// What the aligner needs from a recording.
+/// What [`align`] needs from a recording.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct AudioInput<'a> {
-    /// Constant-Q magnitudes.
-    pub(crate) magnitudes: &'a Array2<f32>,
+pub struct AudioInput<'a> {
+    /// Its spectrum, of [`BINS`](crate::features::BINS) bins, with frames as far apart as those of the MIDI side.
+    pub spectrum: &'a Spectrum,
     /// Its onsets.
-    pub(crate) onsets: &'a Onsets,
+    pub onsets: &'a Onsets,
 }
 
 /// An aligned pair.
@@ -130,7 +129,7 @@ impl Alignment {
 
     /// Adds the confidence of an independent aligner: a pair that both half believe in is believed. The published
     /// aligner sees what ours misses, and vice versa: it needs equal tempo but no attacks.
-    pub(crate) fn supported_by(&mut self, confidence: f64) {
+    fn supported_by(&mut self, confidence: f64) {
         if let Some(findings) = &mut self.findings {
             findings.published = confidence;
         }
@@ -139,15 +138,65 @@ impl Alignment {
     }
 }
 
-/// Aligns by our own method: a [rough](rough::rough) map at any tempo, then the attack of each chord.
-pub(crate) fn align(
+/// Aligns by our own method: a rough map at any tempo, then the attack of each chord. The published aligner of
+/// [2016](published::gen2) is asked too: its path is one of those that are tried, and its confidence counts.
+///
+/// [`pair::align`](crate::pair::align) does the same from files.
+///
+/// # Errors
+/// [`Error::Nothing`](crate::Error::Nothing) when a side has no frames, [`Error::Cancelled`](crate::Error::Cancelled).
+///
+/// # Panics
+/// When the spectra differ in the distance of their frames, or have other numbers of bins than [`MidiInput`] and
+/// [`AudioInput`] ask for.
+///
+/// ```
+/// use antiphon::alignment::{self, AudioInput, MidiInput};
+/// use antiphon::audio::{ANALYSIS_RATE, AudioTime};
+/// use antiphon::features::{CqtParams, Spectrum, onsets::Onsets};
+/// use antiphon::{demo, job::Progress, midi::Midi, synth};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let progress = Progress::silent();
+/// let midi = Midi::read(&demo::unpack(folder.path())?.midi)?;
+/// let mut wave = synth::render(&midi, &synth::SoundFont::bundled()?, ANALYSIS_RATE, &progress)?;
+/// let wide = Spectrum::of(&wave, &CqtParams::wide(), &progress)?;
+///
+/// // The "recording" is the synthesis itself, after a second of silence.
+/// wave.samples.splice(0..0, vec![0.0; ANALYSIS_RATE as usize]);
+/// let spectrum = Spectrum::of(&wave, &CqtParams::default(), &progress)?;
+/// let onsets = Onsets::new(&wave, 0.0, &progress)?;
+///
+/// let midi = MidiInput { notes: midi.notes(), spectrum: &wide };
+/// let audio = AudioInput { spectrum: &spectrum, onsets: &onsets };
+/// let alignment = alignment::align(midi, audio, &progress)?;
+/// assert!((alignment.map.to_midi(AudioTime(11.0)).0 - 10.0).abs() < 0.05);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn align(midi: MidiInput<'_>, audio: AudioInput<'_>, progress: &Progress) -> Result<Alignment> {
+    let frame_s = audio.spectrum.frame_s();
+    assert_eq!(midi.spectrum.frame_s().to_bits(), frame_s.to_bits(), "seconds between frames of both sides");
+    let (x, y) = (midi.spectrum.features(0), audio.spectrum.features(0));
+    let second = published::gen2(&x, &y, &progress.part(0.0, 0.3))?;
+    let knots = knots_of(&second, &x, &y);
+    let mut alignment = from_inputs(midi, audio, knots, frame_s, &progress.part(0.3, 1.0))?;
+    // It was found in the written key.
+    if alignment.transpose == 0 {
+        alignment.supported_by(second.confidence);
+    }
+    Ok(alignment)
+}
+
+/// As [`align`], with the knots of the published aligner, in seconds, and without its confidence.
+fn from_inputs(
     midi: MidiInput<'_>,
     audio: AudioInput<'_>,
-    published: &[(f64, f64)],
+    published: Vec<(f64, f64)>,
     frame_s: f64,
     progress: &Progress,
 ) -> Result<Alignment> {
-    let rough = rough::rough(midi.magnitudes, audio.magnitudes, frame_s, &progress.part(0.0, 0.5))?;
+    let (midi_magnitudes, audio_magnitudes) = (midi.spectrum.magnitudes(), audio.spectrum.magnitudes());
+    let rough = rough::rough(midi_magnitudes, audio_magnitudes, frame_s, &progress.part(0.0, 0.5))?;
     let mut notes = midi.notes.to_vec();
     for note in notes.iter_mut().filter(|note| !note.is_drum()) {
         note.pitch = (i32::from(note.pitch) + rough.transpose).clamp(0, 127) as u8;
@@ -161,7 +210,7 @@ pub(crate) fn align(
     let chain = Some(structure.chain(frame_s)).filter(|chain| chain.len() >= 2).map(hypothesis);
     let free = hypothesis(rough.knots.clone());
     // It was found in the written key.
-    let published = Some(published.to_vec()).filter(|knots| rough.transpose == 0 && knots.len() >= 2);
+    let published = Some(published).filter(|knots| rough.transpose == 0 && knots.len() >= 2);
     let mut steady: Vec<Hypothesis> = rough.steady.iter().cloned().chain(published).map(hypothesis).collect();
     let jumping = if structure.jumps() {
         let best = steady.iter().chain([&free]).map(|other| other.gain).fold(1e-9, f64::max);
@@ -202,7 +251,7 @@ pub(crate) fn align(
     let costs: Vec<f32> = segments.maps().iter().flat_map(TimeMap::knots).map(|(m, a)| local(m, a)).collect();
     let chosen: Vec<(f64, f64)> = segments.maps().iter().flat_map(seconds).collect();
     let (gains, step_s) = structure.gains_along(&chosen, rough.midi.view(), rough.audio.view(), frame_s);
-    let audio_s = audio.magnitudes.nrows() as f64 * frame_s;
+    let audio_s = audio_magnitudes.nrows() as f64 * frame_s;
     let unreliable = unreliable(&gains, step_s, &structure.around, audio_s);
     // Only a single map increases on both sides all the way.
     let chain: Vec<(f64, f64)> = seconds(&map).collect();
@@ -364,7 +413,7 @@ fn seconds(map: &TimeMap) -> impl Iterator<Item = (f64, f64)> + '_ {
 }
 
 /// The path of a published system, in seconds: the centres of runs on one side.
-pub(crate) fn knots_of(found: &published::PublishedAlignment, midi: &Features, audio: &Features) -> Vec<(f64, f64)> {
+fn knots_of(found: &published::PublishedAlignment, midi: &Features, audio: &Features) -> Vec<(f64, f64)> {
     let knots = coarse::knots(&found.path.cells).into_iter();
     knots.map(|(i, j)| (midi.times.seconds(i), audio.times.seconds(j))).collect()
 }

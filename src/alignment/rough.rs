@@ -13,7 +13,7 @@
 //! efficient multiscale approach to audio synchronization", ISMIR 2006.)
 
 use super::coarse::{knots, stretch, unit};
-use super::dtw::{Corridor, DtwParams, End, Path, Start, StepCosts, dtw_features_16bit, pool};
+use super::dtw::{Corridor, DtwParams, End, Path, PathStart, StepCosts, dtw_features_16bit, pool};
 use super::steady::{slopes, steady, usual_slope};
 use super::structure;
 use crate::error::{Error, Result};
@@ -109,7 +109,7 @@ pub(super) fn transposed(midi: ArrayView2<'_, f32>, bins: usize, semitones: i32)
 /// Weighted DTW from corner to corner.
 fn corner_path(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, corridor: &Corridor, p: &Progress) -> Result<Path> {
     let steps = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.5, ..StepCosts::default() };
-    let params = DtwParams { start: Start::Corner, end: End::Corner, steps };
+    let params = DtwParams { start: PathStart::Corner, end: End::Corner, steps };
     dtw_features_16bit(x, y, corridor, &params, p)
 }
 
@@ -296,7 +296,7 @@ fn inside(
     let ranges = (0..rows).map(|i| i / 2..outer.nrows() - (rows - 1 - i) / 2).collect();
     let corridor = Corridor::new(ranges, outer.nrows())?;
     let steps = StepCosts { diagonal: 2.0, vertical: 1.5, horizontal: 1.5, ..StepCosts::default() };
-    let params = DtwParams { start: Start::Edges, end: End::Gully(0.5), steps };
+    let params = DtwParams { start: PathStart::Edges, end: End::Gully(0.5), steps };
     let path = dtw_features_16bit(inner, outer, &corridor, &params, progress)?;
     let (first, last) = (path.cells[0].1, path.cells[path.cells.len() - 1].1);
     Ok((first..last + 1, mean(&path.costs)))

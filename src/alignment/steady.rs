@@ -7,7 +7,7 @@
 
 use super::coarse::{knots, stretch};
 use super::distance;
-use super::dtw::{DtwParams, End, Path, Start, StepCosts, dtw_coarse_to_fine, pool};
+use super::dtw::{DtwParams, End, Path, PathStart, StepCosts, dtw_coarse_to_fine, pool};
 use crate::error::Result;
 use crate::job::Progress;
 use ndarray::ArrayView2;
@@ -41,7 +41,8 @@ pub(super) fn steady(
     let x = stretch(midi, rows);
     let (small_x, small_y) = (pool(x.view(), 4), pool(audio, 4));
     let median = distance::quantiles(small_x.view(), small_y.view(), &[0.5], &progress.part(0.0, 0.2))?[0] as f32;
-    let params = DtwParams { start: Start::Edges, end: End::Gully(GULLY), steps: StepCosts::penalty(PENALTY * median) };
+    let params =
+        DtwParams { start: PathStart::Edges, end: End::Gully(GULLY), steps: StepCosts::penalty(PENALTY * median) };
     let (path, _) = dtw_coarse_to_fine(x.view(), audio, &params, MAX_CELLS, &progress.part(0.2, 1.0))?;
     let scale = (midi.nrows() - 1) as f64 / (rows - 1) as f64;
     Ok(knots(&path.cells).into_iter().map(|(i, j)| (i * scale, j)).collect())

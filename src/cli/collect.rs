@@ -3,10 +3,10 @@
 use super::flags::{Draw, Json, MidiFont, Quiet};
 use super::output::or_no_folder;
 use super::terminal::skipped_for;
-use antiphon::collect::{self, Collected, Collecting, Side, TEXT_SCORE};
+use antiphon::collect::{self, Collected, Collecting, FunnelSide, TEXT_SCORE};
 use antiphon::error::Result;
 use antiphon::export;
-use antiphon::picture::{Funnel, funnel_png};
+use antiphon::picture::{FunnelChart, funnel_png};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -111,7 +111,7 @@ fn document(what: &Collecting<'_>, found: &Collected) -> Value {
 fn print(found: &Collected) {
     let funnel = &found.funnel;
     for (name, side) in [("MIDI files", funnel.midi), ("recordings", funnel.audio)] {
-        let Side { files, unique, named, titled, matched, aligned } = side;
+        let FunnelSide { files, unique, named, titled, matched, aligned } = side;
         let share = 100.0 * named as f64 / unique.max(1) as f64;
         answer!(
             "{name}: {files} found, {unique} different, {named} named ({share:.1} %), {titled} with a title, \
@@ -136,7 +136,7 @@ fn print(found: &Collected) {
 }
 
 fn picture(found: &Collected) -> image::RgbaImage {
-    let steps = |side: Side| {
+    let steps = |side: FunnelSide| {
         [
             ("files", side.files),
             ("different, readable", side.unique),
@@ -150,8 +150,8 @@ fn picture(found: &Collected) -> image::RgbaImage {
     let pairs =
         [("names match", found.funnel.candidates), ("accepted", found.funnel.accepted), ("songs", found.funnel.songs)];
     funnel_png(&[
-        Funnel { title: "MIDI files", steps: &midi },
-        Funnel { title: "recordings", steps: &audio },
-        Funnel { title: "pairs", steps: &pairs },
+        FunnelChart { title: "MIDI files", steps: &midi },
+        FunnelChart { title: "recordings", steps: &audio },
+        FunnelChart { title: "pairs", steps: &pairs },
     ])
 }

@@ -5,7 +5,7 @@ use antiphon::audio::Keep;
 use antiphon::error::Result;
 use antiphon::export;
 use antiphon::features::{self, FRAME_S};
-use antiphon::hashing::{HashModel, HashSequence, MidiInput, Side, Tpaa};
+use antiphon::hashing::{HashModel, HashSequence, MidiFeatures, Side, Tpaa};
 use antiphon::pair;
 use clap::Args;
 use serde_json::json;
@@ -42,7 +42,7 @@ impl Hash {
         let is_midi = antiphon::files::is_midi(&self.file);
         let (side, features, input) = if is_midi {
             let midi = pair::load_midi(&self.file, &self.font.open()?, &progress)?;
-            let by_roll = |model: &HashModel| model.architecture().midi_input == MidiInput::PianoRoll;
+            let by_roll = |model: &HashModel| model.architecture().midi_input == MidiFeatures::PianoRoll;
             let input = if model.as_ref().is_some_and(by_roll) {
                 features::piano_roll(&midi.midi, FRAME_S).frames
             } else {

@@ -5,7 +5,7 @@ use super::output::or_no_folder;
 use super::terminal::{skipped, skipped_for};
 use antiphon::error::{Error, Result};
 use antiphon::index::{Index, sound_files};
-use antiphon::search::{self, Matching, Shard, Summary};
+use antiphon::search::{self, MatchSummary, Matching, Shard};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -82,7 +82,7 @@ impl Match {
     }
 }
 
-fn report(summary: &Summary, unlisted: usize) -> ExitCode {
+fn report(summary: &MatchSummary, unlisted: usize) -> ExitCode {
     for (path, reason) in summary.skipped.iter().chain(&summary.unwritten) {
         skipped_for(path.as_ref(), reason);
     }

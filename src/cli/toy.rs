@@ -4,7 +4,7 @@ use super::flags::{Draw, Json, Quiet};
 use super::help::examples;
 use super::output::or_no_folder;
 use antiphon::error::Result;
-use antiphon::toy::table::{self, Cell, Finished, LEARNING_RATES, LENGTHS, MOST_EPOCHS, Published, Table};
+use antiphon::toy::table::{self, Cell, Finished, LEARNING_RATES, LENGTHS, MOST_EPOCHS, Published, ToyTable};
 use antiphon::toy::{EPOCH_UPDATES, Epoch, Lengths, Pooling, Problem, Run, Task};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -22,7 +22,7 @@ pub(super) enum Toy {
     Multiplication(One),
     /// Fill the paper's Table 1; run again after an interruption, it goes on.
     #[command(after_help = examples(&["antiphon toy table -o toy --lengths 50,100 --epochs 20"]))]
-    Table(Whole),
+    ToyTable(Whole),
 }
 
 /// One network.
@@ -92,7 +92,7 @@ impl Toy {
         match self {
             Self::Addition(one) => one.run(Problem::Addition),
             Self::Multiplication(one) => one.run(Problem::Multiplication),
-            Self::Table(whole) => whole.run(),
+            Self::ToyTable(whole) => whole.run(),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Whole {
     fn fill(&self) -> Result<ExitCode> {
         let progress = self.terminal.progress();
         let cells = self.cells();
-        let mut table = Table::open(&self.output)?;
+        let mut table = ToyTable::open(&self.output)?;
         table.fill(&cells, self.draw.seed, &progress, |task, rate, epochs, epoch| {
             if !self.terminal.quiet {
                 say(task, rate, epochs, epoch);

@@ -83,7 +83,7 @@ impl<'a> Collecting<'a> {
 
 /// How many files of one side are left after each step.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Side {
+pub struct FunnelSide {
     /// Files found.
     pub files: usize,
     /// Those that could be read; for MIDI files, each content once.
@@ -102,9 +102,9 @@ pub struct Side {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Funnel {
     /// MIDI files.
-    pub midi: Side,
+    pub midi: FunnelSide,
     /// Recordings.
-    pub audio: Side,
+    pub audio: FunnelSide,
     /// Pairs whose names match.
     pub candidates: usize,
     /// Those of them that were aligned and accepted.
@@ -389,7 +389,7 @@ fn fill(funnel: &mut Funnel, candidates: &Candidates, pairs: &[Pair]) {
     let Candidates { midi, audio, pairs: tried } = candidates;
     let named = |name: &names::Name| name.artist.is_some() && name.title.is_some();
     let distinct = |paths: Vec<&Path>| paths.into_iter().collect::<BTreeSet<_>>().len();
-    funnel.midi = Side {
+    funnel.midi = FunnelSide {
         unique: midi.len(),
         named: midi.iter().filter(|file| named(&file.name)).count(),
         titled: midi.iter().filter(|file| file.name.title.is_some()).count(),
@@ -397,7 +397,7 @@ fn fill(funnel: &mut Funnel, candidates: &Candidates, pairs: &[Pair]) {
         aligned: distinct(pairs.iter().map(|pair| pair.midi.as_path()).collect()),
         ..funnel.midi
     };
-    funnel.audio = Side {
+    funnel.audio = FunnelSide {
         unique: audio.len(),
         named: audio.iter().filter(|file| named(&file.name)).count(),
         titled: audio.iter().filter(|file| file.name.title.is_some()).count(),

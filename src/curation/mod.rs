@@ -35,9 +35,9 @@ mod telling;
 pub use aligning::{AlignedList, Aligning, align_list};
 pub use item::Item;
 pub use journal::{Batch, Journal};
-pub use queue::{Arrangement, Counts, Filter, Order, Queue, State, arrange};
+pub use queue::{Arrangement, Order, Queue, QueueCounts, QueueFilter, State, arrange};
 pub use sources::Items;
-pub use table::{Entry, Table};
+pub use table::{ItemRecords, Table};
 pub use telling::telling_s;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

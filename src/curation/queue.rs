@@ -98,7 +98,7 @@ impl State {
 /// Which items are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Filter {
+pub struct QueueFilter {
     /// Only those in this state.
     pub state: Option<State>,
     /// Only those with a flag.
@@ -114,18 +114,18 @@ pub struct Arrangement {
     /// Which comes first.
     pub order: Order,
     /// Which are shown.
-    pub filter: Filter,
+    pub filter: QueueFilter,
 }
 
 /// How many items are in each state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct QueueCounts {
     by_state: [usize; State::ALL.len()],
     /// Items with a flag.
     pub flagged: usize,
 }
 
-impl Counts {
+impl QueueCounts {
     /// Items in a state.
     pub fn of(&self, state: State) -> usize {
         self.by_state[state as usize]
@@ -149,7 +149,7 @@ pub struct Queue {
     shown: Arc<Vec<u32>>,
     at: usize,
     arrangement: Arrangement,
-    counts: Counts,
+    counts: QueueCounts,
 }
 
 impl Queue {
@@ -159,7 +159,7 @@ impl Queue {
     /// [`crate::Error::Cancelled`].
     pub fn new(items: Arc<Items>, table: &Table, progress: &Progress) -> Result<Self> {
         let mut states = vec![0; items.len()];
-        let mut counts = Counts::default();
+        let mut counts = QueueCounts::default();
         for record in table.records() {
             if let Some(index) = items.find(&record.item) {
                 states[index] = State::of(Some(record)) as u8 | if record.flag { FLAG } else { 0 };
@@ -180,7 +180,7 @@ impl Queue {
     }
 
     /// How many items are in each state, over all items, shown or not.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> QueueCounts {
         self.counts
     }
 
@@ -200,7 +200,7 @@ impl Queue {
     }
 
     /// Which are shown.
-    pub fn filter(&self) -> &Filter {
+    pub fn filter(&self) -> &QueueFilter {
         &self.arrangement.filter
     }
 
@@ -374,7 +374,7 @@ mod tests {
         Queue::new(Arc::new(items(count)), &Table::default(), &Progress::silent()).unwrap()
     }
 
-    fn arranged(queue: &Queue, order: Order, filter: &Filter) -> Vec<u32> {
+    fn arranged(queue: &Queue, order: Order, filter: &QueueFilter) -> Vec<u32> {
         let arrangement = Arrangement { order, filter: filter.clone() };
         arrange(&queue.items, &queue.states, &arrangement, &Progress::silent()).unwrap()
     }
@@ -383,7 +383,7 @@ mod tests {
     fn the_orders_are_what_they_are_called() {
         let queue = queue(100);
         let confidences = |order: Order| -> Vec<f32> {
-            let shown = arranged(&queue, order, &Filter::default());
+            let shown = arranged(&queue, order, &QueueFilter::default());
             assert_eq!(shown.iter().collect::<std::collections::BTreeSet<_>>().len(), 100);
             shown.iter().map(|&index| queue.items.confidence(index as usize).unwrap()).collect()
         };
@@ -414,11 +414,11 @@ mod tests {
             (queue.counts().of(State::Unreviewed), queue.counts().decided(), queue.counts().flagged),
             (17, 2, 1)
         );
-        let shown = |filter: Filter| arranged(&queue, Order::Listed, &filter);
-        assert_eq!(shown(Filter { state: Some(State::Confirmed), ..Filter::default() }), [3]);
-        assert_eq!(shown(Filter { flagged: true, ..Filter::default() }), [3]);
-        assert_eq!(shown(Filter { text: "AUDIO/0000012".into(), ..Filter::default() }), [12]);
-        assert_eq!(shown(Filter { state: Some(State::Unreviewed), ..Filter::default() }).len(), 17);
+        let shown = |filter: QueueFilter| arranged(&queue, Order::Listed, &filter);
+        assert_eq!(shown(QueueFilter { state: Some(State::Confirmed), ..QueueFilter::default() }), [3]);
+        assert_eq!(shown(QueueFilter { flagged: true, ..QueueFilter::default() }), [3]);
+        assert_eq!(shown(QueueFilter { text: "AUDIO/0000012".into(), ..QueueFilter::default() }), [12]);
+        assert_eq!(shown(QueueFilter { state: Some(State::Unreviewed), ..QueueFilter::default() }).len(), 17);
         queue.set(3, None);
         assert_eq!((queue.counts().of(State::Unreviewed), queue.counts().flagged), (18, 0));
     }
@@ -469,7 +469,7 @@ mod tests {
         // The limit is for a debug build on a machine that is doing other things.
         assert!(started.elapsed().as_secs_f64() / 10_000.0 < 1e-3, "{:?} for 10,000", started.elapsed());
         assert_eq!(queue.counts().of(State::Confirmed), 10_000);
-        let first = arranged(&queue, Order::Stratified { seed: 3 }, &Filter::default());
+        let first = arranged(&queue, Order::Stratified { seed: 3 }, &QueueFilter::default());
         assert_eq!(first.len(), 1_000_000);
     }
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 /// An item's lines that hold, oldest first: undoing removes the last one of its curator.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub struct ItemRecords {
     /// The item.
     pub item: String,
     /// Records about it that were not undone.
     pub records: Vec<Record>,
 }
 
-impl Entry {
+impl ItemRecords {
     /// The record that holds: the last line, whoever wrote it.
     pub fn current(&self) -> Option<&Record> {
         self.records.last()
@@ -28,7 +28,7 @@ impl Entry {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
     numbers: BTreeMap<String, u32>,
-    entries: Vec<Entry>,
+    entries: Vec<ItemRecords>,
 }
 
 impl Table {
@@ -39,7 +39,7 @@ impl Table {
         let number = known.unwrap_or(self.entries.len() as u32);
         if known.is_none() {
             self.numbers.insert(record.item.clone(), number);
-            self.entries.push(Entry { item: record.item.clone(), records: Vec::new() });
+            self.entries.push(ItemRecords { item: record.item.clone(), records: Vec::new() });
         }
         let records = &mut self.entries[number as usize].records;
         if record.act == Act::Undone {
@@ -56,23 +56,23 @@ impl Table {
     }
 
     /// All records that hold for an item.
-    pub fn entry(&self, item: &str) -> Option<&Entry> {
+    pub fn entry(&self, item: &str) -> Option<&ItemRecords> {
         self.numbers.get(item).map(|&number| &self.entries[number as usize])
     }
 
     /// The entry of this number.
-    pub(super) fn numbered(&self, number: u32) -> &Entry {
+    pub(super) fn numbered(&self, number: u32) -> &ItemRecords {
         &self.entries[number as usize]
     }
 
     /// The items for which some record holds, in the order in which they were first judged.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = &ItemRecords> {
         self.entries.iter().filter(|entry| !entry.records.is_empty())
     }
 
     /// The record that holds for each of them.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.entries().filter_map(Entry::current)
+        self.entries().filter_map(ItemRecords::current)
     }
 
     /// The curators, in alphabetical order.

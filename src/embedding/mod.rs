@@ -20,7 +20,7 @@ mod network;
 pub use attention::Attention;
 pub use distances::Distances;
 pub(crate) use model::{EMBEDDED, pool_frames, unit_length};
-pub use model::{Embedded, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord};
+pub use model::{Embedded, EmbeddingArchitecture, EmbeddingModel, EmbeddingTrainingRecord};
 pub(crate) use network::{AttentionNetwork, EmbeddingTrace};
 
 use ndarray::{ArrayView1, ArrayView2, Axis};

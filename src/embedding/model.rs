@@ -96,7 +96,7 @@ fn head(units: &[usize]) -> Vec<Layer> {
 /// How a model was trained, kept in its file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct EmbeddingRecord {
+pub struct EmbeddingTrainingRecord {
     /// Version of the program.
     pub antiphon: String,
     /// The settings requested, written as the trainer's options.
@@ -139,7 +139,7 @@ pub struct Embedded {
 pub struct EmbeddingModel {
     architecture: EmbeddingArchitecture,
     branches: Branches<AttentionNetwork>,
-    record: EmbeddingRecord,
+    record: EmbeddingTrainingRecord,
 }
 
 /// The metadata of a model file.
@@ -148,7 +148,7 @@ struct Metadata {
     antiphon: String,
     format: String,
     architecture: EmbeddingArchitecture,
-    training: EmbeddingRecord,
+    training: EmbeddingTrainingRecord,
 }
 
 impl EmbeddingModel {
@@ -171,7 +171,7 @@ impl EmbeddingModel {
             Ok(network)
         };
         let branches = Branches::new(seed, network)?;
-        Ok(Self { architecture, branches, record: EmbeddingRecord::default() })
+        Ok(Self { architecture, branches, record: EmbeddingTrainingRecord::default() })
     }
 
     /// The model that comes with the program.
@@ -190,11 +190,11 @@ impl EmbeddingModel {
     }
 
     /// How it was trained.
-    pub fn record(&self) -> &EmbeddingRecord {
+    pub fn record(&self) -> &EmbeddingTrainingRecord {
         &self.record
     }
 
-    pub(crate) fn set_record(&mut self, record: EmbeddingRecord) {
+    pub(crate) fn set_record(&mut self, record: EmbeddingTrainingRecord) {
         self.record = record;
     }
 

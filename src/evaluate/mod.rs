@@ -36,7 +36,7 @@ pub use cut::cut;
 pub use embedding_matrix::{EmbeddingMatrix, PairSource, Sounding, embedding_matrix};
 pub use pairs::{Combination, auc, pairs};
 pub use performances::{asap, vienna};
-pub use popular::{Drums, Edit, Jumps, Lead, Manner, PopularErrors, PopularSummary, Seconds, popular};
+pub use popular::{Drums, Edit, Jumps, Lead, Manner, PopularErrors, PopularSummary, WorkMeasures, popular};
 pub use retrieval::{
     RankCurve, Ranked, Retrieval, RetrievalParams, embedding_held_out, embedding_retrieval, hash_retrieval,
 };

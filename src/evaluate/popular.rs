@@ -7,7 +7,7 @@ mod structure;
 mod truth;
 
 pub use manner::{Drums, Lead, Manner};
-pub use measure::{Jumps, Seconds};
+pub use measure::{Jumps, WorkMeasures};
 pub use structure::Edit;
 
 use super::warned::Warned;
@@ -63,7 +63,7 @@ pub struct PopularErrors {
     /// By how many cents the recording was found to be tuned high.
     pub tuning: f64,
     /// Right and wrong seconds.
-    pub seconds: Seconds,
+    pub seconds: WorkMeasures,
     /// The aligner's confidence.
     pub confidence: f64,
     /// Semitones by which the aligner transposed the MIDI.
@@ -135,10 +135,11 @@ impl PopularSummary {
 
     fn new(kind: &str, preset: Preset, works: &[&PopularErrors]) -> Self {
         let mean =
-            |value: fn(&Seconds) -> f64| works.iter().map(|w| value(&w.seconds)).sum::<f64>() / works.len() as f64;
+            |value: fn(&WorkMeasures) -> f64| works.iter().map(|w| value(&w.seconds)).sum::<f64>() / works.len() as f64;
         let count = |is: fn(&PopularErrors) -> bool| works.iter().filter(|work| is(work)).count();
-        let sum =
-            |of: fn(&Seconds) -> Warned| works.iter().fold(Warned::default(), |sum, work| sum.plus(of(&work.seconds)));
+        let sum = |of: fn(&WorkMeasures) -> Warned| {
+            works.iter().fold(Warned::default(), |sum, work| sum.plus(of(&work.seconds)))
+        };
         let (warned, others) = (sum(|s| s.warned), sum(|s| s.warned_of_others));
         let jumps = works.iter().fold(Jumps::default(), |sum, work| Jumps {
             true_ones: sum.true_ones + work.jumps.true_ones,

@@ -5,7 +5,7 @@ use super::Report;
 use crate::dataset::{Dataset, Pair, Split, Work};
 use crate::error::{Error, Result};
 use crate::features::{log_normalize, wide_window};
-use crate::hashing::{CodePair, HashModel, MidiInput, Separation, Side, Tpaa};
+use crate::hashing::{CodePair, HashModel, MidiFeatures, Separation, Side, Tpaa};
 use crate::job::Progress;
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -66,7 +66,7 @@ impl Coder<'_> {
                 (code(midi, &pair.midi)?, code(audio, &pair.audio)?)
             }
             Self::Model(model) => {
-                let roll = model.architecture().midi_input == MidiInput::PianoRoll;
+                let roll = model.architecture().midi_input == MidiFeatures::PianoRoll;
                 let midi = seen(if roll { &pair.roll } else { &pair.midi });
                 (model.hash(Side::Midi, midi.view()), model.hash(Side::Audio, seen(&pair.audio).view()))
             }

@@ -53,7 +53,7 @@ pub(crate) use spectrum::wide_window;
 pub use spectrum::{BINS, FIRST_NOTE, FRAME_S, HOP, KEY_MARGIN, LogSpectrum, Spectrum, WIDE_BINS, WIDE_FIRST_NOTE};
 pub use tuning::tuning;
 
-pub(crate) mod onsets;
+pub mod onsets;
 
 use crate::audio::Waveform;
 use crate::error::Result;

@@ -31,7 +31,7 @@ const COMPRESSION: f32 = 300.0;
 
 /// Flux of each band at each frame: (frames × bands), non-negative, with a local mean of 1.
 #[derive(Debug, Clone)]
-pub(crate) struct Onsets {
+pub struct Onsets {
     /// (frames × [`BANDS`]).
     pub(crate) flux: Array2<f32>,
     /// Compressed level of each band, rows centred and of unit length: (frames × [`BANDS`]).
@@ -44,7 +44,10 @@ pub(crate) struct Onsets {
 
 impl Onsets {
     /// Analyses a recording that is tuned `cents` above 440 Hz.
-    pub(crate) fn new(wave: &Waveform, cents: f64, progress: &Progress) -> Result<Self> {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`], or what the Fourier transform says.
+    pub fn new(wave: &Waveform, cents: f64, progress: &Progress) -> Result<Self> {
         let levels = band_levels(wave, cents, progress)?;
         Ok(Self::from_levels(levels, HOP_SAMPLES as f64 / f64::from(wave.sample_rate)))
     }
@@ -57,7 +60,7 @@ impl Onsets {
     }
 
     /// Number of frames.
-    pub(crate) fn frames(&self) -> usize {
+    pub fn frames(&self) -> usize {
         self.flux.nrows()
     }
 }

@@ -54,7 +54,7 @@ pub use bound::least_score;
 pub use dtw::{HashDtw, HashPath, hamming_matrix, hash_dtw, hash_dtw_path};
 pub use filters::{Filter, SeenLayer, filters, layer_output, seen_layers, strongest};
 pub(crate) use network::codes;
-pub use network::{Architecture, HashModel, MidiInput, TrainingRecord};
+pub use network::{Architecture, HashModel, MidiFeatures, TrainingRecord};
 pub use separation::{CodePair, Separation};
 pub use sequence::HashSequence;
 pub use tpaa::Tpaa;

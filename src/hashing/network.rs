@@ -20,7 +20,7 @@ const FORMAT: &str = "hash-model/1";
 /// The input of the MIDI side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum MidiInput {
+pub enum MidiFeatures {
     /// Log constant-Q magnitudes of its synthesis (ISMIR 2015, thesis).
     ConstantQ,
     /// Its piano roll: summed velocities (NIPS 2015).
@@ -33,7 +33,7 @@ pub struct Architecture {
     /// `gen1`, `gen2`, `antiphon`, or a user's own.
     pub name: String,
     /// The input of the MIDI side.
-    pub midi_input: MidiInput,
+    pub midi_input: MidiFeatures,
     /// How inputs are scaled.
     pub scaling: InputScaling,
     /// The layers; the last are a dense one of 16 or 32 units and a tanh.
@@ -59,7 +59,7 @@ impl Architecture {
             Layer::Dense { units: 16 },
             Layer::Tanh,
         ];
-        Self { name: "gen1".into(), midi_input: MidiInput::ConstantQ, scaling: InputScaling::Papers, layers }
+        Self { name: "gen1".into(), midi_input: MidiFeatures::ConstantQ, scaling: InputScaling::Papers, layers }
     }
 
     /// The second generation (thesis 2016, spec D): pairs of 3 × 3 filters, 32 bits, a code per 8 frames; 10.6 million
@@ -72,7 +72,7 @@ impl Architecture {
         }
         layers.extend([Layer::Dense { units: 2048 }, Layer::Relu, Layer::Dense { units: 2048 }, Layer::Relu]);
         layers.extend([Layer::Dense { units: 32 }, Layer::Tanh]);
-        Self { name: "gen2".into(), midi_input: MidiInput::ConstantQ, scaling: InputScaling::Papers, layers }
+        Self { name: "gen2".into(), midi_input: MidiFeatures::ConstantQ, scaling: InputScaling::Papers, layers }
     }
 
     /// Ours, small and fast: convolutions over time with the bins as channels, 32 bits, a code per 8 frames that has
@@ -85,7 +85,7 @@ impl Architecture {
         }
         layers.extend([Layer::Convolution { time: 5, pitch: 1, filters: 192 }, Layer::Relu]);
         layers.extend([Layer::Dense { units: 256 }, Layer::Relu, Layer::Dense { units: 32 }, Layer::Tanh]);
-        Self { name: "antiphon".into(), midi_input: MidiInput::ConstantQ, scaling: InputScaling::FrameMean, layers }
+        Self { name: "antiphon".into(), midi_input: MidiFeatures::ConstantQ, scaling: InputScaling::FrameMean, layers }
     }
 
     /// Bits per code: the outputs of the last dense layer, 0 without one.
@@ -221,7 +221,7 @@ impl HashModel {
 
     /// Whether the input of the side is a piano roll.
     pub(crate) fn sees_roll(&self, side: Side) -> bool {
-        side == Side::Midi && self.architecture.midi_input == MidiInput::PianoRoll
+        side == Side::Midi && self.architecture.midi_input == MidiFeatures::PianoRoll
     }
 
     /// The input of a side's network for a whole file: `frames` (frames × 48 from MIDI note 36) are natural logarithms

@@ -5,7 +5,7 @@ use crate::embedding::{self, EmbeddingModel};
 use crate::error::{Error, Result};
 use crate::features::{self, BINS, CqtParams, FRAME_S, Features, LogSpectrum, Spectrum, WIDE_BINS};
 use crate::files;
-use crate::hashing::{HashModel, HashSequence, MidiInput, Side};
+use crate::hashing::{HashModel, HashSequence, MidiFeatures, Side};
 use crate::job::Progress;
 use crate::midi::Midi;
 use crate::synth::{self, SoundFont};
@@ -147,7 +147,7 @@ impl Embedder {
 /// # Errors
 /// [`Error::Limit`].
 pub(crate) fn check_model(model: &HashModel) -> Result<()> {
-    if model.architecture().midi_input == MidiInput::PianoRoll {
+    if model.architecture().midi_input == MidiFeatures::PianoRoll {
         let limit = "models whose MIDI side sees the constant-Q transform".into();
         return Err(Error::Limit { what: "model", value: "that sees a piano roll".into(), limit });
     }

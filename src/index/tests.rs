@@ -329,7 +329,7 @@ fn another_soundfont_or_model_is_refused() {
     let again = create(&index, &HashModel::bundled().expect("a model"), &Embedder::Statistics, &font());
     assert!(matches!(again, Err(Error::Index { .. })));
     let mut architecture = crate::hashing::Architecture::antiphon();
-    architecture.midi_input = crate::hashing::MidiInput::PianoRoll;
+    architecture.midi_input = crate::hashing::MidiFeatures::PianoRoll;
     let roll = HashModel::new(architecture, 0).expect("a model");
     let refused = create(&folder.path().join("other"), &roll, &Embedder::Statistics, &font());
     assert!(matches!(refused, Err(Error::Limit { .. })));

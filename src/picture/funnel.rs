@@ -14,7 +14,7 @@ const LOST: Rgba<u8> = Rgba([222, 228, 238, 255]);
 
 /// Steps that leave fewer and fewer.
 #[derive(Debug, Clone)]
-pub struct Funnel<'a> {
+pub struct FunnelChart<'a> {
     /// The heading.
     pub title: &'a str,
     /// The label of each step, and how many it leaves.
@@ -23,8 +23,8 @@ pub struct Funnel<'a> {
 
 /// Draws funnels one below another: for each step a centred bar, its width proportional to the count, on top of the one
 /// of the step before; with the count and its share of that step. 640 pixels wide.
-pub fn funnel_png(funnels: &[Funnel<'_>]) -> RgbaImage {
-    let tall = |funnel: &Funnel<'_>| HEAD + STEP * funnel.steps.len() as u32 + MARGIN;
+pub fn funnel_png(funnels: &[FunnelChart<'_>]) -> RgbaImage {
+    let tall = |funnel: &FunnelChart<'_>| HEAD + STEP * funnel.steps.len() as u32 + MARGIN;
     let height = MARGIN + funnels.iter().map(tall).sum::<u32>();
     let mut page = Page { image: RgbaImage::from_pixel(WIDTH, height, PAPER), scale: 1 };
     let mut top = MARGIN;
@@ -36,7 +36,7 @@ pub fn funnel_png(funnels: &[Funnel<'_>]) -> RgbaImage {
 }
 
 impl Page {
-    fn funnel(&mut self, funnel: &Funnel<'_>, top: u32) {
+    fn funnel(&mut self, funnel: &FunnelChart<'_>, top: u32) {
         let inner = WIDTH - 2 * MARGIN;
         self.text(MARGIN, top, &elide(funnel.title, (inner / CELL) as usize), INK);
         let most = funnel.steps.iter().map(|step| step.1).max().unwrap_or(0).max(1);
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn bars_are_as_wide_as_their_shares_and_one_of_many_is_seen() {
         let steps = [("found", 100_000), ("named", 50_000), ("aligned", 1), ("none", 0)];
-        let picture = funnel_png(&[Funnel { title: "MIDI files", steps: &steps }]);
+        let picture = funnel_png(&[FunnelChart { title: "MIDI files", steps: &steps }]);
         let widths: Vec<u32> = (0..4)
             .map(|index| {
                 let row = MARGIN + HEAD + index * STEP + 11 + BAR / 2;
@@ -79,7 +79,7 @@ mod tests {
         let inner = WIDTH - 2 * MARGIN;
         assert_eq!(widths, [inner, inner / 2, 1, 0]);
         let title = "a title that does not fit into the width of the picture".repeat(4);
-        assert_eq!(funnel_png(&[Funnel { title: &title, steps: &[] }]).width(), WIDTH);
+        assert_eq!(funnel_png(&[FunnelChart { title: &title, steps: &[] }]).width(), WIDTH);
         assert_eq!(funnel_png(&[]).height(), MARGIN);
     }
 }

@@ -35,7 +35,7 @@ pub use alignment_png::alignment_png;
 pub use colormap::{ColorMap, Contrast, Tone};
 pub use curves::Curves;
 pub use filter_sheet::{FilterSheet, filter_sheet};
-pub use funnel::{Funnel, funnel_png};
+pub use funnel::{FunnelChart, funnel_png};
 pub use histograms::{Histogram, histograms_png};
 pub use panel_png::{Panel, panel_png};
 pub use rank_curves::rank_curves_png;

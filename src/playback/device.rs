@@ -1,7 +1,7 @@
 //! The sound device: the only place that deals with one. Without a device the program carries on silently and says why;
 //! once one is there (again), it plays.
 
-use super::engine::{Clock, Order};
+use super::engine::{Clock, EngineOrder};
 use super::feed::{Feed, Line, line};
 use rodio::{CpalErrorKind, DeviceSinkBuilder, DeviceSinkError, Source};
 use std::num::NonZero;
@@ -105,7 +105,7 @@ impl Sound {
     }
 
     /// Passes an order on; it is discarded if there is no device.
-    pub(crate) fn send(&mut self, order: Order) {
+    pub(crate) fn send(&mut self, order: EngineOrder) {
         if let State::Ready(device) = &mut self.state {
             device.line.send(order);
         }

@@ -17,7 +17,7 @@ pub(crate) const MIN_LOOP_S: f64 = 0.050;
 
 /// An order from the window to the engine. Transport orders carry a serial number, so that the window knows which of
 /// its orders the [`Clock`] already reflects.
-pub enum Order {
+pub enum EngineOrder {
     /// Play another programme, from the same position.
     Load(Box<Programme>),
     /// Start at the current position.
@@ -165,10 +165,10 @@ impl Engine {
     /// Takes an order, which becomes audible after a fade of 10 ms. Returns a programme that was never played, for the
     /// caller to drop elsewhere.
     #[must_use = "dropping a programme frees memory, which the audio thread must not do"]
-    pub fn obey(&mut self, order: Order) -> Option<Box<Programme>> {
+    pub fn obey(&mut self, order: EngineOrder) -> Option<Box<Programme>> {
         match order {
-            Order::Load(programme) => return self.next.replace(programme),
-            Order::Play(serial) => {
+            EngineOrder::Load(programme) => return self.next.replace(programme),
+            EngineOrder::Play(serial) => {
                 if !self.playing {
                     self.since_jump = 0;
                     self.wrapped = false;
@@ -177,26 +177,26 @@ impl Engine {
                 self.serial = serial;
                 self.stay_inside();
             }
-            Order::Pause(serial) => {
+            EngineOrder::Pause(serial) => {
                 self.playing = false;
                 self.serial = serial;
             }
-            Order::Seek(frame, serial) => {
+            EngineOrder::Seek(frame, serial) => {
                 self.seek = Some(frame);
                 self.serial = serial;
                 self.stay_inside();
             }
-            Order::Loop(region, serial) => {
+            EngineOrder::Loop(region, serial) => {
                 let shortest = (MIN_LOOP_S * f64::from(self.sample_rate)).ceil() as u64;
                 self.region = region.map(|(start, end)| (start, end.max(start + shortest)));
                 self.serial = serial;
                 self.stay_inside();
             }
-            Order::Offset(frames) => {
+            EngineOrder::Offset(frames) => {
                 self.adrift = self.adrift || self.offset != frames;
                 self.offset = frames;
             }
-            Order::Mix(mix) => {
+            EngineOrder::Mix(mix) => {
                 self.from = self.gains();
                 self.to = mix.gains();
                 self.ramp = 0;

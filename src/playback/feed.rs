@@ -1,6 +1,6 @@
 //! The line between the window and the audio thread: orders go one way, used programmes and the clock the other.
 
-use super::engine::{BLOCK, Clock, Engine, Order};
+use super::engine::{BLOCK, Clock, Engine, EngineOrder};
 use super::programme::Programme;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ const WAITING_PROGRAMMES: usize = 8;
 
 /// The window's end.
 pub(super) struct Line {
-    orders: rtrb::Producer<Order>,
+    orders: rtrb::Producer<EngineOrder>,
     retired: rtrb::Consumer<Box<Programme>>,
     pub clock: Arc<Clock>,
     pub sample_rate: u32,
@@ -21,7 +21,7 @@ pub(super) struct Line {
 /// nor locks, frees nothing and touches no file.
 pub(super) struct Feed {
     engine: Engine,
-    orders: rtrb::Consumer<Order>,
+    orders: rtrb::Consumer<EngineOrder>,
     retire: rtrb::Producer<Box<Programme>>,
     block: [f32; 2 * BLOCK],
     next: usize,
@@ -38,7 +38,7 @@ pub(super) fn line(sample_rate: u32) -> (Line, Feed) {
 
 impl Line {
     /// Passes an order on. The line is full only if the device has stopped asking for sound: then nobody hears it.
-    pub(super) fn send(&mut self, order: Order) {
+    pub(super) fn send(&mut self, order: EngineOrder) {
         drop(self.orders.push(order));
     }
 
@@ -120,16 +120,16 @@ mod tests {
             if let Some(stretch) = prepared.stretch {
                 stretch.run(&progress).expect("stretched");
             }
-            line.send(Order::Load(Box::new(prepared.programme)));
-            line.send(Order::Mix(Mix { click: Click::Onsets, ..Mix::default() }));
-            line.send(Order::Play(serial + 1));
+            line.send(EngineOrder::Load(Box::new(prepared.programme)));
+            line.send(EngineOrder::Mix(Mix { click: Click::Onsets, ..Mix::default() }));
+            line.send(EngineOrder::Play(serial + 1));
             for (i, order) in [
-                Order::Seek(20_000, serial + 2),
-                Order::Loop(Some((10_000, 30_000)), serial + 3),
-                Order::Offset(480),
-                Order::Loop(None, serial + 4),
-                Order::Mix(Mix::default()),
-                Order::Seek(0, serial + 5),
+                EngineOrder::Seek(20_000, serial + 2),
+                EngineOrder::Loop(Some((10_000, 30_000)), serial + 3),
+                EngineOrder::Offset(480),
+                EngineOrder::Loop(None, serial + 4),
+                EngineOrder::Mix(Mix::default()),
+                EngineOrder::Seek(0, serial + 5),
             ]
             .into_iter()
             .enumerate()

@@ -24,7 +24,7 @@ mod source;
 mod stretch;
 mod transport;
 
-pub use engine::{Clock, Engine, Order};
+pub use engine::{Clock, Engine, EngineOrder};
 pub use programme::{Material, Prepared, Programme, Rendition, SPEED_STEP, SPEEDS, Warp, from_audio, to_audio};
 pub use source::Source;
 pub use stretch::{Ahead, Stretch};

@@ -169,7 +169,7 @@ impl Transport {
 mod tests {
     use super::*;
     use crate::playback::engine::Engine;
-    use crate::playback::{Order, Programme, Source};
+    use crate::playback::{EngineOrder, Programme, Source};
 
     fn ready(seconds: f64) -> Transport {
         let mut transport = Transport::default();
@@ -226,8 +226,8 @@ mod tests {
         clock.set_latency(4_800);
         let mut transport = ready(1.0);
         transport.set_playing(true, 0.0);
-        assert!(engine.obey(Order::Load(Box::new(programme))).is_none());
-        assert!(engine.obey(Order::Play(transport.serial())).is_none());
+        assert!(engine.obey(EngineOrder::Load(Box::new(programme))).is_none());
+        assert!(engine.obey(EngineOrder::Play(transport.serial())).is_none());
         let mut out = vec![0.0; 2 * 24_000];
         engine.render(&mut out);
         assert_eq!((clock.position(), clock.heard()), (24_000, 19_200));

@@ -69,7 +69,7 @@ pub struct Matching<'a> {
 
 /// The result of the matching, over all runs that the lines are from.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Summary {
+pub struct MatchSummary {
     /// Files searched for.
     pub searched: usize,
     /// Of these, files with a match.
@@ -126,8 +126,8 @@ struct Match {
 /// # Errors
 /// [`Error::Limit`] for an impossible shard; [`Error::Index`] if `out` holds the lines of another search;
 /// [`Error::Io`]; [`Error::Cancelled`], after which the same call resumes. Files that can't be used are in the
-/// [summary](Summary::skipped).
-pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: &Progress) -> Result<Summary> {
+/// [summary](MatchSummary::skipped).
+pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: &Progress) -> Result<MatchSummary> {
     let Shard { number, of } = how.shard;
     if number == 0 || number > of {
         let limit = format!("1 to {of}");
@@ -297,9 +297,9 @@ fn lines_of(path: &Path, expected: Option<&Value>) -> Result<Vec<Line>> {
 type Scores = BTreeMap<String, BTreeMap<String, f64>>;
 
 /// Summarises lines: files with the same bytes count once.
-fn summary(lines: &[Line]) -> (Scores, Summary) {
+fn summary(lines: &[Line]) -> (Scores, MatchSummary) {
     let mut scores = Scores::new();
-    let mut summary = Summary::default();
+    let mut summary = MatchSummary::default();
     let mut seen = BTreeSet::new();
     let mut with_match = BTreeSet::new();
     for line in lines {
@@ -331,7 +331,7 @@ fn summary(lines: &[Line]) -> (Scores, Summary) {
 /// # Errors
 /// [`Error::Io`]; [`Error::Index`] if lines are damaged or come from different searches; [`Error::Nothing`] if there
 /// are none.
-pub fn merge(folders: &[PathBuf], out: &Path) -> Result<Summary> {
+pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MatchSummary> {
     let mut files = Vec::new();
     for folder in folders {
         let list = std::fs::read_dir(folder).map_err(Error::io("list", folder))?;

@@ -29,7 +29,7 @@ mod collection;
 mod pruning;
 mod ranks;
 
-pub use collection::{Matching, Shard, Summary, match_files, merge};
+pub use collection::{MatchSummary, Matching, Shard, match_files, merge};
 pub(crate) use ranks::{Ranks, ranks};
 
 use crate::alignment::{Term, Verdict};

@@ -99,14 +99,14 @@ struct Document {
 
 /// A table in its folder.
 #[derive(Debug)]
-pub struct Table {
+pub struct ToyTable {
     folder: PathBuf,
     runs: Vec<Finished>,
 }
 
 const FORMAT: &str = "toy-table/1";
 
-impl Table {
+impl ToyTable {
     /// Opens the table in `folder`, or starts one.
     ///
     /// # Errors
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_best_run_solves_first_or_gets_furthest() {
-        let mut table = Table { folder: PathBuf::new(), runs: vec![finished(0.01, &[0.2, 0.9])] };
+        let mut table = ToyTable { folder: PathBuf::new(), runs: vec![finished(0.01, &[0.2, 0.9])] };
         table.runs.push(finished(0.003, &[0.3, 0.8]));
         assert_eq!(table.best(TASK).map(|run| run.learning_rate), Some(0.01));
         table.runs.push(finished(0.001, &[0.3, 0.5, 1.0]));
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn finished_runs_are_kept_and_not_done_again() {
         let folder = tempfile::tempdir().unwrap();
-        let mut table = Table::open(folder.path()).unwrap();
+        let mut table = ToyTable::open(folder.path()).unwrap();
         // Solved in one epoch at the first rate: the second can't be faster and costs nothing.
         table.runs.push(finished(0.003, &[1.0]));
         let cell = Cell { task: TASK, learning_rates: vec![0.003, 0.001], most_epochs: 3 };
@@ -245,14 +245,14 @@ mod tests {
             .fill(std::slice::from_ref(&cell), 1, &Progress::silent(), |_, _, _, _| panic!("nothing to train"))
             .unwrap();
         assert_eq!(table.runs().len(), 2);
-        let again = Table::open(folder.path()).unwrap();
+        let again = ToyTable::open(folder.path()).unwrap();
         assert_eq!(again.runs(), table.runs());
     }
 
     #[test]
     fn a_run_in_work_is_gone_on_with() {
         let folder = tempfile::tempdir().unwrap();
-        let table = Table::open(folder.path()).unwrap();
+        let table = ToyTable::open(folder.path()).unwrap();
         let mut run = Run::new(TASK, 0.003, 1);
         run.epoch(2, &Progress::silent()).unwrap();
         files::write(&folder.path().join("running.json"), &serde_json::to_vec(&run).unwrap()).unwrap();
@@ -267,7 +267,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("runs.json"), r#"{"antiphon":"9","format":"toy-table/2","runs":[]}"#)
             .unwrap();
-        let message = Table::open(folder.path()).unwrap_err().to_string();
+        let message = ToyTable::open(folder.path()).unwrap_err().to_string();
         assert!(message.contains("toy-table/2"), "{message}");
     }
 

@@ -4,7 +4,7 @@
 use super::tests::data;
 use super::*;
 use crate::embedding::EmbeddingArchitecture;
-use crate::hashing::{Architecture, MidiInput};
+use crate::hashing::{Architecture, MidiFeatures};
 use crate::job::Progress;
 use crate::network::{Layer, Rule};
 
@@ -81,7 +81,7 @@ fn hash_networks_learn_what_they_learned() {
 #[test]
 fn hash_networks_of_the_papers_learn_what_they_learned() {
     let papers = |options: &mut Options| {
-        options.architecture = Architecture { midi_input: MidiInput::PianoRoll, ..options.architecture.clone() };
+        options.architecture = Architecture { midi_input: MidiFeatures::PianoRoll, ..options.architecture.clone() };
         (options.objective, options.rule, options.rate) = (Options::gen1().objective, Options::gen1().rule, 1e-3);
     };
     check(&hash(papers), &[(36.297_740_4, 11.1125), (25.276_117_4, 9.35), (21.670_306_0, 9.05)]);

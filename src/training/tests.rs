@@ -115,7 +115,7 @@ fn a_tiny_set_is_learned() {
 fn the_published_loss_learns_the_same_from_the_piano_roll() {
     let data = data(24, 96);
     let mut options = options();
-    options.architecture.midi_input = crate::hashing::MidiInput::PianoRoll;
+    options.architecture.midi_input = crate::hashing::MidiFeatures::PianoRoll;
     options.objective = Options::gen1().objective;
     options.rule = Options::gen1().rule;
     (options.rate, options.steps) = (1e-3, 600);

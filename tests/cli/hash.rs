@@ -1,7 +1,7 @@
 //! `antiphon hash` and `antiphon evaluate hash pairs`.
 
 use super::{DEMO_MIDI, RIGHT, WRONG, antiphon, fails, path, text};
-use antiphon::hashing::{Architecture, HashModel, MidiInput};
+use antiphon::hashing::{Architecture, HashModel, MidiFeatures};
 
 #[test]
 fn codes_are_an_npy_of_u32_and_a_summary() {
@@ -58,7 +58,7 @@ fn the_demo_recording_is_found_and_a_second_run_uses_what_the_first_kept() {
     assert_eq!(text(&antiphon(&arguments).stdout), text(&output.stdout));
 
     // A model of the other input is shown the queries' piano rolls.
-    let architecture = Architecture { midi_input: MidiInput::PianoRoll, ..Architecture::antiphon() };
+    let architecture = Architecture { midi_input: MidiFeatures::PianoRoll, ..Architecture::antiphon() };
     let roll = path(folder.path(), "roll.safetensors");
     let bytes = HashModel::new(architecture, 1).and_then(|model| model.to_bytes()).expect("a model");
     std::fs::write(&roll, bytes).expect("written");

@@ -8,7 +8,7 @@ use antiphon::features::{FRAME_S, WIDE_BINS};
 use antiphon::hashing::{Architecture, HashModel, HashSequence, Side};
 use antiphon::pair::{self, AudioSide};
 use antiphon::toy::Task;
-use antiphon::toy::table::{Cell, Table};
+use antiphon::toy::table::{Cell, ToyTable};
 use antiphon::training::{
     EmbeddingMeasured, EmbeddingOptions, Measured, Options, Processor, train_embedding, train_hash,
 };
@@ -191,7 +191,7 @@ fn a_toy_table_of_0_1_0_goes_on_with_the_run_in_work() {
     let (_folder, folder) = copied("toy");
     let running = json(&folder.join("running.json"));
     let task: Task = serde_json::from_value(running["task"].clone()).unwrap();
-    let mut table = Table::open(&folder).unwrap();
+    let mut table = ToyTable::open(&folder).unwrap();
     assert_eq!(table.runs().len(), 3);
     assert_eq!((table.runs()[0].accuracy(), table.best(task)), (1.0, None));
     // One epoch is allowed and has been: a run that was begun anew would learn.

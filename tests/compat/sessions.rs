@@ -1,7 +1,7 @@
 //! Sessions, what is saved beside them, and the settings of the window.
 
 use super::{FIRST, RECORDING, SECOND, sample, silent};
-use antiphon::curation::{Arrangement, Filter, Order, State};
+use antiphon::curation::{Arrangement, Order, QueueFilter, State};
 use antiphon::session::{FileRef, Session, autosave_of};
 
 #[test]
@@ -39,7 +39,7 @@ fn a_session_of_0_1_0_comes_back_to_the_item_of_its_queue() {
     assert_eq!(queue.journal.path, sample("curation/decisions.jsonl"));
     assert_eq!(queue.item.as_deref(), Some("b"));
     let arrangement: Arrangement = serde_json::from_value(queue.arrangement).unwrap();
-    let filter = Filter { state: Some(State::Unsure), flagged: true, text: "tune".into() };
+    let filter = QueueFilter { state: Some(State::Unsure), flagged: true, text: "tune".into() };
     assert_eq!(arrangement, Arrangement { order: Order::Uncertain { threshold: 0.625 }, filter });
 }
 

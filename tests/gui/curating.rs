@@ -1,7 +1,7 @@
 //! Curation in the window: by the keyboard alone, nothing lost, back to the item that was decided.
 
 use super::{empty, pair, settle, window};
-use antiphon::curation::{Arrangement, Decision, Filter, Item, Items, Journal, Order, Queue, Reason, State};
+use antiphon::curation::{Arrangement, Decision, Item, Items, Journal, Order, Queue, QueueFilter, Reason, State};
 use antiphon::gui::{Aligned, App, Arrival, Command, Curate, Model, OpenedQueue, ReadyPair, Theme};
 use antiphon::job::Progress;
 use antiphon::session::{Session, autosave_of};
@@ -338,7 +338,7 @@ fn orders_and_filters_and_the_threshold_work_by_label() {
     assert_eq!((at.true_positives, at.false_positives), (2, 1));
     model.apply(Command::Curate(Curate::Threshold(0.95)), 0.0);
     assert_eq!(model.curating().unwrap().at_threshold().precision.value, Some(1.0));
-    let filter = Filter { state: Some(State::Confirmed), ..Filter::default() };
+    let filter = QueueFilter { state: Some(State::Confirmed), ..QueueFilter::default() };
     model.apply(Command::Curate(Curate::Arrange(Arrangement { order: Order::Listed, filter })), 0.0);
     while model.curating().unwrap().queue().shown().len() != 2 {
         model.collect(0.0);
@@ -379,7 +379,7 @@ fn a_crash_leads_back_to_the_same_item() {
     }
     let saved = |model: &Model| model.curating().unwrap().journal().written() == 5;
     until(&mut model, 1.0, &saved);
-    let filter = Filter { text: "wav".into(), ..Filter::default() };
+    let filter = QueueFilter { text: "wav".into(), ..QueueFilter::default() };
     let arrangement = Arrangement { order: Order::Random { seed: 4 }, filter };
     model.apply(Command::Curate(Curate::Arrange(arrangement.clone())), 1.0);
     let arranged = |model: &Model| *model.curating().unwrap().queue().arrangement() == arrangement;

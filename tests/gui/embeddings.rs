@@ -1,7 +1,7 @@
 //! What the embedding networks show: attention, the two vectors, sets of pairs; and the toy problems.
 
 use super::{add, aligned, empty, pair, settle, window};
-use antiphon::embedding::{EmbeddingModel, EmbeddingRecord};
+use antiphon::embedding::{EmbeddingModel, EmbeddingTrainingRecord};
 use antiphon::evaluate::{EmbeddingMatrix, PairSource, Sounding};
 use antiphon::gui::{App, Arrival, Command, Compared, EmbeddedPair, LoadedEmbeddingModel, Model, Tab, Theme, ToyForm};
 use antiphon::hashing::Side;
@@ -222,7 +222,7 @@ fn a_toy_problem_is_learned_while_one_looks() {
 #[test]
 fn without_known_distances_the_next_step_is_said() {
     let mut model = embedded(Theme::Dark);
-    let record = EmbeddingRecord::default();
+    let record = EmbeddingTrainingRecord::default();
     assert!(record.validation_distances.matching.is_empty());
     model.receive(Arrival::Compared(Ok((compared(3), Vec::new()))), 0.0);
     let known = model.known_distances().map(|(of, _)| of);

@@ -57,7 +57,7 @@ use wavefront::Numbers;
 
 /// Where a path may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Start {
+pub enum PathStart {
     /// In any cell of the first row or first column, free of charge (spec B). The path never runs along these edges.
     #[default]
     Edges,
@@ -127,7 +127,7 @@ impl StepCosts {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DtwParams {
     /// Where it may begin.
-    pub start: Start,
+    pub start: PathStart,
     /// Where it may end.
     pub end: End,
     /// What steps cost.
@@ -136,14 +136,14 @@ pub struct DtwParams {
 
 impl Default for DtwParams {
     fn default() -> Self {
-        Self { start: Start::Corner, end: End::Corner, steps: StepCosts::default() }
+        Self { start: PathStart::Corner, end: End::Corner, steps: StepCosts::default() }
     }
 }
 
 impl DtwParams {
     /// The form of the published systems: free start, gully end, additive penalty.
     pub fn published(gully: f64, penalty: f32) -> Self {
-        Self { start: Start::Edges, end: End::Gully(gully), steps: StepCosts::penalty(penalty) }
+        Self { start: PathStart::Edges, end: End::Gully(gully), steps: StepCosts::penalty(penalty) }
     }
 }
 

@@ -9,7 +9,7 @@
 //! doesn't grow with the length of the path.
 
 use super::wavefront::{self, Ahead};
-use super::{Corridor, DtwParams, Start, StepCosts};
+use super::{Corridor, DtwParams, PathStart, StepCosts};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use std::ops::Range;
@@ -153,13 +153,13 @@ struct StripMoves {
 
 impl Filled {
     /// The path that ends in `end`; `None` if the moves lead out of the matrix, which a finite cost rules out.
-    pub(super) fn trace(&self, end: (usize, usize), start: Start) -> Option<Vec<(usize, usize)>> {
+    pub(super) fn trace(&self, end: (usize, usize), start: PathStart) -> Option<Vec<(usize, usize)>> {
         let (mut i, mut j) = end;
         let mut cells = vec![(i, j)];
         loop {
             let done = match start {
-                Start::Edges => i == 0 || j == 0,
-                Start::Corner => i == 0 && j == 0,
+                PathStart::Edges => i == 0 || j == 0,
+                PathStart::Corner => i == 0 && j == 0,
             };
             if done {
                 cells.reverse();
@@ -202,11 +202,11 @@ pub(super) enum Seeds {
 }
 
 impl Seeds {
-    fn of(start: Start, top: usize, block: usize) -> Self {
+    fn of(start: PathStart, top: usize, block: usize) -> Self {
         match (start, top == 0, block == 0) {
-            (Start::Corner, true, true) => Self::Corner,
-            (Start::Corner, ..) | (Start::Edges, false, false) => Self::None,
-            (Start::Edges, row, column) => Self::Edges { row, column },
+            (PathStart::Corner, true, true) => Self::Corner,
+            (PathStart::Corner, ..) | (PathStart::Edges, false, false) => Self::None,
+            (PathStart::Edges, row, column) => Self::Edges { row, column },
         }
     }
 

@@ -24,8 +24,8 @@ fn obvious(costs: &Array2<f32>, corridor: &Corridor, params: &DtwParams) -> (Arr
     for ((i, j), &cost) in costs.indexed_iter() {
         let cost = f64::from(cost);
         let begins = match params.start {
-            Start::Edges => i == 0 || j == 0,
-            Start::Corner => i == 0 && j == 0,
+            PathStart::Edges => i == 0 || j == 0,
+            PathStart::Corner => i == 0 && j == 0,
         };
         if !corridor.row(i).contains(&j) {
             continue;
@@ -112,7 +112,7 @@ fn step_costs() -> impl Strategy<Value = StepCosts> {
 }
 
 fn params() -> impl Strategy<Value = DtwParams> {
-    let start = prop::sample::select(vec![Start::Edges, Start::Corner]);
+    let start = prop::sample::select(vec![PathStart::Edges, PathStart::Corner]);
     let end = prop_oneof![Just(End::Corner), (0.0..1.1).prop_map(End::Gully)];
     (start, end, step_costs()).prop_map(|(start, end, steps)| DtwParams { start, end, steps })
 }

@@ -3,7 +3,7 @@
 use super::Learning;
 use crate::cli::flags::{Json, PresetName, Quiet};
 use antiphon::error::Result;
-use antiphon::hashing::{InputScaling, MidiInput};
+use antiphon::hashing::{InputScaling, MidiFeatures};
 use antiphon::training::{self, Measured, Objective, Options, Processor};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -80,7 +80,7 @@ impl TrainHash {
         }
         self.learning.set_temperature(&mut options.objective);
         if self.roll {
-            options.architecture.midi_input = MidiInput::PianoRoll;
+            options.architecture.midi_input = MidiFeatures::PianoRoll;
         }
         match self.scaling {
             Some(ScalingName::Papers) => options.architecture.scaling = InputScaling::Papers,

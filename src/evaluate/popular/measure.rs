@@ -19,7 +19,7 @@ const WRONG_S: f64 = 0.1;
 
 /// What was measured on one work.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Seconds {
+pub struct WorkMeasures {
     /// Seconds of the recording that are in the file.
     pub known_s: f64,
     /// Share of them at which the map is within 50 ms.
@@ -59,7 +59,7 @@ pub(super) fn seconds(
     midi_at: impl Fn(f64) -> f64,
     unreliable: &[(f64, f64)],
     notes: &[Note],
-) -> Seconds {
+) -> WorkMeasures {
     let count = ((truth.seconds - first_s) / MOMENT_S).max(0.0) as usize;
     let (mut known, mut near, mut nearer) = (0_usize, 0, 0);
     let mut moments = vec![0; truth.spans.len()];
@@ -93,7 +93,7 @@ pub(super) fn seconds(
     let sum = |counts: &[usize]| counts.iter().zip(&held).filter(|(_, held)| **held).map(|(n, _)| n).sum::<usize>();
     let beyond_2_s = sum(&lost) as f64 / sum(&moments).max(1) as f64;
     let share = |n: usize| n as f64 / known.max(1) as f64;
-    Seconds {
+    WorkMeasures {
         known_s: known as f64 * MOMENT_S,
         within_50_ms: share(nearer),
         within_100_ms: share(near),

@@ -127,7 +127,7 @@ fn a_summary_tells_controls_and_edits_apart() {
         manner: Manner { cents: -12.0, tempo: (!lost).then_some(1.02), ..Manner::draw(&mut random(0)) },
         mp3: false,
         tuning: 0.0,
-        seconds: Seconds {
+        seconds: WorkMeasures {
             known_s: 100.0,
             within_50_ms: 0.5,
             within_100_ms: 0.9,

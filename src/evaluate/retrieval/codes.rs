@@ -5,7 +5,7 @@ use super::{KEYS, Retrieval, RetrievalParams, Search, curves, published_features
 use crate::alignment::{dtw::pool, published};
 use crate::error::Result;
 use crate::features::{FRAME_S, Features, FrameTimes, LogSpectrum, wide_window};
-use crate::hashing::{HashBlocks, HashDtw, HashModel, HashSequence, MidiInput, Side, Tpaa};
+use crate::hashing::{HashBlocks, HashDtw, HashModel, HashSequence, MidiFeatures, Side, Tpaa};
 use crate::job::Progress;
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -28,7 +28,7 @@ impl Hasher<'_> {
 
     /// Whether its input is a piano roll of the MIDI file.
     fn sees_roll(&self) -> bool {
-        matches!(self, Self::Model(_, model) if model.architecture().midi_input == MidiInput::PianoRoll)
+        matches!(self, Self::Model(_, model) if model.architecture().midi_input == MidiFeatures::PianoRoll)
     }
 
     /// Codes of (frames × 48) natural log magnitudes, or of whatever else the side takes as input.

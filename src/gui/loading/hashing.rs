@@ -11,7 +11,7 @@ use crate::export;
 use crate::features::{self, FRAME_S};
 use crate::files;
 use crate::hashing::{
-    CodePair, HashDtw, HashModel, HashSequence, MidiInput, Separation, Side, filters, hamming_matrix, hash_dtw_path,
+    CodePair, HashDtw, HashModel, HashSequence, MidiFeatures, Separation, Side, filters, hamming_matrix, hash_dtw_path,
     layer_output, seen_layers,
 };
 use crate::job::Progress;
@@ -40,8 +40,8 @@ impl ToHash {
     fn frames(&self) -> Result<(Array2<f32>, Array2<f32>)> {
         let (side, transpose) = (&self.midi.side, self.aligned.alignment.transpose);
         let midi = match self.model.model.architecture().midi_input {
-            MidiInput::ConstantQ => in_key(side, transpose),
-            MidiInput::PianoRoll => Some(features::piano_roll(&side.midi.transposed(transpose), FRAME_S).frames),
+            MidiFeatures::ConstantQ => in_key(side, transpose),
+            MidiFeatures::PianoRoll => Some(features::piano_roll(&side.midi.transposed(transpose), FRAME_S).frames),
         };
         let midi =
             midi.ok_or_else(|| Error::nothing(format!("nothing is kept {transpose} semitones away")).at(&side.path))?;

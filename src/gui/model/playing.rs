@@ -6,7 +6,7 @@
 use super::super::loading::Prepared;
 use super::{Model, ProgrammeKey};
 use crate::playback::mixer::{Click, Listen, Mix};
-use crate::playback::{Material, Order, Rendition, SPEED_STEP, Warp, from_audio, to_audio};
+use crate::playback::{EngineOrder, Material, Rendition, SPEED_STEP, Warp, from_audio, to_audio};
 use std::sync::Arc;
 
 /// Pairs that are kept ready to be heard; one of four minutes is 46 MB.
@@ -51,7 +51,7 @@ impl Model {
         }
         if self.transport.set_playing(playing, now) {
             let serial = self.transport.serial();
-            self.sound.send(if playing { Order::Play(serial) } else { Order::Pause(serial) });
+            self.sound.send(if playing { EngineOrder::Play(serial) } else { EngineOrder::Pause(serial) });
         }
     }
 
@@ -63,13 +63,13 @@ impl Model {
 
     pub(super) fn send_seek(&mut self, at: f64) {
         if let Some(loaded) = &self.loaded {
-            self.sound.send(Order::Seek(loaded.frame(at), self.transport.serial()));
+            self.sound.send(EngineOrder::Seek(loaded.frame(at), self.transport.serial()));
         }
     }
 
     pub(super) fn mix(&mut self, change: impl FnOnce(&mut Mix)) {
         change(&mut self.settings.mix);
-        self.sound.send(Order::Mix(self.settings.mix));
+        self.sound.send(EngineOrder::Mix(self.settings.mix));
     }
 
     /// Hears the other source at the same musical moment.
@@ -114,7 +114,7 @@ impl Model {
     fn send_loop(&mut self) {
         if let Some(loaded) = &self.loaded {
             let region = self.transport.region().map(|(start, end)| (loaded.frame(start), loaded.frame(end)));
-            self.sound.send(Order::Loop(region, self.transport.serial()));
+            self.sound.send(EngineOrder::Loop(region, self.transport.serial()));
         }
     }
 
@@ -197,7 +197,7 @@ impl Model {
     fn send_offset(&mut self) {
         if let Some(loaded) = &self.loaded {
             let frames = self.offset_ms / 1000.0 * f64::from(loaded.material.sample_rate());
-            self.sound.send(Order::Offset(frames.round() as i64));
+            self.sound.send(EngineOrder::Offset(frames.round() as i64));
         }
     }
 
@@ -273,7 +273,7 @@ impl Model {
             .as_ref()
             .is_some_and(|loaded| Arc::ptr_eq(&loaded.material, &material) && loaded.rendition.warp == rendition.warp);
         self.loaded = Some(Loaded { material, rendition });
-        self.sound.send(Order::Load(prepared.programme));
+        self.sound.send(EngineOrder::Load(prepared.programme));
         self.send_offset();
         self.send_loop();
         if std::mem::take(&mut self.resume) {
@@ -292,7 +292,7 @@ impl Model {
     /// Takes a device in that has come, or lets go of one that is gone.
     pub(super) fn sound_changed(&mut self) {
         (self.heard, self.loaded) = (None, None);
-        self.sound.send(Order::Mix(self.settings.mix));
+        self.sound.send(EngineOrder::Mix(self.settings.mix));
         self.say(self.sound.describe());
     }
 

@@ -15,7 +15,7 @@ fn sine(hertz: f32, seconds: f32) -> Source {
 
 fn playing(midi: Option<Source>, recording: Option<Source>, seconds: f32) -> Engine {
     let mut engine = Engine::new(RATE);
-    order(&mut engine, Order::Load(Box::new(Programme::plain(midi, recording, seconds.into(), RATE))));
+    order(&mut engine, EngineOrder::Load(Box::new(Programme::plain(midi, recording, seconds.into(), RATE))));
     engine
 }
 
@@ -23,7 +23,7 @@ fn engine(midi_hertz: f32, recording_hertz: f32, seconds: f32) -> Engine {
     playing(Some(sine(midi_hertz, seconds)), Some(sine(recording_hertz, seconds)), seconds)
 }
 
-fn order(engine: &mut Engine, order: Order) {
+fn order(engine: &mut Engine, order: EngineOrder) {
     assert!(engine.obey(order).is_none());
 }
 
@@ -66,7 +66,7 @@ fn split_keeps_each_source_in_its_own_ear() {
     let silent = || Source::samples(Arc::from([0.0; 8]));
     for (side, midi, recording) in [(0, sine(300.0, 2.0), silent()), (1, silent(), sine(700.0, 2.0))] {
         let mut engine = playing(Some(midi), Some(recording), 2.0);
-        order(&mut engine, Order::Play(1));
+        order(&mut engine, EngineOrder::Play(1));
         let out = render(&mut engine, RATE as usize);
         let (heard, leaked) = (rms(&channel(&out, side)), rms(&channel(&out, 1 - side)));
         assert!(heard > 0.05);
@@ -79,17 +79,17 @@ fn nothing_clicks_at_start_stop_seek_flip_loop_and_nudge() {
     let mut engine = engine(200.0, 250.0, 4.0);
     let mut out = render(&mut engine, 5000);
     for next in [
-        Order::Play(1),
-        Order::Seek(77_777, 2),
-        Order::Mix(Mix { listen: Listen::Midi, ..Mix::default() }),
-        Order::Mix(Mix { split: false, ..Mix::default() }),
+        EngineOrder::Play(1),
+        EngineOrder::Seek(77_777, 2),
+        EngineOrder::Mix(Mix { listen: Listen::Midi, ..Mix::default() }),
+        EngineOrder::Mix(Mix { split: false, ..Mix::default() }),
         // Wraps several times.
-        Order::Loop(Some((80_000, 83_111)), 3),
-        Order::Loop(Some((10_000, 12_500)), 4),
-        Order::Offset(480),
-        Order::Loop(None, 5),
-        Order::Mix(Mix { midi_muted: true, ..Mix::default() }),
-        Order::Pause(6),
+        EngineOrder::Loop(Some((80_000, 83_111)), 3),
+        EngineOrder::Loop(Some((10_000, 12_500)), 4),
+        EngineOrder::Offset(480),
+        EngineOrder::Loop(None, 5),
+        EngineOrder::Mix(Mix { midi_muted: true, ..Mix::default() }),
+        EngineOrder::Pause(6),
     ] {
         order(&mut engine, next);
         out.extend(render(&mut engine, 12_345));
@@ -109,10 +109,10 @@ fn nothing_clicks_at_start_stop_seek_flip_loop_and_nudge() {
 fn position_follows_orders_and_stops_at_the_end() {
     let mut engine = engine(200.0, 250.0, 1.0);
     let clock = engine.clock();
-    order(&mut engine, Order::Seek(40_000, 1));
+    order(&mut engine, EngineOrder::Seek(40_000, 1));
     render(&mut engine, 100);
     assert_eq!((clock.position(), clock.serial(), clock.playing()), (40_000, 1, false));
-    order(&mut engine, Order::Play(2));
+    order(&mut engine, EngineOrder::Play(2));
     render(&mut engine, 1000);
     assert_eq!((clock.position(), clock.serial(), clock.playing()), (41_000, 2, true));
     let out = render(&mut engine, 20_000);
@@ -125,9 +125,9 @@ fn position_follows_orders_and_stops_at_the_end() {
 fn a_seek_while_playing_is_acknowledged_only_when_it_is_done() {
     let mut engine = engine(200.0, 250.0, 2.0);
     let clock = engine.clock();
-    order(&mut engine, Order::Play(1));
+    order(&mut engine, EngineOrder::Play(1));
     render(&mut engine, 4000);
-    order(&mut engine, Order::Seek(50_000, 2));
+    order(&mut engine, EngineOrder::Seek(50_000, 2));
     render(&mut engine, 100);
     assert_eq!(clock.serial(), 1);
     render(&mut engine, 1000);
@@ -138,9 +138,9 @@ fn a_seek_while_playing_is_acknowledged_only_when_it_is_done() {
 #[test]
 fn loading_while_playing_hands_the_old_programme_back_and_keeps_the_place() {
     let mut playing = engine(200.0, 250.0, 2.0);
-    order(&mut playing, Order::Play(1));
+    order(&mut playing, EngineOrder::Play(1));
     render(&mut playing, 10_000);
-    order(&mut playing, Order::Load(Box::new(Programme::plain(Some(sine(90.0, 2.0)), None, 2.0, RATE))));
+    order(&mut playing, EngineOrder::Load(Box::new(Programme::plain(Some(sine(90.0, 2.0)), None, 2.0, RATE))));
     let out = render(&mut playing, 10_000);
     assert!(playing.take_retired().is_some());
     assert!(playing.clock().position() >= 19_000);
@@ -151,8 +151,8 @@ fn loading_while_playing_hands_the_old_programme_back_and_keeps_the_place() {
 fn loud_sources_stay_within_full_scale() {
     let loud = || Source::samples(samples(200.0, 1.0).into_iter().map(|s| s * 30.0).collect());
     let mut engine = playing(Some(loud()), Some(loud()), 1.0);
-    order(&mut engine, Order::Mix(Mix { split: false, ..Mix::default() }));
-    order(&mut engine, Order::Play(1));
+    order(&mut engine, EngineOrder::Mix(Mix { split: false, ..Mix::default() }));
+    order(&mut engine, EngineOrder::Play(1));
     let out = render(&mut engine, 40_000);
     assert!(out.iter().all(|s| s.abs() <= 1.0) && out.iter().any(|s| s.abs() > 0.9));
 }
@@ -161,7 +161,7 @@ fn loud_sources_stay_within_full_scale() {
 fn ramp(frames: usize) -> Engine {
     let height = (0..frames).map(|i| i as f32 / frames as f32 * 0.5).collect();
     let mut engine = playing(None, Some(Source::samples(height)), frames as f32 / RATE as f32);
-    order(&mut engine, Order::Mix(Mix { listen: Listen::Recording, split: false, ..Mix::default() }));
+    order(&mut engine, EngineOrder::Mix(Mix { listen: Listen::Recording, split: false, ..Mix::default() }));
     render(&mut engine, 1000);
     engine
 }
@@ -174,7 +174,7 @@ fn a_loop_that_is_changed_while_playing_never_sounds_outside() {
     const FRAMES: usize = 480_000;
     const BUFFER: usize = 512;
     let mut engine = ramp(FRAMES);
-    order(&mut engine, Order::Play(1));
+    order(&mut engine, EngineOrder::Play(1));
     let mut random = 12_345_u64;
     let mut next = |below: u64| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -184,7 +184,7 @@ fn a_loop_that_is_changed_while_playing_never_sounds_outside() {
     for serial in 2..22 {
         let start = next(400_000);
         let end = start + 2_400 + next(20_000);
-        order(&mut engine, Order::Loop(Some((start, end)), serial));
+        order(&mut engine, EngineOrder::Loop(Some((start, end)), serial));
         // One buffer in which the old position fades out; from then on only the loop.
         render(&mut engine, BUFFER);
         let mut longest = 0.0_f32;
@@ -203,17 +203,17 @@ fn a_loop_that_is_changed_while_playing_never_sounds_outside() {
 #[test]
 fn a_loop_lasts_exactly_as_long_as_it_should_and_off_is_off_at_once() {
     let mut engine = ramp(480_000);
-    order(&mut engine, Order::Play(1));
-    order(&mut engine, Order::Loop(Some((100_000, 110_000)), 2));
+    order(&mut engine, EngineOrder::Play(1));
+    order(&mut engine, EngineOrder::Loop(Some((100_000, 110_000)), 2));
     render(&mut engine, 10_000);
     let first = engine.clock().position();
     render(&mut engine, 10_000);
     assert_eq!(engine.clock().position(), first);
-    order(&mut engine, Order::Loop(None, 3));
+    order(&mut engine, EngineOrder::Loop(None, 3));
     render(&mut engine, 20_000);
     assert_eq!(engine.clock().position(), first + 20_000);
     // Editing an edge with the playhead inside does not rewind.
-    order(&mut engine, Order::Loop(Some((first + 15_000, first + 60_000)), 4));
+    order(&mut engine, EngineOrder::Loop(Some((first + 15_000, first + 60_000)), 4));
     render(&mut engine, 100);
     assert_eq!(engine.clock().position(), first + 20_100);
 }
@@ -222,9 +222,9 @@ fn a_loop_lasts_exactly_as_long_as_it_should_and_off_is_off_at_once() {
 fn a_loop_may_end_after_the_sources_and_is_never_too_short() {
     let mut engine = ramp(48_000);
     let clock = engine.clock();
-    order(&mut engine, Order::Loop(Some((40_000, 60_000)), 1));
-    order(&mut engine, Order::Seek(40_000, 2));
-    order(&mut engine, Order::Play(3));
+    order(&mut engine, EngineOrder::Loop(Some((40_000, 60_000)), 1));
+    order(&mut engine, EngineOrder::Seek(40_000, 2));
+    order(&mut engine, EngineOrder::Play(3));
     let out = render(&mut engine, 19_000);
     assert!(clock.playing());
     assert_eq!(clock.position(), 59_000);
@@ -232,7 +232,7 @@ fn a_loop_may_end_after_the_sources_and_is_never_too_short() {
     render(&mut engine, 1_500);
     assert_eq!(clock.position(), 40_500);
     // 10 samples become 50 ms.
-    order(&mut engine, Order::Loop(Some((1_000, 1_010)), 4));
+    order(&mut engine, EngineOrder::Loop(Some((1_000, 1_010)), 4));
     let positions: Vec<u64> = (0..200)
         .map(|_| {
             render(&mut engine, 100);
@@ -248,8 +248,8 @@ fn the_playhead_of_a_late_device_stays_in_the_loop() {
     let mut engine = ramp(480_000);
     let clock = engine.clock();
     clock.set_latency(4_000);
-    order(&mut engine, Order::Loop(Some((100_000, 103_000)), 1));
-    order(&mut engine, Order::Play(2));
+    order(&mut engine, EngineOrder::Loop(Some((100_000, 103_000)), 1));
+    order(&mut engine, EngineOrder::Play(2));
     render(&mut engine, 1_000);
     // Nothing of the loop has been heard yet: the playhead waits at its start.
     assert_eq!(clock.heard(), 100_000);
@@ -267,9 +267,9 @@ fn a_nudge_moves_the_midi_by_exact_samples() {
     let heard = |offset: i64| {
         let source = || Some(Source::samples(pulse.clone().into()));
         let mut engine = playing(source(), source(), 1.0);
-        order(&mut engine, Order::Play(1));
+        order(&mut engine, EngineOrder::Play(1));
         render(&mut engine, 3_000);
-        order(&mut engine, Order::Offset(offset));
+        order(&mut engine, EngineOrder::Offset(offset));
         let out = render(&mut engine, 30_000);
         let at = |side| channel(&out, side).iter().position(|s| s.abs() > 0.1).expect("a pulse") as i64;
         at(0) - at(1)
@@ -284,12 +284,12 @@ fn another_programme_begins_once_its_sound_is_made() {
     use super::super::stretch::{Pace, Stretch};
     let mut playing = engine(200.0, 250.0, 4.0);
     let clock = playing.clock();
-    order(&mut playing, Order::Play(1));
+    order(&mut playing, EngineOrder::Play(1));
     render(&mut playing, 10_000);
     let pace = Pace { map: None, speed: 1.0, sample_rate: RATE };
     let work = Stretch::new(samples(300.0, 4.0).into(), pace, 4 * RATE as usize, 0);
     let next = Programme::plain(None, Some(Source::ahead(work.output())), 4.0, RATE);
-    order(&mut playing, Order::Load(Box::new(next)));
+    order(&mut playing, EngineOrder::Load(Box::new(next)));
     let out = render(&mut playing, 10_000);
     assert!(playing.take_retired().is_none() && clock.position() == 20_000);
     assert!(rms(&channel(&out, 0)[9_000..]) > 0.05);
@@ -300,7 +300,7 @@ fn another_programme_begins_once_its_sound_is_made() {
     // Playback waits for a position that is not made yet, and reports that it waits.
     let work = Stretch::new(samples(300.0, 4.0).into(), Pace { map: None, speed: 1.0, sample_rate: RATE }, 192_000, 0);
     let mut waiting = playing_one(Source::ahead(work.output()));
-    order(&mut waiting, Order::Play(1));
+    order(&mut waiting, EngineOrder::Play(1));
     render(&mut waiting, 5_000);
     assert!(waiting.clock().waiting() && waiting.clock().position() == 0);
     work.run(&crate::job::Progress::silent()).expect("made");

@@ -1,4 +1,4 @@
-use super::super::engine::{Engine, Order};
+use super::super::engine::{Engine, EngineOrder};
 use super::super::measure::{RATE, hertz, moments};
 use super::super::mixer::Mix;
 use super::*;
@@ -55,12 +55,12 @@ fn heard(material: &Material, rendition: Rendition) -> [Vec<f32>; 2] {
     }
     let frames = prepared.programme.frames() as usize;
     let mut engine = Engine::new(RATE);
-    for order in [Order::Mix(Mix::default()), Order::Load(Box::new(prepared.programme))] {
+    for order in [EngineOrder::Mix(Mix::default()), EngineOrder::Load(Box::new(prepared.programme))] {
         assert!(engine.obey(order).is_none());
     }
     // The mix takes effect before anything sounds.
     engine.render(&mut [0.0; 4_000]);
-    assert!(engine.obey(Order::Play(1)).is_none());
+    assert!(engine.obey(EngineOrder::Play(1)).is_none());
     let mut out = vec![0.0; 2 * frames];
     engine.render(&mut out);
     [0, 1].map(|side| out.iter().skip(side).step_by(2).copied().collect())

@@ -15,7 +15,7 @@ use super::start::Start;
 use super::task::{Best, Learnable, Reached, Schedule, Standing, Task, refuse};
 use super::trainer::Trainer;
 use crate::embedding::{
-    AttentionNetwork, EmbeddingArchitecture, EmbeddingModel, EmbeddingRecord, EmbeddingTrace, unit_length,
+    AttentionNetwork, EmbeddingArchitecture, EmbeddingModel, EmbeddingTrace, EmbeddingTrainingRecord, unit_length,
 };
 use crate::encoder::{Branch, Side};
 use crate::error::Result;
@@ -208,13 +208,13 @@ pub fn train_embedding(
     if !options.start.has_learned() {
         songs.standardise(&mut model);
     }
-    let record = EmbeddingRecord {
+    let record = EmbeddingTrainingRecord {
         antiphon: env!("CARGO_PKG_VERSION").into(),
         options: json!(options),
         data: folders.iter().map(|folder| batch::name(folder)).collect(),
         works: songs.works.0,
         valid_works: songs.works.1,
-        ..EmbeddingRecord::default()
+        ..EmbeddingTrainingRecord::default()
     };
     let validation = songs.validation(&model);
     let task = EmbeddingTask { options, songs, record };
@@ -225,7 +225,7 @@ struct EmbeddingTask {
     options: EmbeddingOptions,
     songs: Songs,
     /// The part of the record that is known before the first step.
-    record: EmbeddingRecord,
+    record: EmbeddingTrainingRecord,
 }
 
 impl Task for EmbeddingTask {
@@ -244,7 +244,7 @@ impl Task for EmbeddingTask {
     }
 
     fn made_with(&self) -> String {
-        let EmbeddingRecord { data, works, valid_works, .. } = &self.record;
+        let EmbeddingTrainingRecord { data, works, valid_works, .. } = &self.record;
         json!({ "options": self.options, "data": data, "works": works, "valid_works": valid_works }).to_string()
     }
 
@@ -270,7 +270,7 @@ impl Task for EmbeddingTask {
         };
         let [midi, audio] = outputs.map(|side| side.into_iter().map(vector).collect::<Vec<Array1<f32>>>());
         let (validation, validation_distances) = Distinction::with_distances(&midi, &audio, groups);
-        model.set_record(EmbeddingRecord { validation_distances, ..model.record().clone() });
+        model.set_record(EmbeddingTrainingRecord { validation_distances, ..model.record().clone() });
         let &Reached { step, loss, seconds, ms_per_step, seconds_left, .. } = reached;
         let measured = EmbeddingMeasured { step, loss, validation, seconds, ms_per_step, seconds_left };
         Ok((validation.mrr, measured))
@@ -280,7 +280,7 @@ impl Task for EmbeddingTask {
         let (validation_mrr, step) = standing.best.unwrap_or_default();
         let seconds = standing.seconds;
         let validation_distances = model.record().validation_distances.clone();
-        model.set_record(EmbeddingRecord {
+        model.set_record(EmbeddingTrainingRecord {
             step,
             seconds,
             validation_mrr,
