@@ -1,7 +1,7 @@
 //! The log: what the window does and what fails, in one file per day next to the settings. It never leaves the machine.
 //!
 //! Every module reports with the macros of `tracing`; unless [`start`] is called, as in tests and in programs that use
-//! the library, nothing is written. The last [`KEPT`] days are kept.
+//! the library, nothing is written. The last `KEPT` days are kept.
 
 use crate::error::{Error, Result};
 use std::backtrace::Backtrace;

@@ -44,7 +44,7 @@ pub struct QueueRef {
 /// The state that is saved; see the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
-    /// [`FORMAT`].
+    /// `FORMAT`.
     pub format: u32,
     /// When it was written, in seconds since 1970.
     pub saved_s: u64,

@@ -2,7 +2,7 @@
 //!
 //! `S = 1 − X · Yᵀ` for `x` (n × bins) and `y` (m × bins), both with rows of unit length, so that every distance is in
 //! `[0, 2]`, and in `[0, 1]` if all features have the same sign (spec B). A row of zeros is at distance 1 from
-//! everything. Features that are not finite are rejected. [`mean`] and [`quantiles`] describe `S` without storing it.
+//! everything. Features that are not finite are rejected. `mean` and `quantiles` describe `S` without storing it.
 
 use crate::error::{Error, Result};
 use crate::job::Progress;
@@ -104,7 +104,8 @@ pub(crate) fn mean(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>, rows: Range<u
 /// itself is computed on the fly and not kept.
 ///
 /// # Errors
-/// Those of [`matrix`], and [`Error::Nothing`] if there are no distances at all.
+/// [`Error::Limit`] if a feature is not finite or the numbers of bins differ, [`Error::Nothing`] if there are no distances
+/// at all, [`Error::Cancelled`].
 pub(crate) fn quantiles(
     x: ArrayView2<'_, f32>,
     y: ArrayView2<'_, f32>,

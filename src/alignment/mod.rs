@@ -55,7 +55,7 @@ pub enum Preset {
     Gen2,
 }
 
-/// What [`align`] needs of a MIDI file.
+/// What [`align`] needs from a MIDI file.
 #[derive(Debug, Clone, Copy)]
 pub struct MidiInput<'a> {
     /// All notes, sorted by start.
@@ -64,7 +64,7 @@ pub struct MidiInput<'a> {
     pub spectrum: &'a Spectrum,
 }
 
-/// What [`align`] needs of a recording.
+/// What [`align`] needs from a recording.
 #[derive(Debug, Clone, Copy)]
 pub struct AudioInput<'a> {
     /// Its spectrum, of [`BINS`](crate::features::BINS) bins, with frames as far apart as those of the MIDI side.
@@ -140,7 +140,7 @@ impl Alignment {
     }
 }
 
-/// Aligns by our own method: a rough map at any tempo, then the attack of every chord. The published aligner of
+/// Aligns by our own method: a rough map at any tempo, then the attack of each chord. The published aligner of
 /// [2016](published::gen2) is asked too: its path is one of those that are tried, and its confidence counts.
 ///
 /// [`pair::align`](crate::pair::align) does the same from files.
@@ -192,7 +192,7 @@ pub fn align(midi: MidiInput<'_>, audio: AudioInput<'_>, progress: &Progress) ->
     let second = published::gen2(&x, &y, &progress.part(0.0, 0.3))?;
     let knots = knots_of(&second, &x, &y);
     let mut alignment = from_inputs(midi, audio, knots, frame_s, &progress.part(0.3, 1.0))?;
-    // It was found in the key that is written.
+    // It was found in the written key.
     if alignment.transpose == 0 {
         alignment.supported_by(second.confidence);
     }

@@ -3,7 +3,7 @@
 use super::flags::{Json, MidiFont, Quiet, one_of};
 use super::help::examples;
 use super::output::or_no_folder;
-use antiphon::curation::evaluate::{Agreement, DecidedPairs, Share, agreement, merge};
+use antiphon::curation::evaluate::{Agreement, ScoredDecisions, Share, agreement, merge};
 use antiphon::curation::{Act, Decision, Journal, Order, Reason, Record, State, Table, export};
 use antiphon::error::{Error, Result};
 use antiphon::job::Progress;
@@ -78,7 +78,7 @@ impl Report {
         let (journals, code) = read_all(&self.of.journals)?;
         let table: Table = merge(&journals).into_iter().collect();
         let records: Vec<Record> = table.records().cloned().collect();
-        let judged = DecidedPairs::of(&records);
+        let judged = ScoredDecisions::of(&records);
         let (at, roc) = (judged.at(self.threshold), judged.roc());
         let agreements = agreements(&journals, &table);
         let count = |decision: Option<Decision>| records.iter().filter(|record| record.decision() == decision).count();

@@ -22,7 +22,7 @@ pub(super) enum Toy {
     Multiplication(One),
     /// Fill the paper's Table 1; run again after an interruption, it goes on.
     #[command(after_help = examples(&["antiphon toy table -o toy --lengths 50,100 --epochs 20"]))]
-    ToyTable(Whole),
+    Table(Whole),
 }
 
 /// One network.
@@ -92,7 +92,7 @@ impl Toy {
         match self {
             Self::Addition(one) => one.run(Problem::Addition),
             Self::Multiplication(one) => one.run(Problem::Multiplication),
-            Self::ToyTable(whole) => whole.run(),
+            Self::Table(whole) => whole.run(),
         }
     }
 }

@@ -70,12 +70,12 @@ pub struct Roc {
 /// The decisions that say whether a pair is right (confirmed and rejected), with their confidence. The shares hold for
 /// pairs as they were drawn: an order by confidence shows different pairs from a random or stratified one.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct DecidedPairs {
+pub struct ScoredDecisions {
     /// Confidence and whether the pair is right, most confident first.
     cases: Vec<(f64, bool)>,
 }
 
-impl DecidedPairs {
+impl ScoredDecisions {
     /// Gathers them.
     pub fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
         let right = |record: &Record| match record.decision()? {
@@ -245,7 +245,7 @@ mod tests {
     use super::super::Table;
     use super::*;
 
-    fn judged(cases: &[(f64, Decision)]) -> DecidedPairs {
+    fn judged(cases: &[(f64, Decision)]) -> ScoredDecisions {
         let records: Vec<Record> = cases
             .iter()
             .enumerate()
@@ -254,7 +254,7 @@ mod tests {
                 ..Record::new(i.to_string(), decision)
             })
             .collect();
-        DecidedPairs::of(&records)
+        ScoredDecisions::of(&records)
     }
 
     #[test]

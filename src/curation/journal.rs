@@ -86,7 +86,7 @@ impl Tail {
     }
 }
 
-/// Lines on their way to the disk, for a thread that can wait for it. See [`Journal::batch`]. A batch that is dropped
+/// Lines on their way to the disk, for a thread that can wait for it. See `Journal::batch`. A batch that is dropped
 /// without being settled, because its thread has panicked, is written again.
 #[derive(Debug)]
 pub struct Batch {
@@ -266,7 +266,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Io`] if it can't be written: it is kept and holds, and is written with the next one, or by
-    /// [`flush`](Self::flush).
+    /// `flush`.
     pub fn decide(&mut self, record: Record) -> Result<()> {
         self.push(record);
         self.flush()
@@ -326,7 +326,7 @@ impl Journal {
     }
 
     /// Takes in exported decisions unchanged: those whose combination of item, curator and time is new to the file.
-    /// They are written with the next one, or by [`flush`](Self::flush). Returns how many there were.
+    /// They are written with the next one, or by `flush`. Returns how many there were.
     pub fn import(&mut self, records: impl IntoIterator<Item = Record>) -> usize {
         let key = |record: &Record| (record.item.clone(), record.curator.clone(), record.at.clone());
         // Decisions that have since been undone are known, too, and stay undone.

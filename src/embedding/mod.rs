@@ -10,7 +10,7 @@
 //! | The vector of a file, and what was attended to? | [`EmbeddingModel::embed`] |
 //! | Of a file much longer than what it is compared with? | [`windows`], one vector each |
 //! | How far apart are matching and other pairs? | [`Distances`] |
-//! | Without learning? | [`statistics`] |
+//! | Without learning? | `statistics` |
 
 mod attention;
 mod distances;
@@ -29,7 +29,7 @@ use std::ops::Range;
 /// Frames of a window: 45 s. Embeddings of windows find more than those of whole files.
 pub(crate) const WINDOW_FRAMES: usize = 969;
 
-/// Windows of [`WINDOW_FRAMES`], half a window apart, the last one ending at the end; one window for a file not much
+/// Windows of `WINDOW_FRAMES`, half a window apart, the last one ending at the end; one window for a file not much
 /// longer.
 ///
 /// ```

@@ -87,7 +87,7 @@ impl Artefact {
     /// The contents of its file.
     ///
     /// # Errors
-    /// Those of [`aligned_midi`], [`listen`], [`wav`] and [`alignment_png`].
+    /// Those of `aligned_midi`, [`listen`], [`wav`] and [`alignment_png`].
     pub fn bytes(self, of: &Exported<'_>, progress: &Progress) -> Result<Vec<u8>> {
         let Exported { midi, audio, alignment, .. } = *of;
         Ok(match self {

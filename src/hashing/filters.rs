@@ -46,7 +46,7 @@ fn measured(weights: Array2<f32>) -> Filter {
 /// A place in a network where there is something to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenLayer {
-    /// Number of layers up to there, for [`HashModel::activations`].
+    /// Number of layers up to there, for `HashModel::activations`.
     pub layers: usize,
     /// Its description: `convolution 5 × 1`.
     pub name: String,

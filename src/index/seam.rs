@@ -67,6 +67,7 @@ impl Index {
     ///
     /// # Errors
     /// Those of an index that has to fetch them; this one has none.
+    #[expect(clippy::unnecessary_wraps, reason = "an index that is kept elsewhere has to fetch them")]
     pub(crate) fn codes_of(&self, places: &[usize]) -> Result<Vec<Cow<'_, [u32]>>> {
         let codes = |&place: &usize| {
             let (segment, entry) = self.locate(place);

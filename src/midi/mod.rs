@@ -1,7 +1,7 @@
-//! Which notes does a MIDI file hold, when do they sound, and what is a synthesiser told?
+//! Which notes does a MIDI file hold, when do they sound, and which messages does a synthesiser get?
 //!
-//! A [`Midi`] is a file in one normal form: tracks side by side, ticks that are fractions of a quarter note, one map of
-//! tempos for all tracks. What other forms there are is brought to it when a file is parsed, without moving a note:
+//! A [`Midi`] is a file in one normal form: parallel tracks, ticks that are fractions of a quarter note, and one tempo
+//! map for all tracks. Other forms are converted to it when a file is parsed, without moving a note:
 //!
 //! - **SMPTE time** becomes metrical time: a tempo is chosen at which the ticks last exactly as long as before.
 //! - **Type 2** (pieces of their own in one file) becomes type 1: the tracks follow each other, each from the default
@@ -11,12 +11,12 @@
 //! - **Notes that never end** end with their track; **notes without length** get one tick.
 //! - **Drum kits** of XG, GS and GM2 on other channels than 9 are drums ([`Note::drums`]).
 //!
-//! Whatever was odd is in [`Midi::warnings`]. A file without notes is no error here; the aligner refuses it.
+//! Anything odd is listed in [`Midi::warnings`]. A file without notes is no error here; the aligner refuses it.
 //!
 //! Which note-off ends which note, and where the beats are, follows `pretty_midi` 0.2.11, the reader behind the papers
 //! and the Lakh MIDI Dataset, with these differences: tempos and time signatures are taken from all tracks (there: the
 //! first), the program is that of the channel at the start of the note (there: that of the track at its end), hanging
-//! notes are kept (there: dropped), and of two time signatures at one tick the last counts.
+//! notes are kept (there: dropped), and if there are two time signatures at one tick, the last counts.
 //!
 //! ```
 //! use antiphon::midi::{Midi, MidiTime};

@@ -2,7 +2,7 @@
 //!
 //! A [`Network`] is a list of [`Layer`]s over frames × (bins·channels), row = time, the channels of a bin side by side.
 //! Layers see one frame and its neighbours, so that a network takes sequences of any length; a dense layer takes each
-//! frame by itself. [`Network::trace`] keeps what [`Network::gradient`] needs; an [`Optimiser`] changes the parameters.
+//! frame by itself. `Network::trace` keeps what `Network::gradient` needs; an `Optimiser` changes the parameters.
 //!
 //! Everything is a matrix product computed by the `gemm` crate. The same input gives the same numbers whatever the
 //! number of threads: work is split into chunks of 8 sequences, and sums over chunks are taken in order.

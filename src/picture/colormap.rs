@@ -178,7 +178,7 @@ impl Contrast {
     }
 
     /// Index into a table of 256 colours. Values that are not finite are dark.
-    pub(crate) fn index(&self, value: f32) -> usize {
+    pub(crate) fn index(self, value: f32) -> usize {
         let range = self.high - self.low;
         if range <= 0.0 {
             return if value > self.low { 255 } else { 0 };

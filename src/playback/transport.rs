@@ -99,7 +99,7 @@ impl Transport {
         self.at
     }
 
-    /// Turns the loop on between two moments (in either order, made at least [`MIN_LOOP_S`] long), or off. While
+    /// Turns the loop on between two moments (in either order, made at least `MIN_LOOP_S` long), or off. While
     /// playing, the playhead is moved into it at once; if it is already inside, it stays. Returns the resulting loop.
     pub fn set_loop(&mut self, region: Option<(f64, f64)>, now: f64) -> Option<(f64, f64)> {
         self.settle(now);

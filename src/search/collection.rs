@@ -126,12 +126,12 @@ struct Match {
     unwritten: Option<String>,
 }
 
-/// Searches the index for each file; see the module for what lies in `out` afterwards. The summary is that of all lines in
-/// `out`; of a shard it is given back but not written, for that is the merge's work.
+/// Searches the index for each file; see the module for the contents of `out` afterwards. The summary covers all lines
+/// in `out`; that of a shard is returned but not written, since that is left to the merge.
 ///
 /// # Errors
-/// [`Error::Limit`] for a shard that can't be; [`Error::Index`] when `out` holds the lines of another search;
-/// [`Error::Io`]; [`Error::Cancelled`], after which the same call goes on. Files that can't be used are in the
+/// [`Error::Limit`] for an impossible shard; [`Error::Index`] if `out` holds the lines of another search;
+/// [`Error::Io`]; [`Error::Cancelled`], after which the same call resumes. Files that can't be used are in the
 /// [summary](MatchSummary::skipped).
 pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: &Progress) -> Result<MatchSummary> {
     let Shard { number, of } = how.shard;

@@ -1,8 +1,8 @@
 //! From MIDI to sound: what does this score sound like, whole and offline, or live under a time map?
 //!
-//! A [`SoundFont`] holds the instruments. A [`Score`] holds channel messages with the second at which each is due: a MIDI
-//! file under a time map. A [`Voice`] plays a score, block by block; it runs on the audio thread. [`render`] and
-//! [`render_stereo`] drive a voice to the end: the first makes what is analysed, the second what is exported.
+//! A [`SoundFont`] holds the instruments. A [`Score`] holds channel messages with the second at which each is due: a
+//! MIDI file under a time map. A [`Voice`] plays a score, block by block; it runs on the audio thread. [`render`] and
+//! `render_stereo` drive a voice to the end: the first for analysis, the second for export.
 //!
 //! The synthesiser is rustysynth, General MIDI with drums where [the file](crate::midi::Note::drums) has them. Its smallest step is a block of samples, and a note
 //! starts with a block; every message goes to the block nearest to its time, so it is early or late by at most half a
@@ -46,7 +46,7 @@ const SAMPLES_A_STEP: usize = 1 << 16;
 /// starts at most 0.91 ms away from its time.
 ///
 /// # Errors
-/// [`Error::Limit`] for a `sample_rate` outside 16 000..=192 000 Hz or a score longer than [`MAX_RENDER_SECONDS`];
+/// [`Error::Limit`] for a `sample_rate` outside 16 000..=192 000 Hz or a score longer than `MAX_RENDER_SECONDS`;
 /// [`Error::Cancelled`].
 pub fn render(midi: &Midi, font: &SoundFont, sample_rate: u32, progress: &Progress) -> Result<Waveform> {
     render_mono(&Score::new(midi, |time| time.0), font, sample_rate, progress)

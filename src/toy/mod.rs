@@ -159,7 +159,7 @@ impl Run {
     /// Trains for `updates` batches of 100 fresh sequences, then tests. If cancelled, it leaves the run unchanged.
     ///
     /// # Errors
-    /// Those of [`Task::check`]; [`Error::Cancelled`].
+    /// Those of `Task::check`; [`Error::Cancelled`].
     pub fn epoch(&mut self, updates: u64, progress: &Progress) -> Result<Epoch> {
         self.task.check()?;
         let started = Instant::now();

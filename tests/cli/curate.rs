@@ -51,7 +51,8 @@ fn a_second_process_on_one_journal_is_refused() {
     let arguments = ["curate", "decide", &journal, "--item", "a", "--decision", "confirmed"];
     fails(&arguments, "another Antiphon works with it");
     drop(held);
-    assert!(antiphon(&arguments).status.success());
+    // A process that another test has just begun holds the lock, too, until it has become another program.
+    assert!((0..100).any(|_| antiphon(&arguments).status.success()));
     assert_eq!(text(&antiphon(&[&arguments[..5], &["--decision", "undone"]].concat()).stdout), "a: unreviewed\n");
 }
 

@@ -47,7 +47,7 @@ impl Corridor {
     /// Everything within `radius` rows and columns of a path that was found on coarser frames.
     ///
     /// Cell `(p, q)` of `path` stands for rows `p × rows_per_cell ..` and columns `q × columns_per_cell ..` of a matrix
-    /// of `rows` × `columns`, as [`pool`](super::pool) makes them. Rows before and after the path get the range of its
+    /// of `rows` × `columns`, as `pool` makes them. Rows before and after the path get the range of its
     /// first and last row, so that a free start or end remains possible. An empty path gives the whole matrix.
     pub fn around(
         path: &[(usize, usize)],

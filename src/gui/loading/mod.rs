@@ -171,7 +171,7 @@ pub(super) enum Stopped {
 pub(super) struct Tasks {
     wake: WakeUp,
     started: u64,
-    tasks: [Option<Task>; SLOTS],
+    running: [Option<Task>; SLOTS],
     /// The command that is obeyed.
     asked: Option<Command>,
     /// The picture of the recording that is read.
@@ -180,7 +180,7 @@ pub(super) struct Tasks {
 
 impl Tasks {
     pub(super) fn new(wake: WakeUp) -> Self {
-        Self { wake, started: 0, tasks: std::array::from_fn(|_| None), asked: None, early: Arc::default() }
+        Self { wake, started: 0, running: std::array::from_fn(|_| None), asked: None, early: Arc::default() }
     }
 
     /// Reads a MIDI file, with a soundfont that is loaded already or is to be loaded first.

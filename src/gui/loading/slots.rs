@@ -124,7 +124,7 @@ impl Tasks {
         let job = Job::start(name, move || wake(), move |progress| Ok(answered(work(progress))));
         let lost = Box::new(move |error| arrival(Err(error)));
         let asked = self.asked.clone();
-        self.tasks[slot as usize] = Some(Task { slot, id: self.started, about, job, lost, asked });
+        self.running[slot as usize] = Some(Task { slot, id: self.started, about, job, lost, asked });
     }
 
     /// Waits for a dialog. Call it on the thread of the window: some systems want their dialogs made there.
@@ -138,24 +138,24 @@ impl Tasks {
     }
 
     pub(super) fn runs(&self, slot: Slot) -> bool {
-        self.tasks[slot as usize].is_some()
+        self.running[slot as usize].is_some()
     }
 
     /// What the job in a slot is about.
     pub(super) fn about(&self, slot: Slot) -> Option<u64> {
-        self.tasks[slot as usize].as_ref().map(|task| task.about)
+        self.running[slot as usize].as_ref().map(|task| task.about)
     }
 
     /// Asks the job in a slot to stop; what it says then still comes in.
     pub(super) fn ask_to_stop(&self, slot: Slot) {
-        if let Some(task) = &self.tasks[slot as usize] {
+        if let Some(task) = &self.running[slot as usize] {
             task.job.progress().cancel();
         }
     }
 
     /// Waits for the end of the job in a slot.
     pub(super) fn finish(&mut self, slot: Slot) -> Option<Arrival> {
-        let Task { job, lost, .. } = self.tasks[slot as usize].take()?;
+        let Task { job, lost, .. } = self.running[slot as usize].take()?;
         Some(job.join().unwrap_or_else(lost))
     }
 
@@ -167,25 +167,25 @@ impl Tasks {
     /// Stops jobs; nothing of them comes in.
     pub(super) fn stop(&mut self, slots: &[Slot]) {
         for &slot in slots {
-            self.tasks[slot as usize] = None;
+            self.running[slot as usize] = None;
         }
     }
 
     /// Stops jobs about a candidate.
     pub(super) fn stop_about(&mut self, slots: &[Slot], about: u64) {
         for &slot in slots {
-            self.tasks[slot as usize].take_if(|task| task.about == about);
+            self.running[slot as usize].take_if(|task| task.about == about);
         }
     }
 
     /// Whether a dialog is open.
     pub(in super::super) fn choosing(&self) -> bool {
-        self.tasks.iter().flatten().any(|task| task.slot.is_dialog())
+        self.running.iter().flatten().any(|task| task.slot.is_dialog())
     }
 
     /// What runs, oldest first, without dialogs and what is saved beside.
     pub(in super::super) fn running(&self) -> Vec<Running> {
-        let shown = self.tasks.iter().flatten().filter(|task| task.slot.is_shown());
+        let shown = self.running.iter().flatten().filter(|task| task.slot.is_shown());
         let row = |task: &Task| Running {
             id: task.id,
             name: task.job.name().to_owned(),
@@ -198,14 +198,14 @@ impl Tasks {
 
     /// The slot of the job with this number that a person may stop, and what it is about.
     pub(super) fn find(&self, id: u64) -> Option<(Slot, u64)> {
-        let mut shown = self.tasks.iter().flatten().filter(|task| task.slot.is_shown());
+        let mut shown = self.running.iter().flatten().filter(|task| task.slot.is_shown());
         shown.find(|task| task.id == id).map(|task| (task.slot, task.about))
     }
 
     /// What has come in since the last call, and what asked for it.
     pub(in super::super) fn poll(&mut self) -> Vec<(Arrival, Option<Command>)> {
         let mut arrivals = Vec::new();
-        for slot in &mut self.tasks {
+        for slot in &mut self.running {
             let Some(task) = slot else { continue };
             let Some(outcome) = task.job.poll() else { continue };
             arrivals.push((outcome.unwrap_or_else(|error| (task.lost)(error)), task.asked.take()));

@@ -13,7 +13,7 @@ use super::super::command::{Command, Curate};
 use super::super::loading::{Bookmark, OpenedQueue, file_name};
 use super::history::DECISION;
 use super::{Candidate, LoadedMidi, Model, Retry};
-use crate::curation::evaluate::{AtThreshold, DecidedPairs};
+use crate::curation::evaluate::{AtThreshold, ScoredDecisions};
 use crate::curation::export::judgements;
 use crate::curation::{Act, Arrangement, Correction, Decision, Journal, Queue, Record, State};
 use std::collections::{BTreeSet, VecDeque};
@@ -33,7 +33,7 @@ struct Ready {
 pub struct Curating {
     queue: Queue,
     journal: Journal,
-    judged: DecidedPairs,
+    judged: ScoredDecisions,
     threshold: AtThreshold,
     /// When the selected item came.
     since: f64,
@@ -245,7 +245,7 @@ impl Model {
         if !stays && queue.current().is_some_and(|index| queue.state(index) != State::Unreviewed) {
             queue.advance();
         }
-        let judged = DecidedPairs::of(journal.table().records());
+        let judged = ScoredDecisions::of(journal.table().records());
         let threshold = judged.at(f64::from(self.settings.threshold));
         let source = queue.items().source().to_path_buf();
         self.say(format!(
