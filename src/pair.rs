@@ -17,9 +17,8 @@ use crate::error::{Error, Result};
 use crate::features::onsets::Onsets;
 use crate::features::{self, CqtParams, FRAME_S, Features, HOP, Spectrum};
 use crate::job::Progress;
-use crate::midi::{Midi, MidiTime, Note};
+use crate::midi::{Midi, MidiTime};
 use crate::synth::{self, SoundFont};
-use ndarray::Array2;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
