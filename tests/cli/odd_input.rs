@@ -182,3 +182,31 @@ fn a_result_that_nobody_reads_ends_quietly_and_a_full_disk_is_named() {
         assert!(said.starts_with("antiphon: could not write the result: No space left"), "{said}");
     }
 }
+
+#[test]
+fn what_was_mended_in_a_midi_file_is_said_once_on_stderr_and_in_the_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut events = scale(60);
+    events[3] = 200;
+    let file = path(folder.path(), "odd.mid");
+    std::fs::write(&file, midi(0, [0, 96], &[events])).expect("written");
+    let said = "track 1: 1 data bytes above 127 were brought into range";
+    let line = format!("antiphon: {said}: {file:?}\n");
+    let output = antiphon(&["align", &file, RIGHT, "--json", "--quiet"]);
+    assert_eq!(text(&output.stderr), line);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(document["warning"], format!("MIDI: {said}"));
+    let npy = path(folder.path(), "f.npy");
+    for arguments in [vec!["hash", &file], vec!["embed", &file], vec!["features", &file, "-o", &npy]] {
+        let output = antiphon(&[arguments, vec!["--quiet"]].concat());
+        assert_eq!(text(&output.stderr), line);
+    }
+    let (list, out) = (path(folder.path(), "pairs.jsonl"), path(folder.path(), "aligned.jsonl"));
+    let right = std::fs::canonicalize(RIGHT).expect("the demo");
+    std::fs::write(&list, format!("{}\n", serde_json::json!({ "midi": file, "audio": right }))).expect("written");
+    let output = antiphon(&["align", &list, "-o", &out, "--quiet"]);
+    assert!(text(&output.stderr).starts_with(&format!("antiphon: MIDI: {said}: ")), "{}", text(&output.stderr));
+    let lines = std::fs::read_to_string(&out).expect("lines");
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(last["warning"], format!("MIDI: {said}"));
+}
