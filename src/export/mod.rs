@@ -158,7 +158,7 @@ pub fn pair_of(document: &Path) -> Result<[PathBuf; 2]> {
 /// both equally loud. At the recording's own sample rate if the synthesiser supports it, else at 44 100 Hz.
 ///
 /// # Errors
-/// [`Error::Nothing`] if the recording was loaded without its listening samples; those of [`synth::render_stereo`].
+/// [`Error::Nothing`] if the recording was loaded without its listening samples; those of synthesising.
 pub fn listen(
     midi: &MidiSide,
     original: Option<&Stereo>,

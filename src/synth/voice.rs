@@ -40,7 +40,7 @@ impl Sound {
 
 /// A synthesiser that plays a [`Score`] in real time, for the audio thread.
 ///
-/// It allocates when made, not when it plays: [`render`](Self::render) and [`seek`](Self::seek) take neither memory nor
+/// It allocates when made, not when it plays: [`render`](Self::render) and `seek` take neither memory nor
 /// locks and touch no file, and a seek replays at most 1024 messages onto a state stored in the score. (rustysynth
 /// allocates all its voices and buffers when made; its `render`, `process_midi_message` and `reset` write only into
 /// them.)
