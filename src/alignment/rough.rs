@@ -76,8 +76,10 @@ pub(crate) fn contrast(magnitudes: &Array2<f32>) -> Array2<f32> {
     const SILENCE: f32 = 1e-4;
     let of_row = |row: ArrayView1<'_, f32>| row.iter().copied().filter(|x| x.is_finite()).fold(0.0, f32::max);
     let loudest = magnitudes.outer_iter().map(of_row).fold(0.0, f32::max);
-    // What is loud is said by the music, however long the silence around it.
-    let sounding = magnitudes.outer_iter().filter(|row| of_row(*row) > SILENCE * loudest);
+    // The usual level is that of all rows; of a little music in a long silence it is that of the music.
+    let sounds = |row: &ArrayView1<'_, f32>| of_row(*row) > SILENCE * loudest;
+    let mostly_silent = 4 * magnitudes.outer_iter().filter(sounds).count() < magnitudes.nrows();
+    let sounding = magnitudes.outer_iter().filter(|row| !mostly_silent || sounds(row));
     let mut sorted: Vec<f32> = sounding.flat_map(|row| row.into_iter().copied().filter(|x| x.is_finite())).collect();
     if sorted.is_empty() {
         return Array2::zeros(magnitudes.raw_dim());
