@@ -1,4 +1,4 @@
-//! What the embedding networks listen to: how much each moment of a side counts in its vector, below its strip.
+//! Attention strips: how much each moment of a side counts in its embedding, drawn below its strip.
 
 use super::command::{Command, Hover};
 use super::gestures::{cursor_by_keys, time_gestures};
@@ -11,7 +11,7 @@ use crate::features::FRAME_S;
 use crate::hashing::Side;
 use egui::{Align2, Mesh, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2};
 
-/// Its name, and that of its widget.
+/// The strip's name, and that of its widget.
 pub(super) fn name(side: Side) -> &'static str {
     if side == Side::Midi { "MIDI attention" } else { "Recording attention" }
 }
@@ -22,7 +22,7 @@ pub(super) fn height(model: &Model) -> f32 {
     if model.settings().attention && there { theme::ATTENTION_HEIGHT } else { 0.0 }
 }
 
-/// Shows it and returns what the pointer is at.
+/// Draws the strip and returns what the pointer is over.
 pub(super) fn show(
     ui: &Ui,
     rect: Rect,
@@ -79,17 +79,17 @@ pub(super) fn show(
     time.map(|audio_s| Hover { audio_s, midi_s: None, note: None })
 }
 
-/// How much a second of the recording counts on a side: `attention × 1.8`, of what it would if all counted the same.
+/// How much a second of the recording counts on a side, e.g. `attention × 1.8`, relative to uniform attention.
 pub(super) fn text_at(model: &Model, side: Side, audio_s: f64) -> Option<String> {
     let embedded = model.embedded()?.side(side);
     let weight = embedded.attention.get(frame_at(model, side, audio_s)?)?;
     Some(format!("attention × {:.1}", weight * embedded.attention.len() as f32))
 }
 
-/// The frame of a side at a second of the recording.
+/// The frame of a side at a given second of the recording.
 fn frame_at(model: &Model, side: Side, audio_s: f64) -> Option<usize> {
     let seconds = if side == Side::Midi { model.midi_time(audio_s)?.0 } else { audio_s };
-    // Frame i is centred on its moment.
+    // Frame i is centred on its moment in time.
     let frame = (seconds / FRAME_S + 0.5).floor();
     (frame >= 0.0).then_some(frame as usize)
 }

@@ -20,7 +20,7 @@ use egui::{
 };
 use std::sync::Arc;
 
-/// Which of the two strips.
+/// One of the two strips.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Recording,
@@ -35,7 +35,7 @@ impl Side {
         }
     }
 
-    /// Which network sees it.
+    /// The hash network that takes this side as its input.
     fn network(self) -> HashSide {
         if self == Self::Midi { HashSide::Midi } else { HashSide::Audio }
     }
@@ -48,7 +48,7 @@ impl Side {
     }
 }
 
-/// See the module. Keeps only pictures.
+/// See the module. Holds nothing but pictures.
 #[derive(Default)]
 pub(super) struct AuditPanel {
     recording: Option<Heatmap>,
@@ -59,7 +59,7 @@ pub(super) struct AuditPanel {
 }
 
 impl AuditPanel {
-    /// Shows the strips and returns what the pointer is at.
+    /// Draws the strips and returns what the pointer is over.
     pub(super) fn show(&mut self, ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> Option<Hover> {
         let palette = theme::palette(ui);
         let area = ui.available_rect_before_wrap();
@@ -125,17 +125,17 @@ impl AuditPanel {
         hover
     }
 
-    /// Whether the arrow keys are its: a picture has the focus.
+    /// Whether the panel uses the arrow keys: a picture has the focus.
     pub(super) fn arrows_taken(&self) -> bool {
         self.arrows_taken
     }
 
-    /// Whether anything of a recording is seen.
+    /// Whether any part of a recording is visible.
     pub(super) fn has_picture(&self) -> bool {
         self.recording.as_ref().is_some_and(Heatmap::begun)
     }
 
-    /// Whether the pictures in sight are there.
+    /// Whether the visible pictures are complete.
     pub(super) fn complete(&self) -> bool {
         let pictures = [&self.recording, &self.midi, &self.recording_bits, &self.midi_bits];
         pictures.into_iter().flatten().all(Heatmap::complete)
@@ -162,7 +162,7 @@ impl AuditPanel {
             ui.new_child(UiBuilder::new().max_rect(rect).layout(egui::Layout::left_to_right(egui::Align::Center)));
         ui.label(RichText::new(kind).color(colour).strong());
         if known {
-            // The note is short and always fits; the name takes what is left.
+            // The note is short and always fits; the name takes the remaining width.
             let room = (ui.available_width() - note.chars().count() as f32 * 6.5 - 16.0).max(40.0);
             ui.scope(|ui| {
                 ui.set_max_width(room);
@@ -201,7 +201,7 @@ impl AuditPanel {
             let map = (model.settings().color_map, model.settings().tone);
             let heatmap = slot.get_or_insert_with(|| Heatmap::new(name, matrix.clone(), map));
             heatmap.set(&matrix, map, model.picture_attempts());
-            // Frame i is centred on its moment: its cell begins half a frame before.
+            // Frame i is centred on its moment in time: its cell begins half a frame earlier.
             let frame = |time: f64| time / strip.frame_s + 0.5;
             let (start, end) = (model.view().start(), model.view().end());
             heatmap.paint(painter, rect, frame(start)..frame(end), model.pitch().low()..model.pitch().high(), out);
@@ -306,8 +306,7 @@ impl AuditPanel {
     }
 }
 
-/// What comes out of the selected filter, as a curve from the bottom of a strip: as high as the strip where it is
-/// strongest.
+/// The output of the selected filter, as a curve from the bottom of a strip that reaches the top at its maximum.
 fn activations(painter: &Painter, rect: Rect, unit: Unit, model: &Model) {
     let Some((output, values)) = model.layer_output().and_then(|output| Some((output, output.channel(unit)?))) else {
         return;
@@ -344,7 +343,7 @@ fn note_at(rect: Rect, model: &Model, response: &Response) -> Option<u8> {
     inside.then(|| CqtParams::default().first_note.saturating_add(bin as u8))
 }
 
-/// The edge between the strips can be dragged.
+/// Lets the user drag the edge between the strips.
 fn divider(ui: &Ui, inner: Rect, top: f32, first: f32, high: f32, model: &Model, out: &mut Vec<Command>) {
     let y = top + first;
     let rect = Rect::from_min_max(pos2(inner.left(), y - theme::GAP), pos2(inner.right(), y));
@@ -359,7 +358,7 @@ fn divider(ui: &Ui, inner: Rect, top: f32, first: f32, high: f32, model: &Model,
     }
 }
 
-/// What stands in a strip without a picture.
+/// The text of a strip that has no picture yet.
 fn waiting_text(side: Side, model: &Model) -> String {
     match side {
         Side::Midi => match model.midi_path() {

@@ -4,7 +4,7 @@ use super::command::Command;
 use super::model::Model;
 use egui::{Button, Ui, vec2};
 
-/// A button for a command of the table: enabled and explained as the table says.
+/// A button for a command of the table, with the table's tooltip and enabled state.
 pub(super) fn press(
     ui: &mut Ui,
     model: &Model,

@@ -1,4 +1,4 @@
-//! The list at the left: the MIDI, and the recordings it may belong to.
+//! The list on the left: the MIDI, and the recordings that may match it.
 
 use super::command::Command;
 use super::icon::Icon;

@@ -1,7 +1,6 @@
-//! [`Command`]: everything that a person can ask of the window, and the table of those that have a name.
+//! [`Command`]: everything a user can ask of the window, and the table of the named commands.
 //!
-//! Menus, palette, tooltips, keys and the shortcut sheet all read [`TABLE`]. Nothing but a command changes the
-//! [`Model`].
+//! The menus, palette, tooltips, keys and shortcut sheet all read [`TABLE`]. Only commands change the [`Model`].
 
 use super::loading::ExportOrder;
 use super::model::{Model, Overlay, Recover, SearchForm, ToyForm, TrainingForm, Unit};
@@ -16,7 +15,7 @@ use crate::playback::mixer::{Click, Listen};
 use egui::{Key, Modifiers};
 use std::path::PathBuf;
 
-/// What is asked. The first group stands in the [`TABLE`]; the second comes from pointers and dialogs and carries data.
+/// A request. The first group is listed in the [`TABLE`]; the second comes from pointers and dialogs and carries data.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the table names and explains each")]
 pub enum Command {
@@ -137,136 +136,137 @@ pub enum Command {
     ForgetAnchors,
     Span,
 
-    /// What is asked of the queue and of corrections, with data.
+    /// A request about the queue or a correction, with data.
     Curate(Curate),
-    /// Take these files in: MIDI files replace the MIDI, recordings become candidates, everything else opens as what it is.
+    /// Take in these files: MIDI files replace the MIDI, recordings become candidates, everything else opens as what it
+    /// is.
     Open(Vec<PathBuf>),
-    /// The same, when it is known what they are.
+    /// The same, for files whose kinds are known.
     Take(Vec<(Kind, PathBuf)>),
     /// Play the MIDI with this soundfont, `None` for the bundled one.
     UseSoundFont(Option<PathBuf>),
-    /// Hash with this model, `None` for the one that comes with the program.
+    /// Hash with this model, `None` for the bundled one.
     UseHashModel(Option<PathBuf>),
-    /// Embed with this model, `None` for the one that comes with the program.
+    /// Embed with this model, `None` for the bundled one.
     UseEmbeddingModel(Option<PathBuf>),
-    /// Embed all of these pairs and compare each side with each.
+    /// Embed all of these pairs and compare every MIDI file with every recording.
     Compare(PairSource),
-    /// Which works of a data set are compared.
+    /// Choose which works of a data set are compared.
     CompareSplit(Split),
-    /// Look at this MIDI file and, where there is one, this recording.
+    /// Open this MIDI file and, if given, this recording.
     OpenPair(PathBuf, Option<PathBuf>),
     /// Search this index.
     UseIndex(PathBuf),
-    /// Add these folders to the index, or begin one beside the first.
+    /// Add these folders to the index, or create one next to the first folder.
     Index(Vec<PathBuf>),
-    /// How an index is searched, and how hits are listed.
+    /// Set how an index is searched, and how hits are listed.
     SearchHow(SearchForm),
     /// Listen to the hit in this row.
     LookAtHit(usize),
-    /// Which toy problem is learned next.
+    /// Set the toy problem to learn next.
     ToyProblem(ToyForm),
-    /// Look at what comes out of this layer (index in the model's list).
+    /// Show the output of this layer (index in the model's list).
     LookAtLayer(usize),
-    /// Look at this filter or unit of the layer.
+    /// Show this filter or unit of the layer.
     LookAtUnit(Option<Unit>),
-    /// Ask for a data set to measure codes on.
+    /// Ask for a data set to evaluate the codes on.
     ChooseDataToMeasure,
-    /// Measure on the validation works of this data set how well codes tell what belongs together.
+    /// Measure how well the codes separate matching from other pairs on this data set's validation works.
     MeasureOn(PathBuf),
     /// Write the filters into this folder.
     ExportFiltersTo(PathBuf),
-    /// What is to be trained.
+    /// Set what to train.
     Training(TrainingForm),
     /// Ask for a data set to learn from.
     ChooseTrainingData,
-    /// Ask where the trained model is to be written.
+    /// Ask where to write the trained model.
     ChooseTrainingOutput,
-    /// Look at this candidate (index in the list).
+    /// Select this candidate (index in the list).
     Select(usize),
-    /// Take this candidate out of the list.
+    /// Remove this candidate from the list.
     Remove(usize),
     /// Go to this second of the recording.
     Seek(f64),
-    /// −1 MIDI, +1 recording.
+    /// Set the balance: −1 for the MIDI only, +1 for the recording only.
     Balance(f32),
-    /// Seconds of the clock in a second.
+    /// Set the speed: seconds of the clock per second.
     Speed(f64),
-    /// Play these seconds of the recording over and over, or don't.
+    /// Loop these seconds of the recording, or turn the loop off.
     SetLoop(Option<(f64, f64)>),
-    /// Show `factor` times less of the time, with this second staying where it is.
+    /// Zoom in on the time axis by `factor`, keeping this second in place.
     Zoom {
         factor: f64,
         around: f64,
     },
-    /// Move what is shown by this many seconds.
+    /// Scroll the view by this many seconds.
     Pan(f64),
-    /// Show `factor` times less of the pitch, with this bin staying where it is.
+    /// Zoom in on the pitch axis by `factor`, keeping this bin in place.
     ZoomPitch {
         factor: f64,
         around: f64,
     },
-    /// Move what is shown by this many bins.
+    /// Scroll the view by this many bins.
     PanPitch(f64),
-    /// From values to colours.
+    /// Set how values map to colours.
     Contrast(Tone),
-    /// How wide the panels are.
+    /// Set the widths of the panels.
     Resize(Panels),
-    /// Bind a command of the table (its `id`) to this key; `None` for its own.
+    /// Bind a command of the table (its `id`) to this key; `None` restores the default.
     Bind(&'static str, Option<Shortcut>),
-    /// Export into this folder; asks for one without.
+    /// Export into this folder; ask for one if none is given.
     ExportTo(ExportOrder, Option<PathBuf>),
     /// Save the session to this file.
     SaveTo(PathBuf),
-    /// What to do with what a crash has left.
+    /// Decide what to do with the work a crash left behind.
     Recover(Recover),
-    /// A picture could not be made, or the settings not saved.
+    /// Report that a picture could not be made, or the settings not saved.
     Failed(Failure, String),
-    /// Close what lies over the window.
+    /// Close whatever is open over the window.
     Close,
-    /// The pointer is at this place, or nowhere.
+    /// Report where the pointer is: over this place, or over nothing.
     Hover(Option<Hover>),
     /// Stop the work with this number.
     Cancel(u64),
-    /// Try again what went wrong (number of the problem).
+    /// Retry what went wrong (number of the problem).
     Retry(u64),
     /// Forget the problem with this number.
     Dismiss(u64),
 }
 
-/// What is asked of the queue and of corrections.
+/// Requests about the queue and about corrections.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Curate {
-    /// Judge what this list, table or tree has; decisions go to the journal, or beside it.
+    /// Judge the pairs of this list, table or tree; decisions go to the given journal, or to one beside it.
     Open(PathBuf, Option<PathBuf>),
-    /// Go on in this new journal, with all decisions so far.
+    /// Continue in this new journal, which takes over all decisions so far.
     JournalTo(PathBuf),
-    /// Try again to write decisions, and go on with what waits for it.
+    /// Retry writing the decisions, then carry out the command that waits for them.
     TryJournal,
-    /// Go on with what waits for decisions to be written, without them.
+    /// Give up the unwritten decisions and carry out the command that waits for them.
     Abandon,
     /// Write the decisions into this folder.
     ExportTo(PathBuf),
     /// Reject for this reason.
     Reject(Reason),
-    /// Reject for no reason, or not at all.
+    /// Stop asking for a reason.
     NoReason,
-    /// The note about the item.
+    /// Set the note about the item.
     Write(String),
-    /// Show these, in this order.
+    /// Show the items in this arrangement.
     Arrange(Arrangement),
-    /// Look at the item at this place.
+    /// Go to the item at this place.
     GoTo(usize),
-    /// Accept what has a confidence above this.
+    /// Accept pairs with a confidence above this.
     Threshold(f32),
-    /// These seconds of MIDI and recording belong together.
+    /// Anchor this second of the MIDI to this second of the recording.
     AddAnchor(f64, f64),
-    /// Move the anchor with this number to these seconds of MIDI and recording.
+    /// Move the anchor with this number to these seconds of the MIDI and the recording.
     MoveAnchor(usize, f64, f64),
-    /// Forget this anchor.
+    /// Delete this anchor.
     RemoveAnchor(usize),
 }
 
-/// What a frame could not do.
+/// What failed while drawing a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// Draw a picture.
@@ -275,33 +275,33 @@ pub enum Failure {
     Settings,
 }
 
-/// What the pointer is at.
+/// What the pointer is over.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hover {
     /// Second of the recording.
     pub audio_s: f64,
-    /// Second of the MIDI, where the panel has an axis for it: the matrix.
+    /// Second of the MIDI, in panels with an axis for it: the matrix.
     pub midi_s: Option<f64>,
-    /// MIDI note, where the panel has an axis for it: the strips.
+    /// MIDI note, in panels with an axis for it: the strips.
     pub note: Option<u8>,
 }
 
-/// Where a command stands in the menus and in the sheet.
+/// The menu, and the section of the sheet, that a command belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Menu {
-    /// Files and programs.
+    /// Files and the program itself.
     File,
-    /// Undo, the list, keys.
+    /// Undo and redo, the list, keys.
     Edit,
-    /// Playing, the loop, the speed.
+    /// Playback, the loop, the speed.
     Play,
     /// What is heard, and how.
     Listen,
     /// What is shown.
     View,
-    /// The networks that hash and embed: what they make, which they are, how they learn.
+    /// The hash and embedding networks: their output, the models, their training.
     Networks,
-    /// In which colours.
+    /// Colour maps.
     Colours,
     /// Deciding about the pairs of a queue, and correcting.
     Curate,
@@ -339,25 +339,25 @@ impl Menu {
     }
 }
 
-/// A key with what is held down.
+/// A key with its modifiers.
 pub type Shortcut = (Modifiers, Key);
 
 /// A named command.
 #[derive(Debug)]
 pub struct Entry {
-    /// What the settings call it: stays when the name changes.
+    /// Its name in the settings: stays the same when `name` changes.
     pub id: &'static str,
     /// What it does.
     pub command: Command,
     /// Its menu.
     pub menu: Menu,
-    /// What the menu says.
+    /// Its text in the menu.
     pub name: &'static str,
-    /// One sentence more.
+    /// One more sentence of explanation.
     pub tooltip: &'static str,
-    /// Keys, unless the settings have another; the first is shown in menus.
+    /// Default keys, unless the settings override them; menus show the first.
     pub shortcuts: &'static [Shortcut],
-    /// Whether it can be done now.
+    /// Whether the command is available now.
     pub enabled: fn(&Model) -> bool,
 }
 
@@ -507,12 +507,12 @@ pub const TABLE: &[Entry] = entries! {
 };
 
 impl Command {
-    /// Its line in the [`TABLE`], when it has one.
+    /// The command's entry in the [`TABLE`], if it has one.
     pub fn entry(&self) -> Option<&'static Entry> {
         TABLE.iter().find(|entry| entry.command == *self)
     }
 
-    /// Whether what it sets is set already: its line in the menu is marked then.
+    /// Whether the command's setting is already in force: the menu then marks its line.
     pub fn is_on(&self, model: &Model) -> bool {
         let settings = model.settings();
         match self {
@@ -560,7 +560,7 @@ impl Command {
         }
     }
 
-    /// Whether a key that is held down goes on doing it: steps, but no switches, and above all no decisions.
+    /// Whether the command repeats while its key is held down: steps do, but not toggles, and above all not decisions.
     pub(super) fn repeats(&self) -> bool {
         matches!(
             self,
@@ -593,7 +593,7 @@ impl Command {
         )
     }
 
-    /// The colours that it sets.
+    /// The colour map that the command sets.
     pub(super) fn color_map(&self) -> Option<ColorMap> {
         match self {
             Self::Viridis => Some(ColorMap::Viridis),

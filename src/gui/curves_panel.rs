@@ -1,4 +1,4 @@
-//! Local cost, tempo ratio and distance of the hash bits under the strips, on their time axis.
+//! Local cost, tempo ratio and distance of the hash bits, below the strips and on the same time axis.
 
 use super::command::{Command, Hover};
 use super::gestures::{cursor_by_keys, time_gestures};
@@ -9,7 +9,7 @@ use super::strip_marks::{crosshair, head, unreliable};
 use super::theme::{self, Palette};
 use egui::{Align2, Color32, Mesh, Painter, Pos2, Rect, Role, Sense, Shape, Stroke, StrokeKind, Ui, WidgetInfo, pos2};
 
-/// What is drawn in a row.
+/// What a row draws.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Row {
     Cost,
@@ -17,13 +17,13 @@ enum Row {
     Hamming,
 }
 
-/// Height of all that is shown.
+/// Height of all visible rows.
 pub(super) fn height(model: &Model) -> f32 {
     let hamming = if shows_bits(model) { theme::HAMMING_HEIGHT } else { 0.0 };
     hamming + if model.settings().curves { theme::CURVES_HEIGHT } else { 0.0 }
 }
 
-/// The rows that are shown, from the top.
+/// The visible rows, from the top.
 fn rows(rect: Rect, model: &Model) -> Vec<(Row, Rect)> {
     let mut rows = Vec::new();
     let mut top = rect.top();
@@ -39,7 +39,7 @@ fn rows(rect: Rect, model: &Model) -> Vec<(Row, Rect)> {
     rows
 }
 
-/// Shows them and returns what the pointer is at.
+/// Draws the rows and returns what the pointer is over.
 pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &mut Vec<Command>) -> Option<Hover> {
     let rect = rect.with_max_y(rect.bottom() - 2.0);
     let response = ui.interact(rect, ui.scope_id().with("curves"), Sense::click_and_drag());
@@ -88,10 +88,10 @@ pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &
     time.map(|audio_s| Hover { audio_s, midi_s: None, note: None })
 }
 
-/// Frames of the features are centred on their moments.
+/// Feature frames are centred on their moments in time.
 const CENTRED: f64 = -0.5;
 
-/// For each pixel column the frames that fall into it; frame `i` begins at `(i + begins) × frame_s`.
+/// For each pixel column, the frames that fall into it; frame `i` begins at `(i + begins) × frame_s`.
 fn columns<'a, T>(
     rect: Rect,
     model: &'a Model,
@@ -107,7 +107,7 @@ fn columns<'a, T>(
     })
 }
 
-/// Bars from the bottom: the most costly frame of each column.
+/// Draws bars from the bottom: the highest cost in each column.
 fn cost(painter: &Painter, rect: Rect, aligned: &Aligned, model: &Model, colour: Color32) {
     let highest = aligned.curves.highest_cost();
     let mut mesh = Mesh::default();
@@ -121,8 +121,8 @@ fn cost(painter: &Painter, rect: Rect, aligned: &Aligned, model: &Model, colour:
     painter.add(Shape::mesh(mesh));
 }
 
-/// Bars from the bottom: the most bits that differ in each column, and a line at the half of all, where codes that have
-/// nothing to do with each other lie.
+/// Draws bars from the bottom: the most differing bits in each column, and a line at half of all bits, where unrelated
+/// codes lie.
 fn hamming(painter: &Painter, rect: Rect, hashed: &Hashed, model: &Model, palette: &Palette) {
     let mut mesh = Mesh::default();
     let bits = hashed.bits() as f32;
@@ -136,7 +136,7 @@ fn hamming(painter: &Painter, rect: Rect, hashed: &Hashed, model: &Model, palett
     painter.hline(rect.x_range(), rect.center().y, theme::outline(palette));
 }
 
-/// A line around the tempo ratio of the whole, which stands in the middle; half and double at the edges.
+/// Draws the tempo ratio relative to its overall value, which is the middle line; the edges are half and double.
 fn tempo(painter: &Painter, rect: Rect, aligned: &Aligned, model: &Model, palette: &Palette) {
     let curves = &aligned.curves;
     let whole = curves.whole_tempo();

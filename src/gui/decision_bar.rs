@@ -1,4 +1,4 @@
-//! The bar under the strips: one button, and one key, for each decision, and the note.
+//! The bar below the strips: a button with its key for each decision, and the note.
 
 use super::command::{Command, Curate};
 use super::icon::Icon;
@@ -7,7 +7,7 @@ use super::theme;
 use crate::curation::{Reason, State};
 use egui::{Button, RichText, TextEdit, Ui, vec2};
 
-/// See the module. Keeps how often somebody has asked for the note.
+/// See the module. Keeps how often the user has asked for the note field.
 #[derive(Default)]
 pub(super) struct DecisionBar {
     asked: u64,

@@ -1,4 +1,4 @@
-//! How far what belongs together is apart, and what doesn't: codes by bits, embeddings by their distance.
+//! Histograms of matching and other distances: of codes in bits, of embeddings in Euclidean distance.
 
 use super::theme::Palette;
 use crate::embedding::Distances;
@@ -10,9 +10,9 @@ use egui_plot::{Bar, BarChart, Legend, Plot, VLine, uniform_grid_spacer};
 
 /// Two histograms over the same bins.
 pub(super) struct Histograms<'a> {
-    /// Of what they are: `Distances of the codes`.
+    /// What they show, e.g. `Distances of the codes`.
     what: &'static str,
-    /// What is said above them.
+    /// The title above them.
     title: String,
     matching: &'a [u64],
     different: &'a [u64],
@@ -20,9 +20,9 @@ pub(super) struct Histograms<'a> {
     bins: (f64, f64),
     axis: &'static str,
     counted: &'static str,
-    /// What a reader that cannot see them is told.
+    /// The text for screen readers.
     value: String,
-    /// A distance that is marked.
+    /// A distance to mark.
     mark: Option<f64>,
 }
 
@@ -62,19 +62,19 @@ impl<'a> Histograms<'a> {
         }
     }
 
-    /// With a line at a distance.
+    /// Marks a distance with a line.
     pub(super) fn marked(self, mark: Option<f64>) -> Self {
         Self { mark, ..self }
     }
 
-    /// Shows both as shares of their own, with their overlap. `name` tells one from another.
+    /// Shows both, each normalised to shares of its own total, with their overlap. `name` distinguishes plots.
     pub(super) fn show(&self, ui: &mut Ui, name: &str, height: f32, palette: &Palette) {
         ui.add(Label::new(&self.title).wrap());
         let (first, width) = self.bins;
         let bars = |counts: &[u64], colour: Color32| -> Vec<Bar> {
             let sum = counts.iter().sum::<u64>().max(1) as f64;
             let bar = |(bin, &n): (usize, &u64)| {
-                // Seen through: the two overlap.
+                // Translucent: the two overlap.
                 let bar = Bar::new(first + bin as f64 * width, n as f64 / sum).width(0.9 * width);
                 bar.fill(colour.gamma_multiply(0.5)).stroke(Stroke::new(1.0, colour))
             };
@@ -94,7 +94,7 @@ impl<'a> Histograms<'a> {
                 let step = tick_step(input.bounds.1 - input.bounds.0, 5);
                 [5.0 * step, step, step / 5.0]
             }))
-            // As many decimals as the value has: 0.5 is not 0, and 1.5 not 2.
+            // All the decimals that the value has: 0.5 is not 0, and 1.5 is not 2.
             .x_axis_formatter(|mark, _| ((100.0 * mark.value).round() / 100.0).to_string())
             .x_axis_label(self.axis)
             .y_axis_label(self.counted)

@@ -1,5 +1,5 @@
-//! [`EmbeddingPanel`]: many pairs, one vector each. How far every MIDI file is from every recording, how much matching and
-//! other distances overlap, and which place the right recording has.
+//! [`EmbeddingPanel`]: many pairs, one vector per side. Shows how far every MIDI file is from every recording, how much
+//! matching and other distances overlap, and how high the right recording ranks.
 
 use super::command::Command;
 use super::distances_plot::Histograms;
@@ -19,13 +19,13 @@ use std::sync::Arc;
 
 const SPLITS: [(Split, &str); 3] =
     [(Split::Test, "test works"), (Split::Valid, "validation works"), (Split::Train, "training works")];
-/// Space for the names of the axes.
+/// Space for the axis labels.
 const AXIS: f32 = 18.0;
-/// Cells are this large at most, and have their number in them from this size on.
+/// The largest cells, and the size from which cells show their number.
 const LARGEST: f32 = 120.0;
 const NUMBERED: f32 = 40.0;
 
-/// See the module. Keeps the picture, and where in it the keyboard is.
+/// See the module. Keeps the picture, and the cell the keyboard is on.
 #[derive(Default)]
 pub(super) struct EmbeddingPanel {
     heatmap: Option<Heatmap>,
@@ -34,12 +34,12 @@ pub(super) struct EmbeddingPanel {
 }
 
 impl EmbeddingPanel {
-    /// Whether the arrow keys are its: the matrix has the focus.
+    /// Whether the panel uses the arrow keys: the matrix has the focus.
     pub(super) fn arrows_taken(&self) -> bool {
         self.arrows_taken
     }
 
-    /// Whether the picture is there, or there is none.
+    /// Whether the picture is complete, or none is needed.
     pub(super) fn complete(&self) -> bool {
         self.heatmap.as_ref().is_none_or(Heatmap::complete)
     }
@@ -65,7 +65,7 @@ impl EmbeddingPanel {
             ui.vertical(|ui| {
                 ui.set_width(details);
                 ScrollArea::vertical().id_salt("distances").auto_shrink([false, false]).show(ui, |ui| {
-                    // Not under the bar of the scroll area.
+                    // Leave room for the scroll bar.
                     ui.set_max_width(details - 14.0);
                     worth(ui, model, compared, height, &palette);
                 });
@@ -85,14 +85,14 @@ impl EmbeddingPanel {
         ui.label(RichText::new(format!("{}: {rows} × {columns}", compared.name)).strong());
         let line = ui.text_style_height(&egui::TextStyle::Body);
         let room = ui.available_size() - vec2(AXIS, AXIS + line + 8.0);
-        // Cells are square, as long as there are many: a single row is as high as it may be seen.
+        // Cells are square if there are many of them; a single row gets enough height to be seen.
         let cell = (room.x / columns.max(1) as f32).min(room.y / rows.max(1) as f32).clamp(1.0, LARGEST);
         let size = vec2(cell * columns as f32, (cell * rows as f32).max(40.0)).min(room);
         let (area, _) = ui.allocate_exact_size(size + vec2(AXIS, AXIS), Sense::hover());
         let rect = Rect::from_min_size(pos2(area.left() + AXIS, area.top()), size);
         let response = ui.interact(rect, ui.scope_id().with("embedding matrix"), Sense::click());
         let matrix = Matrix::Grid(Arc::clone(&compared.grid));
-        // What is near is rare: no part of the values is dark from the start.
+        // Small distances are rare: no range of values is dark by default.
         let map = (model.settings().color_map, Tone { dark: 0.0, ..model.settings().tone });
         let heatmap = self.heatmap.get_or_insert_with(|| Heatmap::new("Embedding distances", matrix.clone(), map));
         heatmap.set(&matrix, map, model.picture_attempts());
@@ -140,7 +140,7 @@ impl EmbeddingPanel {
         );
     }
 
-    /// The cell that the pointer or the arrow keys are at.
+    /// Updates the cell that the pointer or the arrow keys point at.
     fn point(&mut self, ui: &Ui, response: &Response, rect: Rect, (rows, columns): (usize, usize)) {
         self.cell = self.cell.filter(|(row, column)| *row < rows && *column < columns);
         let at = |pointer: egui::Pos2| {
@@ -155,7 +155,7 @@ impl EmbeddingPanel {
             self.cell = None;
         }
         if response.has_focus() {
-            // While it has the focus the arrow keys are its own.
+            // While the matrix has the focus, it receives the arrow keys itself.
             let filter =
                 egui::EventFilter { horizontal_arrows: true, vertical_arrows: true, ..egui::EventFilter::default() };
             ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
@@ -171,7 +171,7 @@ impl EmbeddingPanel {
     }
 }
 
-/// The distance in each cell, readable on every colour.
+/// Writes the distance into each cell, readable on every colour.
 fn numbers(ui: &Ui, rect: Rect, compared: &Compared) {
     let (rows, columns) = compared.matrix.distances.dim();
     let size = vec2(rect.width() / columns as f32, rect.height() / rows as f32);
@@ -185,7 +185,7 @@ fn numbers(ui: &Ui, rect: Rect, compared: &Compared) {
     }
 }
 
-/// A cell in words.
+/// Describes a cell in words.
 fn name(compared: &Compared, (row, column): (usize, usize)) -> String {
     let matrix = &compared.matrix;
     let together = if matrix.belongs(row, column) { ", belong together" } else { "" };
@@ -193,7 +193,7 @@ fn name(compared: &Compared, (row, column): (usize, usize)) -> String {
     format!("{:.3}{together}: MIDI {midi}, recording {audio}", matrix.distances[[row, column]])
 }
 
-/// What the model is, and what can be compared.
+/// The model, and what can be compared.
 fn head(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) {
     ui.horizontal_wrapped(|ui| {
         let Some(loaded) = model.embedding_model() else {
@@ -240,7 +240,7 @@ fn compares(command: &Command) -> bool {
     matches!(command, Command::CompareFolder | Command::CompareDataSet)
 }
 
-/// Which works of a data set.
+/// Lets the user choose which works of a data set are compared.
 fn split(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
     let chosen = model.settings().compared_split;
     let shown = SPLITS.iter().find(|split| split.0 == chosen).map_or("", |split| split.1);
@@ -254,7 +254,7 @@ fn split(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
     combo.response.on_hover_text("Works of the data set that are compared");
 }
 
-/// What stands where there is nothing to show.
+/// The text shown when there is nothing to compare.
 fn nothing(ui: &mut Ui, model: &Model, palette: &Palette) {
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() * 0.3);
@@ -268,9 +268,9 @@ fn nothing(ui: &mut Ui, model: &Model, palette: &Palette) {
     });
 }
 
-/// What the distances are worth: their distributions and the rank curve.
+/// How informative the distances are: their distributions and the rank curve.
 fn worth(ui: &mut Ui, model: &Model, compared: &Compared, room: f32, palette: &Palette) {
-    // Two plots with their words fit without scrolling, where there is room.
+    // Where there is room, two plots with their captions fit without scrolling.
     let height = (room / 2.0 - 80.0).clamp(150.0, 340.0);
     let own = model.embedded().map(|embedded| f64::from(embedded.distance));
     if compared.matrix.midi.len() > 1 {
@@ -290,7 +290,7 @@ fn worth(ui: &mut Ui, model: &Model, compared: &Compared, room: f32, palette: &P
     }
 }
 
-/// How many have found their recording among the first so many.
+/// The share of MIDI files whose recording is among the first `n`, over `n`.
 fn ranks(ui: &mut Ui, compared: &Compared, height: f32, palette: &Palette) {
     let mut ranks = compared.ranks.clone();
     ranks.sort_unstable();
@@ -309,7 +309,7 @@ fn ranks(ui: &mut Ui, compared: &Compared, height: f32, palette: &Palette) {
     let points: Vec<[f64; 2]> = (1..=most)
         .flat_map(|n| {
             let at = (n as f64).log10();
-            // A step: as many as before until there.
+            // A step: the previous share holds up to this rank.
             let before = (n > 1).then(|| [at, within(n - 1) / 100.0]);
             before.into_iter().chain([[at, within(n) / 100.0]])
         })

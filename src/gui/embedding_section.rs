@@ -1,4 +1,4 @@
-//! The two embeddings of the pair as bars, with their difference, and what their distance is worth.
+//! The two embeddings of the pair as bars, with their difference, and how to interpret their distance.
 
 use super::model::{EmbeddedPair, Model};
 use super::theme::{self, Palette};
@@ -8,10 +8,10 @@ use egui::{
 };
 use ndarray::{Array1, ArrayView1};
 
-/// Space for the names of the rows.
+/// Space for the row labels.
 const NAMES: f32 = 62.0;
 
-/// Shows them; nothing where the pair is not embedded.
+/// Shows the section; nothing if the pair is not embedded.
 pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette) {
     let Some(embedded) = model.embedded() else { return };
     let title = format!("Embedding: {:.2} apart", embedded.distance);
@@ -22,7 +22,7 @@ pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette) {
     });
 }
 
-/// Where a distance lies among those that are known.
+/// Where a distance lies among the known distances.
 pub(super) fn place(model: &Model, distance: f32) -> String {
     let known = model.known_distances().and_then(|(of, distances)| Some((of, distances.nearer(distance)?)));
     match known {
@@ -43,7 +43,7 @@ fn bars(ui: &mut Ui, embedded: &EmbeddedPair, text: &str, palette: &Palette) {
         ("recording", embedded.audio.vector.view(), palette.recording),
         ("difference", difference.view(), palette.warning),
     ];
-    // One scale for all: a difference that is small looks small.
+    // One scale for all: a small difference looks small.
     let most = rows.iter().flat_map(|(_, values, _)| values.iter()).fold(1e-6f32, |most, v| most.max(v.abs()));
     let each = theme::EMBEDDING_HEIGHT;
     let (area, response) = ui.allocate_exact_size(vec2(ui.available_width(), 3.0 * (each + 4.0)), Sense::hover());

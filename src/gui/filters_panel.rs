@@ -1,5 +1,5 @@
-//! [`FiltersPanel`]: inside the hash networks. Filters of the first layer of both, what comes out of one for the loaded
-//! pair, and how well codes tell what belongs together.
+//! [`FiltersPanel`]: inside the hash networks. Shows the first-layer filters of both, the output of one for the loaded
+//! pair, and how well the codes separate matching from other pairs.
 
 use super::command::Command;
 use super::distances_plot::Histograms;
@@ -17,15 +17,15 @@ use egui::{
 };
 use std::sync::Arc;
 
-/// Filters in a row of the texture.
+/// Filters per row of the texture.
 const COLUMNS: usize = 16;
 /// Size of a filter in points, and space for its number.
 const TILE: (f32, f32) = (36.0, 62.0);
 const NUMBER: f32 = 14.0;
-/// Moments listed, and how far they are apart at least, in seconds.
+/// The number of moments listed, and their minimum distance in seconds.
 const MOMENTS: usize = 8;
 const APART_S: f64 = 2.0;
-/// A moment is heard from so many seconds before it.
+/// How many seconds before a moment playback starts.
 const BEFORE_S: f64 = 1.0;
 
 /// See the module. Keeps the pictures of the filters.
@@ -65,7 +65,7 @@ impl FiltersPanel {
                     let count = networks.filters(side).len();
                     ui.label(RichText::new(format!("{name}: {count} filters")).color(colour).strong());
                     ScrollArea::vertical().id_salt(name).auto_shrink([false, false]).show(ui, |ui| {
-                        // The frame of the uppermost row lies outside it.
+                        // The frame of the top row is drawn outside it.
                         ui.add_space(2.0);
                         self.grid(ui, model, networks, (index, side, name), &palette, out);
                     });
@@ -80,7 +80,7 @@ impl FiltersPanel {
         });
     }
 
-    /// Makes the textures when the model or the scale is another: a hundred thousand pixels at most.
+    /// Makes the textures when the model or the scale has changed: at most a hundred thousand pixels.
     fn prepare(&mut self, ctx: &Context, model: &Model, networks: &Arc<LoadedHashModel>) {
         let shared = model.settings().shared_scale;
         if self.pictures.as_ref().is_some_and(|made| Arc::ptr_eq(&made.of, networks) && made.shared == shared) {
@@ -156,7 +156,7 @@ impl FiltersPanel {
         ui.painter().image(texture.id(), rect, uv, theme::LIGHT);
     }
 
-    /// The selected filter, large, when it is strongest, and the distances of the codes.
+    /// The selected filter enlarged, the moments at which it is strongest, and the distances of the codes.
     fn details(
         &self,
         ui: &mut Ui,
@@ -212,7 +212,7 @@ impl FiltersPanel {
         self.picture(ui, rect, index, unit.channel);
         ui.painter().rect_stroke(rect, 0.0, theme::outline(palette), StrokeKind::Outside);
         let (frames, bins) = filter.weights.dim();
-        // A filter over all bins lies where they do; a smaller one anywhere.
+        // A filter that spans all bins has fixed notes; a smaller one may lie anywhere.
         let first = CqtParams::default().first_note;
         for bin in 0..bins {
             let note = first.saturating_add(bin as u8);
@@ -234,7 +234,7 @@ impl FiltersPanel {
     }
 }
 
-/// What stands where there is no model.
+/// The text shown without a model.
 fn none(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) {
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() * 0.3);
@@ -251,7 +251,7 @@ fn none(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) {
     });
 }
 
-/// What the model is, and what can be done with its filters.
+/// The model, and what can be done with its filters.
 fn head(ui: &mut Ui, model: &Model, networks: &LoadedHashModel, palette: &Palette, out: &mut Vec<Command>) {
     ui.horizontal_wrapped(|ui| {
         let hash = &networks.model;
@@ -289,7 +289,7 @@ fn head(ui: &mut Ui, model: &Model, networks: &LoadedHashModel, palette: &Palett
     });
 }
 
-/// Which layer and which of its channels.
+/// Lets the user choose a layer and one of its channels.
 fn layers(ui: &mut Ui, model: &Model, networks: &LoadedHashModel, out: &mut Vec<Command>) {
     ui.horizontal_wrapped(|ui| {
         let title = |index: usize| {
@@ -320,7 +320,7 @@ fn layers(ui: &mut Ui, model: &Model, networks: &LoadedHashModel, out: &mut Vec<
     });
 }
 
-/// The moments at which a filter is strongest: press one to hear it.
+/// The moments at which a filter is strongest: click one to hear it.
 fn moments(ui: &mut Ui, model: &Model, unit: Unit, palette: &Palette, out: &mut Vec<Command>) {
     let found = model.layer_output().filter(|output| output.layer == model.layer());
     let Some((output, values)) = found.and_then(|output| Some((output, output.channel(unit)?))) else {
@@ -335,7 +335,7 @@ fn moments(ui: &mut Ui, model: &Model, unit: Unit, palette: &Palette, out: &mut 
         let at = (step as f64 + 0.5) * output.step_s;
         // On the recording's clock.
         let audio_s = match (unit.side, model.segments()) {
-            // Where it is heard first; what is left out is nowhere to go to.
+            // Where it is first heard; moments that the recording leaves out have no place to go to.
             (Side::Midi, Some(segments)) => match segments.to_audio(MidiTime(at)).first() {
                 Some(first) => first.0,
                 None => continue,
@@ -360,7 +360,7 @@ fn moments(ui: &mut Ui, model: &Model, unit: Unit, palette: &Palette, out: &mut 
     }
 }
 
-/// Why a filter of the first layer does nothing, if so.
+/// Why a first-layer filter has no effect, if that is so.
 fn dead(model: &Model, networks: &LoadedHashModel, unit: Unit) -> Option<&'static str> {
     if model.layer() != 0 {
         return None;

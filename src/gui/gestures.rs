@@ -1,4 +1,4 @@
-//! What the pointer does on a time axis and on a pitch axis.
+//! Pointer gestures on a time axis and on a pitch axis.
 
 use super::command::{Command, Hover};
 use super::model::Model;
@@ -6,10 +6,10 @@ use super::timeline::PitchView;
 use crate::features::{CqtParams, FRAME_S};
 use egui::{Event, EventFilter, Key, Modifiers, PointerButton, Pos2, Rect, Response, Ui, Vec2};
 
-/// A press of an arrow key moves the crosshair by this share of what is shown, with Shift by ten of them.
+/// An arrow key moves the crosshair by this share of the visible range; with Shift by ten times as much.
 const STEP: f64 = 0.01;
-/// Seek by click and drag, pan by the middle or right button and by sideways scrolling, zoom by the wheel and by
-/// pinching. Returns the moment under the pointer.
+/// Handles gestures on a time axis: click and drag to seek, middle or right button or sideways scrolling to pan, wheel
+/// or pinch to zoom. Returns the moment under the pointer.
 pub(super) fn time_gestures(
     ui: &Ui,
     response: &Response,
@@ -18,7 +18,7 @@ pub(super) fn time_gestures(
     out: &mut Vec<Command>,
 ) -> Option<f64> {
     if response.has_focus() {
-        // Arrows move the crosshair, not the focus.
+        // Arrow keys move the crosshair, not the focus.
         let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
     }
@@ -45,15 +45,15 @@ pub(super) fn time_gestures(
     Some(time)
 }
 
-/// Where the left button has just gone down, or has moved to while it is down. Holding it still is neither: the playhead
-/// goes on from there.
+/// Where the left button was just pressed, or where the pointer moved while it is down. Holding it still is neither, so
+/// that the playhead runs on.
 pub(super) fn pressed_or_moved(ui: &Ui, response: &Response) -> Option<Pos2> {
     let pressed = response.contains_pointer() && ui.input(|i| i.pointer.primary_pressed());
     let moved = response.dragged_by(PointerButton::Primary) && response.drag_delta() != Vec2::ZERO;
     if pressed || moved { ui.input(|i| i.pointer.interact_pos()) } else { None }
 }
 
-/// On a strip: pan the pitch by the middle or right button; on its piano keys (`keys`) zoom it by the wheel.
+/// Handles gestures on a strip: middle or right button to pan the pitch; on its piano keys (`keys`) the wheel zooms it.
 pub(super) fn pitch_gestures(
     ui: &Ui,
     response: &Response,
@@ -80,16 +80,16 @@ pub(super) fn pitch_gestures(
     }
 }
 
-/// Which way an arrow key points.
+/// The axis an arrow key moves along.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Axis {
     Across,
     Up,
 }
 
-/// The arrow keys that a painted panel with the focus has got in this frame.
+/// The arrow keys that a painted panel with the focus received in this frame.
 pub(super) struct Arrows {
-    /// Presses to the right less those to the left, and upwards less downwards, each with what was held.
+    /// Presses, right and up positive, left and down negative, each with its modifiers.
     presses: Vec<(Axis, f64, Modifiers)>,
     /// Enter was pressed.
     pub(super) enter: bool,
@@ -101,7 +101,7 @@ impl Arrows {
         !self.presses.is_empty()
     }
 
-    /// Where they lead from `at` on a time axis that shows so many seconds.
+    /// The place they lead to from `at` on a time axis that shows `shown` seconds.
     pub(super) fn step(&self, axis: Axis, at: f64, shown: f64) -> f64 {
         let presses = self.presses.iter().filter(|press| press.0 == axis);
         presses.fold(at, |at, (_, sign, held)| {
@@ -110,18 +110,18 @@ impl Arrows {
         })
     }
 
-    /// How many presses there were to the right or upwards, less those the other way.
+    /// The number of presses to the right or upwards, minus those in the opposite direction.
     pub(super) fn presses_along(&self, axis: Axis) -> f64 {
         self.presses.iter().filter(|press| press.0 == axis).map(|press| press.1).sum()
     }
 
-    /// Where they lead from a note.
+    /// The note they lead to from another.
     fn note(&self, from: u8, lowest: u8, highest: u8) -> u8 {
         (f64::from(from) + self.presses_along(Axis::Up)).clamp(f64::from(lowest), f64::from(highest)) as u8
     }
 }
 
-/// The arrow keys and Enter, if this panel has the focus: while it has it, they are its own (see
+/// The arrow keys and Enter, if this panel has the focus: the commands then don't get them (see
 /// [`shortcuts`](super::keys::shortcuts)).
 pub(super) fn arrows(ui: &Ui, response: &Response) -> Option<Arrows> {
     if !response.has_focus() {
@@ -144,8 +144,8 @@ pub(super) fn arrows(ui: &Ui, response: &Response) -> Option<Arrows> {
     })
 }
 
-/// On the common time axis: left and right move the crosshair, with `pitch` up and down change its note, Enter goes
-/// there.
+/// Moves the crosshair on the shared time axis: left and right in time, with `pitch` also up and down by notes; Enter
+/// seeks there.
 pub(super) fn cursor_by_keys(ui: &Ui, response: &Response, model: &Model, pitch: bool, out: &mut Vec<Command>) {
     let Some(keys) = arrows(ui, response) else { return };
     if let Some(hover) = model.hover().filter(|_| keys.enter) {
@@ -157,7 +157,7 @@ pub(super) fn cursor_by_keys(ui: &Ui, response: &Response, model: &Model, pitch:
     let view = model.view();
     let at = model.hover().map_or_else(|| model.transport().position(ui.input(|i| i.time)), |hover| hover.audio_s);
     let audio_s = keys.step(Axis::Across, at, view.shown()).clamp(0.0, model.transport().seconds());
-    // The view goes along.
+    // The view follows.
     if audio_s < view.start() {
         out.push(Command::Pan(audio_s - view.start()));
     } else if audio_s > view.end() {

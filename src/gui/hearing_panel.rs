@@ -1,4 +1,4 @@
-//! How the pair is heard: loop, speed, which side is moved, offset, mute, clicks. The second row of the transport.
+//! How the pair is played: loop, speed, which side is warped, offset, mute, clicks. The second row of the transport.
 
 use super::button::press;
 use super::command::Command;
@@ -7,7 +7,7 @@ use super::theme::{self, Palette};
 use crate::playback::{SPEED_STEP, SPEEDS};
 use egui::{Label, RichText, Slider, Ui};
 
-/// Shows the row. Returns whether a slider has the focus and so wants the arrow keys.
+/// Shows the row. Returns whether a slider has the focus and therefore needs the arrow keys.
 pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) -> bool {
     let (mix, rendition) = (model.settings().mix, model.settings().rendition);
     ui.spacing_mut().item_spacing.x = 3.0;

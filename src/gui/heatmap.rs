@@ -1,8 +1,8 @@
-//! [`Heatmap`]: a matrix too large for one texture, shown as tiles of a pyramid.
+//! [`Heatmap`]: a matrix too large for one texture, drawn as the tiles of a pyramid.
 //!
-//! A tile is 512 × 512 cells of a level; level `k` pools 2^k × 2^k cells of the matrix by the largest. Tiles are made in
-//! a job, those in sight first, and a coarser level stands in until they are there. Frames only upload and draw. A job
-//! that fails is reported once and not begun again until a person asks for it.
+//! A tile is 512 × 512 cells of a level; level `k` max-pools 2^k × 2^k cells of the matrix. Tiles are made in a job,
+//! the visible ones first, and a coarser level stands in until they are ready. Frames only upload and draw. A job that
+//! fails is reported once and not restarted until the user asks for it.
 
 use super::command::{Command, Failure};
 use super::model::LoadedRecording;
@@ -20,29 +20,29 @@ use std::sync::Arc;
 
 /// Side of a tile in cells.
 const TILE: usize = 512;
-/// Tiles kept as textures (1 MB each).
+/// The number of tiles kept as textures (1 MB each).
 const KEPT: usize = 160;
-/// Tiles made by one job: a zoomed view is there after one or two.
+/// Tiles per job: a zoomed view is complete after one or two.
 const BATCH: usize = 4;
 
-/// What is shown.
+/// The matrix to show.
 #[derive(Clone)]
 pub(super) enum Matrix {
     /// Frames × bins, time to the right, low bins at the bottom.
     Strip(Arc<Strip>),
-    /// Cosine similarity of MIDI frames (upwards) and recording frames (to the right); never held as a whole.
+    /// Cosine similarity of MIDI frames (upwards) and recording frames (to the right); never held in memory as a whole.
     Similarity {
         /// The MIDI's features, in the key of the recording.
         midi: Arc<Features>,
-        /// The recording with its features.
+        /// The recording, including its features.
         audio: Arc<LoadedRecording>,
     },
-    /// MIDI (upwards) × recording (to the right), pooled already.
+    /// MIDI (upwards) × recording (to the right), already pooled.
     Grid(Arc<Array2<f32>>),
 }
 
 impl Matrix {
-    /// Cells to the right and upwards.
+    /// The number of cells to the right and upwards.
     fn size(&self) -> (usize, usize) {
         match self {
             Self::Strip(strip) => strip.values.dim(),
@@ -51,7 +51,7 @@ impl Matrix {
         }
     }
 
-    /// Whether both are the same matrix, not only equal ones.
+    /// Whether both are the same matrix, not just equal ones.
     fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Strip(a), Self::Strip(b)) => Arc::ptr_eq(a, b),
@@ -86,7 +86,7 @@ impl Matrix {
         }
     }
 
-    /// The coarsest level: everything in one tile.
+    /// The coarsest level: the whole matrix in one tile.
     fn top_level(&self) -> u32 {
         let (across, up) = self.size();
         across.max(up).div_ceil(TILE).next_power_of_two().trailing_zeros()
@@ -96,7 +96,7 @@ impl Matrix {
 /// Level, column and row of a tile.
 type Place = (u32, usize, usize);
 
-/// Tiles of one job, and the contrast it used.
+/// The tiles of one job, and the contrast it used.
 struct Batch {
     colours: (ColorMap, Tone),
     contrast: Contrast,
@@ -112,23 +112,23 @@ pub(super) struct Heatmap {
     tiles: BTreeMap<Place, (TextureHandle, u64)>,
     job: Option<Job<Batch>>,
     frame: u64,
-    /// The tiles have colours that are no longer wanted.
+    /// The tiles have outdated colours.
     stale: bool,
-    /// A job has failed: nothing more is made.
+    /// A job has failed: no more are started.
     failed: bool,
-    /// How often somebody had asked to try again when the last job was begun.
+    /// The number of retries the user had requested when the last job was started.
     attempt: u64,
 }
 
 impl Heatmap {
-    /// A picture of `matrix`; nothing is computed yet.
+    /// Creates a picture of `matrix`; nothing is computed yet.
     pub(super) fn new(name: &'static str, matrix: Matrix, colours: (ColorMap, Tone)) -> Self {
         let (contrast, tiles, job) = (None, BTreeMap::new(), None);
         Self { name, matrix, colours, contrast, tiles, job, frame: 0, stale: false, failed: false, attempt: 0 }
     }
 
-    /// Shows `matrix` in these colours, keeping what is there when it is the same. A picture that has failed is made again
-    /// when `attempt` is another.
+    /// Sets the matrix and its colours, keeping the tiles if the matrix is the same. Retries a failed picture when
+    /// `attempt` has changed.
     pub(super) fn set(&mut self, matrix: &Matrix, colours: (ColorMap, Tone), attempt: u64) {
         if !self.matrix.is(matrix) {
             *self = Self { attempt, ..Self::new(self.name, matrix.clone(), colours) };
@@ -138,18 +138,18 @@ impl Heatmap {
             (self.attempt, self.failed) = (attempt, false);
         }
         if self.colours != colours {
-            // The old colours stay in sight until the new ones are there: no flicker while a slider is dragged.
+            // The old colours stay visible until the new ones are ready: no flicker while a slider is dragged.
             self.colours = colours;
             (self.contrast, self.stale) = (None, true);
         }
     }
 
-    /// Whether anything is there.
+    /// Whether any tile is ready.
     pub(super) fn begun(&self) -> bool {
         !self.tiles.is_empty()
     }
 
-    /// Whether everything in sight is there at the resolution of the screen.
+    /// Whether everything visible is ready at screen resolution.
     pub(super) fn complete(&self) -> bool {
         self.failed || (self.job.is_none() && !self.stale && !self.tiles.is_empty())
     }
@@ -173,7 +173,7 @@ impl Heatmap {
         let cells_a_pixel = (across.end - across.start) / (f64::from(rect.width()) * pixels).max(1.0);
         let cells_up_a_pixel = (up.end - up.start) / (f64::from(rect.height()) * pixels).max(1.0);
         let finest = match self.matrix {
-            // Bins are few: only time asks for a coarser level, which would pool bins away.
+            // There are few bins: only the time axis selects a coarser level, which would pool bins away.
             Matrix::Strip(_) => cells_a_pixel,
             Matrix::Similarity { .. } | Matrix::Grid(_) => cells_a_pixel.max(cells_up_a_pixel),
         };
@@ -184,7 +184,7 @@ impl Heatmap {
             let along = |v: f64, r: &Range<f64>| ((v - r.start) / (r.end - r.start)) as f32;
             pos2(rect.left() + along(x, &across) * rect.width(), rect.bottom() - along(y, &up) * rect.height())
         };
-        // Coarse first, so that fine tiles lie on top.
+        // Coarse tiles first, so that fine ones are drawn over them.
         let mut missing = Vec::new();
         for level in (level..=top).rev() {
             for place in self.in_sight(level, &across, &up) {
@@ -208,7 +208,7 @@ impl Heatmap {
         self.request(painter.ctx(), missing);
     }
 
-    /// The cells of a tile: to the right and upwards.
+    /// The range of cells of a tile: to the right and upwards.
     fn cells(&self, (level, column, row): Place) -> (Range<usize>, Range<usize>) {
         let (wide, high) = self.matrix.size();
         let side = TILE << level;
@@ -219,7 +219,7 @@ impl Heatmap {
         }
     }
 
-    /// The tiles of a level that touch a part.
+    /// The tiles of a level that intersect a part.
     fn in_sight(&self, level: u32, across: &Range<f64>, up: &Range<f64>) -> Vec<Place> {
         let (wide, high) = self.matrix.size();
         let side = (TILE << level) as f64;
@@ -235,16 +235,16 @@ impl Heatmap {
         tiles(across, wide).flat_map(|column| rows.clone().map(move |row| (level, column, row))).collect()
     }
 
-    /// Takes what the job has made, and lets go of what was not seen for long. Returns what to say of a failure.
+    /// Collects the tiles of the job and evicts those unseen the longest. Returns a command that reports a failure.
     fn collect(&mut self, ctx: &Context) -> Option<Command> {
         let outcome = self.job.as_mut().and_then(Job::poll)?;
         self.job = None;
         let batch = match outcome {
             Ok(batch) => batch,
-            // The tiles in sight are asked for again.
+            // The visible tiles are requested again.
             Err(Error::Cancelled) => return None,
             Err(error) => {
-                // The same cells would fail in the same way, in every frame.
+                // The same cells would fail the same way in every frame.
                 self.failed = true;
                 return Some(Command::Failed(Failure::Picture, format!("{}: {error}", self.name)));
             }
@@ -275,7 +275,7 @@ impl Heatmap {
         None
     }
 
-    /// Starts a job for the first of `missing`, unless one runs.
+    /// Starts a job for the first of `missing`, unless one is running.
     fn request(&mut self, ctx: &Context, missing: Vec<Place>) {
         if missing.is_empty() || self.job.is_some() || self.failed {
             return;
@@ -311,7 +311,7 @@ impl Heatmap {
     }
 }
 
-/// From the whole matrix at a low resolution: a few odd values must not darken the rest.
+/// Estimates the contrast from the whole matrix at low resolution: a few outliers must not darken the rest.
 fn contrast_of(matrix: &Matrix, dark: f32, progress: &Progress) -> Result<Contrast> {
     match matrix {
         Matrix::Strip(strip) => {
@@ -322,7 +322,7 @@ fn contrast_of(matrix: &Matrix, dark: f32, progress: &Progress) -> Result<Contra
             Ok(Contrast::percentiles(values.iter().step_by((values.len() / 200_000).max(1)).copied(), dark, 1.0))
         }
         Matrix::Similarity { midi, audio } => {
-            // A sample of rows and columns: the ridge is thin, so the high end must come from single cells.
+            // A sample of rows and columns: the ridge is thin, so the high end must come from individual cells.
             let take = |rows: usize| (0..rows).step_by((rows / 256).max(1));
             let mut values = Vec::new();
             for up in take(midi.frames.nrows()) {
@@ -378,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_picture_whose_job_panics_is_reported_once_and_made_again_when_asked() {
-        // A MIDI with other bins than the recording: the product of their frames panics.
+        // A MIDI whose number of bins differs from the recording's: the product of their frames panics.
         let Matrix::Similarity { midi, audio } = matrix(600, 600) else { unreachable!() };
         let fewer = Features { frames: Array2::ones((600, 3)), times: midi.times.clone() };
         let broken = Matrix::Similarity { midi: Arc::new(fewer), audio };
@@ -393,7 +393,7 @@ mod tests {
                 out.extend(map.collect(&ctx));
                 std::thread::yield_now();
             }
-            // Frames go on; no job is begun.
+            // Frames continue; no job is started.
             for _ in 0..3 {
                 map.request(&ctx, vec![(0, 0, 0)]);
                 out.extend(map.collect(&ctx));

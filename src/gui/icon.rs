@@ -1,8 +1,8 @@
-//! Small drawings beside text: no font is sure to have them.
+//! Small drawings next to text: no font is certain to have them.
 
 use egui::{Button, Color32, Painter, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, Vec2, pos2, vec2};
 
-/// What is drawn.
+/// What an icon shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Icon {
     Start,
@@ -53,7 +53,7 @@ impl Icon {
                 painter.line_segment([at(0.15, 0.85), at(0.85, 0.15)], line);
             }
             Self::Unsure => {
-                // A tilde: it might.
+                // A tilde: perhaps.
                 painter.line(vec![at(0.06, 0.6), at(0.3, 0.36), at(0.7, 0.64), at(0.94, 0.4)], line);
             }
             Self::Skipped => {
@@ -75,13 +75,13 @@ impl Icon {
         }
     }
 
-    /// Puts it beside text.
+    /// Shows the icon next to text.
     pub(super) fn show(self, ui: &mut Ui, side: f32, colour: Color32) {
         let (rect, _) = ui.allocate_exact_size(Vec2::splat(side), Sense::hover());
         self.paint(ui.painter(), rect, colour);
     }
 
-    /// A button with the icon in its middle that is on or off.
+    /// A toggle button with the icon at its centre.
     pub(super) fn toggle(self, ui: &mut Ui, on: bool) -> Response {
         let response = ui.add(Button::new("").selected(on).min_size(vec2(28.0, 28.0)));
         let colour = ui.style().interact_selectable(&response, on).fg_stroke.color;
@@ -89,7 +89,7 @@ impl Icon {
         response
     }
 
-    /// A button with the icon in its middle.
+    /// A button with the icon at its centre.
     pub(super) fn button(self, ui: &mut Ui, enabled: bool) -> Response {
         let response = ui.add_enabled(enabled, Button::new("").min_size(vec2(34.0, 26.0)));
         let colour = ui.style().interact(&response).fg_stroke.color;

@@ -1,4 +1,4 @@
-//! Work that goes on, with a way to stop it, and what went wrong, with a way to copy it and to try again. Never modal.
+//! Running jobs, with a way to stop them, and problems, with a way to copy them and to retry. Never modal.
 
 use super::command::Command;
 use super::icon::Icon;
@@ -7,7 +7,7 @@ use super::theme;
 use egui::accesskit::Live;
 use egui::{Align, Label, Layout, ProgressBar, RichText, Ui, vec2};
 
-/// Lines shown at most; more problems scroll out of sight and come back as others are dismissed.
+/// The most lines shown; further problems are hidden and appear as others are dismissed.
 const LINES: usize = 5;
 
 /// Whether there is anything to show.
@@ -15,7 +15,7 @@ pub(super) fn wanted(model: &Model) -> bool {
     !model.running().is_empty() || !model.problems().is_empty()
 }
 
-/// Shows a line for each.
+/// Shows a line for each job and problem.
 pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
     let palette = theme::palette(ui);
     for running in model.running() {

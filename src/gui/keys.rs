@@ -1,4 +1,4 @@
-//! Keys: which command a key means, as text, and bound anew by the settings.
+//! Keys: which command a key triggers, keys as text, and rebinding through the settings.
 
 use super::command::{Command, Curate, Entry, Shortcut, TABLE};
 use super::model::{Curating, Model};
@@ -6,7 +6,7 @@ use super::settings::Settings;
 use crate::curation::Reason;
 use egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
 
-/// The keys of reasons.
+/// The keys that choose a reason.
 const FIGURES: [Key; 9] =
     [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
 
@@ -19,7 +19,7 @@ impl Entry {
         }
     }
 
-    /// Its first key as text, empty without one.
+    /// Its first key as text, empty if it has none.
     pub fn key_text(&self, ctx: &Context, settings: &Settings) -> String {
         self.keys(settings).first().map(|key| shortcut_text(ctx, key)).unwrap_or_default()
     }
@@ -33,12 +33,12 @@ impl Entry {
     }
 }
 
-/// The command that has this key already, other than the one with `id`.
+/// The command that already has this key, other than the one with `id`.
 pub fn taken(settings: &Settings, id: &str, key: &Shortcut) -> Option<&'static Entry> {
     TABLE.iter().find(|entry| entry.id != id && entry.keys(settings).contains(key))
 }
 
-/// A key as the system writes it: `Ctrl+O`, `⌘O`.
+/// A key in the system's notation: `Ctrl+O`, `⌘O`.
 pub fn shortcut_text(ctx: &Context, &(modifiers, key): &Shortcut) -> String {
     if key == Key::Questionmark {
         return "?".to_owned();
@@ -46,7 +46,7 @@ pub fn shortcut_text(ctx: &Context, &(modifiers, key): &Shortcut) -> String {
     ctx.format_shortcut(&KeyboardShortcut::new(modifiers, key))
 }
 
-/// A key as the settings and the manual write it, on every system alike: `Ctrl+Shift+Z`, `Space`.
+/// A key in the notation of the settings and the manual, the same on every system: `Ctrl+Shift+Z`, `Space`.
 pub fn plain_text(&(modifiers, key): &Shortcut) -> String {
     if key == Key::Questionmark {
         return "?".to_owned();
@@ -70,7 +70,7 @@ fn parse(text: &str) -> Option<Shortcut> {
     Some((modifiers, Key::from_name(rest)?))
 }
 
-/// The key that was pressed in this frame, for somebody who binds one; Escape gives up.
+/// The key pressed in this frame, for a user who is binding one; Escape cancels.
 pub(super) fn pressed(ctx: &Context) -> Option<Shortcut> {
     ctx.input_mut(|input| {
         let at = input.events.iter().position(|event| matches!(event, Event::Key { pressed: true, .. }))?;
@@ -85,12 +85,12 @@ pub(super) fn pressed(ctx: &Context) -> Option<Shortcut> {
     })
 }
 
-/// Whether a key would disturb somebody who types: it has no command key.
+/// Whether a key would interfere with typing: it has no command key.
 fn types_or_moves_the_cursor((modifiers, _): Shortcut) -> bool {
     !(modifiers.command || modifiers.ctrl || modifiers.alt)
 }
 
-/// Whether a key is a letter, figure or sign (WCAG 2.1, 2.1.4): those can be turned off.
+/// Whether a key is a letter, digit or symbol (WCAG 2.1, 2.1.4): those can be turned off.
 fn is_character((modifiers, key): Shortcut) -> bool {
     types_or_moves_the_cursor((modifiers, key))
         && key != Key::Space
@@ -98,9 +98,9 @@ fn is_character((modifiers, key): Shortcut) -> bool {
         && !matches!(key, Key::ArrowLeft | Key::ArrowRight | Key::ArrowUp | Key::ArrowDown)
 }
 
-/// Takes the keys of commands out of this frame's events, before the widgets see them, so that a focused button does
-/// not also react to Space. While a text field has the focus, or a menu or sheet is open, keys without a command key
-/// are left alone; while a slider has it (`arrows_taken`), so are the arrows.
+/// Takes the keys of commands out of this frame's events before the widgets see them, so that a focused button does not
+/// also react to Space. While a text field has the focus, or a menu or sheet is open, keys without a command key are
+/// left alone; while a slider has the focus (`arrows_taken`), so are the arrow keys.
 pub fn shortcuts(ctx: &Context, model: &Model, arrows_taken: bool, out: &mut Vec<Command>) {
     let busy = ctx.text_edit_focused() || ctx.any_popup_open() || model.overlay().is_some();
     let settings = model.settings();
@@ -109,10 +109,10 @@ pub fn shortcuts(ctx: &Context, model: &Model, arrows_taken: bool, out: &mut Vec
             let Event::Key { key, pressed: true, modifiers, repeat, .. } = event else { return true };
             if model.curating().is_some_and(Curating::choosing_reason) && !busy && settings.single_keys {
                 if *repeat {
-                    // The key that asked why is still down.
+                    // The key that asked for the reason is still down.
                     return false;
                 }
-                // A figure says why; any other key leaves it at that.
+                // A digit gives the reason; any other key leaves the rejection without one.
                 let reason = FIGURES.iter().position(|figure| figure == key).and_then(|at| Reason::ALL.get(at));
                 out.push(Command::Curate(reason.map_or(Curate::NoReason, |&reason| Curate::Reject(reason))));
                 return false;

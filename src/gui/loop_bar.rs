@@ -1,4 +1,4 @@
-//! The loop: a bar below the time ruler, where it is drawn by dragging, and its edges on the strips.
+//! The loop: a bar below the time ruler, where the user drags to set it, and its edges on the strips.
 
 use super::command::Command;
 use super::model::Model;
@@ -7,12 +7,12 @@ use crate::picture::axis::clock_text;
 use egui::accesskit::Role;
 use egui::{CursorIcon, Painter, PointerButton, Rect, Sense, Stroke, StrokeKind, Ui, WidgetInfo};
 
-/// An edge is taken hold of from this far, in points.
+/// How near the pointer must be to grab an edge, in points.
 const REACH: f32 = 6.0;
 /// A drag shorter than this, in points, is a click.
 const SHORTEST: f32 = 3.0;
 
-/// Shows the bar: a drag makes a loop, a drag of an edge moves it, a double click turns it off.
+/// Shows the bar: dragging makes a loop, dragging an edge moves it, a double click turns it off.
 pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &mut Vec<Command>) {
     let response = ui.interact(rect, ui.scope_id().with("loop bar"), Sense::click_and_drag());
     let on = model.transport().region().is_some();
@@ -70,7 +70,7 @@ pub(super) fn show(ui: &Ui, rect: Rect, model: &Model, palette: &Palette, out: &
     response.on_hover_text("Drag to loop a part; drag its edges; double click to go on");
 }
 
-/// The edges of the loop on a strip, and a shade over what is outside.
+/// Draws the edges of the loop on a strip, and a shade over everything outside it.
 pub(super) fn mark(painter: &Painter, rect: Rect, model: &Model) {
     let Some((start, end)) = model.transport().region() else { return };
     let (left, right) = (model.view().x(rect, start), model.view().x(rect, end));

@@ -1,5 +1,5 @@
-//! The jobs of curation: opening and arranging a queue, getting pairs ready ahead of the person, writing the journal, and
-//! aligning again between anchors.
+//! The jobs of curation: opening and arranging a queue, preparing pairs ahead of the curator, writing the journal, and
+//! realigning between anchors.
 
 use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
 use super::{Arrival, Exported, Slot, Tasks, file_name};
@@ -17,28 +17,28 @@ use crate::verdict;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where somebody was in a queue.
+/// The curator's place in a queue.
 #[derive(Debug, Clone, Default)]
 pub struct Bookmark {
     /// The item, by its id.
     pub item: Option<String>,
-    /// What was shown.
+    /// The arrangement that was shown.
     pub arrangement: Arrangement,
 }
 
-/// What to judge, and where the decisions are kept.
+/// A queue to judge, and where the decisions are kept.
 pub struct OpenedQueue {
-    /// What there is to judge.
+    /// The items to judge.
     pub queue: Queue,
     /// Where decisions go.
     pub journal: Journal,
-    /// The item to begin with, by its id.
+    /// The item to start with, by its id.
     pub item: Option<String>,
-    /// Why the journal is read-only, if that is so.
+    /// Why the journal is read-only, if it is.
     pub obstacle: Option<String>,
 }
 
-/// A pair, ready to be seen and heard.
+/// A pair, ready to be shown and played.
 pub struct ReadyPair {
     /// The MIDI file.
     pub midi: Arc<LoadedMidi>,
@@ -46,31 +46,31 @@ pub struct ReadyPair {
     pub recording: LoadedRecording,
     /// Their alignment.
     pub aligned: Aligned,
-    /// What is played, at the rate of the device.
+    /// What is played, at the device's sample rate.
     pub material: Option<Arc<Material>>,
 }
 
 impl ReadyPair {
-    /// Where to begin to listen, in seconds.
+    /// Where to start listening, in seconds.
     pub fn telling_s(&self) -> f64 {
         telling_s(&self.aligned.curves.cost, self.aligned.curves.frame_s)
     }
 }
 
-/// What a pair is read with.
+/// What is needed to read a pair.
 pub(in super::super) struct ToRead {
     pub(in super::super) midi: PathBuf,
     pub(in super::super) recording: PathBuf,
-    /// The MIDI file, if it is there already.
+    /// The MIDI file, if it is already loaded.
     pub(in super::super) known: Option<Arc<LoadedMidi>>,
     pub(in super::super) font_path: Option<PathBuf>,
     pub(in super::super) font: Option<SoundFont>,
-    /// The rate of the device, if there is one.
+    /// The device's sample rate, if there is a device.
     pub(in super::super) sample_rate: Option<u32>,
 }
 
-/// Where the decisions about a source are kept, unless it is said otherwise: beside it, or in it where it is a journal
-/// itself.
+/// The default journal of a source: the source itself if it is a journal, a file in it if it is a folder, otherwise a
+/// file beside it.
 fn journal_of(source: &Path, kind: Kind) -> PathBuf {
     match kind {
         Kind::Journal => source.to_path_buf(),
@@ -79,7 +79,7 @@ fn journal_of(source: &Path, kind: Kind) -> PathBuf {
     }
 }
 
-/// Opens a journal to work with, or a read-only one, with the reason.
+/// Opens a journal for writing, or else read-only, with the reason.
 fn open_journal(path: &Path) -> (Journal, Option<String>) {
     match Journal::open(path, &user_name()) {
         Ok(journal) => (journal, None),
@@ -88,8 +88,8 @@ fn open_journal(path: &Path) -> (Journal, Option<String>) {
 }
 
 impl Tasks {
-    /// Reads what is to be judged and opens the journal, by default the one beside it. Decisions that the source has are
-    /// taken into the journal.
+    /// Reads the queue and opens the journal, by default the one beside it. Decisions in the source are copied into the
+    /// journal.
     pub(in super::super) fn open_queue(&mut self, source: PathBuf, journal: Option<PathBuf>, bookmark: Bookmark) {
         let name = format!("Reading {}", file_name(&source));
         self.start(Slot::Queue, 0, Arrival::Queue, name, move |progress| {
@@ -100,7 +100,7 @@ impl Tasks {
                 let folder = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
                 let decided = export::read(&source)?;
                 journal.import(export::moved(&decided, &folder(&source), &folder(journal.path())));
-                // What can't be written now is kept, and said when it can't be written later.
+                // What can't be written now is kept, and reported if it can't be written later either.
                 drop(journal.flush());
             }
             let mut queue = Queue::new(items, journal.table(), &progress.part(0.8, 0.9))?;
@@ -113,7 +113,7 @@ impl Tasks {
         });
     }
 
-    /// Arranges the queue anew.
+    /// Rearranges the queue.
     pub(in super::super) fn arrange(&mut self, queue: &Queue, arrangement: Arrangement) {
         let (items, states) = (Arc::clone(queue.items()), queue.states().to_vec());
         self.start(Slot::Arranged, 0, Arrival::Arranged, "Arranging the queue".into(), move |progress| {
@@ -160,17 +160,17 @@ impl Tasks {
         );
     }
 
-    /// The item whose pair is read.
+    /// The item whose pair is being read.
     pub(in super::super) fn pairing(&self) -> Option<usize> {
         self.about(Slot::Pair).map(|item| item as usize)
     }
 
-    /// Stops everything about the queue.
+    /// Stops all jobs of the queue.
     pub(in super::super) fn drop_queue(&mut self) {
         self.stop(&[Slot::Pair, Slot::Arranged]);
     }
 
-    /// Writes decisions: a frame must not wait for a disk.
+    /// Writes decisions in a job: a frame must not wait for a disk.
     pub(in super::super) fn write_journal(&mut self, mut batch: Batch) {
         self.start(Slot::Journal, 0, Arrival::Journal, "Saving decisions".into(), move |_| {
             batch.write();
@@ -178,7 +178,7 @@ impl Tasks {
         });
     }
 
-    /// Waits for decisions that are being written.
+    /// Waits for the running write of decisions to end.
     pub(in super::super) fn finish_journal(&mut self) -> Option<Batch> {
         match self.finish(Slot::Journal)? {
             Arrival::Journal(batch) => batch.ok(),
@@ -191,7 +191,7 @@ impl Tasks {
         self.runs(Slot::Journal)
     }
 
-    /// Aligns a candidate again between its anchors.
+    /// Realigns a candidate between its anchors.
     pub(in super::super) fn correct(
         &mut self,
         candidate: u64,
@@ -208,7 +208,7 @@ impl Tasks {
             "Aligning between anchors".into(),
             move |progress| {
                 let anchors: Vec<_> = correction.anchors.iter().map(|&[m, a]| (MidiTime(m), AudioTime(a))).collect();
-                // The offset is heard already: the device has it.
+                // The offset is audible already: the device applies it.
                 let found = pair::correct(&midi.side, &recording.side, &base, &anchors, 0.0, progress)?;
                 Ok(Aligned::new(found, &midi, &recording))
             },
@@ -233,7 +233,7 @@ impl Tasks {
         self.ask(Slot::ChooseDecisionsTo, Arrival::DecisionsTo, dialog);
     }
 
-    /// Writes decisions in every form. Paths of `records` are meant from `home`.
+    /// Writes the decisions in every format. Paths in `records` are relative to `home`.
     pub(in super::super) fn export_decisions(&mut self, records: Vec<Record>, home: PathBuf, folder: PathBuf) {
         let name = format!("Exporting to {}", file_name(&folder));
         self.start(Slot::Export, 0, Arrival::Exported, name, move |progress| {

@@ -16,10 +16,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
-/// Pairs compared at most: more would be smaller than a pixel, and what each takes is seconds.
+/// The most pairs compared: with more, cells would be smaller than a pixel, and each pair takes seconds.
 const MOST_PAIRS: usize = 120;
 
-/// What an embedding network is shown of a pair.
+/// The inputs of an embedding network for a pair.
 #[derive(Clone)]
 pub(in super::super) struct ToEmbed {
     pub(in super::super) model: Arc<LoadedEmbeddingModel>,
@@ -29,7 +29,7 @@ pub(in super::super) struct ToEmbed {
 }
 
 impl Tasks {
-    /// Reads a model; without a path the one that comes with the program.
+    /// Reads a model; without a path, the bundled one.
     pub(in super::super) fn load_embedding_model(&mut self, path: Option<PathBuf>) {
         self.drop_embedding();
         let name = format!("Reading {}", path.as_deref().map_or_else(|| "the embedding model".into(), file_name));
@@ -43,7 +43,7 @@ impl Tasks {
         self.runs(Slot::EmbeddingModel)
     }
 
-    /// Whether a pair is embedded.
+    /// Whether a pair is being embedded.
     pub(in super::super) fn embedding(&self) -> bool {
         self.runs(Slot::Embedded)
     }
@@ -70,7 +70,7 @@ impl Tasks {
         );
     }
 
-    /// Stops what embeds.
+    /// Stops embedding.
     pub(in super::super) fn drop_embedding(&mut self) {
         self.stop(&[Slot::Embedded, Slot::Compared]);
     }
@@ -85,7 +85,7 @@ impl Tasks {
         self.ask(Slot::ChooseEmbeddingModel, Arrival::ChosenEmbeddingModel, dialog);
     }
 
-    /// Asks for a folder of pairs, or for a data set of which a split is compared.
+    /// Asks for a folder of pairs, or for a data set whose `split` is compared.
     pub(in super::super) fn choose_pairs(&mut self, split: Option<Split>) {
         let title =
             if split.is_some() { "Choose a data set to compare" } else { "Choose a folder of pairs to compare" };
@@ -104,7 +104,7 @@ impl Tasks {
         self.runs(Slot::Compared)
     }
 
-    /// Embeds pairs and compares each with each.
+    /// Embeds pairs and compares every MIDI file with every recording.
     pub(in super::super) fn compare(
         &mut self,
         model: Arc<LoadedEmbeddingModel>,
@@ -122,16 +122,16 @@ impl Tasks {
         });
     }
 
-    /// Learns a toy problem, and gives what each epoch reaches to the receiver.
+    /// Learns a toy problem and sends the result of each epoch to the receiver.
     pub(in super::super) fn learn_toy(&mut self, form: &ToyForm) -> Receiver<Epoch> {
         let (sender, receiver) = channel();
         let mut run = Run::new(form.task(), form.learning_rate, form.seed);
         let wake = Arc::clone(&self.wake);
         self.start(Slot::Toy, 0, Arrival::Toy, "Learning a toy problem".into(), move |progress| -> Result<bool> {
             while run.epochs().len() < MOST_EPOCHS && !run.solved() {
-                // Each epoch from the start: nobody knows how many it will take.
+                // Each epoch reports progress from 0: nobody knows how many it will take.
                 let epoch = run.epoch(EPOCH_UPDATES, progress)?;
-                // The window has gone on without: nobody wants to know.
+                // The window has moved on: nobody wants the result.
                 let _not_wanted = sender.send(epoch);
                 wake();
             }

@@ -1,4 +1,4 @@
-//! The jobs of the hash networks: reading a model, hashing a pair, looking into a layer, training.
+//! The jobs of the hash networks: reading a model, hashing a pair, inspecting a layer, training.
 
 use super::super::model::{Aligned, Hashed, LayerOutput, LoadedHashModel, LoadedMidi, LoadedRecording, TrainingForm};
 use super::{Arrival, Slot, Tasks, file_name};
@@ -23,10 +23,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Pixels of a weight in an exported picture.
+/// Pixels per weight in an exported picture.
 const CELL: u32 = 8;
 
-/// What a hash network is shown of a pair: log magnitudes of both sides, each on its own clock, the MIDI in the key of
+/// The inputs of a hash network for a pair: log magnitudes of both sides, each on its own clock, the MIDI in the key of
 /// the recording.
 #[derive(Clone)]
 pub(in super::super) struct ToHash {
@@ -49,25 +49,25 @@ impl ToHash {
     }
 }
 
-/// What networks see of a MIDI file moved by `semitones`; none where so much is not kept.
+/// The network input of a MIDI file transposed by `semitones`; `None` if its features don't reach that far.
 pub(super) fn in_key(side: &MidiSide, semitones: i32) -> Option<Array2<f32>> {
     side.spectrum().holds(semitones).then(|| side.spectrum().logarithm().window(semitones).to_owned())
 }
 
 impl LoadedHashModel {
-    /// Prepares what is drawn of a model.
+    /// Prepares the drawable parts of a model.
     pub fn new(model: HashModel, path: Option<PathBuf>) -> Self {
         let filters = [filters(&model, Side::Midi), filters(&model, Side::Audio)];
         Self { layers: seen_layers(&model), filters, model, path }
     }
 
-    /// That of a file, or the one that comes with the program.
+    /// Reads a model from a file, or the bundled one.
     fn read(path: Option<PathBuf>) -> Result<Self> {
         let model = path.as_deref().map_or_else(HashModel::bundled, HashModel::load)?;
         Ok(Self::new(model, path))
     }
 
-    /// Writes the filters of both sides into a folder: a picture and an array (filters × frames·bins) each.
+    /// Writes the filters of both sides into a folder: a picture and an array (filters × frames·bins) for each side.
     fn export(&self, folder: &Path, shared: bool, progress: &Progress) -> Result<Vec<String>> {
         files::create_folder(folder)?;
         let mut files = Vec::new();
@@ -91,11 +91,11 @@ impl LoadedHashModel {
 }
 
 impl Hashed {
-    /// Hashes both sides of an aligned pair: `midi` and `audio` are what [`HashModel::input`] takes, [`FRAME_S`] apart, each
-    /// on its own clock.
+    /// Hashes both sides of an aligned pair: `midi` and `audio` are inputs of [`HashModel::input`], [`FRAME_S`] apart,
+    /// each on its own clock.
     ///
     /// # Errors
-    /// [`Error::Nothing`] when a side has no frame; as [`hash_dtw_path`].
+    /// [`Error::Nothing`] if a side has no frames; otherwise as [`hash_dtw_path`].
     pub fn new(
         model: &HashModel,
         midi: ArrayView2<f32>,
@@ -113,7 +113,7 @@ impl Hashed {
         let params = HashDtw::for_bits(bits);
         let path = hash_dtw_path(midi.codes(), audio.codes(), params, &progress.part(0.5, 0.7))?;
         let distances = hamming_matrix(midi.codes(), audio.codes(), &progress.part(0.7, 0.9))?;
-        // The middle of a step is where its code is heard.
+        // A code is heard at the middle of its step.
         let middle = |step: usize| (step as f64 + 0.5) * step_s;
         let score = path.score;
         let path = path.cells.iter().map(|&(m, a)| (middle(m), middle(a))).collect();
@@ -139,8 +139,8 @@ impl Hashed {
     }
 }
 
-/// Distances of the steps that the alignment puts together, and of the same steps with the recording turned by a third
-/// and by two thirds of its length.
+/// Distances of the steps that the alignment pairs, and of the same steps with the recording rotated by a third and by
+/// two thirds of its length.
 fn own_separation(midi: &[Option<u32>], audio: &[u32], bits: usize) -> Separation {
     let both: Vec<(u32, u32)> = midi.iter().zip(audio).filter_map(|(midi, audio)| Some(((*midi)?, *audio))).collect();
     let turned = |group: usize| {
@@ -153,7 +153,7 @@ fn own_separation(midi: &[Option<u32>], audio: &[u32], bits: usize) -> Separatio
 }
 
 impl Tasks {
-    /// Reads a model; without a path the one that comes with the program.
+    /// Reads a model; without a path, the bundled one.
     pub(in super::super) fn load_hash_model(&mut self, path: Option<PathBuf>) {
         self.drop_hashing();
         let name = format!("Reading {}", path.as_deref().map_or_else(|| "the hash model".into(), file_name));
@@ -164,7 +164,7 @@ impl Tasks {
         self.runs(Slot::HashModel)
     }
 
-    /// The candidate that is hashed.
+    /// The candidate being hashed.
     pub(in super::super) fn hashing(&self) -> Option<u64> {
         self.about(Slot::Hashed)
     }
@@ -187,7 +187,7 @@ impl Tasks {
         self.runs(Slot::Layer)
     }
 
-    /// Looks at what comes out of a layer for a pair.
+    /// Computes the output of a layer for a pair.
     pub(in super::super) fn look_at_layer(&mut self, candidate: u64, pair: ToHash, index: usize) {
         self.start(
             Slot::Layer,
@@ -206,7 +206,7 @@ impl Tasks {
         );
     }
 
-    /// Stops what looks into a pair.
+    /// Stops hashing and inspecting a pair.
     pub(in super::super) fn drop_hashing(&mut self) {
         self.stop(&[Slot::Hashed, Slot::Layer, Slot::Quality]);
     }
@@ -236,14 +236,14 @@ impl Tasks {
         });
     }
 
-    /// Asks for a data set to measure codes on.
+    /// Asks for a data set to evaluate the codes on.
     pub(in super::super) fn choose_data_to_measure(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Choose a data set to measure on").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
         self.ask(Slot::ChooseDataToMeasure, Arrival::DataToMeasure, dialog);
     }
 
-    /// Measures on the validation works of a data set how well codes tell what belongs together.
+    /// Measures how well the codes separate matching from other pairs on the validation works of a data set.
     pub(in super::super) fn measure(&mut self, model: &LoadedHashModel, folder: PathBuf) {
         let name = model.path.as_deref().map_or_else(|| "shipped model".into(), file_name);
         let models = [(name, model.model.clone())];
@@ -263,7 +263,7 @@ impl Tasks {
         self.ask(Slot::ChooseTrainingData, Arrival::TrainingData, dialog);
     }
 
-    /// Asks where the model is to be written.
+    /// Asks where to write the model.
     pub(in super::super) fn choose_training_output(&mut self) {
         let dialog = rfd::AsyncFileDialog::new()
             .set_title("Where to write the model")
@@ -274,7 +274,7 @@ impl Tasks {
         self.ask(Slot::ChooseTrainingOutput, Arrival::TrainingOutput, dialog);
     }
 
-    /// Trains as the form says, and gives what each validation finds to the receiver.
+    /// Trains with the settings of the form and sends the result of each validation to the receiver.
     pub(in super::super) fn train(&mut self, form: &TrainingForm) -> Receiver<Measured> {
         let (sender, receiver): (Sender<Measured>, _) = channel();
         let (folders, output, options) = (form.folders.clone(), form.output.clone(), form.options());
@@ -282,7 +282,7 @@ impl Tasks {
         let wake = Arc::clone(&self.wake);
         self.start(Slot::Training, 0, Arrival::Trained, name, move |progress| {
             let mut report = |measured: &Measured| {
-                // The window has gone on without: nobody wants to know.
+                // The window has moved on: nobody wants the result.
                 drop(sender.send(measured.clone()));
                 wake();
             };
@@ -301,10 +301,10 @@ impl Tasks {
         self.ask_to_stop(Slot::Training);
     }
 
-    /// Stops the training and waits for its checkpoint: a step's time.
+    /// Stops the training and waits for its checkpoint: the time of one step.
     pub(in super::super) fn finish_training(&mut self) {
         self.ask_to_stop(Slot::Training);
-        // That it was stopped is known.
+        // The user already knows that it was stopped.
         drop(self.finish(Slot::Training));
     }
 }

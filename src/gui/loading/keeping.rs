@@ -1,4 +1,4 @@
-//! The jobs that look into folders, keep sessions and export.
+//! The jobs that search folders, save sessions and export.
 
 use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
 use super::{Arrival, Slot, Tasks, file_name, kind_of};
@@ -16,20 +16,20 @@ use std::sync::Arc;
 
 /// What was found in folders.
 pub struct Expanded {
-    /// What was named, as what it is, and the MIDI files and recordings of folders, sorted.
+    /// The named files with their kinds, and the MIDI files and recordings found in folders, sorted.
     pub files: Vec<(Kind, PathBuf)>,
-    /// Names of what in folders is neither.
+    /// Names of the files in folders that are neither.
     pub skipped: Vec<String>,
-    /// What else there is to say.
+    /// Further remarks for the user.
     pub remarks: Vec<String>,
 }
 
-/// What is to be exported of the selected pair.
+/// What to export of the selected pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExportOrder {
     /// The files.
     pub artefacts: BTreeSet<Artefact>,
-    /// 1 or 2: pixels of a picture a point.
+    /// Pixels per point of a picture: 1 or 2.
     pub scale: u32,
 }
 
@@ -39,15 +39,15 @@ impl Default for ExportOrder {
     }
 }
 
-/// Where files were exported to, and how many.
+/// The folder and the names of the exported files.
 pub struct Exported {
     /// The folder.
     pub folder: PathBuf,
-    /// The files in it, by name.
+    /// The names of the files in it.
     pub files: Vec<String>,
 }
 
-/// A pair as an export needs it.
+/// The parts of a pair that an export needs.
 pub(in super::super) struct ToExport {
     pub(in super::super) midi: Arc<LoadedMidi>,
     pub(in super::super) recording: Arc<LoadedRecording>,
@@ -57,7 +57,7 @@ pub(in super::super) struct ToExport {
 }
 
 impl Tasks {
-    /// Looks into folders for MIDI files and recordings, and into documents for what they are.
+    /// Searches folders for MIDI files and recordings, and determines the kinds of documents.
     pub(in super::super) fn expand(&mut self, paths: Vec<PathBuf>) {
         self.start(Slot::Expand, 0, Arrival::Expanded, "Looking into folders".into(), move |progress| {
             let (mut files, mut skipped, mut remarks) = (Vec::new(), Vec::new(), Vec::new());
@@ -101,7 +101,7 @@ impl Tasks {
         });
     }
 
-    /// Writes a session, first as it is, then with the hashes of its files: those of long recordings take their time.
+    /// Writes a session, first without and then with the hashes of its files: hashing long recordings takes time.
     pub(in super::super) fn autosave(&mut self, mut session: Session, path: PathBuf) {
         self.start(Slot::Autosave, 0, Arrival::SavedBeside, "Saving beside".into(), move |progress| {
             if let Some(folder) = path.parent() {
@@ -143,7 +143,7 @@ impl Tasks {
         self.ask(Slot::ChooseExportTo, Arrival::ExportTo, dialog);
     }
 
-    /// Writes what was asked for into a folder.
+    /// Writes the ordered artefacts into a folder.
     pub(in super::super) fn export(&mut self, order: ExportOrder, pair: ToExport, folder: PathBuf) {
         let name = format!("Exporting to {}", file_name(&folder));
         self.start(Slot::Export, 0, Arrival::Exported, name, move |progress| {
@@ -168,7 +168,7 @@ impl Tasks {
     }
 }
 
-/// Hashes the files that are not known yet, and says whether there were any. One that is gone by now is kept by its name.
+/// Hashes the files without a known hash and returns whether there were any. A file that has vanished keeps its name.
 fn know_contents(session: &mut Session, progress: &Progress) -> Result<bool> {
     let mut any = false;
     let list = session.queue.as_mut().map(|queue| &mut queue.source).filter(|list| list.path.is_file());

@@ -1,4 +1,4 @@
-//! What a file is, by its name, and what opening it will do.
+//! The kind of a file, judged by its name, and what opening it will do.
 
 use crate::files::{Kind, ends_in, is_document_name, is_midi_name, is_table_name};
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ pub(in super::super) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// What opening these will do, in words: `replace the MIDI file song.mid`, `add 2 recordings`.
+/// Describes what opening these files will do: `replace the MIDI file song.mid`, `add 2 recordings`.
 pub(in super::super) fn effects(paths: &[PathBuf], midi: Option<&Path>) -> Vec<String> {
     let count = |test: &dyn Fn(&PathBuf) -> bool| paths.iter().filter(|path| test(path)).count();
-    // No file is opened to find out: this is asked in every frame.
+    // No file is opened to find out: this runs in every frame.
     let folder = |path: &PathBuf| path.extension().is_none() && path.is_dir();
     let midis = count(&|path| is_midi_name(path));
     let documents = count(&|path| is_document_name(path));
@@ -21,7 +21,7 @@ pub(in super::super) fn effects(paths: &[PathBuf], midi: Option<&Path>) -> Vec<S
         return vec![format!("judge the pairs of {}", file_name(list))];
     }
     if let Some(document) = paths.iter().find(|path| is_document_name(path)) {
-        // What is in it is known once it is opened.
+        // Its contents are known only once it is opened.
         effects.push(format!("open {}", file_name(document)));
     }
     match (midis, midi) {
@@ -40,7 +40,7 @@ pub(in super::super) fn effects(paths: &[PathBuf], midi: Option<&Path>) -> Vec<S
     effects
 }
 
-/// What a file that a person has named is. One that can't be read is left to what opens it, and to its message.
+/// The kind of a file named by the user. An unreadable one is left to the code that opens it, and to its error message.
 pub(super) fn kind_of(path: &Path) -> Kind {
     let by_name = if is_midi_name(path) { Kind::Midi } else { Kind::Audio };
     if is_document_name(path) || path.is_dir() { Kind::of(path).unwrap_or(Kind::Pairs) } else { by_name }

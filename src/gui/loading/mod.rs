@@ -1,4 +1,4 @@
-//! From paths to what the window shows: the jobs, one slot a purpose.
+//! From paths to what the window shows: the jobs, one slot per purpose.
 
 mod curating;
 mod embedding;
@@ -42,10 +42,10 @@ use crate::verdict;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-/// Called from a job when there is something new: asks for a frame.
+/// Called from a job when there is something new: requests a frame.
 pub type WakeUp = Arc<dyn Fn() + Send + Sync>;
 
-/// What a finished job brings. Tests make these themselves.
+/// The outcome of a finished job. Tests make these themselves.
 pub enum Arrival {
     /// The MIDI file.
     Midi(Result<LoadedMidi>),
@@ -57,7 +57,7 @@ pub enum Arrival {
     HashModel(Result<LoadedHashModel>),
     /// The hash sequences of this candidate and the MIDI.
     Hashed(u64, Result<Hashed>),
-    /// What comes out of a layer for this candidate and the MIDI.
+    /// The output of a layer for this candidate and the MIDI.
     Layer(u64, Result<LayerOutput>),
     /// The embedding model.
     EmbeddingModel(Result<Arc<LoadedEmbeddingModel>>),
@@ -67,53 +67,53 @@ pub enum Arrival {
     Embedded(u64, Result<EmbeddedPair>),
     /// Pairs to compare, from the dialog.
     ChosenPairs(Result<PairSource>),
-    /// Pairs that were compared, and what was left out.
+    /// The pairs that were compared, and what was left out.
     Compared(Result<(Compared, Vec<String>)>),
-    /// The index that is searched.
+    /// The index to search.
     Index(Result<Arc<Index>>),
-    /// An index, or what is to be added to it, from a dialog.
+    /// An index, or what to add to it, from a dialog.
     ChosenIndex(Result<Vec<PathBuf>>),
     #[expect(missing_docs, reason = "the line above")]
     ToIndex(Result<Vec<PathBuf>>),
     /// What was added to the index.
     Added(Result<Added>),
-    /// What a search has found.
+    /// The result of a search.
     Found(Result<Searched>),
     /// Whether the toy problem was solved.
     Toy(Result<bool>),
-    /// How well codes tell what belongs together, on a data set.
+    /// How well the codes separate matching from other pairs on a data set.
     Quality(Result<Vec<CodeQuality>>),
-    /// A data set to measure on, from the dialog.
+    /// A data set to evaluate on, from the dialog.
     DataToMeasure(Result<Vec<PathBuf>>),
     /// Where the trained model was written.
     Trained(Result<PathBuf>),
     /// A hash model from the dialog.
     ChosenModel(Result<Vec<PathBuf>>),
-    /// The folder to write filters to.
+    /// The folder to write filters to, from the dialog.
     FiltersTo(Result<Vec<PathBuf>>),
-    /// A data set to learn from.
+    /// A data set to learn from, from the dialog.
     TrainingData(Result<Vec<PathBuf>>),
-    /// Where a trained model is to be written.
+    /// Where to write a trained model, from the dialog.
     TrainingOutput(Result<Vec<PathBuf>>),
-    /// What is to be judged.
+    /// The queue to judge.
     Queue(Result<Box<OpenedQueue>>),
     /// The queue in another order.
     Arranged(Result<(Vec<u32>, Arrangement)>),
     /// The pair of this item.
     Pair(usize, Result<Box<ReadyPair>>),
-    /// Decisions that were written, or could not be.
+    /// Decisions that were written, or that could not be.
     Journal(Result<Batch>),
-    /// This candidate, aligned again between anchors.
+    /// This candidate, realigned between anchors.
     Corrected(u64, Result<Aligned>),
-    /// The folder to write decisions to.
+    /// The folder to write decisions to, from the dialog.
     DecisionsTo(Result<Vec<PathBuf>>),
-    /// Another journal from the dialog.
+    /// Another journal, from the dialog.
     JournalTo(Result<Vec<PathBuf>>),
-    /// A list of matches from the dialog.
+    /// A list of matches, from the dialog.
     QueueFile(Result<Vec<PathBuf>>),
-    /// The stretched sound ended: it is heard, not taken in.
+    /// Stretching ended: its sound goes to the device, so there is nothing to take in.
     Stretched(Result<()>),
-    /// What is to be played, with the recording of the candidate at the rate of the device.
+    /// The programme to play, with the recording of the candidate at the device's sample rate.
     Programme(Result<Prepared>),
     /// Files from the dialog.
     Files(Result<Vec<PathBuf>>),
@@ -123,38 +123,38 @@ pub enum Arrival {
     Expanded(Result<Expanded>),
     /// A session.
     Session(Result<Opened>),
-    /// The file to save the session to.
+    /// The file to save the session to, from the dialog.
     SaveTo(Result<Vec<PathBuf>>),
-    /// The session as it was saved, with the hashes of its files.
+    /// The session as saved, with the hashes of its files.
     Saved(Result<(PathBuf, Session)>),
-    /// The session as it was saved beside, with the hashes of its files.
+    /// The session as autosaved, with the hashes of its files.
     SavedBeside(Result<Session>),
-    /// The folder to export to.
+    /// The folder to export to, from the dialog.
     ExportTo(Result<Vec<PathBuf>>),
-    /// What was exported.
+    /// The exported files.
     Exported(Result<Exported>),
 }
 
-/// A way of hearing a pair, ready to be played.
+/// A rendition of a pair, ready to be played.
 pub struct Prepared {
-    /// What is to be played.
+    /// The programme to play.
     pub programme: Box<Programme>,
-    /// Which way of hearing it that is.
+    /// The rendition it plays.
     pub rendition: Rendition,
-    /// What it was made from, for the next one.
+    /// What it was made from, to be reused for the next one.
     pub material: Arc<Material>,
-    /// Work that has to run while it plays.
+    /// Stretching that has to run while it plays.
     pub stretch: Option<Stretch>,
 }
 
-/// Work that goes on, for the jobs panel.
+/// A running job, for the jobs panel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Running {
     /// For `Command::Cancel`.
     pub id: u64,
-    /// What is done.
+    /// What it does.
     pub name: String,
-    /// How far it is, 0..=1.
+    /// Its progress, 0..=1.
     pub fraction: f32,
 }
 
@@ -172,9 +172,9 @@ pub(super) struct Tasks {
     wake: WakeUp,
     started: u64,
     running: [Option<Task>; SLOTS],
-    /// The command that is obeyed.
+    /// The command being obeyed.
     asked: Option<Command>,
-    /// The picture of the recording that is read.
+    /// The picture of the recording being read.
     early: Arc<OnceLock<Arc<Strip>>>,
 }
 
@@ -183,9 +183,9 @@ impl Tasks {
         Self { wake, started: 0, running: std::array::from_fn(|_| None), asked: None, early: Arc::default() }
     }
 
-    /// Reads a MIDI file, with a soundfont that is loaded already or is to be loaded first.
+    /// Reads a MIDI file; the soundfont is loaded already, or is loaded first.
     pub(super) fn load_midi(&mut self, path: PathBuf, font_path: Option<PathBuf>, font: Option<SoundFont>) {
-        // What was computed for the old MIDI is of no use.
+        // What was computed for the old MIDI is useless.
         self.stop(&[Slot::Aligned, Slot::Programme, Slot::Stretch, Slot::Embedded]);
         self.drop_hashing();
         let name = format!("Reading {}", file_name(&path));
@@ -200,7 +200,7 @@ impl Tasks {
         });
     }
 
-    /// Stops reading the MIDI and what depends on it.
+    /// Stops reading the MIDI and everything that depends on it.
     pub(super) fn drop_midi(&mut self) {
         self.stop(&[Slot::Midi, Slot::Aligned, Slot::Embedded]);
         self.drop_hashing();
@@ -226,7 +226,7 @@ impl Tasks {
                 let side = AudioSide::shown_early(path, recording, seen, &progress.part(0.6, 1.0))?;
                 let mut loaded = LoadedRecording::new(side);
                 if let Some(strip) = early.get() {
-                    // The same, so that it is not drawn twice.
+                    // The same strip, so that it is not drawn twice.
                     loaded.strip = Arc::clone(strip);
                 }
                 Ok(loaded)
@@ -249,7 +249,7 @@ impl Tasks {
         );
     }
 
-    /// Makes what is to be played of a MIDI file, a recording or both. `at` is the second of the recording to be heard
+    /// Prepares a MIDI file, a recording or both for playing. `at` is the second of the recording that will be heard
     /// first.
     pub(super) fn prepare(
         &mut self,
@@ -276,14 +276,14 @@ impl Tasks {
         });
     }
 
-    /// As [`prepare`](Self::prepare), where only the way of hearing is another.
+    /// As [`prepare`](Self::prepare), when only the rendition has changed.
     pub(super) fn prepare_again(&mut self, material: Arc<Material>, rendition: Rendition, at: f64) {
         self.start(Slot::Programme, 0, Arrival::Programme, "Preparing to play".into(), move |progress| {
             prepared(material, rendition, at, progress)
         });
     }
 
-    /// Makes stretched sound while it plays, or stops making it.
+    /// Stretches sound while it plays; `None` stops it.
     pub(super) fn stretch(&mut self, work: Option<Stretch>) {
         self.stop(&[Slot::Stretch]);
         if let Some(work) = work {
@@ -292,7 +292,7 @@ impl Tasks {
         }
     }
 
-    /// Asks for files. Call it on the thread of the window: some systems want their dialogs made there.
+    /// Asks for files. Call it on the window's thread: some systems require dialogs to be made there.
     pub(super) fn choose_files(&mut self) {
         let dialog = rfd::AsyncFileDialog::new()
             .set_title("Open a MIDI file, recordings, or both")
@@ -314,17 +314,17 @@ impl Tasks {
         self.runs(Slot::Midi)
     }
 
-    /// The picture of the recording that is read, once it is there, and its candidate.
+    /// The picture of the recording being read, once it is ready, and its candidate.
     pub(super) fn early(&self) -> Option<(u64, &Arc<Strip>)> {
         Some((self.reading()?, self.early.get()?))
     }
 
-    /// The candidate whose recording is read.
+    /// The candidate whose recording is being read.
     pub(super) fn reading(&self) -> Option<u64> {
         self.about(Slot::Recording)
     }
 
-    /// The candidate that is aligned.
+    /// The candidate being aligned.
     pub(super) fn aligning(&self) -> Option<u64> {
         self.about(Slot::Aligned)
     }
@@ -333,17 +333,17 @@ impl Tasks {
         self.runs(Slot::Programme)
     }
 
-    /// Stops everything about a candidate.
+    /// Stops all jobs about a candidate.
     pub(super) fn drop_candidate(&mut self, candidate: u64) {
         self.stop_about(&OF_CANDIDATE, candidate);
     }
 
-    /// Stops aligning between anchors.
+    /// Stops realigning between anchors.
     pub(super) fn drop_correction(&mut self) {
         self.stop(&[Slot::Corrected]);
     }
 
-    /// Stops the job with this number and says what it was about.
+    /// Stops the job with this number and returns what it was about.
     pub(super) fn cancel(&mut self, id: u64) -> Option<Stopped> {
         let (slot, about) = self.find(id)?;
         if slot == Slot::Training {
@@ -369,7 +369,7 @@ fn prepared(material: Arc<Material>, rendition: Rendition, at: f64, progress: &P
 }
 
 impl Aligned {
-    /// Prepares what is drawn of an alignment.
+    /// Prepares the drawable parts of an alignment.
     pub fn new(alignment: Alignment, midi: &LoadedMidi, recording: &LoadedRecording) -> Self {
         let features = Arc::new(transposed(&midi.side.features, alignment.transpose));
         let (frames, frame_s) = (recording.strip.values.nrows(), recording.strip.frame_s);

@@ -1,4 +1,4 @@
-//! The jobs of the search: opening an index, adding to it, searching it.
+//! The search jobs: opening an index, adding to it, searching it.
 
 use super::super::model::{LoadedMidi, SearchForm, Searched};
 use super::{Arrival, Slot, Tasks, file_name};
@@ -20,21 +20,21 @@ impl Tasks {
         self.runs(Slot::Index) || self.runs(Slot::Added)
     }
 
-    /// Asks for the folder of an index that is there.
+    /// Asks for the folder of an existing index.
     pub(in super::super) fn choose_index(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Choose an index").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
         self.ask(Slot::ChooseIndex, Arrival::ChosenIndex, dialog);
     }
 
-    /// Asks for a folder of music; it is added to the index in `index`, or one is begun in a folder that is asked for too.
+    /// Asks for a folder of music to add to the index in `index`; without an index, also asks where to create one.
     pub(in super::super) fn choose_to_index(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Choose a folder of recordings").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
         self.ask(Slot::ChooseToIndex, Arrival::ToIndex, dialog);
     }
 
-    /// Adds what is in `sources` to the index in `folder`; where there is none, begins one with the bundled models.
+    /// Adds the files in `sources` to the index in `folder`; if there is none, creates one with the bundled models.
     pub(in super::super) fn add_to_index(&mut self, folder: PathBuf, sources: Vec<PathBuf>, font: Option<PathBuf>) {
         let name = format!("Adding to {}", file_name(&folder));
         self.start(Slot::Added, 0, Arrival::Added, name, move |progress| {
@@ -54,7 +54,7 @@ impl Tasks {
         self.stop(&[Slot::Found]);
     }
 
-    /// Searches. A MIDI file that is open is not synthesised again.
+    /// Searches. A MIDI file that is already open is not synthesised again.
     pub(in super::super) fn search(
         &mut self,
         index: Arc<Index>,

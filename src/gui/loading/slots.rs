@@ -1,4 +1,4 @@
-//! What runs at most once at a time: a new job in a slot drops, and so cancels, the old one.
+//! Jobs of which at most one runs at a time: a new job in a slot drops, and so cancels, the old one.
 
 use super::super::command::Command;
 use super::{Arrival, Running, Tasks};
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-/// The slots. What has ended in one frame arrives in this order.
+/// The slots. Jobs that end in the same frame arrive in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Slot {
     Midi,
@@ -57,14 +57,14 @@ pub(super) enum Slot {
     Autosave,
 }
 
-/// How many there are.
+/// The number of slots.
 pub(super) const SLOTS: usize = Slot::Autosave as usize + 1;
 
 /// The jobs about one candidate.
 pub(super) const OF_CANDIDATE: [Slot; 6] =
     [Slot::Recording, Slot::Aligned, Slot::Hashed, Slot::Layer, Slot::Embedded, Slot::Corrected];
 
-/// Dialogs: they are their own progress.
+/// Dialogs: they show their own progress.
 const DIALOGS: [Slot; 16] = [
     Slot::ChooseFiles,
     Slot::ChooseSoundFont,
@@ -89,7 +89,7 @@ impl Slot {
         DIALOGS.contains(&self)
     }
 
-    /// Whether the jobs panel has it: what must not be stopped, and what a person has before their eyes, is not there.
+    /// Whether the jobs panel shows it: not jobs that must not be stopped, nor those the user can see anyway.
     fn is_shown(self) -> bool {
         !self.is_dialog() && self != Self::Journal && self != Self::Autosave
     }
@@ -99,17 +99,17 @@ impl Slot {
 pub(super) struct Task {
     slot: Slot,
     id: u64,
-    /// The candidate or item that it is about, or 0.
+    /// The candidate or item it is about, or 0.
     about: u64,
     job: Job<Arrival>,
-    /// What arrives when it ends without an answer: it panicked, or there was no thread for it.
+    /// What arrives when it ends without an answer: it panicked, or its thread could not be started.
     lost: Box<dyn Fn(Error) -> Arrival + Send>,
     /// The command that asked for it.
     asked: Option<Command>,
 }
 
 impl Tasks {
-    /// Starts `work`; its outcome comes in as `arrival`.
+    /// Starts `work`; its outcome arrives as `arrival`.
     pub(super) fn start<T: Send + 'static>(
         &mut self,
         slot: Slot,
@@ -127,7 +127,8 @@ impl Tasks {
         self.running[slot as usize] = Some(Task { slot, id: self.started, about, job, lost, asked });
     }
 
-    /// Waits for a dialog. Call it on the thread of the window: some systems want their dialogs made there.
+    /// Opens a dialog and waits for it in a job. Call it on the window's thread: some systems require dialogs to be
+    /// made there.
     pub(super) fn ask(
         &mut self,
         slot: Slot,
@@ -146,25 +147,25 @@ impl Tasks {
         self.running[slot as usize].as_ref().map(|task| task.about)
     }
 
-    /// Asks the job in a slot to stop; what it says then still comes in.
+    /// Asks the job in a slot to stop; its outcome still arrives.
     pub(super) fn ask_to_stop(&self, slot: Slot) {
         if let Some(task) = &self.running[slot as usize] {
             task.job.progress().cancel();
         }
     }
 
-    /// Waits for the end of the job in a slot.
+    /// Waits for the job in a slot to end.
     pub(super) fn finish(&mut self, slot: Slot) -> Option<Arrival> {
         let Task { job, lost, .. } = self.running[slot as usize].take()?;
         Some(job.join().unwrap_or_else(lost))
     }
 
-    /// Jobs that are started from now on were asked for by this command. Returns the one before.
+    /// Records this command as the origin of the jobs started from now on. Returns the previous one.
     pub(in super::super) fn asked_by(&mut self, command: Option<Command>) -> Option<Command> {
         std::mem::replace(&mut self.asked, command)
     }
 
-    /// Stops jobs; nothing of them comes in.
+    /// Stops jobs; nothing of them arrives.
     pub(super) fn stop(&mut self, slots: &[Slot]) {
         for &slot in slots {
             self.running[slot as usize] = None;
@@ -183,7 +184,7 @@ impl Tasks {
         self.running.iter().flatten().any(|task| task.slot.is_dialog())
     }
 
-    /// What runs, oldest first, without dialogs and what is saved beside.
+    /// The running jobs, oldest first, without dialogs and autosaves.
     pub(in super::super) fn running(&self) -> Vec<Running> {
         let shown = self.running.iter().flatten().filter(|task| task.slot.is_shown());
         let row = |task: &Task| Running {
@@ -196,13 +197,13 @@ impl Tasks {
         rows
     }
 
-    /// The slot of the job with this number that a person may stop, and what it is about.
+    /// The slot of the job with this number, if the user may stop it, and what the job is about.
     pub(super) fn find(&self, id: u64) -> Option<(Slot, u64)> {
         let mut shown = self.running.iter().flatten().filter(|task| task.slot.is_shown());
         shown.find(|task| task.id == id).map(|task| (task.slot, task.about))
     }
 
-    /// What has come in since the last call, and what asked for it.
+    /// What has arrived since the last call, and the command that asked for it.
     pub(in super::super) fn poll(&mut self) -> Vec<(Arrival, Option<Command>)> {
         let mut arrivals = Vec::new();
         for slot in &mut self.running {
@@ -217,7 +218,7 @@ impl Tasks {
 
 #[cfg(test)]
 impl Tasks {
-    /// Writing decisions panics.
+    /// Starts a write of decisions that panics.
     pub(in super::super) fn break_journal(&mut self, batch: crate::curation::Batch) {
         self.start(Slot::Journal, 0, Arrival::Journal, "Saving decisions".into(), move |_| {
             let _held = batch;
@@ -225,13 +226,13 @@ impl Tasks {
         });
     }
 
-    /// Looking into folders panics.
+    /// Starts a search of folders that panics.
     pub(in super::super) fn break_expanding(&mut self) {
         self.start(Slot::Expand, 0, Arrival::Expanded, "Looking into folders".into(), |_| panic!("on purpose"));
     }
 }
 
-/// Waits for a dialog, and gives up when the job is cancelled.
+/// Waits for the dialog's answer, and gives up when the job is cancelled.
 pub(super) fn answer(
     dialog: impl Future<Output = Option<Vec<rfd::FileHandle>>> + Send,
     progress: &Progress,
