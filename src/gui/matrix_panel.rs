@@ -1,5 +1,5 @@
-//! [`MatrixPanel`]: how alike every moment of the MIDI and every moment of the recording are, with the path, and what
-//! the alignment says of itself.
+//! [`MatrixPanel`]: how similar every moment of the MIDI is to every moment of the recording, with the path, and how
+//! reliable the alignment considers itself.
 
 use super::command::{Command, Curate, Failure, Hover};
 use super::gestures::{Axis, arrows, pressed_or_moved};
@@ -23,34 +23,34 @@ use ndarray::Array2;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Space for the times left of and below the matrix.
+/// Space for the time labels to the left of and below the matrix.
 const AXIS_WIDTH: f32 = 34.0;
 const AXIS_HEIGHT: f32 = 18.0;
 
-/// See the module. Keeps the picture and how far it is zoomed in.
+/// See the module. Keeps the picture and the zoom.
 #[derive(Default)]
 pub(super) struct MatrixPanel {
     heatmap: Option<Heatmap>,
     accumulated: Accumulated,
-    /// Seconds shown of the recording and of the MIDI; everything without.
+    /// Seconds shown of the recording and of the MIDI; `None` shows everything.
     zoomed: Option<(Range<f64>, Range<f64>)>,
-    /// The anchor that is dragged.
+    /// The anchor being dragged.
     dragged: Option<usize>,
     arrows_taken: bool,
 }
 
-/// The accumulated matrix of the alignment that is shown: none yet, being made, or made.
+/// The accumulated matrix of the current alignment: absent, being computed, or ready.
 #[derive(Default)]
 struct Accumulated {
     of: Option<Arc<Aligned>>,
     job: Option<Job<Arc<Array2<f32>>>>,
     made: Option<Arc<Array2<f32>>>,
-    /// How often somebody had asked to try again when it was begun.
+    /// The number of retries the user had requested when the job was started.
     attempt: u64,
 }
 
 impl Accumulated {
-    /// The matrix, once it is there; starts making it otherwise. A failure is reported once.
+    /// Returns the matrix if it is ready; otherwise starts computing it. A failure is reported once.
     fn get(
         &mut self,
         ui: &Ui,
@@ -82,7 +82,7 @@ impl Accumulated {
     }
 }
 
-/// From seconds to the screen and back.
+/// Converts between seconds and screen positions.
 struct Plot {
     rect: Rect,
     audio: Range<f64>,
@@ -112,7 +112,7 @@ impl Plot {
 }
 
 impl MatrixPanel {
-    /// Shows the matrix and returns what the pointer is at.
+    /// Draws the matrix and returns what the pointer is over.
     pub(super) fn show(&mut self, ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> Option<Hover> {
         let palette = theme::palette(ui);
         let settings = model.settings();
@@ -184,12 +184,12 @@ impl MatrixPanel {
         hover
     }
 
-    /// Whether the arrow keys are its.
+    /// Whether the panel uses the arrow keys.
     pub(super) fn arrows_taken(&self) -> bool {
         self.arrows_taken
     }
 
-    /// Whether the picture in sight is there.
+    /// Whether the visible picture is complete.
     pub(super) fn complete(&self) -> bool {
         self.heatmap.as_ref().is_none_or(Heatmap::complete) && self.accumulated.job.is_none()
     }
@@ -197,14 +197,15 @@ impl MatrixPanel {
     fn picture(&mut self, ui: &Ui, plot: &Plot, aligned: &Arc<Aligned>, model: &Model, out: &mut Vec<Command>) {
         let Some(recording) = model.recording() else { return };
         let step = aligned.features.times.seconds(1.0).max(1e-6);
-        // Cells a second of the recording and of the MIDI, and where the first begins: frames are centred on their moments.
+        // Cells per second of the recording and of the MIDI, and where the first begins: frames are centred on their
+        // moments.
         let (mut rates, mut begins) = ((1.0 / recording.strip.frame_s, 1.0 / step), (0.5, 0.5));
         let mut matrix = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(recording) };
         if let Some(hashed) = model.hashed().filter(|_| shows_hamming(model)) {
             matrix = Matrix::Grid(Arc::clone(&hashed.near));
             (rates, begins) = ((1.0 / hashed.audio.step_s(), 1.0 / hashed.midi.step_s()), (0.0, 0.0));
         } else if model.settings().accumulated {
-            // The plain one stands in until it is there.
+            // The plain matrix stands in until the accumulated one is ready.
             if let Some(grid) = self.accumulated.get(ui, aligned, recording, model.picture_attempts(), out) {
                 let share = |cells: usize, frames: usize| cells as f64 / frames.max(1) as f64;
                 let across = share(grid.ncols(), recording.frames().nrows());
@@ -225,7 +226,8 @@ impl MatrixPanel {
         heatmap.paint(ui.painter(), plot.rect, across(a.start)..across(a.end), up(m.start)..up(m.end), out);
     }
 
-    /// Zoom by wheel and pinch, move by the middle or right button, everything by a double click, seek by click or drag.
+    /// Handles gestures: zoom by wheel and pinch, pan by the middle or right button, fit by a double click, seek by
+    /// click or drag.
     fn gestures(
         &mut self,
         ui: &Ui,
@@ -243,7 +245,7 @@ impl MatrixPanel {
         let plot = Plot { rect, audio, midi };
         let anchors = model.correction().map(|correction| correction.anchors.as_slice()).unwrap_or_default();
         if anchor_gestures(ui, response, &plot, anchors, &mut self.dragged, out) {
-            // An anchor was meant, not a place to go to.
+            // The gesture was about an anchor, not a seek.
         } else if response.double_clicked() {
             self.zoomed = None;
         } else if let Some(pointer) = pressed_or_moved(ui, response) {
@@ -271,8 +273,8 @@ impl MatrixPanel {
     }
 }
 
-/// With Alt a click sets an anchor; one that is there is dragged by the left button and forgotten by the right one.
-/// Returns whether the pointer does any of that.
+/// Handles gestures on anchors: a click with Alt sets one; the left button drags an existing one, the right button
+/// deletes it. Returns whether the pointer did any of these.
 fn anchor_gestures(
     ui: &Ui,
     response: &egui::Response,
@@ -316,16 +318,16 @@ fn anchor_gestures(
         out.push(Command::Curate(Curate::AddAnchor(plot.midi_s(pointer.y), plot.audio_s(pointer.x))));
         return true;
     }
-    // While Alt is down nothing else is meant.
+    // While Alt is down, no other gesture applies.
     alt && down
 }
 
-/// Whether the matrix is that of the hash sequences: wanted, and there.
+/// Whether the matrix is that of the hash sequences: selected, and available.
 fn shows_hamming(model: &Model) -> bool {
     model.settings().hamming_matrix && model.hashed().is_some()
 }
 
-/// The arrow keys move a crosshair over the matrix; Enter goes there.
+/// Moves a crosshair over the matrix with the arrow keys; Enter seeks there.
 fn cursor_by_keys(ui: &Ui, response: &egui::Response, plot: &Plot, model: &Model, out: &mut Vec<Command>) {
     let Some(keys) = arrows(ui, response) else { return };
     if let Some(hover) = model.hover().filter(|_| keys.enter) {
@@ -343,7 +345,7 @@ fn cursor_by_keys(ui: &Ui, response: &egui::Response, plot: &Plot, model: &Model
     out.push(Command::Hover(Some(Hover { audio_s, midi_s: Some(midi_s), note: None })));
 }
 
-/// What a reader that cannot see the picture is told.
+/// The text for screen readers.
 fn value_of(model: &Model, aligned: &Aligned, now: f64) -> String {
     let at = model.transport().position(now);
     let cost = aligned.curves.at(at).map(|(cost, _)| cost).filter(|cost| cost.is_finite());
@@ -351,7 +353,7 @@ fn value_of(model: &Model, aligned: &Aligned, now: f64) -> String {
     format!("{}{cost}", spoken(model, at))
 }
 
-/// A part of `0..whole`, `factor` times shorter, in which `around` keeps its place.
+/// A part of `0..whole`, `factor` times shorter, in which `around` stays in place.
 fn zoomed(part: &Range<f64>, factor: f64, around: f64, whole: f64) -> Range<f64> {
     let shown = part.end - part.start;
     let to_show = (shown / factor).clamp(whole.min(0.5), whole);
@@ -384,7 +386,7 @@ fn axes(painter: &Painter, plot: &Plot, palette: &Palette) {
     }
 }
 
-/// Path, unreliable stretches, the part that the strips show, playhead and crosshair.
+/// Draws the path, unreliable stretches, the part that the strips show, playhead and crosshair.
 fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now: f64) {
     let rect = plot.rect;
     let painter = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
@@ -403,7 +405,7 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
             painter.add(Shape::dashed_line(&ends, Stroke::new(width, colour), 4.0, 4.0));
         }
     }
-    // The path of the matrix that is shown lies on top.
+    // The path that belongs to the current matrix is drawn on top.
     if !shows_hamming(model) {
         paths.reverse();
     }
@@ -417,7 +419,7 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
         painter.circle(place, theme::ANCHOR_RADIUS, theme::DARK, Stroke::new(2.0, theme::LOOP));
     }
     if let Some([start, end]) = model.correction().and_then(|correction| correction.span) {
-        // What is not meant lies in the shade.
+        // The part where the alignment does not apply is shaded.
         for side in [rect.with_max_x(plot.x(start)), rect.with_min_x(plot.x(end))] {
             painter.rect_filled(side.intersect(rect), 0.0, theme::SHADE);
         }
@@ -451,7 +453,7 @@ fn overlay(painter: &Painter, plot: &Plot, aligned: &Aligned, model: &Model, now
     painter.hline(rect.x_range(), y + 1.0, Stroke::new(1.0, theme::DARK));
 }
 
-/// The knots in sight, no more than one a pixel: a long path has tens of thousands.
+/// The visible knots, at most one per pixel: a long path has tens of thousands.
 fn path_points(plot: &Plot, knots: impl Iterator<Item = (f64, f64)>) -> Vec<Pos2> {
     let mut points: Vec<Pos2> = Vec::new();
     let mut last = None;

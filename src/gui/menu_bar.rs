@@ -1,4 +1,4 @@
-//! The menus, from the table, and at the right what was last said.
+//! The menus, built from the table, and the latest status on the right.
 
 use super::command::{Command, Menu, TABLE};
 use super::loading::file_name;
@@ -8,14 +8,14 @@ use crate::picture::Tone;
 use egui::accesskit::Live;
 use egui::{Align, Button, Label, Layout, MenuBar, RichText, Slider, Ui};
 
-/// Shows them.
+/// Shows the menus.
 pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
     MenuBar::new().ui(ui, |ui| {
         for menu in Menu::ALL {
             ui.menu_button(menu.title(), |ui| {
                 let mut last = None;
                 for entry in TABLE.iter().filter(|entry| entry.menu == menu) {
-                    // Choices of one kind stand together.
+                    // Related choices stay together.
                     if last.is_some_and(|last| group(last) != group(&entry.command)) {
                         ui.separator();
                     }
@@ -74,7 +74,7 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
     });
 }
 
-/// Commands of one group stand together in a menu.
+/// The group of a command: commands of one group stay together in a menu.
 fn group(command: &Command) -> u8 {
     match command {
         Command::ThemeSystem | Command::ThemeDark | Command::ThemeLight => 1,
@@ -132,7 +132,7 @@ fn group(command: &Command) -> u8 {
     }
 }
 
-/// The same as the contrast commands, by slider.
+/// Sliders for the same settings as the contrast commands.
 fn contrast(ui: &mut Ui, tone: Tone, out: &mut Vec<Command>) {
     let mut changed = tone;
     ui.horizontal(|ui| {

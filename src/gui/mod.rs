@@ -1,7 +1,7 @@
-//! The window: see and hear whether a MIDI file and a recording belong together.
+//! The window: see and hear whether a MIDI file and a recording match.
 //!
 //! - [`Model`]: everything shown; [`Model::apply`] and [`Model::receive`] are the only code that changes it.
-//! - [`Command`]: everything that can be asked; [`TABLE`] names those that have a name.
+//! - [`Command`]: everything the user can ask for; [`TABLE`] lists the named ones.
 //! - Panels read the model, draw, and push commands: strips, matrix, candidates, transport, jobs.
 //! - [`App`]: the thin shell. `logic` collects and applies, `show` draws. Tests drive both without a display.
 
@@ -80,41 +80,41 @@ use std::time::Instant;
 pub struct Launch {
     /// MIDI file to open.
     pub midi: Option<PathBuf>,
-    /// Recordings to open, the first one is selected.
+    /// Recordings to open; the first one is selected.
     pub recordings: Vec<PathBuf>,
-    /// Pairs to be judged, and where the decisions go; beside the pairs without.
+    /// Pairs to judge, and where the decisions go: by default beside the pairs.
     pub queue: Option<(PathBuf, Option<PathBuf>)>,
     /// Soundfont, instead of the one in the settings.
     pub soundfont: Option<PathBuf>,
     /// Theme, instead of the one in the settings.
     pub theme: Option<Theme>,
-    /// The index that is searched, instead of the last one.
+    /// The index to search, instead of the last one.
     pub index: Option<PathBuf>,
-    /// What the middle shows, instead of what it showed last.
+    /// The tab to show, instead of the last one.
     pub tab: Option<Tab>,
-    /// Save a picture of the window once everything is there, and close it. The settings are neither read nor written.
+    /// Save a picture of the window once everything is drawn, then close it. The settings are neither read nor written.
     pub screenshot: Option<PathBuf>,
-    /// Size of the window in points; 1280 × 800 without.
+    /// Size of the window in points; 1280 × 800 by default.
     pub size: Option<(f32, f32)>,
     /// When the program was started, for [`Times`].
     pub started: Option<Instant>,
 }
 
-/// How long the window took, in seconds from the start of the program.
+/// How long the window took to open and draw, in seconds from the start of the program.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Times {
     /// Until the first frame was on the screen.
     pub window_s: f64,
-    /// Until a picture of a recording was.
+    /// Until a picture of a recording was visible.
     pub picture_s: Option<f64>,
     /// Until there was nothing left to compute.
     pub everything_s: f64,
 }
 
-/// Opens the window and returns when it is closed; after a screenshot with the times that it took.
+/// Opens the window and returns when it is closed; after a screenshot, returns the times it took.
 ///
 /// # Errors
-/// [`Error::Window`] when there is no display, or the system refuses a window.
+/// [`Error::Window`] if there is no display, or the system refuses a window.
 pub fn run(launch: Launch) -> Result<Option<Times>> {
     if cfg!(target_os = "linux") {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -140,16 +140,16 @@ pub fn run(launch: Launch) -> Result<Option<Times>> {
     finished.try_recv().map_or(Ok(None), |outcome| outcome.map(Some))
 }
 
-/// Sizes in the last frame.
+/// Panel sizes in the last frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Sizes {
     /// Width of the inspector.
     inspector: f32,
-    /// Height of the jobs.
+    /// Height of the jobs panel.
     jobs: f32,
     /// Height of the transport.
     transport: f32,
-    /// Height of the decisions.
+    /// Height of the decision bar.
     decisions: f32,
 }
 
@@ -168,27 +168,27 @@ pub struct App {
     sheet: ShortcutSheet,
     export: ExportOrder,
     sizes: Sizes,
-    /// Where the pointer was in the last frame: arrow keys move the crosshair until it moves.
+    /// Where the pointer was in the last frame: the arrow keys move the crosshair until the pointer moves.
     pointed: Option<Hover>,
-    /// A slider or a picture has the focus: the arrow keys are its.
+    /// Whether a slider or a picture has the focus and receives the arrow keys.
     arrows_taken: bool,
     settings_file: Option<PathBuf>,
-    /// The settings on their way to the disk.
+    /// The job that is saving the settings.
     saving: Option<Job<()>>,
-    /// They could not be saved, and that was said.
+    /// Saving them failed, and the failure was reported.
     unsaved: bool,
     saved: Settings,
-    /// The settings at the start: with what the command line said, and as the file has them.
+    /// The settings at the start: with the options of the command line, and as stored in the file.
     given: Settings,
     kept: Settings,
     screenshot: Option<(Screenshot, Sender<Result<Times>>)>,
     started: Instant,
-    /// What is known of them so far.
+    /// The times measured so far.
     times: Option<Times>,
 }
 
 impl App {
-    /// The shell around a model.
+    /// Creates the shell around a model.
     pub fn new(ctx: &Context, model: Model) -> Self {
         theme::install(ctx);
         ctx.set_zoom_factor(model.settings().ui_scale);
@@ -257,14 +257,14 @@ impl App {
         &self.model
     }
 
-    /// The model, for tests that bring what a job would bring.
+    /// The model, for tests that supply the outcomes of jobs.
     pub fn model_mut(&mut self) -> &mut Model {
         &mut self.model
     }
 
-    /// Whether nothing is computed and the pictures in sight are there.
+    /// Whether no job is running and the visible pictures are complete.
     pub fn drawn(&self) -> bool {
-        // What is not in sight is not drawn.
+        // Hidden panels are not drawn.
         let seen = match self.model.settings().tab {
             Tab::Audit => self.audit.complete() && self.matrix.complete(),
             Tab::Embedding => self.embedding.complete(),
@@ -273,7 +273,7 @@ impl App {
         self.model.idle() && seen
     }
 
-    /// Takes in what has happened and obeys what was asked. Called before every frame.
+    /// Takes in everything that has arrived and obeys the commands. Called before every frame.
     pub fn logic(&mut self, ctx: &Context) {
         let now = ctx.input(|i| i.time);
         let dropped: Vec<PathBuf> =
@@ -297,13 +297,13 @@ impl App {
             ctx.request_repaint();
         }
         if let Some(seconds) = self.model.sound().wants_poll_in() {
-            // A device that is gone is looked for again, whether anything moves or not.
+            // Keep looking for a lost device, even if nothing moves.
             ctx.request_repaint_after(std::time::Duration::from_secs_f64(seconds));
         }
         if self.model.quit() {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         } else if ctx.input(|i| i.viewport().close_requested()) {
-            // The button of the window does what the command does: ask, where decisions would be lost.
+            // The window's close button does what the command does: asks if decisions would be lost.
             self.model.apply(Command::Quit, now);
             if !self.model.quit() {
                 ctx.send_viewport_cmd(ViewportCommand::CancelClose);
@@ -317,7 +317,7 @@ impl App {
     fn take_screenshot(&mut self, ctx: &Context) {
         let ready = self.drawn();
         let passed = self.started.elapsed().as_secs_f64();
-        // The frame before this one is on the screen: the first call comes before any.
+        // The previous frame is on the screen by now: the first call comes before any frame.
         let first = self.times.is_none();
         let times = self.times.get_or_insert_default();
         if !first && times.window_s <= 0.0 {
@@ -346,8 +346,8 @@ impl App {
         Panel::top("menu").frame(frame.inner_margin(egui::Margin::symmetric(8, 3))).show(ui, |ui| {
             menu_bar::show(ui, &self.model, commands);
         });
-        // From left to right and from top to bottom: Tab follows the order of the screen. Panels take their room from
-        // the outside in, so the sizes of the later ones are those of the frame before.
+        // From left to right and from top to bottom, so that Tab follows the order on the screen. Panels are laid out
+        // from the outside in, so the sizes of the later ones are those of the previous frame.
         let whole = ui.available_rect_before_wrap();
         let transport_height = self.sizes.transport.max(theme::TRANSPORT_HEIGHT);
         let edge = whole.bottom() - transport_height - self.sizes.jobs - self.sizes.decisions;
@@ -400,7 +400,7 @@ impl App {
             bottom.painter().hline(whole.x_range(), edge, bottom.visuals().widgets.noninteractive.bg_stroke);
         }
         if let Some(curating) = curating {
-            // Within reach of the strips, whatever runs.
+            // Always next to the strips, whatever jobs are running.
             let bar = Panel::bottom("decisions").frame(frame).resizable(false).show_separator_line(true);
             let bar = bar.show(&mut bottom, |ui| self.decisions.show(ui, &self.model, curating, commands));
             sizes.decisions = bar.response.rect.height();
@@ -420,7 +420,7 @@ impl App {
             self.pointed = hover;
             commands.push(Command::Hover(hover));
         }
-        // Once the drag is over: the first frames measure the panels before they have settled.
+        // Only once the drag is over: the first frames measure the panels before they have settled.
         if !ui.ctx().input(|i| i.pointer.any_down()) && panels_differ(&panels, &self.model.settings().panels) {
             commands.push(Command::Resize(panels));
         }
@@ -435,18 +435,18 @@ impl App {
         }
         curtain(ui.ctx(), &self.model);
         if commands.len() > before {
-            // They are obeyed before the next frame.
+            // The commands are obeyed before the next frame.
             ui.ctx().request_repaint();
         }
     }
 
-    /// Writes the settings when they have changed: on a thread, since a frame must not wait for a disk.
+    /// Writes the settings if they have changed: in a thread, since a frame must not wait for a disk.
     fn save_settings(&mut self, wake: &Context) {
         if let Some(outcome) = self.saving.as_mut().and_then(Job::poll) {
             self.saving = None;
             match outcome {
                 Ok(()) => self.unsaved = false,
-                // Once is enough: every change would fail again.
+                // Reporting it once is enough: every change would fail again.
                 Err(error) if !std::mem::replace(&mut self.unsaved, true) => {
                     self.commands
                         .push(Command::Failed(Failure::Settings, format!("the settings are not saved: {error}")));
@@ -462,7 +462,7 @@ impl App {
             && settings != self.saved
         {
             self.saved = settings.clone();
-            // What the command line said is for this run only.
+            // Options of the command line apply to this run only.
             let mut settings = settings;
             if settings.theme == self.given.theme {
                 settings.theme = self.kept.theme;
@@ -480,7 +480,7 @@ impl App {
 impl eframe::App for App {
     fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
         self.logic(ctx);
-        // Not while something is dragged: a slider would write the file sixty times a second.
+        // Not during a drag: a slider would write the file sixty times a second.
         if !ctx.input(|i| i.pointer.any_down()) {
             self.save_settings(ctx);
         }
@@ -491,18 +491,18 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
-        // What was changed last may be on its way.
+        // The last change may still be in the middle of being saved.
         drop(self.saving.take().map(Job::join));
         self.model.leave();
     }
 }
 
-/// Whether a panel has another width, by more than rounding.
+/// Whether a panel's width has changed by more than rounding.
 fn panels_differ(a: &Panels, b: &Panels) -> bool {
     (a.list_width - b.list_width).abs() > 1.0 || (a.inspector_width - b.inspector_width).abs() > 1.0
 }
 
-/// What stands in a window with nothing in it.
+/// The text of an empty window.
 fn welcome(ui: &mut Ui, out: &mut Vec<Command>) {
     let palette = theme::palette(ui);
     ui.vertical_centered(|ui| {
@@ -518,8 +518,8 @@ fn welcome(ui: &mut Ui, out: &mut Vec<Command>) {
     });
 }
 
-/// While files are held over the window it says what dropping them will do. The same everywhere: the system tells which
-/// files are held, but (winit 0.30) not where, so what a file becomes depends on what it is and not on the panel.
+/// Explains, while files are held over the window, what dropping them will do. It is the same everywhere: the system
+/// reports which files are held, but (winit 0.30) not where, so the result depends on the files and not on the panel.
 fn curtain(ctx: &Context, model: &Model) {
     let held = ctx.input(|i| i.raw.hovered_files.clone());
     if held.is_empty() {

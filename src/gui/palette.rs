@@ -1,4 +1,4 @@
-//! [`Palette`]: a field to type a part of a command's name into, and the commands that fit, best first.
+//! [`Palette`]: a field to type part of a command's name into, and the matching commands, best first.
 
 use super::command::{Command, Entry, TABLE};
 use super::model::Model;
@@ -7,15 +7,15 @@ use egui::{self, Align2, Button, Context, Key, Modifiers, RichText, ScrollArea, 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 
-/// See the module. Keeps what is typed.
+/// See the module. Keeps the typed text.
 #[derive(Default)]
 pub(super) struct Palette {
     query: String,
-    /// The line that Enter takes.
+    /// The line that Enter selects.
     at: usize,
 }
 
-/// The commands that fit, best first; all in the order of the menus when nothing is typed.
+/// The matching commands, best first; all in menu order if nothing is typed.
 fn fitting(query: &str) -> Vec<&'static Entry> {
     struct Named(&'static Entry);
     impl AsRef<str> for Named {
@@ -29,7 +29,7 @@ fn fitting(query: &str) -> Vec<&'static Entry> {
 }
 
 impl Palette {
-    /// Shows it while it is wanted.
+    /// Shows the palette while it is open.
     pub(super) fn show(&mut self, ctx: &Context, model: &Model, out: &mut Vec<Command>) {
         let fitting = fitting(&self.query);
         self.at = self.at.min(fitting.len().saturating_sub(1));

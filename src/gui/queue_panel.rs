@@ -1,4 +1,4 @@
-//! The queue at the left: what is to be judged, how far that is, and what a threshold would do.
+//! The queue on the left: the items to judge, the progress so far, and the effect of a threshold.
 
 use super::command::{Command, Curate};
 use super::icon::Icon;
@@ -9,7 +9,7 @@ use crate::curation::evaluate::Share;
 use crate::curation::{Arrangement, Order, State};
 use egui::{Align, Button, ComboBox, Label, Layout, RichText, ScrollArea, Slider, TextEdit, Ui, vec2};
 
-/// See the module. Keeps what is typed before it is searched for.
+/// See the module. Keeps the typed text until it is searched for.
 #[derive(Default)]
 pub(super) struct QueuePanel {
     wanted: String,
@@ -17,7 +17,7 @@ pub(super) struct QueuePanel {
 }
 
 impl QueuePanel {
-    /// Shows it.
+    /// Shows the queue.
     pub(super) fn show(&mut self, ui: &mut Ui, model: &Model, curating: &Curating, out: &mut Vec<Command>) {
         let palette = theme::palette(ui);
         let queue = curating.queue();
@@ -42,7 +42,7 @@ impl QueuePanel {
         let place = queue.place();
         let mut list = list.auto_shrink([false, false]).id_salt("queue");
         if self.shown != Some(place) {
-            // The selected item is in sight, with some before it.
+            // Scroll the selected item into view, with a few before it.
             self.shown = Some(place);
             let step = row + ui.spacing().item_spacing.y;
             list = list.vertical_scroll_offset((place as f32 - 3.0).max(0.0) * step);
@@ -106,7 +106,7 @@ impl QueuePanel {
     }
 }
 
-/// The sign of a state, and its colour.
+/// The icon of a state, and its colour.
 pub(super) fn sign(state: State, palette: &Palette) -> (Option<Icon>, egui::Color32) {
     match state {
         State::Unreviewed => (None, palette.faint),

@@ -1,4 +1,4 @@
-//! The line below the strips: what the pointer is at, in both clocks.
+//! The line below the strips: what the pointer is over, on both clocks.
 
 use super::command::Hover;
 use super::model::{Aligned, Model};
@@ -8,10 +8,10 @@ use crate::picture::Strip;
 use crate::picture::axis::{clock_text, hertz, note_name};
 use egui::{Align, Label, Layout, Rect, RichText, Ui, UiBuilder};
 
-/// Decibels that the darkest value of a strip stands for (spec A: 80 below the loudest moment).
+/// The range of a strip in decibels: its darkest value is this far below the loudest moment (spec A: 80).
 const FLOOR_DB: f32 = 80.0;
 
-/// One line below the strips: what the pointer is at, in both clocks.
+/// Draws one line below the strips: what the pointer is over, on both clocks.
 pub(super) fn read_out(ui: &mut Ui, rect: Rect, model: &Model, palette: &Palette) {
     let text = model.hover().map(|hover| describe(&hover, model)).unwrap_or_default();
     let line = rect.with_min_x(rect.left() + theme::GUTTER_WIDTH);
@@ -25,7 +25,7 @@ pub(super) fn read_out(ui: &mut Ui, rect: Rect, model: &Model, palette: &Palette
     ui.add(Label::new(RichText::new(text).font(theme::small()).color(colour)).truncate());
 }
 
-/// Both clocks, bar and beat, note and value at a place.
+/// Both clocks, bar and beat, note and value at a position.
 pub(super) fn describe(hover: &Hover, model: &Model) -> String {
     let mut parts = Vec::new();
     if model.recording().is_some() {
@@ -75,20 +75,20 @@ pub(super) fn describe(hover: &Hover, model: &Model) -> String {
     parts.join("   ·   ")
 }
 
-/// Local cost and tempo ratio at a moment: `cost 0.18, tempo × 1.02`.
+/// Local cost and tempo ratio at a moment, e.g. `cost 0.18, tempo × 1.02`.
 pub(super) fn curve_text(aligned: &Aligned, audio_s: f64) -> Option<String> {
     let (cost, tempo) = aligned.curves.at(audio_s)?;
     let cost = if cost.is_nan() { "cost –".to_owned() } else { format!("cost {cost:.2}") };
     Some(format!("{cost}, tempo × {tempo:.2}"))
 }
 
-/// Where the playhead is, for a reader that cannot see it.
+/// The position of the playhead, for screen readers.
 pub(super) fn spoken(model: &Model, at: f64) -> String {
     let midi = model.midi_time(at).map(|midi| format!(", MIDI {}", clock_text(midi.0, 0.1))).unwrap_or_default();
     format!("audio {}{midi}", clock_text(at, 0.1))
 }
 
-/// Whether there is room for hash bits: they are wanted, and something makes them.
+/// Whether hash bits are shown: the setting is on, and a model computes them.
 pub(super) fn shows_bits(model: &Model) -> bool {
     model.settings().hash_bits && (model.hash_model().is_some() || model.hashed().is_some())
 }

@@ -1,4 +1,4 @@
-//! A picture of the window, made by the window: `antiphon --screenshot OUT.png`. The README's is made this way.
+//! A picture of the window, taken by the window itself: `antiphon --screenshot OUT.png`. The README's is made this way.
 
 use crate::error::{Error, Result};
 use egui::{Context, ViewportCommand};
@@ -6,10 +6,10 @@ use image::RgbaImage;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 
-/// Frames drawn after everything is there: layouts settle in the second.
+/// Frames drawn after everything is ready: layouts settle in the second.
 const SETTLED_FRAMES: u32 = 4;
 
-/// Waits until the window has nothing to do, takes the picture, closes the window.
+/// Waits until the window has nothing left to do, takes the picture, closes the window.
 pub(super) struct Screenshot {
     path: PathBuf,
     settled: u32,
@@ -21,7 +21,7 @@ impl Screenshot {
         Self { path, settled: 0, taken: None }
     }
 
-    /// Call it once a frame. Returns the outcome once the file is written.
+    /// Call it once a frame. Returns the outcome once the file is written, or writing has failed.
     pub(super) fn step(&mut self, ctx: &Context, ready: bool) -> Option<Result<()>> {
         ctx.request_repaint();
         if let Some(taken) = &self.taken {

@@ -1,5 +1,5 @@
-//! [`SearchPanel`]: what an index holds of the music that is open. The query, the stages, and the ranked hits with the bars
-//! of their scores; the arrow keys listen to one after the other.
+//! [`SearchPanel`]: what an index holds of the open music. The query, the stages, and the ranked hits with bars for
+//! their scores; the arrow keys play one after the other.
 
 use super::command::Command;
 use super::gestures::{Axis, arrows};
@@ -17,7 +17,7 @@ use egui::{
 };
 use egui_plot::{Line, Plot, PlotPoints};
 
-/// Columns: what they are sorted by, their names, and their shares of the width.
+/// Columns: their sort order, their names, and their shares of the width.
 const COLUMNS: [(HitOrder, &str, f32); 6] = [
     (HitOrder::Rank, "#", 0.06),
     (HitOrder::Name, "Recording", 0.42),
@@ -26,15 +26,15 @@ const COLUMNS: [(HitOrder, &str, f32); 6] = [
     (HitOrder::Embedding, "Vectors", 0.13),
     (HitOrder::Length, "Length", 0.09),
 ];
-/// Bits that codes of other music are apart: the end of the bar.
+/// Typical distance in bits of the codes of unrelated music: the end of the bar.
 const FAR_CODES: f32 = 16.0;
-/// Distance of vectors of length 1 that have nothing to do with each other: √2, the end of the bar.
+/// Distance of unrelated unit vectors: √2, the end of the bar.
 const FAR_VECTORS: f32 = std::f32::consts::SQRT_2;
 const ROW_HEIGHT: f32 = 22.0;
-/// Height of the bar of a stage.
+/// Height of a stage's bar.
 const STAGE_HEIGHT: f32 = 18.0;
 
-/// See the module. Knows which row was in sight last.
+/// See the module. Remembers the row that was last scrolled into view.
 #[derive(Default)]
 pub(super) struct SearchPanel {
     arrows_taken: bool,
@@ -44,7 +44,7 @@ pub(super) struct SearchPanel {
 }
 
 impl SearchPanel {
-    /// Whether the arrow keys are its: the list has the focus.
+    /// Whether the panel uses the arrow keys: the list has the focus.
     pub(super) fn arrows_taken(&self) -> bool {
         self.arrows_taken
     }
@@ -67,7 +67,7 @@ impl SearchPanel {
             ui.vertical(|ui| {
                 ui.set_width(side);
                 ScrollArea::vertical().id_salt("stages").auto_shrink([false, false]).show(ui, |ui| {
-                    // Not under the bar of the scroll area.
+                    // Leave room for the scroll bar.
                     ui.set_max_width(side - 14.0);
                     stages(ui, searched, &palette);
                     ui.add_space(8.0);
@@ -86,7 +86,7 @@ impl SearchPanel {
         let list = ui.interact(area, ui.scope_id().with("hits"), Sense::focusable_noninteractive());
         let mut scroll = ScrollArea::vertical().id_salt("hit rows").auto_shrink([false, false]);
         if let Some(row) = model.hit_row().filter(|row| self.shown_row != Some(*row)) {
-            // Into sight, unless it is.
+            // Scroll it into view, unless it is already visible.
             self.shown_row = Some(row);
             let pitch = ROW_HEIGHT + ui.spacing().item_spacing.y;
             let top = self.scrolled;
@@ -117,7 +117,7 @@ impl SearchPanel {
         });
     }
 
-    /// Arrow keys listen to one hit after the other, Enter opens it.
+    /// Arrow keys play one hit after the other, Enter opens it.
     fn keys(&mut self, ui: &Ui, model: &Model, list: &Response, rows: usize, out: &mut Vec<Command>) {
         self.arrows_taken = list.has_focus();
         if !list.has_focus() {
@@ -138,13 +138,13 @@ impl SearchPanel {
     }
 }
 
-/// A hit in words.
+/// Describes a hit in words.
 fn described(hit: &Hit) -> String {
     let confidence = hit.confidence.map_or("not aligned".into(), |c| format!("confidence {c:.2}"));
     format!("{}, {}, {confidence}, {:.1} bits apart", hit.rank, hit_name(hit), hit.hash_distance)
 }
 
-/// What is looked for, where and how.
+/// The query, the index and the search settings.
 fn head(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) {
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new("Index").color(palette.faint));
@@ -200,7 +200,7 @@ fn head(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) {
     }
 }
 
-/// What stands where there is nothing to show.
+/// The text shown when there are no hits.
 fn nothing(ui: &mut Ui, model: &Model, palette: &Palette) {
     ui.vertical_centered(|ui| {
         ui.add_space(ui.available_height() * 0.3);
@@ -236,7 +236,7 @@ fn filter(ui: &mut Ui, model: &Model, searched: &Searched, palette: &Palette, ou
     }
 }
 
-/// The heads of the columns: press one to sort by it, again for the other way round.
+/// The column headings: click one to sort by it, again to reverse the order.
 fn columns(ui: &mut Ui, model: &Model, width: f32, out: &mut Vec<Command>) {
     let form = &model.settings().search;
     let (rect, _) = ui.allocate_exact_size(vec2(width, ROW_HEIGHT), Sense::hover());
@@ -244,7 +244,7 @@ fn columns(ui: &mut Ui, model: &Model, width: f32, out: &mut Vec<Command>) {
     for (column, (order, name, share)) in COLUMNS.into_iter().enumerate() {
         let cell = Rect::from_min_size(pos2(left, rect.top()), vec2(width * share - 4.0, ROW_HEIGHT));
         left += width * share;
-        // Rank and confidence are the same order: the arrow stands at one of them.
+        // Rank and confidence give the same order: only one of them shows the arrow.
         let sorted = form.order == order && column != 2;
         let id = ui.scope_id().with(("hit column", column));
         let response = ui.interact(cell, id, Sense::click()).on_hover_text(format!("Sort by {}", name.to_lowercase()));
@@ -264,7 +264,7 @@ fn columns(ui: &mut Ui, model: &Model, width: f32, out: &mut Vec<Command>) {
     }
 }
 
-/// One hit.
+/// Draws one hit.
 fn line(ui: &mut Ui, hit: &Hit, chosen: bool, width: f32, palette: &Palette) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(width, ROW_HEIGHT), Sense::click());
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
@@ -297,7 +297,7 @@ fn line(ui: &mut Ui, hit: &Hit, chosen: bool, width: f32, palette: &Palette) -> 
         write(beside, text, text_colour);
     };
     if let Some(confidence) = hit.confidence {
-        // Not by colour alone: the sign says it too.
+        // Not by colour alone: the icon shows it too.
         let (icon, colour) = if hit.accepted() { (Icon::Good, palette.good) } else { (Icon::Bad, palette.bad) };
         bar(cells[2], confidence as f32, format!("{confidence:.2}"), colour);
         let side = vec2(10.0, 10.0);
@@ -315,7 +315,7 @@ fn line(ui: &mut Ui, hit: &Hit, chosen: bool, width: f32, palette: &Palette) -> 
     response.on_hover_text(hit.entry.path.display().to_string())
 }
 
-/// The funnel: how many entries each stage looked at and kept, on a logarithmic scale.
+/// The funnel: how many entries each stage examined and kept, on a logarithmic scale.
 fn stages(ui: &mut Ui, searched: &Searched, palette: &Palette) {
     let stages = &searched.found.stages;
     let seconds: f64 = stages.iter().map(|stage| stage.seconds).sum();
@@ -353,7 +353,7 @@ fn seconds_text(seconds: f64) -> String {
     if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
 }
 
-/// The scores by rank: a right answer stands out from those after it.
+/// The scores by rank: a right answer stands out from those that follow.
 fn curve(ui: &mut Ui, searched: &Searched, palette: &Palette) {
     let hits = &searched.found.hits;
     let points = |value: fn(&Hit) -> Option<f64>| -> Vec<[f64; 2]> {

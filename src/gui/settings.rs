@@ -1,4 +1,4 @@
-//! What the window remembers from one run to the next, in a small JSON file of the user's configuration folder.
+//! What the window remembers from one run to the next, in a small JSON file in the user's configuration folder.
 
 use super::model::{SearchForm, ToyForm, TrainingForm};
 use super::timeline::Follow;
@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The settings. Fields that a file does not have keep their default.
+/// The settings. Fields missing from the file keep their defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches of a file that people may edit")]
@@ -29,19 +29,19 @@ pub struct Settings {
     pub tone: Tone,
     /// The last mix.
     pub mix: Mix,
-    /// Whose clock, how fast, with which pitch.
+    /// Whose clock playback follows, how fast, and at which pitch.
     pub rendition: Rendition,
     /// How the view moves with the playhead.
     pub follow: Follow,
-    /// Soundfont for the MIDI; none is the bundled one.
+    /// Soundfont for the MIDI; `None` is the bundled one.
     pub soundfont: Option<PathBuf>,
-    /// Size of the whole window's contents; 1 is normal.
+    /// Scale of the whole window; 1 is normal.
     pub ui_scale: f32,
     /// Keys bound by the user: command → key, as `Ctrl+Shift+Z`.
     pub keys: BTreeMap<String, String>,
-    /// Whether letters, figures and signs alone are keys of commands.
+    /// Whether unmodified letters, digits and symbols trigger commands.
     pub single_keys: bool,
-    /// Whether nothing slides or fades.
+    /// Whether animations are turned off.
     pub reduced_motion: bool,
     /// Whether beats and bars are marked.
     pub beats: bool,
@@ -49,45 +49,45 @@ pub struct Settings {
     pub onsets: bool,
     /// Whether local cost and tempo ratio are shown.
     pub curves: bool,
-    /// Whether the matrix is the accumulated one.
+    /// Whether the matrix shows accumulated costs.
     pub accumulated: bool,
-    /// Whether the hash bits and their distance are shown.
+    /// Whether the hash bits and their distances are shown.
     pub hash_bits: bool,
     /// Whether the matrix is that of the hash sequences.
     pub hamming_matrix: bool,
-    /// Whether what comes out of the selected filter lies on the strips.
+    /// Whether the output of the selected filter is drawn over the strips.
     pub activations: bool,
-    /// Whether filters are coloured on one scale.
+    /// Whether filters share one colour scale.
     pub shared_scale: bool,
-    /// The hash model; none is the one that comes with the program.
+    /// The hash model; `None` is the bundled one.
     pub hash_model: Option<PathBuf>,
-    /// Whether what the embedding networks listen to is shown.
+    /// Whether the attention of the embedding networks is shown.
     pub attention: bool,
-    /// The embedding model; none is the one that comes with the program.
+    /// The embedding model; `None` is the bundled one.
     pub embedding_model: Option<PathBuf>,
     /// Which works of a data set are compared.
     pub compared_split: Split,
     /// Whether scores and earlier decisions are hidden while a queue is judged.
     pub blind: bool,
-    /// Confidences above it are accepted, where decisions are counted.
+    /// Confidences above this count as accepted, where decisions are counted.
     pub threshold: f32,
-    /// The index that is searched.
+    /// The index to search.
     pub index: Option<PathBuf>,
     /// How it is searched, and how hits are listed.
     pub search: SearchForm,
-    /// What the middle of the window shows.
+    /// The current tab in the middle of the window.
     pub tab: Tab,
-    /// What is trained next.
+    /// The next training.
     pub training: TrainingForm,
-    /// Which toy problem is learned next.
+    /// The next toy problem.
     pub toy: ToyForm,
-    /// Which panels are shown, and how large.
+    /// Which panels are shown, and their sizes.
     pub panels: Panels,
-    /// Files opened last, newest first.
+    /// Recent files, newest first.
     pub recent: Vec<PathBuf>,
 }
 
-/// What the middle of the window shows.
+/// A tab in the middle of the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tab {
@@ -98,11 +98,11 @@ pub enum Tab {
     Filters,
     /// Their training.
     Train,
-    /// Many pairs, by one vector each.
+    /// Many pairs, compared by their embeddings.
     Embedding,
     /// The toy problems of attention.
     Toy,
-    /// What an index holds of the music that is open.
+    /// A search of the index for the open music.
     Search,
 }
 
@@ -118,7 +118,7 @@ pub struct Panels {
     pub inspector: bool,
     /// Their width in points.
     pub inspector_width: f32,
-    /// Share of the recording's strip in the height of both.
+    /// The recording strip's share of the height of both strips.
     pub recording_share: f32,
 }
 
@@ -128,7 +128,7 @@ impl Default for Panels {
     }
 }
 
-/// Dark, light, or as the system is.
+/// Dark, light, or the system's setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -195,13 +195,14 @@ impl Settings {
         if self.reduced_motion && self.follow == Follow::Centred { Follow::Page } else { self.follow }
     }
 
-    /// The file, where the system has a place for it.
+    /// The settings file, if the system has a place for it.
     pub fn file() -> Option<PathBuf> {
         directories::ProjectDirs::from("", "", "antiphon").map(|dirs| dirs.config_dir().join("settings.json"))
     }
 
-    /// Reads the file. One that is missing gives the defaults. Of one that is damaged each field that can be read is kept;
-    /// a copy of the file goes beside it (`settings.json.damaged`) before anything overwrites it, and a remark says so.
+    /// Reads the file. If it is missing, the defaults apply. If it is damaged, every readable field is kept; a copy of
+    /// the file goes beside it (`settings.json.damaged`) before anything overwrites it, and the remark returned says
+    /// so.
     pub fn load(file: &Path) -> (Self, Option<String>) {
         let bytes = match std::fs::read(file) {
             Ok(bytes) => bytes,
@@ -224,7 +225,7 @@ impl Settings {
         (settings.limited(), remark)
     }
 
-    /// What a file says, and what of it could not be read.
+    /// Parses a file, and describes what could not be read.
     fn parse(bytes: &[u8]) -> (Self, Option<String>) {
         let error = match serde_json::from_slice(bytes) {
             Ok(settings) => return (settings, None),
@@ -247,7 +248,7 @@ impl Settings {
         )
     }
 
-    /// Values that a person has edited out of their range are put back into it.
+    /// Puts values that were edited out of range back into it.
     fn limited(mut self) -> Self {
         if !(0.5..=3.0).contains(&self.ui_scale) {
             self.ui_scale = 1.0;
@@ -255,7 +256,7 @@ impl Settings {
         self.rendition = self.rendition.at_speed(self.rendition.speed);
         self.tone = self.tone.limited();
         self.threshold = self.threshold.clamp(0.0, 1.0);
-        // NaN does not pass through `clamp`, but JSON has none.
+        // `clamp` does not handle NaN, but JSON has none.
         self.panels.recording_share = self.panels.recording_share.clamp(0.15, 0.85);
         if !(-1.0..=1.0).contains(&self.mix.balance) {
             self.mix.balance = 0.0;
@@ -263,7 +264,7 @@ impl Settings {
         self
     }
 
-    /// Writes the file, whole or not at all.
+    /// Writes the file, completely or not at all.
     pub fn save(&self, file: &Path) -> Result<()> {
         if let Some(folder) = file.parent() {
             files::create_folder(folder)?;
@@ -307,12 +308,12 @@ mod tests {
             assert!(remark.expect("a remark").contains("settings.json.damaged"), "{text}");
             assert_eq!(std::fs::read_to_string(&beside).expect("kept"), text);
         }
-        // A colour map of a later version, say.
+        // For example, a colour map from a later version.
         std::fs::write(&file, r#"{"theme": "light", "color_map": "turbo", "ui_scale": 1.5}"#).expect("written");
         let (settings, remark) = Settings::load(&file);
         assert_eq!(settings, Settings { theme: Theme::Light, ui_scale: 1.5, ..Settings::default() });
         assert!(remark.expect("a remark").contains("color_map could not be read"));
-        // A folder in its place can't be read, nor copied.
+        // A folder in its place can neither be read nor copied.
         std::fs::remove_file(&file).expect("removed");
         std::fs::create_dir(&file).expect("a folder");
         let (settings, remark) = Settings::load(&file);

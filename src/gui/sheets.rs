@@ -1,5 +1,5 @@
-//! What lies over the window for a moment: what to export, what a crash has left, decisions that can't be saved, and what
-//! program this is.
+//! Sheets over the window: what to export, recovery after a crash, decisions that can't be saved, and information about
+//! the program.
 
 use super::command::{Command, Curate};
 use super::loading::{ExportOrder, file_name};
@@ -10,7 +10,7 @@ use crate::export::Artefact;
 use crate::session::now_s;
 use egui::{Align2, Button, Context, Key, Modifiers, RichText, Window};
 
-/// Asks what to export. Keeps the choice for the next time.
+/// Asks what to export. Keeps the choice for next time.
 pub(super) fn export(ctx: &Context, order: &mut ExportOrder, out: &mut Vec<Command>) {
     let mut open = true;
     let window = Window::new("Export").open(&mut open).collapsible(false).resizable(false);
@@ -41,7 +41,7 @@ pub(super) fn export(ctx: &Context, order: &mut ExportOrder, out: &mut Vec<Comma
     }
 }
 
-/// Offers what a crash has left, beside what was saved. Both are kept until one is chosen.
+/// Offers the work left by a crash alongside the saved session. Both are kept until the user chooses one.
 pub(super) fn recovery(ctx: &Context, model: &Model, out: &mut Vec<Command>) {
     let Some(left) = model.recovery() else { return };
     let now = now_s();
@@ -71,7 +71,7 @@ pub(super) fn recovery(ctx: &Context, model: &Model, out: &mut Vec<Command>) {
     });
 }
 
-/// Decisions can't be saved: another journal, once more, or without them.
+/// Asks what to do when decisions can't be saved: use another journal, retry, or continue without them.
 pub(super) fn journal(ctx: &Context, model: &Model, out: &mut Vec<Command>) {
     let (Some(rescue), Some(curating)) = (model.rescue(), model.curating()) else { return };
     let count = curating.journal().unwritten();
@@ -116,7 +116,7 @@ pub(super) fn journal(ctx: &Context, model: &Model, out: &mut Vec<Command>) {
     }
 }
 
-/// What program this is, and where its files lie.
+/// Shows the name and version of the program, and where its files are.
 pub(super) fn about(ctx: &Context, out: &mut Vec<Command>) {
     let mut open = true;
     let window = Window::new("About Antiphon").open(&mut open).collapsible(false).resizable(false);
@@ -146,7 +146,7 @@ pub(super) fn about(ctx: &Context, out: &mut Vec<Command>) {
     }
 }
 
-/// How long a moment is past, in words.
+/// How long ago a moment was, in words.
 fn ago(now: u64, then: u64) -> String {
     let (minutes, words) = (now.saturating_sub(then) / 60, |n: u64, unit: &str| match n {
         1 => format!("1 {unit} ago"),

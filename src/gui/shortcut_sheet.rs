@@ -9,12 +9,12 @@ use egui::{self, Align2, Button, Context, Grid, Key, Modifiers, RichText, Scroll
 /// See the module.
 #[derive(Default)]
 pub(super) struct ShortcutSheet {
-    /// The command (its `id`) that waits for a key.
+    /// The command (its `id`) waiting for a key.
     waiting: Option<&'static str>,
 }
 
 impl ShortcutSheet {
-    /// Shows it while it is wanted.
+    /// Shows the sheet while it is open.
     pub(super) fn show(&mut self, ctx: &Context, model: &Model, out: &mut Vec<Command>) {
         if let Some(id) = self.waiting
             && let Some(key) = keys::pressed(ctx)

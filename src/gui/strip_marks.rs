@@ -1,4 +1,4 @@
-//! What lies on a strip and beside it: piano keys, beats and onsets, stretches not to be trusted, crosshair, playhead.
+//! Marks on a strip and beside it: piano keys, beats and onsets, unreliable stretches, crosshair, playhead.
 
 use super::model::Model;
 use super::theme::{self, Palette};
@@ -7,13 +7,13 @@ use crate::features::CqtParams;
 use crate::picture::axis::{clock_text, is_black, note_name};
 use egui::{Align2, Color32, Painter, Rect, Shape, Stroke, Ui, pos2};
 
-/// Piano keys and the names of the Cs.
+/// Draws the piano keys and the names of the Cs.
 pub(super) fn gutter(painter: &Painter, rect: Rect, pitch: &PitchView, lit: Option<u8>, palette: &Palette) {
     let keys = keys_of(rect);
     let first = CqtParams::default().first_note;
     painter.rect_filled(keys, 0.0, palette.white_key);
     let clipped = painter.with_clip_rect(keys.intersect(painter.clip_rect()));
-    // Names of all white keys where they fit, else of the Cs.
+    // The names of all white keys if they fit, else only of the Cs.
     let every_key = f64::from(rect.height()) / (pitch.high() - pitch.low()) >= 14.0;
     let mut last_label = f32::INFINITY;
     for bin in pitch.low().floor() as usize..pitch.high().ceil() as usize {
@@ -38,13 +38,13 @@ pub(super) fn gutter(painter: &Painter, rect: Rect, pitch: &PitchView, lit: Opti
     painter.rect_stroke(keys, 0.0, theme::outline(palette), egui::StrokeKind::Outside);
 }
 
-/// Where the piano keys of a strip lie.
+/// The area of a strip's piano keys.
 pub(super) fn keys_of(rect: Rect) -> Rect {
     let right = rect.left() - 2.0;
     Rect::from_min_max(pos2(right - theme::KEYS_WIDTH, rect.top()), pos2(right, rect.bottom()))
 }
 
-/// Beats, bars and note onsets, where they are far enough apart to be told apart.
+/// Draws beats, bars and note onsets, if they are far enough apart to be distinguished.
 pub(super) fn marks(painter: &Painter, rect: Rect, model: &Model) {
     let Some(aligned) = model.aligned() else { return };
     let (view, settings) = (model.view(), model.settings());
@@ -72,15 +72,15 @@ pub(super) fn marks(painter: &Painter, rect: Rect, model: &Model) {
     }
 }
 
-/// The marks in sight.
+/// The visible marks.
 fn part<'a, T>(sorted: &'a [T], view: &TimeView, at: impl Fn(&T) -> f64) -> &'a [T] {
     let from = sorted.partition_point(|mark| at(mark) < view.start());
     let to = sorted.partition_point(|mark| at(mark) <= view.end());
     &sorted[from..to.max(from)]
 }
 
-/// Hatching over a stretch that should not be trusted, with a bar along its top: seen on every colour, and not by
-/// colour alone.
+/// Draws hatching over an unreliable stretch, with a bar along its top: visible on every colour, and not by colour
+/// alone.
 pub(super) fn unreliable(painter: &Painter, rect: Rect, from_x: f32, to_x: f32) {
     let part = rect.with_min_x(from_x).with_max_x(to_x).intersect(rect);
     if !part.is_positive() {
@@ -89,7 +89,7 @@ pub(super) fn unreliable(painter: &Painter, rect: Rect, from_x: f32, to_x: f32) 
     let painter = painter.with_clip_rect(part.intersect(painter.clip_rect()));
     painter.rect_filled(part, 0.0, theme::UNRELIABLE);
     let step = 9.0;
-    // Lines of all stretches lie on one grid, which stays while the view moves by whole steps.
+    // The lines of all stretches share one grid, which stays in place while the view moves by whole steps.
     let (mut x, end) = ((part.left() - part.height()) / step, part.right() / step);
     x = x.floor();
     while x <= end {
@@ -100,7 +100,7 @@ pub(super) fn unreliable(painter: &Painter, rect: Rect, from_x: f32, to_x: f32) 
     painter.rect_filled(part.with_max_y(part.top() + 3.0), 0.0, theme::UNRELIABLE_EDGE);
 }
 
-/// Where the recording jumps in the MIDI: a dashed line, and beside it from where to where.
+/// Draws a dashed line where the recording jumps in the MIDI, with a label of the jump's start and target.
 pub(super) fn jumps(painter: &Painter, rect: Rect, model: &Model) {
     let Some(segments) = model.segments().filter(|segments| segments.jump()) else { return };
     let painter = painter.with_clip_rect(rect.intersect(painter.clip_rect()));
@@ -121,7 +121,7 @@ pub(super) fn jumps(painter: &Painter, rect: Rect, model: &Model) {
     }
 }
 
-/// Where the pointer is in time, in every panel of the time axis.
+/// Draws the pointer's position in time, in every panel with a time axis.
 pub(super) fn crosshair(painter: &Painter, rect: Rect, model: &Model, colour: Color32) {
     let Some(hover) = model.hover() else { return };
     let x = model.view().x(rect, hover.audio_s);
@@ -130,7 +130,7 @@ pub(super) fn crosshair(painter: &Painter, rect: Rect, model: &Model, colour: Co
     }
 }
 
-/// Where the pointer is in pitch, in both strips.
+/// Draws the pointer's pitch, in both strips.
 pub(super) fn pitch_crosshair(painter: &Painter, rect: Rect, model: &Model) {
     if let Some(note) = model.hover().and_then(|hover| hover.note) {
         let bin = f64::from(note.saturating_sub(CqtParams::default().first_note)) + 0.5;
@@ -141,7 +141,7 @@ pub(super) fn pitch_crosshair(painter: &Painter, rect: Rect, model: &Model) {
     }
 }
 
-/// The playhead in a part of the time axis.
+/// Draws the playhead within part of the time axis.
 pub(super) fn head(ui: &Ui, rect: Rect, model: &Model) {
     let x = model.view().x(rect, model.transport().position(ui.input(|i| i.time)));
     if model.playable() && rect.x_range().contains(x) {
@@ -149,7 +149,7 @@ pub(super) fn head(ui: &Ui, rect: Rect, model: &Model) {
     }
 }
 
-/// A light line beside a dark one: visible on every colour.
+/// Draws a light line beside a dark one: visible on every colour.
 pub(super) fn playhead(painter: &Painter, x: f32, top: f32, bottom: f32) {
     let x = painter.round_to_pixel_center(x);
     painter.vline(x, top..=bottom, Stroke::new(1.0, theme::LIGHT));

@@ -1,4 +1,4 @@
-//! The only place where colours and sizes of the window are written.
+//! The only place where colours and sizes of the window are defined.
 
 use egui::{self, Color32, CornerRadius, FontId, Margin, Stroke, Theme, Visuals};
 
@@ -14,15 +14,15 @@ pub(super) const TITLE_HEIGHT: f32 = 20.0;
 pub(super) const CURVES_HEIGHT: f32 = 92.0;
 /// Height of the distance of the hash bits below them.
 pub(super) const HAMMING_HEIGHT: f32 = 40.0;
-/// Height of the hash bits below a strip: a point a bit and a little more.
+/// Height of the hash bits below a strip: slightly more than one point per bit.
 pub(super) const BITS_HEIGHT: f32 = 40.0;
-/// Height of what the embedding network listens to, below a strip.
+/// Height of the attention strip of the embedding network, below a strip.
 pub(super) const ATTENTION_HEIGHT: f32 = 24.0;
 /// Height of the bars of one embedding.
 pub(super) const EMBEDDING_HEIGHT: f32 = 26.0;
 /// Space between panels.
 pub(super) const GAP: f32 = 8.0;
-/// Cells along a side of the accumulated matrix: a texture's worth.
+/// Cells along a side of the accumulated matrix: it fits into one texture.
 pub(super) const ACCUMULATED_SIDE: usize = 1024;
 /// Width of the command palette.
 pub(super) const PALETTE_WIDTH: f32 = 460.0;
@@ -33,20 +33,20 @@ pub(super) const TRANSPORT_ROW: f32 = 46.0;
 /// Height of the bar in which a loop is drawn.
 pub(super) const LOOP_HEIGHT: f32 = 12.0;
 
-/// Text of painted panels.
+/// The font of painted panels.
 pub(super) fn small() -> FontId {
     FontId::proportional(11.0)
 }
 
-/// The clocks of the transport: figures of one width do not jump.
+/// The font of the transport's clocks: with digits of equal width they do not jitter.
 pub(super) fn clock_font() -> FontId {
     FontId::monospace(15.0)
 }
 
-/// Colours that egui's own visuals do not have.
+/// Colours that egui's own visuals lack.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Palette {
-    /// Behind a picture that is not there yet.
+    /// Behind a picture that is not ready yet.
     pub(super) empty: Color32,
     /// Text on panels, and the weaker kind.
     pub(super) text: Color32,
@@ -56,16 +56,16 @@ pub(super) struct Palette {
     /// Keys of the piano gutter.
     pub(super) white_key: Color32,
     pub(super) black_key: Color32,
-    /// A match, not a match, something went wrong.
+    /// Match, no match, a warning.
     pub(super) good: Color32,
     pub(super) bad: Color32,
     pub(super) warning: Color32,
-    /// The MIDI and the recording, wherever they are told apart.
+    /// The MIDI and the recording, wherever they are distinguished.
     pub(super) midi: Color32,
     pub(super) recording: Color32,
 }
 
-/// Lines that lie on a picture: both tones are drawn, so that one of them shows on every colour.
+/// Lines drawn over a picture: in both tones, so that one of them is visible on every colour.
 pub(super) const LIGHT: Color32 = Color32::from_rgb(255, 255, 255);
 pub(super) const DARK: Color32 = Color32::from_rgb(0, 0, 0);
 /// The crosshair: weaker than the playhead.
@@ -74,10 +74,10 @@ pub(super) const CROSSHAIR: Color32 = Color32::from_rgba_premultiplied(170, 170,
 pub(super) const PATH: Color32 = Color32::from_rgb(255, 120, 70);
 /// The path of the hash sequences over it.
 pub(super) const HASH_PATH: Color32 = Color32::from_rgb(80, 220, 235);
-/// What comes out of a filter, over a strip, with its rim.
+/// The output of a filter, drawn over a strip, with its fill.
 pub(super) const ACTIVATION: Color32 = Color32::from_rgb(255, 255, 255);
 pub(super) const ACTIVATION_FILL: Color32 = Color32::from_rgba_premultiplied(70, 70, 70, 70);
-/// Over stretches of time that should not be trusted: a veil, hatching, and the bar along the top.
+/// Over unreliable stretches: a veil, hatching, and the bar along the top.
 pub(super) const UNRELIABLE: Color32 = Color32::from_rgba_premultiplied(14, 7, 6, 92);
 pub(super) const HATCH: Color32 = Color32::from_rgba_premultiplied(150, 62, 46, 150);
 pub(super) const UNRELIABLE_EDGE: Color32 = Color32::from_rgb(232, 84, 60);
@@ -86,11 +86,11 @@ pub(super) const BEAT: Color32 = Color32::from_rgba_premultiplied(52, 52, 52, 52
 pub(super) const BAR: Color32 = Color32::from_rgba_premultiplied(118, 118, 118, 118);
 pub(super) const ONSET: Color32 = Color32::from_rgb(255, 214, 120);
 pub(super) const MARK_RIM: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 120);
-/// Over the part of the matrix that the strips do not show.
+/// The loop, the shade outside it, and the shade over parts of the matrix.
 pub(super) const LOOP: Color32 = Color32::from_rgb(90, 170, 250);
 pub(super) const OUTSIDE: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 90);
 pub(super) const SHADE: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 110);
-/// Over the window while files are held above it.
+/// Over the window while files are held over it.
 pub(super) const CURTAIN: Color32 = Color32::from_rgba_premultiplied(0, 0, 0, 190);
 
 const DARK_PALETTE: Palette = Palette {
@@ -121,7 +121,7 @@ const LIGHT_PALETTE: Palette = Palette {
     recording: Color32::from_rgb(150, 76, 0),
 };
 
-/// The colours for the theme in force.
+/// The colours of the current theme.
 pub(super) fn palette(ui: &egui::Ui) -> Palette {
     if ui.visuals().dark_mode { DARK_PALETTE } else { LIGHT_PALETTE }
 }
@@ -131,7 +131,7 @@ pub(super) fn outline(palette: &Palette) -> Stroke {
     Stroke::new(1.0, palette.line)
 }
 
-/// An anchor on the path, in points, and how near the pointer must be to mean it.
+/// Radius of an anchor on the path, in points, and how near the pointer must be to grab it.
 pub(super) const ANCHOR_RADIUS: f32 = 4.5;
 pub(super) const ANCHOR_REACH: f32 = 9.0;
 
@@ -140,7 +140,7 @@ pub(super) fn panel_frame(ui: &egui::Ui) -> egui::Frame {
     egui::Frame::new().fill(ui.visuals().panel_fill).inner_margin(Margin::same(GAP as i8))
 }
 
-/// With reduced motion nothing slides or fades in.
+/// Turns animations off if motion is reduced.
 pub(super) fn reduce_motion(ctx: &egui::Context, reduced: bool) {
     let wanted = if reduced { 0.0 } else { egui::Style::default().animation_time };
     if (ctx.global_style().animation_time - wanted).abs() > f32::EPSILON {
@@ -148,7 +148,7 @@ pub(super) fn reduce_motion(ctx: &egui::Context, reduced: bool) {
     }
 }
 
-/// Sets both themes up; called once.
+/// Sets up both themes; called once.
 pub(super) fn install(ctx: &egui::Context) {
     ctx.options_mut(|options| options.zoom_with_keyboard = false);
     for theme in [Theme::Dark, Theme::Light] {

@@ -1,18 +1,18 @@
-//! [`TimeView`]: which part of the time is shown. One for all strips, so that they always agree.
+//! [`TimeView`]: the part of the time axis that is shown. All strips share one, so that they always agree.
 
 use super::theme;
 use crate::picture::axis::{clock_text, tick_step};
 use egui::{Align2, Painter, Rect, pos2};
 use serde::{Deserialize, Serialize};
 
-/// At the closest a second is this many of the view: frames of 46 ms are then wide bars.
+/// The closest zoom in seconds: frames of 46 ms are then wide bars.
 const SHORTEST_S: f64 = 0.25;
 
 /// How the view moves with the playhead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Follow {
-    /// It stays.
+    /// It does not move.
     Off,
     /// It turns a page when the playhead leaves it.
     #[default]
@@ -22,7 +22,7 @@ pub enum Follow {
 }
 
 impl Follow {
-    /// The next in the circle.
+    /// The next mode in the cycle.
     #[must_use]
     pub fn next(self) -> Self {
         match self {
@@ -51,7 +51,7 @@ pub struct TimeView {
 }
 
 impl TimeView {
-    /// Everything of `seconds`.
+    /// A view of all `seconds`.
     pub fn new(seconds: f64) -> Self {
         Self { start: 0.0, shown: seconds, whole: seconds }
     }
@@ -66,7 +66,7 @@ impl TimeView {
         self.start + self.shown
     }
 
-    /// How many seconds are shown.
+    /// The number of seconds shown.
     pub fn shown(&self) -> f64 {
         self.shown
     }
@@ -76,7 +76,7 @@ impl TimeView {
         self.shown >= self.whole
     }
 
-    /// Sets the length. A view of everything stays one.
+    /// Sets the length. A view of everything remains one.
     pub fn set_whole(&mut self, seconds: f64) {
         if self.is_fit() {
             *self = Self::new(seconds);
@@ -86,7 +86,7 @@ impl TimeView {
         }
     }
 
-    /// Whether a moment is in sight.
+    /// Whether a moment is visible.
     pub fn contains(&self, time: f64) -> bool {
         (self.start..=self.end()).contains(&time)
     }
@@ -96,7 +96,7 @@ impl TimeView {
         *self = Self::new(self.whole);
     }
 
-    /// Shows `factor` times less; `around` stays where it is.
+    /// Zooms in by `factor`; `around` stays where it is.
     pub fn zoom(&mut self, factor: f64, around: f64) {
         if self.whole <= 0.0 || !(factor.is_finite() && factor > 0.0) {
             return;
@@ -107,7 +107,7 @@ impl TimeView {
         self.settle();
     }
 
-    /// Shows this part, as far as there is one.
+    /// Shows this part, as far as it exists.
     pub fn show(&mut self, start: f64, end: f64) {
         if end > start && self.whole > 0.0 {
             self.shown = (end - start).clamp(SHORTEST_S.min(self.whole), self.whole);
@@ -122,7 +122,7 @@ impl TimeView {
         self.settle();
     }
 
-    /// Moves with the playhead.
+    /// Follows the playhead.
     pub fn follow(&mut self, how: Follow, playhead: f64) {
         match how {
             Follow::Off => {}
@@ -134,10 +134,10 @@ impl TimeView {
         }
     }
 
-    /// Turns to the page with `time`, unless it is shown.
+    /// Turns to the page with `time`, unless it is already visible.
     pub fn reveal(&mut self, time: f64) {
         if !self.contains(time) {
-            // A little of what was before stays visible.
+            // A little of the previous page stays visible.
             self.start = time - self.shown * 0.05;
             self.settle();
         }
@@ -147,7 +147,7 @@ impl TimeView {
         self.start = self.start.clamp(0.0, (self.whole - self.shown).max(0.0));
     }
 
-    /// Where a moment is drawn.
+    /// The x coordinate of a moment.
     pub fn x(&self, rect: Rect, time: f64) -> f32 {
         if self.shown <= 0.0 {
             return rect.left();
@@ -155,21 +155,21 @@ impl TimeView {
         rect.left() + ((time - self.start) / self.shown * f64::from(rect.width())) as f32
     }
 
-    /// The moment drawn at `x`.
+    /// The moment at `x`.
     pub fn time(&self, rect: Rect, x: f32) -> f64 {
         self.start + f64::from((x - rect.left()) / rect.width().max(1.0)) * self.shown
     }
 
-    /// Seconds a point of the screen.
+    /// Seconds per point of the screen.
     pub fn seconds_a_point(&self, rect: Rect) -> f64 {
         self.shown / f64::from(rect.width().max(1.0))
     }
 }
 
-/// Fewest bins shown: an octave.
+/// The fewest bins shown: an octave.
 const FEWEST_BINS: f64 = 12.0;
 
-/// The bins that the strips show, lowest first. One for both, so that they always agree.
+/// The bins that the strips show, lowest first. Both strips share one view, so that they always agree.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PitchView {
     low: f64,
@@ -190,12 +190,12 @@ impl PitchView {
         self.low
     }
 
-    /// End of the highest bin shown.
+    /// Upper end of the highest bin shown.
     pub fn high(&self) -> f64 {
         self.low + self.shown
     }
 
-    /// Shows `factor` times fewer bins; `around` stays where it is.
+    /// Zooms in by `factor`; `around` stays where it is.
     pub fn zoom(&mut self, factor: f64, around: f64) {
         if factor.is_finite() && factor > 0.0 {
             let shown = (self.shown / factor).clamp(FEWEST_BINS, self.whole);
@@ -205,7 +205,7 @@ impl PitchView {
         }
     }
 
-    /// Shows these bins, as far as there are any.
+    /// Shows these bins, as far as they exist.
     pub fn show(&mut self, low: f64, high: f64) {
         if high > low {
             (self.low, self.shown) = (low, (high - low).clamp(FEWEST_BINS, self.whole));
@@ -218,12 +218,12 @@ impl PitchView {
         self.low = (self.low + bins).clamp(0.0, self.whole - self.shown);
     }
 
-    /// Where the bottom of a bin is drawn.
+    /// The y coordinate of the lower edge of a bin.
     pub fn y(&self, rect: Rect, bin: f64) -> f32 {
         rect.bottom() - ((bin - self.low) / self.shown * f64::from(rect.height())) as f32
     }
 
-    /// The bin drawn at `y`, with its fraction.
+    /// The bin at `y`, as a fraction.
     pub fn bin(&self, rect: Rect, y: f32) -> f64 {
         self.low + f64::from((rect.bottom() - y) / rect.height().max(1.0)) * self.shown
     }

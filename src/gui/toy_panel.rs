@@ -1,4 +1,4 @@
-//! The toy problems of feed-forward attention, learned while one looks. What `antiphon toy` does.
+//! The toy problems of feed-forward attention, learned before the user's eyes. The window's version of `antiphon toy`.
 
 use super::command::Command;
 use super::learning_curves::{self, Curve};
@@ -11,7 +11,7 @@ use egui::{Button, Checkbox, ComboBox, DragValue, Grid, Label, RichText, Ui};
 const PROBLEMS: [(Problem, &str); 2] = [(Problem::Addition, "Addition"), (Problem::Multiplication, "Multiplication")];
 const POOLINGS: [(Pooling, &str); 2] =
     [(Pooling::Attention, "Attention"), (Pooling::Unweighted, "The plain mean of all steps")];
-/// Those that the paper tries.
+/// The learning rates that the paper tries.
 const RATES: [f32; 4] = [0.01, 0.003, 0.001, 0.0003];
 
 /// Shows it.
@@ -105,7 +105,7 @@ fn choice<T: Copy + PartialEq>(ui: &mut Ui, id: &str, choices: &[(T, &str)], cho
     combo.response
 }
 
-/// The last epoch in words.
+/// Describes the last epoch in words.
 fn line(last: &Epoch, epochs: usize, runs: bool) -> String {
     let end = match (runs, last.accuracy >= 1.0) {
         (true, _) => "",

@@ -1,4 +1,4 @@
-//! Training hash networks: what from, how long, and how it goes. What `antiphon train hash` does.
+//! Training hash networks: the data, the duration, and the progress. The window's version of `antiphon train hash`.
 
 use super::command::Command;
 use super::learning_curves::{self, Curve};
@@ -94,7 +94,7 @@ fn fields(ui: &mut Ui, form: &mut TrainingForm, out: &mut Vec<Command>) {
     });
 }
 
-/// The last validation in words.
+/// Describes the last validation in words.
 fn line(last: &Measured, runs: bool) -> String {
     let left = match (runs, last.seconds_left / 60.0) {
         (false, _) => String::new(),
@@ -105,7 +105,7 @@ fn line(last: &Measured, runs: bool) -> String {
     format!("Step {step}: loss {loss:.3}, overlap (BC) {bc:.3}, {ms_per_step:.0} ms a step{left}")
 }
 
-/// Loss and overlap over the steps, beside each other.
+/// Loss and overlap over the steps, side by side.
 fn curves(ui: &mut Ui, measured: &[Measured], palette: &Palette) {
     let points = |value: fn(&Measured) -> f64| measured.iter().map(|m| [m.step as f64, value(m)]).collect();
     let (loss, overlap) = (points(|m| m.loss), points(|m| m.bc));

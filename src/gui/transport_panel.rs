@@ -1,4 +1,4 @@
-//! The transport: play, where the playhead is in both clocks, what is heard and how.
+//! The transport: play, the position of the playhead on both clocks, what is heard and how.
 
 use super::button::press;
 use super::command::Command;
@@ -10,7 +10,7 @@ use crate::picture::axis::clock_text;
 use crate::playback::mixer::Listen;
 use egui::{Align, Label, Layout, RichText, Slider, Ui, vec2};
 
-/// Shows the transport. Returns whether a slider has the focus and so wants the arrow keys, and the height of all.
+/// Shows the transport. Returns whether a slider has the focus and needs the arrow keys, and the total height.
 pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> (bool, f32) {
     let palette = theme::palette(ui);
     let now = ui.input(|i| i.time);
@@ -49,7 +49,7 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> (bool,
         ui.add_space(8.0);
         let label = ui.label(RichText::new("Balance").color(palette.faint));
         let mut balance = mix.balance;
-        // The narrowest window has room for a short one.
+        // In the narrowest window only a short slider fits.
         ui.spacing_mut().slider_width = if row.x < 860.0 { 44.0 } else { 90.0 };
         let slider = ui
             .add_enabled(mix.listen == Listen::Both, Slider::new(&mut balance, -1.0..=1.0).show_value(false))
@@ -66,12 +66,12 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) -> (bool,
         press(ui, model, Command::Follow, &follow, &follow, false, out);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| sound(ui, model, &palette));
     });
-    // In a narrow window it takes a line more.
+    // In a narrow window it takes an additional line.
     let hearing = ui.horizontal_wrapped(|ui| hearing_panel::show(ui, model, &palette, out));
     (arrows_taken || hearing.inner, theme::TRANSPORT_ROW + hearing.response.rect.height() + theme::GAP)
 }
 
-/// The playhead: in the recording, in the MIDI, in bars and beats.
+/// The position of the playhead: in the recording, in the MIDI, in bars and beats.
 fn clocks(ui: &mut Ui, model: &Model, now: f64, palette: &Palette) {
     let at = model.transport().position(now);
     ui.vertical(|ui| {
@@ -89,7 +89,7 @@ fn clocks(ui: &mut Ui, model: &Model, now: f64, palette: &Palette) {
             }
             _ => "MIDI –".to_owned(),
         };
-        // Wide enough for every text, so that what stands to the right does not move.
+        // Wide enough for every text, so that everything to its right stays in place.
         ui.allocate_ui_with_layout(vec2(170.0, 14.0), Layout::left_to_right(Align::Center), |ui| {
             ui.set_min_width(170.0);
             ui.label(RichText::new(musical).font(theme::small()).color(palette.midi));

@@ -1,4 +1,4 @@
-//! What the alignment says of itself, where not to trust it, and what the two files are.
+//! The alignment's verdict on itself, where not to trust it, and facts about the two files.
 
 use super::command::Command;
 use super::embedding_section;
@@ -10,7 +10,7 @@ use crate::alignment::Verdict;
 use crate::picture::axis::clock_text;
 use egui::{Button, Grid, Label, RichText, ScrollArea, Ui};
 
-/// Shows it below the matrix.
+/// Shows the verdict below the matrix.
 pub(super) fn show(ui: &mut Ui, model: &Model, palette: &Palette, out: &mut Vec<Command>) {
     if model.blind() {
         ui.add_space(2.0);
@@ -46,7 +46,7 @@ fn verdict(ui: &mut Ui, aligned: &Aligned, palette: &Palette) {
     }
 }
 
-/// The segments, where the recording jumps: press one to go there.
+/// The segments, if the recording jumps: click one to go there.
 fn segments(ui: &mut Ui, aligned: &Aligned, out: &mut Vec<Command>) {
     if !aligned.alignment.segments.jump() {
         return;
@@ -63,7 +63,7 @@ fn segments(ui: &mut Ui, aligned: &Aligned, out: &mut Vec<Command>) {
     }
 }
 
-/// The stretches that should not be trusted: press one to go there.
+/// The unreliable stretches: click one to go there.
 fn stretches(ui: &mut Ui, aligned: &Aligned, palette: &Palette, out: &mut Vec<Command>) {
     let unreliable = &aligned.alignment.unreliable;
     if unreliable.is_empty() {
@@ -87,7 +87,7 @@ fn stretches(ui: &mut Ui, aligned: &Aligned, palette: &Palette, out: &mut Vec<Co
     });
 }
 
-/// What the files are.
+/// Facts about the files.
 fn facts(ui: &mut Ui, model: &Model, palette: &Palette) {
     ui.add_space(10.0);
     Grid::new("facts").num_columns(2).spacing([10.0, 3.0]).show(ui, |ui| {

@@ -1,4 +1,4 @@
-//! What jobs bring.
+//! The outcomes of jobs.
 
 use super::super::command::{Command, Curate};
 use super::super::loading::{Arrival, Bookmark, file_name};
@@ -6,7 +6,7 @@ use super::{Model, Retry};
 use std::sync::Arc;
 
 impl Model {
-    /// Takes in what a job has brought.
+    /// Takes in the outcome of a job.
     pub fn receive(&mut self, arrival: Arrival, now: f64) {
         match arrival {
             Arrival::Midi(Ok(midi)) => {
@@ -119,7 +119,7 @@ impl Model {
             Arrival::Saved(Ok((path, session))) => self.saved(path, session),
             Arrival::SavedBeside(Ok(session)) => self.saved_beside(session),
             Arrival::SavedBeside(Err(error)) => self.not_saved_beside(&error),
-            // The outcome of stretching was the sound itself; when it was stopped, silence.
+            // The outcome of stretching is the sound itself; if it was stopped, silence.
             Arrival::Stretched(Ok(())) => {}
             Arrival::Programme(Err(error)) | Arrival::Stretched(Err(error)) => self.report(&error, Retry::Playing),
             Arrival::ExportTo(Ok(paths)) => {

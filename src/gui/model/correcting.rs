@@ -1,5 +1,5 @@
-//! Corrections of an alignment by a person: anchors on its path, between which it is aligned again, and the part of the
-//! recording in which it is meant. The offset is the transport's.
+//! Manual corrections of an alignment: anchors on its path, between which it is realigned, and the part of the
+//! recording in which it is valid. The offset belongs to the transport.
 
 use super::super::loading::file_name;
 use super::{Aligned, Model, Retry};
@@ -10,16 +10,16 @@ use crate::error::Result;
 use crate::picture::axis::clock_text;
 use std::sync::Arc;
 
-/// Anchors are at least so far apart, in seconds.
+/// The minimum distance between anchors, in seconds.
 const APART_S: f64 = 0.05;
 
 impl Model {
-    /// How the selected alignment was changed, but for the offset.
+    /// How the selected alignment was corrected, apart from the offset.
     pub fn correction(&self) -> Option<&Correction> {
         self.candidate().map(|candidate| &candidate.correction)
     }
 
-    /// Changes the correction, and aligns again.
+    /// Changes the correction, and realigns if the anchors have moved.
     pub(super) fn change_correction(&mut self, change: impl FnOnce(&mut Correction)) {
         if self.aligned().is_none() {
             return;
@@ -37,7 +37,7 @@ impl Model {
         }
     }
 
-    /// Aligns the selected candidate between its anchors; without any it is as it was.
+    /// Realigns the selected candidate between its anchors; without any, its original alignment returns.
     pub(super) fn align_again(&mut self) {
         let Some(midi) = self.midi().cloned() else { return };
         let Some(candidate) = self.selected.and_then(|index| self.candidates.get_mut(index)) else { return };
@@ -66,7 +66,7 @@ impl Model {
         }
     }
 
-    /// Another alignment of the same pair: what was made of the old one is of no use.
+    /// Replaces the alignment of a pair and discards what was made from the old one.
     fn realigned(&mut self, id: u64, aligned: Arc<Aligned>) {
         let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) else { return };
         (candidate.aligned, candidate.hashed) = (Some(aligned), None);
@@ -92,15 +92,15 @@ impl Model {
         self.say(format!("Anchor at {audio} of the recording and {midi} of the MIDI"));
     }
 
-    /// How the recording plays the MIDI without the correction: it says which segment an anchor belongs to.
+    /// How the recording plays the MIDI without the correction: decides which segment an anchor belongs to.
     fn uncorrected(&self) -> Option<Segments> {
         let candidate = self.candidate()?;
         let base = candidate.base.as_ref().or(candidate.aligned.as_ref())?;
         Some(base.alignment.segments.clone())
     }
 
-    /// Moves an anchor, as far as its neighbours let it: in the recording those before and after it, in the MIDI those of its
-    /// own segment.
+    /// Moves an anchor as far as its neighbours permit: in the recording, the ones before and after it; in the MIDI,
+    /// those in its own segment.
     pub(super) fn move_anchor(&mut self, index: usize, midi_s: f64, audio_s: f64) {
         let ends = [self.midi().map_or(0.0, |midi| midi.side.midi.end().0), self.transport.seconds()];
         let Some(segments) = self.uncorrected() else { return };
@@ -116,7 +116,7 @@ impl Model {
             };
             let before = neighbour(index.checked_sub(1).and_then(|i| anchors.get(i)), [-APART_S; 2]);
             let after = neighbour(anchors.get(index + 1), ends.map(|end| end + APART_S));
-            // It stays in its segment.
+            // The anchor stays in its segment.
             let from = if own == 0 { before[1] } else { before[1].max(starts[own]) };
             let to = starts.get(own + 1).map_or(after[1], |&start| after[1].min(start));
             let (before, after) = ([before[0], from], [after[0], to]);
@@ -131,7 +131,7 @@ impl Model {
         });
     }
 
-    /// What is heard together at the playhead, with the offset, belongs together.
+    /// Anchors the moments heard together at the playhead, with the offset, to each other.
     pub(super) fn anchor_here(&mut self, now: f64) {
         let at = self.transport.position(now);
         if let Some(midi) = self.midi_time(at - self.offset_ms / 1000.0) {
@@ -140,7 +140,7 @@ impl Model {
         }
     }
 
-    /// The loop is the part in which the alignment is meant; once more, and all of it is.
+    /// Makes the loop the part in which the alignment is valid; a second time makes all of it valid again.
     pub(super) fn span_of_loop(&mut self) {
         let Some((start, end)) = self.region() else { return };
         let same = self.correction().is_some_and(|correction| correction.span == Some([start, end]));

@@ -1,7 +1,7 @@
-//! Curation: the queue, decisions, notes, and the pairs that are prepared ahead.
+//! Curation: the queue, decisions, notes, and the pairs prepared ahead.
 //!
-//! While a queue is open its current item is the MIDI and the only candidate. Decisions go to the journal: what is said
-//! of an item is what the journal says. Undo and redo of decisions are its lines, too.
+//! While a queue is open its current item is the MIDI and the only candidate. Decisions go to the journal, and the
+//! state of an item is what the journal says. Undo and redo of decisions are journal lines too.
 
 mod deciding;
 mod preparing;
@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A pair that is ready, as the model takes it in.
+/// A prepared pair, in the form the model uses.
 struct Ready {
     index: usize,
     midi: (u64, Arc<LoadedMidi>),
@@ -35,54 +35,54 @@ pub struct Curating {
     journal: Journal,
     judged: ScoredDecisions,
     threshold: AtThreshold,
-    /// When the selected item came.
+    /// When the item was selected.
     since: f64,
     note: String,
     flag: bool,
-    /// Note or correction have changed and are not in the journal.
+    /// The note or correction has changed since the journal was last written.
     dirty: bool,
     choosing_reason: bool,
     note_asked: u64,
     /// Oldest first.
     ready: Vec<Ready>,
     failed: BTreeSet<usize>,
-    /// The selected item is heard as soon as it is there.
+    /// The selected item plays as soon as it is ready.
     arriving: bool,
     decided_at: VecDeque<f64>,
-    /// When writing failed, until it is tried again.
+    /// When writing failed, until the next attempt.
     failed_at: Option<f64>,
     /// Why the journal is read-only.
     obstacle: Option<String>,
-    /// The frame in which the selected item came, once it has.
+    /// The frame in which the selected item was first shown, if it has been.
     came: Option<u64>,
 }
 
-/// Decisions can't be saved, and somebody is asked what to do.
+/// Decisions can't be saved, and the curator is asked what to do.
 #[derive(Debug, Clone)]
 pub struct Rescue {
-    /// What the system said.
+    /// The system's error message.
     pub why: String,
-    /// What was asked for and waits.
+    /// The command that waits for the answer.
     pub then: Option<Command>,
 }
 
 impl Curating {
-    /// What there is to judge.
+    /// The queue of items.
     pub fn queue(&self) -> &Queue {
         &self.queue
     }
 
-    /// What was decided.
+    /// The journal of decisions.
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// What the threshold of the settings does, by the decisions so far.
+    /// The effect of the threshold in the settings, judged by the decisions so far.
     pub fn at_threshold(&self) -> &AtThreshold {
         &self.threshold
     }
 
-    /// Why the journal is read-only; nothing when decisions can be made.
+    /// Why the journal is read-only; `None` if decisions can be made.
     pub fn obstacle(&self) -> Option<&str> {
         self.obstacle.as_deref()
     }
@@ -92,17 +92,17 @@ impl Curating {
         &self.note
     }
 
-    /// Whether it has a flag.
+    /// Whether the selected item is flagged.
     pub fn flag(&self) -> bool {
         self.flag
     }
 
-    /// Whether a figure chooses a reason.
+    /// Whether a digit chooses a reason.
     pub fn choosing_reason(&self) -> bool {
         self.choosing_reason
     }
 
-    /// Goes up whenever somebody wants to write a note.
+    /// Goes up whenever the curator asks to write a note.
     pub fn note_asked(&self) -> u64 {
         self.note_asked
     }
@@ -112,19 +112,19 @@ impl Curating {
         self.queue.current().map(|index| self.queue.items().id(index))
     }
 
-    /// What the journal says of it.
+    /// The journal's record of the selected item.
     pub fn record(&self) -> Option<&Record> {
         self.journal.table().current(self.item()?)
     }
 
-    /// Decisions an hour, from the first to the last of the latest ones.
+    /// Decisions per hour, measured over the most recent ones.
     pub fn rate(&self) -> Option<f64> {
         let (first, last) = self.decided_at.front().zip(self.decided_at.back())?;
         let between = self.decided_at.len() - 1;
         (between > 1).then(|| between as f64 / (last - first).max(1.0) * 3600.0)
     }
 
-    /// Items that are ready to be seen and heard, beside the selected one.
+    /// How many of the next items are ready to be seen and heard.
     pub fn ready_ahead(&self) -> usize {
         let ahead = self.queue.ahead(preparing::AHEAD);
         ahead.iter().filter(|(_, index)| self.ready.iter().any(|ready| ready.index == *index)).count()
@@ -144,12 +144,12 @@ impl Model {
         self.curating.as_deref()
     }
 
-    /// Whether there is an item to decide about.
+    /// Whether there is an item to judge.
     pub fn curates(&self) -> bool {
         self.curating().is_some_and(|curating| curating.queue.current().is_some())
     }
 
-    /// Whether score and earlier decisions are hidden.
+    /// Whether scores and earlier decisions are hidden.
     pub fn blind(&self) -> bool {
         self.settings.blind && self.curating.is_some()
     }
@@ -220,12 +220,12 @@ impl Model {
         }
     }
 
-    /// Opens a queue; decisions go to `journal`, or beside the source.
+    /// Opens a queue; decisions go to `journal`, by default beside the source.
     pub fn open_queue(&mut self, source: PathBuf, journal: Option<PathBuf>, bookmark: Bookmark) {
         let same_source = self.curating().is_some_and(|curating| curating.queue.items().source() == source);
         let same_journal = self.curating().is_some_and(|curating| Some(curating.journal.path()) == journal.as_deref());
         if same_source || same_journal {
-            // It holds the lock itself.
+            // The open queue itself holds the lock.
             self.finish_journal();
             self.loads.drop_queue();
             self.curating = None;
@@ -233,7 +233,7 @@ impl Model {
         self.loads.open_queue(source, journal, bookmark);
     }
 
-    /// Takes a queue in, in place of everything.
+    /// Takes in a queue, replacing everything.
     pub(super) fn take_queue(&mut self, opened: OpenedQueue, now: f64) {
         self.close_queue(now);
         let OpenedQueue { mut queue, journal, item, obstacle } = opened;
@@ -281,7 +281,7 @@ impl Model {
         }
     }
 
-    /// Closes the queue; what was decided is written first.
+    /// Closes the queue after writing the decisions.
     pub(super) fn close_queue(&mut self, now: f64) {
         if self.curating.is_none() {
             return;
@@ -295,7 +295,7 @@ impl Model {
         self.touch();
     }
 
-    /// Writes what is not written, and waits for it: for the end of the program.
+    /// Writes the unwritten decisions and waits for it: for the end of the program.
     pub(super) fn finish_journal(&mut self) {
         let batch = self.loads.finish_journal();
         let Some(curating) = &mut self.curating else { return };
@@ -308,7 +308,7 @@ impl Model {
         }
     }
 
-    /// Shows the item of the queue, or waits for it.
+    /// Shows the current item of the queue, or waits for it.
     fn look_at_item(&mut self, now: f64) {
         self.play(false, now);
         self.history.forget_but(|what| what == DECISION);
@@ -349,7 +349,7 @@ impl Model {
         self.arrive(now);
     }
 
-    /// Plays the item from its most telling moment, once it is there.
+    /// Plays the item from its most telling moment, once it is ready.
     fn arrive(&mut self, now: f64) {
         let Some(curating) = &mut self.curating else { return };
         let index = curating.queue.current();
@@ -361,7 +361,7 @@ impl Model {
         self.resume = true;
         self.prepare_to_play();
         if self.sound.clock().is_none() {
-            // By the clock, until there is a device.
+            // Run by the clock until there is a device.
             self.play(true, now);
         }
         self.go_to_place(now);
@@ -372,7 +372,7 @@ impl Model {
         }
     }
 
-    /// Keeps what was written or corrected about an item that is left without a decision.
+    /// Keeps the note or correction of an item that is left without a decision.
     fn leave_item(&mut self, now: f64) {
         let Some(curating) = &mut self.curating else { return };
         let index = curating.queue.current();
@@ -416,7 +416,7 @@ impl Model {
         self.say(format!("{count} in the queue"));
     }
 
-    /// Note or correction of the item have changed.
+    /// Marks the item's note or correction as changed.
     pub(super) fn mark_changed(&mut self) {
         self.with_queue(|curating| curating.dirty = true);
     }

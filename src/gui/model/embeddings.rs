@@ -1,4 +1,4 @@
-//! The embedding model, what it makes of the pair, and sets of pairs that are compared by it.
+//! The embedding model, its output for the pair, and the sets of pairs compared with it.
 
 use super::super::loading::{ToEmbed, file_name};
 use super::super::settings::Tab;
@@ -10,7 +10,7 @@ use ndarray::Array2;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What is kept of them.
+/// The state of the embeddings.
 #[derive(Default)]
 pub(super) struct Embeddings {
     model: Option<Arc<LoadedEmbeddingModel>>,
@@ -28,18 +28,18 @@ impl Model {
         self.embeddings.model.as_ref()
     }
 
-    /// The embeddings of the selected pair.
+    /// The embeddings of the selected pair, once they are computed.
     pub fn embedded(&self) -> Option<&Arc<EmbeddedPair>> {
         self.candidate()?.embedded.as_ref()
     }
 
-    /// The set of pairs that is compared: the one that was chosen, or what is loaded.
+    /// The set of pairs being shown: the chosen one, or the loaded files.
     pub fn compared(&self) -> Option<&Arc<Compared>> {
         self.embeddings.chosen.as_ref().or(self.embeddings.loaded.as_ref())
     }
 
-    /// How far matching and other pairs are apart by the model, as far as that is known, and of which set: the one that was
-    /// chosen, or the works that the model was validated on.
+    /// The known distances of matching and other pairs under this model, and the name of their set: the chosen one, or
+    /// the works that the model was validated on.
     pub fn known_distances(&self) -> Option<(String, &Distances)> {
         if let Some(chosen) = &self.embeddings.chosen {
             return Some((chosen.name.clone(), &chosen.spread));
@@ -62,7 +62,7 @@ impl Model {
         }
     }
 
-    /// Takes a model in, in place of the one before.
+    /// Takes in a model, replacing the previous one.
     pub(super) fn take_embedding_model(&mut self, model: Option<Arc<LoadedEmbeddingModel>>) {
         if let Some(path) = model.as_ref().and_then(|model| model.path.as_deref()) {
             self.say(format!("{} is the embedding model", file_name(path)));
@@ -74,18 +74,18 @@ impl Model {
         }
     }
 
-    /// Does without the model that could not be read, until it is asked for again.
+    /// Continues without the model that could not be read, until it is requested again.
     pub(super) fn refuse_embedding_model(&mut self, error: &Error) {
         self.embeddings.refused = true;
         self.report(error, Retry::EmbeddingModel(self.settings.embedding_model.clone()));
     }
 
-    /// Embeds what is aligned, the selected pair first.
+    /// Embeds the aligned pairs, the selected one first.
     pub(super) fn start_embedding(&mut self) {
         let Some(model) = self.embeddings.model.clone() else {
             let pair =
                 |c: &super::Candidate| c.aligned.is_some() && c.recording.as_ref().is_some_and(|r| r.side.analysed());
-            // Not before there is anything to do with it.
+            // Not before it is needed.
             let wanted = self.settings.tab == Tab::Embedding || self.candidate().is_some_and(pair);
             if wanted && !self.embeddings.refused && !self.loads.embedding_model_runs() {
                 self.loads.load_embedding_model(self.settings.embedding_model.clone());
@@ -110,7 +110,7 @@ impl Model {
         }
     }
 
-    /// The MIDI beside all recordings that are embedded. What the aligner accepts is taken to belong together.
+    /// Sets the MIDI against all embedded recordings. Those the aligner accepts count as matching.
     pub(super) fn lay_out_loaded(&mut self) {
         self.embeddings.loaded = None;
         let Some(midi) = self.midi_path.clone() else { return };
@@ -142,7 +142,7 @@ impl Model {
         self.embeddings.chosen = None;
     }
 
-    /// Takes in a set that was compared, and names what was left out of it.
+    /// Takes in a compared set, and names what was left out of it.
     pub(super) fn take_compared(&mut self, compared: Compared, left_out: &[String]) {
         self.say(format!("{} pairs of {} are compared", compared.matrix.midi.len(), compared.name));
         if let Some(first) = left_out.first() {
@@ -151,7 +151,7 @@ impl Model {
         self.embeddings.chosen = Some(Arc::new(compared));
     }
 
-    /// Looks at a pair: opens what is not open yet.
+    /// Shows a pair, opening whatever is not open yet.
     pub(super) fn open_pair(&mut self, midi: PathBuf, recording: Option<PathBuf>, now: f64) {
         let known = |path: &Path| self.candidates.iter().any(|candidate| candidate.path == path);
         let mut paths = Vec::new();

@@ -1,4 +1,4 @@
-//! The files: what is opened, selected, removed, read and aligned, and what went wrong with them.
+//! The files: opening, selecting, removing, reading and aligning them, and reporting problems with them.
 
 use super::super::command::Command;
 use super::super::loading::{Bookmark, Expanded, Stopped, file_name};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 impl Model {
-    /// Opens files whose names say enough at once; folders and documents are looked into first.
+    /// Opens files whose kind is clear from the name at once; folders and documents are inspected first.
     pub(super) fn open(&mut self, paths: Vec<PathBuf>, now: f64) {
         if paths.iter().any(|path| path.is_dir() || is_document_name(path)) {
             return self.loads.expand(paths);
@@ -21,7 +21,7 @@ impl Model {
         self.take_files(paths.into_iter().map(kind).collect(), now);
     }
 
-    /// Opens files as what they are.
+    /// Opens files according to their kinds.
     pub(super) fn take_files(&mut self, mut files: Vec<(Kind, PathBuf)>, now: f64) {
         let judged = |kind: &Kind| matches!(kind, Kind::Pairs | Kind::Decisions | Kind::Journal);
         if let Some(at) = files.iter().position(|(kind, _)| judged(kind)) {
@@ -43,7 +43,7 @@ impl Model {
                     self.settings.tab = Tab::Search;
                     self.use_index(path);
                 }
-                // The pair of an alignment is among the files that were found, and so are the files of a folder.
+                // The pair of an alignment is among the files found, and so are the files of a folder.
                 Kind::Alignment | Kind::Folder | Kind::Pairs | Kind::Decisions | Kind::Journal => {}
                 Kind::TimeMap => {
                     self.left_out(&path, "a time map, which names no files: open its MIDI file and recording");
@@ -62,10 +62,10 @@ impl Model {
         self.report_text(format!("left out: {} is {what}", file_name(path)), Retry::No);
     }
 
-    /// MIDI files, recordings, sessions.
+    /// Opens MIDI files, recordings and sessions.
     fn open_music(&mut self, mut paths: Vec<PathBuf>, now: f64) {
         if self.curating.is_some() {
-            // Other files are open instead.
+            // Other files replace the queue.
             self.close_queue(now);
             self.play(false, now);
             self.loads.drop_midi();
@@ -83,7 +83,7 @@ impl Model {
             self.remember_file(path);
         }
         let (midis, recordings): (Vec<_>, Vec<_>) = paths.into_iter().partition(|path| is_midi_name(path));
-        // One MIDI at a time: of several, the last, as if they had been opened one by one.
+        // One MIDI at a time: the last of several, as if they had been opened one by one.
         if let Some(path) = midis.into_iter().next_back() {
             self.load_midi(path);
         }
@@ -100,7 +100,7 @@ impl Model {
         self.start_what_is_missing();
     }
 
-    /// Opens what was found in folders, and names what was left out.
+    /// Opens the files found in folders, and names what was left out.
     pub(super) fn open_found(&mut self, found: Expanded, now: f64) {
         const NAMED: usize = 5;
         if !found.skipped.is_empty() {
@@ -115,8 +115,8 @@ impl Model {
         self.apply(Command::Take(found.files), now);
     }
 
-    /// Puts a recording in the list, to be read when its turn comes, and returns its number. One that is there already
-    /// is not added again.
+    /// Adds a recording to the list, to be read when its turn comes, and returns its number. A recording already in the
+    /// list is not added again.
     pub fn add(&mut self, path: PathBuf) -> u64 {
         if let Some(known) = self.candidates.iter().find(|candidate| candidate.path == path) {
             return known.id;
@@ -153,7 +153,7 @@ impl Model {
         }
     }
 
-    /// Looks at another candidate, at the same musical moment where that is known.
+    /// Selects another candidate, at the same musical moment if it is known.
     pub(super) fn select(&mut self, index: usize, now: f64) {
         let Some(candidate) = self.candidates.get_mut(index) else { return };
         candidate.halted = false;
@@ -196,7 +196,7 @@ impl Model {
         }
     }
 
-    /// Puts the outcome of a job where it belongs; one whose candidate is gone is dropped.
+    /// Stores the outcome of a job with its candidate; if the candidate is gone, the outcome is dropped.
     pub(super) fn settle<T>(&mut self, id: u64, outcome: Result<T>, put: impl FnOnce(&mut Candidate, T)) {
         let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) else { return };
         match outcome {
@@ -211,7 +211,7 @@ impl Model {
     /// Fills the free slots: the selected candidate first, then the others in order.
     pub(super) fn start_what_is_missing(&mut self) {
         if self.curating.is_some() {
-            // Its pairs are read by jobs of their own, before anybody looks at them.
+            // The queue's pairs are read by jobs of their own, ahead of the curator.
             self.prepare_items();
             self.prepare_to_play();
             return self.start_hashing();

@@ -1,5 +1,5 @@
-//! What can be taken back: each change keeps what its command has altered, as it was, and undo touches nothing else. Tabs,
-//! the index, models and forms are no steps.
+//! Undo and redo: each change keeps the old values of whatever its command altered, and undo touches nothing else.
+//! Tabs, the index, models and forms cannot be undone.
 
 use super::super::command::{Command, Curate};
 use super::super::settings::{Settings, Theme};
@@ -13,33 +13,32 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Changes kept.
+/// The number of changes kept.
 const KEPT: usize = 200;
-/// Changes of one kind within this many seconds are one: a drag of a slider, a turn of the wheel.
+/// Changes of one kind within this many seconds count as one: a drag of a slider, a turn of the wheel.
 const ONE_GESTURE_S: f64 = 1.0;
 
-/// The changes of the files.
+/// Changes to the open files.
 const OPENING: &str = "Opening of files";
 const REMOVAL: &str = "Removal";
 /// A line of the journal.
 pub(super) const DECISION: &str = "Decision";
-/// A press of an offset key, or some.
+/// One or more presses of an offset key.
 const OFFSET: &str = "Offset";
 /// A drag of an anchor.
 const ANCHOR: &str = "Anchor";
 
-/// Fields of the settings that a person takes back. What is not here, undo can't touch: the index, the tab, models, forms,
-/// files opened last.
+/// The settings that undo restores. Undo can't touch any others: the index, the tab, models, forms, recent files.
 macro_rules! undoable {
     ($($name:ident: $($field:ident).+ : $of:ty;)*) => {
-        /// The value that a field of the settings had.
+        /// The previous value of a setting.
         #[derive(Debug, Clone)]
         enum Setting {
             $($name($of),)*
         }
 
         impl Setting {
-            /// The fields that differ, as they are in `before`.
+            /// The settings that differ, with their values in `before`.
             fn differing(before: &Settings, after: &Settings) -> Vec<Self> {
                 let mut settings = Vec::new();
                 $(if differ(&before.$($field).+, &after.$($field).+) {
@@ -48,14 +47,14 @@ macro_rules! undoable {
                 settings
             }
 
-            /// The same field, as it is now.
+            /// The current value of the same setting.
             fn now(&self, settings: &Settings) -> Self {
                 match self {
                     $(Self::$name(_) => Self::$name(settings.$($field).+.clone()),)*
                 }
             }
 
-            /// Puts the value back.
+            /// Restores the value.
             fn put(self, settings: &mut Settings) {
                 match self {
                     $(Self::$name(value) => settings.$($field).+ = value,)*
@@ -94,7 +93,7 @@ fn differ<T: PartialEq>(a: &T, b: &T) -> bool {
     a != b
 }
 
-/// One thing that a command has altered, as it was before.
+/// One thing that a command has altered, with its previous value.
 enum Part {
     Files(Files),
     /// The selected candidate, by its number.
@@ -102,12 +101,12 @@ enum Part {
     Setting(Setting),
     View(TimeView),
     Pitch(PitchView),
-    /// Of this candidate.
+    /// The correction of this candidate.
     Correction(u64, Correction),
     Offset(f64),
 }
 
-/// What is compared before and after a command.
+/// The state that is compared before and after a command.
 struct State {
     view: TimeView,
     pitch: PitchView,
@@ -117,7 +116,7 @@ struct State {
     offset_ms: f64,
 }
 
-/// The files that are open, with what was made of them.
+/// The open files, with everything made from them.
 struct Files {
     midi_path: Option<PathBuf>,
     midi: Option<(u64, Arc<LoadedMidi>)>,
@@ -135,15 +134,15 @@ impl Files {
     }
 }
 
-/// A change that can be taken back: only what its command has altered.
+/// An undoable change: only what its command has altered.
 struct Change {
     what: &'static str,
     at: f64,
-    /// In the order in which they are put back. Nothing for a decision: what holds is in the journal.
+    /// The parts, in the order in which they are restored. Empty for a decision: its state is in the journal.
     parts: Vec<Part>,
 }
 
-/// Changes done, and changes taken back.
+/// Changes done, and changes undone.
 #[derive(Default)]
 pub(super) struct History {
     done: Vec<Change>,
@@ -151,20 +150,20 @@ pub(super) struct History {
 }
 
 impl History {
-    /// A decision was made.
+    /// Records that a decision was made.
     pub(super) fn decided(&mut self, now: f64) {
         self.undone.clear();
         self.done.push(Change { what: DECISION, at: now, parts: Vec::new() });
     }
 
-    /// Forgets what does not hold for another pair.
+    /// Forgets the changes that do not apply to another pair.
     pub(super) fn forget_but(&mut self, keep: impl Fn(&str) -> bool) {
         self.done.retain(|change| keep(change.what));
         self.undone.retain(|change| keep(change.what));
     }
 }
 
-/// What a command changes, for those that can be taken back.
+/// The kind of change a command makes, if it can be undone.
 pub(super) fn kind(command: &Command) -> Option<&'static str> {
     match command {
         Command::Zoom { .. } | Command::ZoomIn | Command::ZoomOut => Some("Zoom"),
@@ -238,12 +237,12 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
 }
 
 impl Model {
-    /// Whether there is anything to take back.
+    /// Whether there is anything to undo.
     pub fn can_undo(&self) -> bool {
         !self.history.done.is_empty() || self.curating().is_some_and(|curating| curating.journal().can_undo())
     }
 
-    /// Whether there is anything to do again.
+    /// Whether there is anything to redo.
     pub fn can_redo(&self) -> bool {
         !self.history.undone.is_empty() || self.curating().is_some_and(|curating| curating.journal().can_redo())
     }
@@ -253,9 +252,9 @@ impl Model {
         let before = self.state_now();
         let files = (what == OPENING || what == REMOVAL).then(|| self.files_now());
         self.dispatch(command, now);
-        // From an empty window there is nothing to go back to: undo must not end in one.
+        // An empty window is not a state to return to: undo must not end in one.
         let files = files.filter(|files| !files.is_empty() && !files.same_as(self));
-        // The first selection is the files being opened.
+        // The first selection is part of opening the files.
         let first = what == "Selection" && before.selected.is_none();
         if first || (what == OPENING && files.is_none()) {
             return;
@@ -275,7 +274,7 @@ impl Model {
             && last.what == what
             && now - last.at < ONE_GESTURE_S
         {
-            // What it was before the gesture is known already.
+            // The value before the gesture is already recorded.
             last.at = now;
             return;
         }
@@ -285,7 +284,7 @@ impl Model {
         }
     }
 
-    /// What differs from `before`, in the order in which it is to be put back.
+    /// What differs from `before`, in the order in which it is to be restored.
     fn parts_since(&self, before: State, files: Option<Files>) -> Vec<Part> {
         let mut parts: Vec<Part> = files.into_iter().map(Part::Files).collect();
         let selected = self.candidate().map(|candidate| candidate.id);
@@ -312,7 +311,7 @@ impl Model {
     }
 
     pub(super) fn undo(&mut self, now: f64) {
-        // Below the changes of this run lie the decisions of earlier ones.
+        // Below the changes of this run are the decisions of earlier runs.
         if self.history.done.last().is_none_or(|change| change.what == DECISION) {
             let change = self.history.done.pop();
             if self.undo_decision(false, now) {
@@ -359,20 +358,20 @@ impl Model {
         Files { midi_path: self.midi_path.clone(), midi: self.midi.clone(), candidates: self.candidates.clone() }
     }
 
-    /// Puts back what a change has altered, and nothing else. Returns the change that leads here again.
+    /// Restores what a change has altered, and nothing else. Returns the inverse change.
     fn take_back(&mut self, change: Change, now: f64) -> Change {
         let inverse = change.parts.iter().map(|part| self.part_now(part)).collect();
         for part in change.parts {
             self.put_part(part, now);
         }
-        // The device hears what holds now.
+        // Tell the device the restored mix.
         self.mix(|_| {});
         self.update_length(now);
         self.touch();
         Change { what: change.what, at: f64::NEG_INFINITY, parts: inverse }
     }
 
-    /// What a part is now.
+    /// The current value of a part.
     fn part_now(&self, part: &Part) -> Part {
         match part {
             Part::Files(_) => Part::Files(self.files_now()),
@@ -399,7 +398,7 @@ impl Model {
             Part::Setting(setting) => setting.put(&mut self.settings),
             Part::View(view) => self.view = view,
             Part::Pitch(pitch) => self.pitch = pitch,
-            // Another candidate keeps its own.
+            // Other candidates keep their own corrections.
             Part::Correction(id, correction) if self.candidate().is_some_and(|candidate| candidate.id == id) => {
                 self.change_correction(|corrected| *corrected = correction);
             }
@@ -408,7 +407,7 @@ impl Model {
         }
     }
 
-    /// Opens these files in place of those that are open. What has been made of them since is kept.
+    /// Opens these files in place of the open ones. Anything made from them since is kept.
     fn put_back(&mut self, mut files: Files, now: f64) {
         let number = |midi: &Option<(u64, Arc<LoadedMidi>)>| midi.as_ref().map(|(number, _)| *number);
         let same_midi = number(&files.midi) == number(&self.midi);
@@ -439,7 +438,7 @@ impl Model {
             self.loads.drop_midi();
             let read = files.midi.as_ref().map(|(_, midi)| midi.side.path.clone());
             (self.midi, self.midi_path) = (files.midi, files.midi_path);
-            // It was being read when it was taken away.
+            // It was still being read when it was removed.
             if let Some(path) = self.midi_path.clone().filter(|path| Some(path) != read.as_ref()) {
                 self.load_midi(path);
             }

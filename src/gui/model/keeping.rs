@@ -1,4 +1,4 @@
-//! Sessions: what is saved, saved beside, and offered after a crash; and exports.
+//! Sessions: saving, autosaving, recovery after a crash; and exports.
 
 use super::super::loading::{Bookmark, ExportOrder, ToExport, file_name};
 use super::{Model, Overlay, Retry};
@@ -8,59 +8,59 @@ use crate::session::{self, FORMAT, FileRef, Opened, QueueRef, Session, autosave_
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Seconds between two autosaves, while nothing but the playhead has changed and otherwise.
+/// Seconds between two autosaves, if nothing but the playhead has changed, and otherwise.
 const AUTOSAVE_S: f64 = 30.0;
 const AUTOSAVE_SOON_S: f64 = 1.0;
-/// Files remembered as opened last.
+/// The number of recent files remembered.
 const RECENT: usize = 10;
 
-/// Work that a crash has left, and what was saved before.
+/// Work left by a crash, and the session as saved before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recovery {
     /// The autosave.
     pub autosave: PathBuf,
-    /// What it says.
+    /// Its contents.
     pub session: Session,
     /// The session's own file, and when it was saved (seconds since 1970), if it ever was.
     pub saved: Option<(PathBuf, u64)>,
 }
 
-/// What to do with it.
+/// What to do with work left by a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recover {
-    /// Go on with what the autosave says.
+    /// Continue with the autosave.
     Autosave,
-    /// Open what was saved.
+    /// Open the saved session.
     Saved,
     /// Start without either; the autosave is deleted.
     Neither,
 }
 
-/// What is kept of sessions.
+/// The state of sessions and autosaves.
 #[derive(Default)]
 pub(super) struct Autosave {
     /// The file of the session.
     file: Option<PathBuf>,
-    /// What was last saved or opened: its hashes are still true.
+    /// The session as last saved or opened: its hashes are still valid.
     saved: Option<Session>,
-    /// Where work without a session file is saved beside; nowhere without.
+    /// The autosave folder for work without a session file; `None` for no autosave.
     folder: Option<PathBuf>,
-    /// A command has changed something since the last autosave.
+    /// Whether a command has changed anything since the last autosave.
     touched: bool,
     written_at: f64,
-    /// What was last saved beside, and the same with hashes.
+    /// The last autosave, and the same with hashes.
     beside: Option<Session>,
     hashed: Option<Session>,
-    /// Left by a crash, until one is chosen.
+    /// Work left by a crash, until the user decides what to do with it.
     recovery: Option<Recovery>,
-    /// Where to go once the recording is there.
+    /// The view and playhead to restore once the recording is ready.
     place: Option<Session>,
-    /// The order that waits for a folder.
+    /// The export that waits for a folder.
     order: Option<ExportOrder>,
 }
 
 impl Model {
-    /// Saves beside into this folder, and offers what a crash has left there or beside the session opened last.
+    /// Sets the autosave folder, and offers work that a crash left there or beside the most recent session.
     pub fn keep_in(&mut self, folder: PathBuf) {
         let unsaved = folder.join("unsaved.json");
         self.keep.folder = Some(folder);
@@ -72,7 +72,7 @@ impl Model {
         }
     }
 
-    /// Work that a crash has left, until one is chosen.
+    /// Work left by a crash, until the user decides what to do with it.
     pub fn recovery(&self) -> Option<&Recovery> {
         self.keep.recovery.as_ref()
     }
@@ -87,7 +87,7 @@ impl Model {
         self.midi().is_some() && self.aligned().is_some()
     }
 
-    /// The window closes in order: a training leaves its checkpoint, and nothing is left beside.
+    /// Prepares to close the window: a training leaves its checkpoint, and no autosave remains.
     pub fn leave(&mut self) {
         self.loads.finish_training();
         self.finish_journal();
@@ -95,7 +95,7 @@ impl Model {
         self.forget_autosave();
     }
 
-    /// Where decisions go that can't be written where they should.
+    /// Where decisions go if they can't be written to their journal.
     pub(super) fn rescue_folder(&self) -> Option<PathBuf> {
         self.keep.folder.clone()
     }
@@ -105,12 +105,12 @@ impl Model {
         if self.keep.recovery.is_none()
             && let Some(path) = self.autosave_path()
         {
-            // Not there is as good as deleted.
+            // A file that does not exist is as good as deleted.
             drop(std::fs::remove_file(path));
         }
     }
 
-    /// What would be saved now.
+    /// The session as it would be saved now.
     pub fn session_now(&self, now: f64) -> Session {
         let known = |path: &Path| -> FileRef {
             let hashed = self.keep.saved.iter().chain(&self.keep.hashed);
@@ -149,7 +149,7 @@ impl Model {
         }
     }
 
-    /// Saves beside when it is time. Called once a frame.
+    /// Autosaves when it is due. Called once a frame.
     pub(super) fn keep_beside(&mut self, now: f64) {
         let waited = now - self.keep.written_at;
         let due = self.keep.touched && waited >= AUTOSAVE_SOON_S || waited >= AUTOSAVE_S;
@@ -158,7 +158,7 @@ impl Model {
         }
         self.keep.written_at = now;
         let session = self.session_now(now);
-        // Nothing is worth keeping before something has been done.
+        // Nothing is worth saving before the first change.
         let fresh = self.keep.beside.is_none() && !self.keep.touched;
         self.keep.touched = false;
         if fresh || self.keep.beside.as_ref().is_some_and(|beside| beside.same_as(&session)) {
@@ -170,14 +170,14 @@ impl Model {
         }
     }
 
-    /// Takes the hashes in, so that they are not made again.
+    /// Takes in the autosave with its hashes, so that they are not computed again.
     pub(super) fn saved_beside(&mut self, session: Session) {
         self.keep.beside = Some(session.clone());
         self.keep.hashed = Some(session);
     }
 
-    /// That nothing could be written beside is no news for somebody who works, for the next one may succeed; that it can't
-    /// be done at all is.
+    /// Reports a failed autosave only if no later one can succeed: otherwise the next one may, and a user at work need
+    /// not know.
     pub(super) fn not_saved_beside(&mut self, error: &Error) {
         tracing::warn!(%error, "autosave");
         let known = self.problems.iter().any(|problem| matches!(problem.retry, Retry::Autosave));
@@ -205,7 +205,7 @@ impl Model {
         (self.keep.file, self.keep.saved, self.keep.beside) = (Some(file), Some(session), None);
     }
 
-    /// Takes a session in, in place of everything.
+    /// Takes in a session, replacing everything.
     pub(super) fn restore(&mut self, opened: Opened, now: f64) {
         let Opened { path, session, remarks } = opened;
         for text in remarks {
@@ -232,7 +232,7 @@ impl Model {
         (self.selected, self.history) = (None, super::History::default());
         if let Some(queue) = session.queue.clone() {
             (self.midi, self.midi_path) = (None, None);
-            // One that a later version wrote is arranged as a new one is.
+            // An arrangement from a later version is replaced by the default.
             let arrangement = serde_json::from_value(queue.arrangement).unwrap_or_default();
             let bookmark = Bookmark { item: queue.item, arrangement };
             self.open_queue(queue.source.path, Some(queue.journal.path), bookmark);
@@ -255,7 +255,7 @@ impl Model {
         self.update_length(now);
     }
 
-    /// Goes to the place of the session, once the recording that it is in is there.
+    /// Restores the view and playhead of the session, once its recording is ready.
     pub(super) fn go_to_place(&mut self, now: f64) {
         if !self.playable() {
             return;
@@ -279,11 +279,11 @@ impl Model {
                 self.say(format!("Restored: {}", left.session.summary()));
                 self.put(left.session, now);
                 self.keep.file = left.saved.map(|(file, _)| file);
-                // It stays beside until it is saved.
+                // The autosave remains until the session is saved.
                 self.touch();
             }
             Recover::Saved | Recover::Neither => {
-                // Chosen against.
+                // The user decided against it.
                 drop(std::fs::remove_file(&left.autosave));
                 if let (Recover::Saved, Some((file, _))) = (choice, left.saved)
                     && self.keep.file.as_ref() != Some(&file)
@@ -294,7 +294,7 @@ impl Model {
         }
     }
 
-    /// Puts a file first among those opened last.
+    /// Moves a file to the front of the recent ones.
     pub(super) fn remember_file(&mut self, path: &Path) {
         self.settings.recent.retain(|known| known != path);
         self.settings.recent.insert(0, path.to_path_buf());
@@ -322,15 +322,14 @@ impl Model {
         }
     }
 
-    /// The order that waits for a folder, or runs.
+    /// The export that waits for a folder, or is running.
     pub(super) fn export_order(&self) -> Option<ExportOrder> {
         self.keep.order.clone()
     }
 }
 
-/// What a crash has left beside a session.
-/// The session opened last. Documents that were judged are among the recent files, too; a session that is gone may have left
-/// something beside it.
+/// The most recent session. Judged documents are among the recent files, too; a session file that is gone may have left
+/// an autosave beside it.
 fn last_session(recent: &[PathBuf]) -> Option<&PathBuf> {
     let other = |path: &Path| Kind::of(path).is_ok_and(|kind| kind != Kind::Session);
     recent.iter().find(|path| session::is_session(path) && !other(path))

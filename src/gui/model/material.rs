@@ -1,4 +1,4 @@
-//! What the jobs make of files, ready to be drawn and heard.
+//! The output of the jobs that read files, ready to be shown and heard.
 
 use crate::alignment::Alignment;
 use crate::audio::Stereo;
@@ -16,38 +16,38 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A MIDI file as the window needs it.
+/// A MIDI file in the form the window needs.
 pub struct LoadedMidi {
     /// The file and its features.
     pub side: MidiSide,
-    /// What it is played with; without one it is only shown.
+    /// The soundfont it is played with; without one it is only shown.
     pub font: Option<SoundFont>,
-    /// Where that was read; `None` for the bundled one.
+    /// The soundfont's file; `None` for the bundled one.
     pub font_path: Option<PathBuf>,
     /// Its features on its own clock.
     pub strip: Arc<Strip>,
 }
 
 impl LoadedMidi {
-    /// Prepares what is drawn.
+    /// Prepares the drawable parts.
     pub fn new(side: MidiSide, font: Option<SoundFont>, font_path: Option<PathBuf>) -> Self {
         let strip = Arc::new(Strip::of(&side.features));
         Self { side, font, font_path, strip }
     }
 }
 
-/// A recording as the window needs it.
+/// A recording in the form the window needs.
 pub struct LoadedRecording {
-    /// The file and its features; its stereo sound is in `sound`.
+    /// The file and its features; its stereo signal is in `sound`.
     pub side: AudioSide,
-    /// The sound at its own rate; the model takes it out.
+    /// The sound at its own sample rate; the model moves it elsewhere.
     pub sound: Option<Arc<Stereo>>,
     /// Its features.
     pub strip: Arc<Strip>,
 }
 
 impl LoadedRecording {
-    /// Prepares what is drawn and heard.
+    /// Prepares the drawable and audible parts.
     pub fn new(mut side: AudioSide) -> Self {
         let sound = side.recording.stereo.take().map(Arc::new);
         let strip = Arc::new(Strip::of(&side.features));
@@ -65,7 +65,7 @@ impl LoadedRecording {
     }
 }
 
-/// An alignment as the window needs it. Made by [`Aligned::new`].
+/// An alignment in the form the window needs. Made by [`Aligned::new`].
 pub struct Aligned {
     /// The alignment.
     pub alignment: Alignment,
@@ -73,19 +73,19 @@ pub struct Aligned {
     pub features: Arc<Features>,
     /// The same on the recording's clock.
     pub strip: Arc<Strip>,
-    /// What it is worth from moment to moment.
+    /// Its reliability over time.
     pub curves: crate::picture::Curves,
 }
 
-/// A hash model as the window needs it. Made by [`LoadedHashModel::new`].
+/// A hash model in the form the window needs. Made by [`LoadedHashModel::new`].
 pub struct LoadedHashModel {
     /// The model.
     pub model: HashModel,
-    /// Where it was read; `None` for the shipped one.
+    /// The model's file; `None` for the bundled one.
     pub path: Option<PathBuf>,
-    /// Filters of the first layer, of the MIDI side and of the recording's.
+    /// First-layer filters of the MIDI side and of the recording's.
     pub filters: [Vec<Filter>; 2],
-    /// Where there is something to see inside.
+    /// The layers that can be inspected.
     pub layers: Vec<SeenLayer>,
 }
 
@@ -106,15 +106,15 @@ pub struct Hashed {
     pub midi_bits: Arc<Strip>,
     /// The bits of the recording.
     pub audio_bits: Arc<Strip>,
-    /// Bits that differ at each step of the recording, along the alignment; none where the MIDI has nothing.
+    /// Bits that differ at each step of the recording, along the alignment; `None` where the MIDI has nothing.
     pub hamming: Vec<Option<f32>>,
-    /// Bits that agree, (steps of the MIDI × steps of the recording).
+    /// Bits that agree (steps of the MIDI × steps of the recording).
     pub near: Arc<Array2<f32>>,
-    /// The path of the hash sequences' own warping: (second of the MIDI, second of the recording).
+    /// The path of the hash sequences' own time warping: (second of the MIDI, second of the recording).
     pub path: Vec<(f64, f64)>,
     /// Its score: lower is better.
     pub score: f32,
-    /// Distances of steps that belong together and of steps that don't, in this pair.
+    /// Distances of matching and of other steps in this pair.
     pub separation: Separation,
 }
 
@@ -131,15 +131,15 @@ impl Hashed {
     }
 }
 
-/// An embedding model as the window needs it.
+/// An embedding model in the form the window needs.
 pub struct LoadedEmbeddingModel {
     /// The model.
     pub model: EmbeddingModel,
-    /// Where it was read; `None` for the shipped one.
+    /// The model's file; `None` for the bundled one.
     pub path: Option<PathBuf>,
 }
 
-/// What of the moments of a file is drawn in proportion.
+/// The share of a file's moments that is drawn to scale.
 const NEARLY_ALL: f32 = 0.99;
 
 /// The embeddings of an aligned pair, the MIDI in the key of the recording.
@@ -150,12 +150,12 @@ pub struct EmbeddedPair {
     pub audio: Embedded,
     /// Their Euclidean distance.
     pub distance: f32,
-    /// Of both, how much nearly all moments count at most: single ones must not make the others invisible.
+    /// For each side, the highest weight of nearly all moments: single peaks must not make the others invisible.
     counts_most: [f32; 2],
 }
 
 impl EmbeddedPair {
-    /// Of both sides.
+    /// Combines the embeddings of both sides.
     pub fn new(midi: Embedded, audio: Embedded) -> Self {
         let distance = squared_distance(midi.vector.view(), audio.vector.view()).sqrt();
         let most = |embedded: &Embedded| {
@@ -168,48 +168,48 @@ impl EmbeddedPair {
         Self { midi, audio, distance, counts_most }
     }
 
-    /// How much nearly all moments of a side count at most.
+    /// The highest weight of nearly all moments of a side.
     pub fn counts_most(&self, side: Side) -> f32 {
         self.counts_most[index_of(side)]
     }
 
-    /// A side.
+    /// The embedding of a side.
     pub fn side(&self, side: Side) -> &Embedded {
         if side == Side::Midi { &self.midi } else { &self.audio }
     }
 }
 
-/// A set of pairs whose embeddings were compared.
+/// A set of pairs with compared embeddings.
 pub struct Compared {
-    /// What the set is called.
+    /// The name of the set.
     pub name: String,
-    /// Whether it is what is loaded.
+    /// Whether it consists of the loaded files.
     pub loaded: bool,
-    /// How far each is from each.
+    /// The distance of every MIDI file from every recording.
     pub matrix: EmbeddingMatrix,
-    /// The same for the eye.
+    /// The same, for display.
     pub grid: Arc<Array2<f32>>,
-    /// How far what belongs together is apart, and what doesn't.
+    /// The distances of matching and of other pairs.
     pub spread: Distances,
-    /// Of each MIDI file, which place its recording has.
+    /// The rank of each MIDI file's own recording.
     pub ranks: Vec<usize>,
 }
 
 impl Compared {
-    /// Prepares what is drawn.
+    /// Prepares the drawable parts.
     pub fn new(name: String, loaded: bool, matrix: EmbeddingMatrix) -> Self {
         let (spread, ranks, grid) = (matrix.spread(), matrix.ranks(), Arc::new(matrix.distances.clone()));
         Self { name, loaded, matrix, grid, spread, ranks }
     }
 }
 
-/// What comes out of a layer for a pair, each side on its own clock.
+/// The output of a layer for a pair, each side on its own clock.
 pub struct LayerOutput {
     /// Index in [`LoadedHashModel::layers`].
     pub layer: usize,
     /// (steps × channels) of the MIDI and of the recording.
     pub outputs: [Array2<f32>; 2],
-    /// Seconds of a step.
+    /// Seconds per step.
     pub step_s: f64,
 }
 
@@ -224,9 +224,9 @@ impl LayerOutput {
 /// A filter or unit of the selected layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unit {
-    /// Whose network.
+    /// The side its network belongs to.
     pub side: Side,
-    /// Which of its channels.
+    /// The index of its channel.
     pub channel: usize,
 }
 
@@ -234,21 +234,21 @@ fn index_of(side: Side) -> usize {
     usize::from(side == Side::Audio)
 }
 
-/// Which toy problem is learned: what `antiphon toy` takes.
+/// The toy problem to learn: the options of `antiphon toy`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ToyForm {
-    /// What is asked.
+    /// The problem.
     pub problem: Problem,
     /// Attention, or the plain mean.
     pub pooling: Pooling,
-    /// Whether sequences have 50 to 10,000 steps.
+    /// Whether sequence lengths vary between 50 and 10,000 steps.
     pub varied: bool,
-    /// Their steps otherwise.
+    /// Their length in steps otherwise.
     pub length: usize,
     /// Learning rate.
     pub learning_rate: f32,
-    /// Of weights and sequences.
+    /// Seed of the weights and sequences.
     pub seed: u64,
 }
 
@@ -260,7 +260,7 @@ impl Default for ToyForm {
 }
 
 impl ToyForm {
-    /// As the library takes it.
+    /// The task for the library.
     pub fn task(&self) -> Task {
         let lengths =
             if self.varied { Lengths::Varied { shortest: 50, longest: 10_000 } } else { Lengths::Near(self.length) };
@@ -268,7 +268,7 @@ impl ToyForm {
     }
 }
 
-/// Which settings a training begins from.
+/// The settings a training starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrainingPreset {
@@ -281,7 +281,7 @@ pub enum TrainingPreset {
     Gen2,
 }
 
-/// What is to be learned, from what, for how long: what `antiphon train hash` takes.
+/// What to learn, from what, and for how long: the options of `antiphon train hash`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TrainingForm {
@@ -291,9 +291,9 @@ pub struct TrainingForm {
     pub output: PathBuf,
     /// Networks and settings.
     pub preset: TrainingPreset,
-    /// Minutes at most.
+    /// Time limit in minutes.
     pub minutes: f64,
-    /// Seed of the first parameters and of the batches.
+    /// Seed of the initial parameters and of the batches.
     pub seed: u64,
 }
 
@@ -305,7 +305,7 @@ impl Default for TrainingForm {
 }
 
 impl TrainingForm {
-    /// As the trainer takes it.
+    /// The options for the trainer.
     pub fn options(&self) -> Options {
         let preset = match self.preset {
             TrainingPreset::Antiphon => Options::antiphon(),
@@ -315,7 +315,7 @@ impl TrainingForm {
         Options { minutes: Some(self.minutes), seed: self.seed, ..preset }
     }
 
-    /// Whether it can be begun.
+    /// Whether the training can be started.
     pub fn complete(&self) -> bool {
         !self.folders.is_empty() && self.output.file_name().is_some() && self.minutes > 0.0
     }

@@ -1,6 +1,6 @@
-//! [`Model`]: everything that the window shows, and the only code that changes it.
+//! [`Model`]: everything the window shows, and the only code that changes it.
 //!
-//! [`Model::apply`] obeys a [`Command`]; [`Model::receive`] takes in what a job has brought. Both are plain code: tests
+//! [`Model::apply`] obeys a [`Command`]; [`Model::receive`] takes in the outcome of a job. Both are plain code: tests
 //! call them without a window. Moments are seconds of the recording; without one, seconds of the MIDI.
 
 mod arrivals;
@@ -51,33 +51,33 @@ use crate::playback::{Material, Rendition, Transport};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A press of a zoom key.
+/// Zoom factor of one press of a zoom key.
 const ZOOM_STEP: f64 = 1.5;
-/// The view stays for so many seconds after a change of the loop by the pointer.
+/// The view does not follow for this many seconds after the pointer changes the loop.
 const STILL_S: f64 = 0.3;
-/// A press of a contrast key.
+/// Factor of one press of a contrast key.
 const TONE_STEP: f32 = 1.25;
 
 /// A recording in the list.
 #[derive(Clone)]
 pub struct Candidate {
-    /// Its number: stays when the list changes.
+    /// Its number: stays the same when the list changes.
     pub id: u64,
     /// Its file.
     pub path: PathBuf,
     /// The recording, once it is read.
     pub recording: Option<Arc<LoadedRecording>>,
-    /// Its alignment with the MIDI, once it is there.
+    /// Its alignment with the MIDI, once computed.
     pub aligned: Option<Arc<Aligned>>,
-    /// The hash sequences of both, once they are there.
+    /// The hash sequences of both, once computed.
     pub hashed: Option<Arc<Hashed>>,
-    /// The embeddings of both, once they are there.
+    /// The embeddings of both, once computed.
     pub embedded: Option<Arc<EmbeddedPair>>,
-    /// Its sound: at its own rate, and once it was played at that of the device.
+    /// Its sound: at its own sample rate and, once played, at the device's.
     sound: Option<Arc<Stereo>>,
-    /// Failed or cancelled: left alone until it is asked for.
+    /// Failed or cancelled: left alone until it is requested again.
     halted: bool,
-    /// How a person has changed its alignment, and what that was before.
+    /// The manual correction of its alignment, and the alignment before it.
     correction: Correction,
     base: Option<Arc<Aligned>>,
 }
@@ -90,7 +90,7 @@ impl Candidate {
     }
 }
 
-/// A line in the jobs panel about something that went wrong.
+/// A line in the jobs panel about a problem.
 #[derive(Debug, Clone)]
 pub struct Problem {
     /// For `Command::Retry` and `Command::Dismiss`.
@@ -116,35 +116,35 @@ enum Retry {
     Correction,
     Autosave,
     Pictures,
-    /// What asked for it.
+    /// The command that failed.
     Asked(Box<Command>),
 }
 
 impl Problem {
-    /// Whether `Command::Retry` can do anything.
+    /// Whether `Command::Retry` has any effect.
     pub fn can_retry(&self) -> bool {
         !matches!(self.retry, Retry::No)
     }
 }
 
-/// What lies over the window.
+/// What is open over the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overlay {
     /// The command palette.
     Palette,
     /// The list of keys.
     Shortcuts,
-    /// What to export.
+    /// The choice of what to export.
     Export,
-    /// What a crash has left.
+    /// The offer to recover work left by a crash.
     Recovery,
-    /// Decisions can't be saved: what now?
+    /// The question of what to do when decisions can't be saved.
     Journal,
-    /// What program this is, and where its files lie.
+    /// The name and version of the program, and where its files are.
     About,
 }
 
-/// What a programme was made of: a newer one replaces it when one of these differs.
+/// What a programme was made from: it is replaced when one of these changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ProgrammeKey {
     midi: Option<u64>,
@@ -177,35 +177,35 @@ pub struct Model {
     toys: Toys,
     searching: Searching,
     curating: Option<Box<Curating>>,
-    /// Why decisions can't be saved, while somebody is asked.
+    /// Why decisions can't be saved, while the curator is being asked.
     rescue: Option<Rescue>,
     quit: bool,
-    /// Frames so far.
+    /// The number of frames so far.
     frames: u64,
-    /// How often somebody has asked for pictures again that had failed.
+    /// How often the user has asked to retry failed pictures.
     picture_attempts: u64,
-    /// What asked for the job whose outcome is taken in.
+    /// The command that asked for the job whose outcome is being taken in.
     asked: Option<Command>,
     problems: Vec<Problem>,
     loads: Tasks,
     sound: Sound,
-    /// What plays, or is being prepared, or could not be.
+    /// What is playing, or being prepared, or could not be prepared.
     heard: Option<(ProgrammeKey, Rendition)>,
-    /// Pairs that were heard, ready to be heard again.
+    /// Pairs that were played, ready to be played again.
     materials: Vec<(ProgrammeKey, Arc<Material>)>,
-    /// What plays.
+    /// The programme loaded into the engine.
     loaded: Option<Loaded>,
     /// The last loop.
     region: Option<(f64, f64)>,
     offset_ms: f64,
-    /// When the loop was drawn last.
+    /// When the loop was last drawn.
     drawing_loop: f64,
-    /// Go on playing once the new programme is there.
+    /// Whether to resume playback once the new programme is ready.
     resume: bool,
 }
 
 impl Model {
-    /// An empty model. `wake` is called from jobs when there is something new.
+    /// Creates an empty model. `wake` is called from jobs when there is something new.
     pub fn new(settings: Settings, sound: Sound, wake: WakeUp) -> Self {
         Self {
             midi_path: None,
@@ -246,13 +246,13 @@ impl Model {
         }
     }
 
-    /// Obeys a command. `now` is any steady clock in seconds. Nothing else changes the state but what jobs bring.
+    /// Obeys a command. `now` is any steady clock in seconds. Only commands and the outcomes of jobs change the state.
     pub fn apply(&mut self, command: Command, now: f64) {
         if self.asks_before(&command, now) {
             return;
         }
         tracing::debug!(?command);
-        // What fails can be asked for again.
+        // Jobs that fail can be retried with the command.
         let outer = self.loads.asked_by(Some(command.clone()));
         match command {
             Command::Undo => self.undo(now),
@@ -394,7 +394,7 @@ impl Model {
             Command::ThemeSystem => settings.theme = Theme::System,
             Command::ThemeDark => settings.theme = Theme::Dark,
             Command::ThemeLight => settings.theme = Theme::Light,
-            // Done above, or before this.
+            // Handled above, or before this function.
             Command::Viridis | Command::Magma | Command::Cividis | Command::Grey | Command::Undo | Command::Redo => {}
             Command::Invert => settings.tone.inverted = !settings.tone.inverted,
             Command::Brighter => settings.tone.gamma /= TONE_STEP,
@@ -448,7 +448,7 @@ impl Model {
         self.overlay = (self.overlay != Some(overlay)).then_some(overlay);
     }
 
-    /// Says something to everybody: in the status line, and to readers that cannot see it.
+    /// Announces something: in the status line, and to screen readers.
     fn say(&mut self, text: String) {
         self.status = text;
     }
@@ -477,10 +477,10 @@ impl Model {
         }
     }
 
-    /// Takes in what the jobs and the device have brought, and moves the playhead. Call it once a frame.
+    /// Takes in the outcomes of jobs and the state of the device, and moves the playhead. Call it once a frame.
     pub fn collect(&mut self, now: f64) {
         if self.sound.poll(now) {
-            // Opened: play there. Lost: go on by the clock.
+            // Opened: play there. Lost: continue by the clock.
             self.sound_changed();
         }
         self.frames += 1;
@@ -495,15 +495,15 @@ impl Model {
         if self.recording().is_none()
             && let Some(seconds) = self.recording_strip().map(|strip| strip.seconds())
         {
-            // There is a picture already, though nothing to play yet.
+            // A picture is ready, though there is nothing to play yet.
             self.view.set_whole(seconds);
         }
         self.start_what_is_missing();
         self.follow_sound(now);
         let at = self.transport.position(now);
-        // Somebody who has moved the view away from the playhead wants to look there.
+        // If the user has moved the view away from the playhead, leave it there.
         let follow = self.settings.follow_in_force();
-        // Nor while the loop is drawn.
+        // Nor follow while the loop is being drawn.
         let still = now - self.drawing_loop < STILL_S;
         if self.transport.playing() && !still && (follow == Follow::Centred || self.view.contains(self.playhead)) {
             self.view.follow(follow, at);
@@ -517,7 +517,7 @@ impl Model {
         self.numbered
     }
 
-    /// Where zoom keys hold the picture: at the playhead when it is in sight, otherwise in the middle.
+    /// The centre of a zoom by key: the playhead if it is visible, otherwise the middle.
     fn zoom_centre(&self, at: f64) -> f64 {
         if self.view.contains(at) { at } else { f64::midpoint(self.view.start(), self.view.end()) }
     }

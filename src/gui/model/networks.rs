@@ -1,4 +1,4 @@
-//! The hash model, what it makes of the pair, what is selected in it, and its training.
+//! The hash model, its output for the pair, the selected layer and unit, and its training.
 
 use super::super::command::Command;
 use super::super::loading::{ToHash, file_name};
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-/// What is kept of the networks.
+/// The state of the hash networks.
 #[derive(Default)]
 pub(super) struct Networks {
     model: Option<Arc<LoadedHashModel>>,
@@ -20,9 +20,9 @@ pub(super) struct Networks {
     /// Index of the selected layer.
     layer: usize,
     unit: Option<Unit>,
-    /// What comes out of the layer for a candidate.
+    /// The output of the layer for a candidate.
     output: Option<(u64, Arc<LayerOutput>)>,
-    /// What the codes are worth on a data set.
+    /// The quality of the codes on a data set.
     quality: Vec<CodeQuality>,
     measured: Vec<Measured>,
     reports: Option<Receiver<Measured>>,
@@ -34,7 +34,7 @@ impl Model {
         self.networks.model.as_ref()
     }
 
-    /// The hash sequences of the selected pair.
+    /// The hash sequences of the selected pair, once computed.
     pub fn hashed(&self) -> Option<&Arc<Hashed>> {
         self.candidate()?.hashed.as_ref()
     }
@@ -44,33 +44,33 @@ impl Model {
         self.networks.layer
     }
 
-    /// The filter or unit that is looked at.
+    /// The selected filter or unit.
     pub fn unit(&self) -> Option<Unit> {
         self.networks.unit
     }
 
-    /// What comes out of the layer for the selected pair.
+    /// The output of the layer for the selected pair.
     pub fn layer_output(&self) -> Option<&Arc<LayerOutput>> {
         let id = self.candidate()?.id;
         self.networks.output.as_ref().filter(|(of, _)| *of == id).map(|(_, output)| output)
     }
 
-    /// What the codes of the model, and those without learning, are worth on a data set.
+    /// How well the model's codes, and codes without learning, do on a data set.
     pub fn quality(&self) -> &[CodeQuality] {
         &self.networks.quality
     }
 
-    /// What the validations of the training have found so far.
+    /// The results of the training's validations so far.
     pub fn measured(&self) -> &[Measured] {
         &self.networks.measured
     }
 
-    /// Whether a training runs.
+    /// Whether a training is running.
     pub fn trains(&self) -> bool {
         self.loads.trains()
     }
 
-    /// Whether a training can be begun or stopped.
+    /// Whether a training can be started or stopped.
     pub fn trainable(&self) -> bool {
         self.trains() || self.settings.training.complete()
     }
@@ -83,7 +83,7 @@ impl Model {
         }
     }
 
-    /// Takes a model in, in place of the one before.
+    /// Takes in a model, replacing the previous one.
     pub(super) fn take_hash_model(&mut self, model: Option<LoadedHashModel>) {
         if let Some(path) = model.as_ref().and_then(|model| model.path.as_deref()) {
             self.say(format!("{} is the hash model", file_name(path)));
@@ -96,10 +96,10 @@ impl Model {
         }
     }
 
-    /// Hashes what is aligned, the selected pair first, and looks into the layer that is asked for.
+    /// Hashes the aligned pairs, the selected one first, and computes the output of the selected layer.
     pub(super) fn start_hashing(&mut self) {
         let Some(model) = self.networks.model.clone() else {
-            // Not before there is anything to do with it.
+            // Not before it is needed.
             let pair =
                 |c: &super::Candidate| c.aligned.is_some() && c.recording.as_ref().is_some_and(|r| r.side.analysed());
             let wanted = self.settings.tab == Tab::Filters || self.candidate().is_some_and(pair);
@@ -130,13 +130,13 @@ impl Model {
         }
     }
 
-    /// Does without the model that could not be read, until it is asked for again.
+    /// Continues without the model that could not be read, until it is requested again.
     pub(super) fn refuse_hash_model(&mut self, error: &Error) {
         self.networks.refused = true;
         self.report(error, Retry::HashModel(self.settings.hash_model.clone()));
     }
 
-    /// Looks into no layer any more: the next frame would only begin the same again.
+    /// Deselects the unit, so that the next frame does not request the same layer again, and reports the error.
     pub(super) fn refuse_layer(&mut self, error: &Error) {
         let unit = self.networks.unit.take();
         self.report(error, Retry::Asked(Box::new(Command::LookAtUnit(unit))));
@@ -184,7 +184,7 @@ impl Model {
         }
     }
 
-    /// Begins the training, or stops it: it goes on from there the next time.
+    /// Starts the training, or stops it: it resumes from there the next time.
     pub(super) fn toggle_training(&mut self) {
         if self.trains() {
             self.loads.stop_training();
@@ -197,14 +197,14 @@ impl Model {
         }
     }
 
-    /// Takes in what the validations have found.
+    /// Takes in the results of the validations.
     pub(super) fn watch_training(&mut self) {
         if let Some(reports) = &self.networks.reports {
             self.networks.measured.extend(reports.try_iter());
         }
     }
 
-    /// What a validation found, for tests that bring what the job would bring.
+    /// Adds the result of a validation, for tests that supply the outcomes of jobs.
     pub fn receive_measured(&mut self, measured: Measured) {
         self.networks.measured.push(measured);
     }

@@ -1,7 +1,7 @@
-//! Playing: the transport, the mix, the loop, and what is prepared to be played.
+//! Playback: the transport, the mix, the loop, and the programmes prepared for playing.
 //!
-//! The transport counts seconds of the recording. While the recording is stretched to the MIDI's clock, the device counts
-//! on that; [`Loaded`] turns one into the other.
+//! The transport counts seconds of the recording. While the recording is stretched to the MIDI's clock, the device
+//! counts seconds of that clock; [`Loaded`] converts between the two.
 
 use super::super::loading::Prepared;
 use super::{Model, ProgrammeKey};
@@ -9,19 +9,19 @@ use crate::playback::mixer::{Click, Listen, Mix};
 use crate::playback::{EngineOrder, Material, Rendition, SPEED_STEP, Warp, from_audio, to_audio};
 use std::sync::Arc;
 
-/// Pairs that are kept ready to be heard; one of four minutes is 46 MB.
+/// The number of pairs kept ready to play; one of four minutes takes 46 MB.
 const KEPT: usize = 6;
-/// Farthest that the MIDI can be nudged, in milliseconds.
+/// The largest offset of the MIDI, in milliseconds.
 const FARTHEST_MS: f64 = 10_000.0;
 
-/// What plays.
+/// The programme loaded into the engine.
 pub(super) struct Loaded {
     material: Arc<Material>,
     rendition: Rendition,
 }
 
 impl Loaded {
-    /// The second of the recording for a second of the device's clock.
+    /// Converts a second of the device's clock to a second of the recording.
     fn to_audio(&self, seconds: f64) -> f64 {
         to_audio(self.material.map(), self.rendition.warp, seconds)
     }
@@ -32,7 +32,7 @@ impl Loaded {
     }
 }
 
-/// Which edge of the loop.
+/// An edge of the loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Edge {
     In,
@@ -41,7 +41,7 @@ pub(super) enum Edge {
 
 impl Model {
     pub(super) fn play(&mut self, playing: bool, now: f64) {
-        // With a device it starts when there is something to play there.
+        // With a device, playback starts once there is something to play on it.
         self.resume = playing && self.loads.preparing() && self.loaded.is_none() && !self.transport.playing();
         if self.resume {
             return;
@@ -72,7 +72,7 @@ impl Model {
         self.sound.send(EngineOrder::Mix(self.settings.mix));
     }
 
-    /// Hears the other source at the same musical moment.
+    /// Switches to the other source at the same musical moment.
     pub(super) fn flip(&mut self) {
         self.mix(|mix| {
             mix.listen = if mix.listen == Listen::Midi { Listen::Recording } else { Listen::Midi };
@@ -85,7 +85,7 @@ impl Model {
         self.say(if when == Click::Off { "No clicks".into() } else { format!("Clicks at {}", when.name()) });
     }
 
-    /// The loop that is on, or was last.
+    /// The current loop, or else the last one.
     pub fn region(&self) -> Option<(f64, f64)> {
         self.transport.region().or(self.region)
     }
@@ -95,7 +95,7 @@ impl Model {
         self.offset_ms
     }
 
-    /// Whether it waits for sound that is being stretched.
+    /// Whether playback is waiting for sound that is being stretched.
     pub fn waits_for_sound(&self) -> bool {
         self.transport.playing() && self.sound.clock().is_some_and(|clock| clock.waiting())
     }
@@ -118,7 +118,7 @@ impl Model {
         }
     }
 
-    /// Turns the loop on or off: the last one, or what is in sight.
+    /// Turns the loop on or off: the last loop, or the visible part.
     pub(super) fn toggle_loop(&mut self, now: f64) {
         let region = match (self.transport.region(), self.region) {
             (Some(_), _) => None,
@@ -128,7 +128,8 @@ impl Model {
         self.set_loop(region, now);
     }
 
-    /// Puts an edge of the loop at the playhead; the other goes to the end of everything where it would be passed.
+    /// Moves an edge of the loop to the playhead; if it would pass the other edge, that one goes to the very end or
+    /// start.
     pub(super) fn set_edge(&mut self, edge: Edge, now: f64) {
         let (at, seconds) = (self.transport.position(now), self.transport.seconds());
         let (start, end) = self.region().unwrap_or((0.0, seconds));
@@ -141,7 +142,7 @@ impl Model {
         );
     }
 
-    /// Loops the unreliable stretch in sight that is nearest to the playhead.
+    /// Loops the visible unreliable stretch nearest to the playhead.
     pub(super) fn loop_unreliable(&mut self, now: f64) {
         let at = self.transport.position(now);
         let stretches = self.aligned().map(|aligned| aligned.alignment.unreliable.clone()).unwrap_or_default();
@@ -165,7 +166,7 @@ impl Model {
         self.say(format!("Speed {:.2}", self.settings.rendition.speed));
     }
 
-    /// So many steps faster.
+    /// Changes the speed by this many steps.
     pub(super) fn step_speed(&mut self, steps: f64) {
         self.set_speed(self.settings.rendition.speed + steps * SPEED_STEP);
     }
@@ -177,7 +178,7 @@ impl Model {
         self.say(moved.into());
     }
 
-    /// The MIDI sounds later by so many milliseconds more; `None` for none at all.
+    /// Delays the MIDI by this many milliseconds more; `None` resets the offset.
     pub(super) fn nudge(&mut self, by_ms: Option<f64>) {
         self.offset_ms = by_ms.map_or(0.0, |by| (self.offset_ms + by).clamp(-FARTHEST_MS, FARTHEST_MS));
         self.mark_changed();
@@ -185,7 +186,7 @@ impl Model {
         self.say(format!("Offset {:+.0} ms", self.offset_ms));
     }
 
-    /// The offset that was before, put back.
+    /// Restores an earlier offset.
     pub(super) fn put_offset(&mut self, offset_ms: f64) {
         if (self.offset_ms - offset_ms).abs() > 0.0 {
             self.offset_ms = offset_ms;
@@ -211,7 +212,7 @@ impl Model {
         self.view.set_whole(seconds);
     }
 
-    /// Loop and offset belong to a pair: another one begins without.
+    /// Resets the loop and the offset, which belong to the pair.
     pub(super) fn forget_place(&mut self, now: f64) {
         self.region = None;
         self.offset_ms = 0.0;
@@ -220,7 +221,7 @@ impl Model {
         self.send_offset();
     }
 
-    /// Starts to prepare what is selected, unless that is what plays.
+    /// Starts to prepare the selected pair, unless it is already playing.
     pub(super) fn prepare_to_play(&mut self) {
         let Some(sample_rate) = self.sound.sample_rate() else { return };
         let what = ProgrammeKey {
@@ -239,13 +240,13 @@ impl Model {
             return self.loads.prepare_again(Arc::clone(material), rendition, at);
         }
         let recording = self.recording().and(self.candidate()).and_then(|candidate| candidate.sound.clone());
-        // Until it is known where the MIDI belongs it is not played beside a recording.
+        // Until it is aligned, the MIDI is not played along with a recording.
         let midi = self.midi().filter(|_| self.candidate().is_none() || what.aligned).cloned();
         let aligned = self.aligned().cloned();
         self.loads.prepare(midi, aligned, recording, sample_rate, rendition, at);
     }
 
-    /// Keeps what a pair is played from, to be heard again at once.
+    /// Keeps a pair's material, so that it can be played again at once.
     pub(super) fn keep_material(&mut self, what: ProgrammeKey, material: Arc<Material>) {
         self.materials.retain(|(made_of, _)| *made_of != what);
         if self.materials.len() >= KEPT {
@@ -254,7 +255,7 @@ impl Model {
         self.materials.push((what, material));
     }
 
-    /// Forgets what a candidate is played from: it is aligned otherwise now.
+    /// Forgets a candidate's material: its alignment has changed.
     pub(super) fn forget_material(&mut self, candidate: u64) {
         self.materials.retain(|(made_of, _)| made_of.candidate != Some(candidate));
         if self.heard.is_some_and(|(what, _)| what.candidate == Some(candidate)) {
@@ -282,14 +283,14 @@ impl Model {
         } else if !self.transport.playing() {
             self.send_seek(at);
         } else if !goes_on {
-            // It plays already (by the clock, or an older programme): the engine goes on from where the playhead is.
+            // Already playing (by the clock, or an older programme): the engine continues from the playhead.
             self.transport.seek(at, now);
             self.send_seek(at);
             self.play(true, now);
         }
     }
 
-    /// Takes a device in that has come, or lets go of one that is gone.
+    /// Takes in a new device, or lets go of a lost one.
     pub(super) fn sound_changed(&mut self) {
         (self.heard, self.loaded) = (None, None);
         self.sound.send(EngineOrder::Mix(self.settings.mix));

@@ -1,4 +1,4 @@
-//! The index that is searched, what was found in it, and which hit is listened to.
+//! The index being searched, the hits found in it, and the hit being played.
 
 use super::super::loading::file_name;
 use super::super::settings::Tab;
@@ -11,26 +11,26 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Hits after the one that is listened to that are read and aligned ahead.
+/// How many hits after the selected one are read and aligned ahead.
 const AHEAD: usize = 3;
-/// Hits asked for, at most.
+/// The most hits that can be requested.
 pub(crate) const MOST_HITS: usize = 100_000;
 
-/// How an index is searched from the window.
+/// Search settings of the window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SearchForm {
     /// Hits wanted.
     pub top: usize,
-    /// Compare the codes of all entries.
+    /// Whether to compare the codes of all entries.
     pub exhaustive: bool,
-    /// Try all twelve keys in any case.
+    /// Whether to try all twelve keys in any case.
     pub all_keys: bool,
-    /// In which order hits are listed.
+    /// The order of the hits.
     pub order: HitOrder,
-    /// Whether that is from the last to the first.
+    /// Whether that order is reversed.
     pub reversed: bool,
-    /// Only hits with this in their title, artist or path.
+    /// Show only hits with this text in their title, artist or path.
     #[serde(skip)]
     pub filter: String,
 }
@@ -48,7 +48,7 @@ impl Default for SearchForm {
     }
 }
 
-/// What hits are sorted by.
+/// The sort order of hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HitOrder {
@@ -61,29 +61,29 @@ pub enum HitOrder {
     Embedding,
     /// Artist and title, or else the file's name.
     Name,
-    /// Seconds.
+    /// Duration.
     Length,
 }
 
-/// What a search has found.
+/// The result of a search.
 #[derive(Debug)]
 pub struct Searched {
-    /// The file that was looked for.
+    /// The file that was searched for.
     pub query: PathBuf,
     /// Hits and stages.
     pub found: Found,
 }
 
-/// What is kept of it all.
+/// The state of the search.
 #[derive(Default)]
 pub(super) struct Searching {
     index: Option<Arc<Index>>,
     /// The index could not be read.
     refused: bool,
     found: Option<Arc<Searched>>,
-    /// Places in the hits, sorted and filtered as the form says.
+    /// Indices of the hits, sorted and filtered by the form.
     rows: Vec<usize>,
-    /// The row that is listened to.
+    /// The selected row.
     row: Option<usize>,
 }
 
@@ -93,12 +93,12 @@ impl Model {
         self.searching.index.as_ref()
     }
 
-    /// What was found last.
+    /// The result of the last search.
     pub fn found(&self) -> Option<&Arc<Searched>> {
         self.searching.found.as_ref()
     }
 
-    /// How many rows there are to be seen.
+    /// The number of visible rows.
     pub fn hit_count(&self) -> usize {
         self.searching.rows.len()
     }
@@ -108,22 +108,22 @@ impl Model {
         self.searching.found.as_ref()?.found.hits.get(*self.searching.rows.get(row)?)
     }
 
-    /// The row that is listened to.
+    /// The selected row.
     pub fn hit_row(&self) -> Option<usize> {
         self.searching.row
     }
 
-    /// Whether an index is searched now.
+    /// Whether a search is running.
     pub fn searches(&self) -> bool {
         self.loads.searches()
     }
 
-    /// Whether something can be looked for.
+    /// Whether a search can be started or stopped.
     pub fn searchable(&self) -> bool {
         self.searches() || (self.searching.index.is_some() && (self.midi_path.is_some() || self.candidate().is_some()))
     }
 
-    /// Opens the index of the settings, once there is a use for it.
+    /// Opens the index in the settings, once it is needed.
     pub(super) fn start_index(&mut self) {
         let wanted = self.settings.tab == Tab::Search && self.searching.index.is_none() && !self.searching.refused;
         if let Some(path) = self.settings.index.clone().filter(|_| wanted && !self.loads.index_runs()) {
@@ -148,12 +148,12 @@ impl Model {
         self.report(error, self.settings.index.clone().map_or(Retry::No, Retry::Index));
     }
 
-    /// Whether something is being added to an index.
+    /// Whether an index is being opened or added to.
     pub fn indexes(&self) -> bool {
         self.loads.index_runs()
     }
 
-    /// Adds folders to the index that is open; without one, to one that is made beside the first of them.
+    /// Adds folders to the open index; without one, creates one beside the first folder.
     pub(super) fn add_to_index(&mut self, folders: Vec<PathBuf>) {
         let Some(first) = folders.first() else { return };
         let folder =
@@ -164,7 +164,7 @@ impl Model {
         self.loads.add_to_index(folder, folders, self.settings.soundfont.clone());
     }
 
-    /// Names what could not be added, and opens the index as it is now.
+    /// Names what could not be added, and opens the updated index.
     pub(super) fn take_added(&mut self, added: &crate::index::Added) {
         self.say(format!("{} added to the index, {} were there", added.added, added.kept));
         if let Some((path, error)) = added.skipped.first() {
@@ -176,7 +176,7 @@ impl Model {
         }
     }
 
-    /// Begins to search for the MIDI file, or without one for the recording; stops where it is at it.
+    /// Starts a search for the MIDI file, or else for the recording; stops a running search.
     pub(super) fn toggle_search(&mut self) {
         if self.searches() {
             self.loads.stop_search();
@@ -222,7 +222,7 @@ impl Model {
         }
     }
 
-    /// Sorts and filters.
+    /// Sorts and filters the hits.
     fn lay_out_hits(&mut self) {
         let Some(searched) = &self.searching.found else { return };
         let (hits, form) = (&searched.found.hits, &self.settings.search);
@@ -250,7 +250,7 @@ impl Model {
         self.searching.rows = rows;
     }
 
-    /// Listens to the hit in a row beside what was looked for, and has the next ones read and aligned ahead.
+    /// Plays the hit in a row along with the query, and has the next ones read and aligned ahead.
     pub(super) fn look_at_hit(&mut self, row: usize, now: f64) {
         let (Some(searched), Some(hit)) = (self.searching.found.clone(), self.hit(row).cloned()) else { return };
         self.searching.row = Some(row);
@@ -282,7 +282,7 @@ impl Model {
         if self.selected == before && self.loaded.is_some() {
             self.play(true, now);
         } else {
-            // As soon as it can be heard.
+            // Play as soon as it is ready.
             self.resume = true;
         }
     }

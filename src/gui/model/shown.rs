@@ -1,4 +1,4 @@
-//! What the panels read of the [`Model`]. Nothing here changes it.
+//! What the panels read from the [`Model`]. Nothing here changes it.
 
 use super::super::command::Hover;
 use super::super::loading::{Running, file_name};
@@ -45,7 +45,7 @@ impl Model {
         self.candidate()?.recording.as_ref()
     }
 
-    /// The picture of the selected recording: there before the recording is read to its end.
+    /// The picture of the selected recording: available before the recording is completely read.
     pub fn recording_strip(&self) -> Option<&Arc<Strip>> {
         let candidate = self.candidate()?;
         match &candidate.recording {
@@ -64,7 +64,7 @@ impl Model {
         self.aligned().map(|aligned| &aligned.alignment.segments)
     }
 
-    /// The MIDI's moment at a moment of the shown clock; `None` when that is not known.
+    /// The moment of the MIDI at a moment of the displayed clock; `None` if unknown.
     pub fn midi_time(&self, audio_s: f64) -> Option<MidiTime> {
         self.midi()?;
         match self.segments() {
@@ -74,22 +74,22 @@ impl Model {
         }
     }
 
-    /// Playing and the playhead.
+    /// Playback and the playhead.
     pub fn transport(&self) -> &Transport {
         &self.transport
     }
 
-    /// The part of the time that is shown.
+    /// The part of the time axis that is shown.
     pub fn view(&self) -> &TimeView {
         &self.view
     }
 
-    /// What the pointer is at.
+    /// What the pointer is over.
     pub fn hover(&self) -> Option<Hover> {
         self.hover
     }
 
-    /// What is remembered.
+    /// The settings that persist between runs.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -99,37 +99,37 @@ impl Model {
         &self.pitch
     }
 
-    /// What lies over the window.
+    /// What is open over the window.
     pub fn overlay(&self) -> Option<Overlay> {
         self.overlay
     }
 
-    /// What was last status: for the status line, and for readers that cannot see it.
+    /// The latest status: for the status line and for screen readers.
     pub fn status(&self) -> &str {
         &self.status
     }
 
-    /// How often somebody has asked for pictures again that had failed.
+    /// How often the user has asked to retry failed pictures.
     pub(in super::super) fn picture_attempts(&self) -> u64 {
         self.picture_attempts
     }
 
-    /// Why decisions can't be saved, while somebody is asked what to do.
+    /// Why decisions can't be saved, while the curator is being asked what to do.
     pub fn rescue(&self) -> Option<&Rescue> {
         self.rescue.as_ref()
     }
 
-    /// Whether the window is to be closed.
+    /// Whether the window should close.
     pub fn quit(&self) -> bool {
         self.quit
     }
 
-    /// What went wrong and was not dismissed.
+    /// Problems that have not been dismissed.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
-    /// Work that goes on.
+    /// The running jobs.
     pub fn running(&self) -> Vec<Running> {
         self.loads.running()
     }
@@ -149,17 +149,17 @@ impl Model {
         self.loads.choosing()
     }
 
-    /// Whether there are candidates to change between.
+    /// Whether there are several candidates to choose from.
     pub fn several(&self) -> bool {
         self.candidates.len() > 1 || self.curating().is_some_and(|curating| curating.queue().shown().len() > 1)
     }
 
-    /// Whether nothing is computed and nothing waits to be.
+    /// Whether no job is running or pending.
     pub fn idle(&self) -> bool {
         self.loads.running().is_empty() && (self.sound.clock().is_some() || self.sound.is_silent())
     }
 
-    /// What a candidate is about to become, for its line in the list.
+    /// How far a candidate has got, for its line in the list.
     pub fn state(&self, candidate: &Candidate) -> State {
         if let Some(aligned) = &candidate.aligned {
             return State::Aligned(aligned.alignment.confidence);
@@ -177,29 +177,29 @@ impl Model {
         }
     }
 
-    /// The name of the shown recording, or a word for it.
+    /// The name of the current recording, or a placeholder.
     pub(in super::super) fn recording_name(&self) -> String {
         self.candidate().map_or_else(|| "recording".into(), |candidate| file_name(&candidate.path))
     }
 
-    /// The name of the MIDI, or a word for it.
+    /// The name of the MIDI, or a placeholder.
     pub(in super::super) fn midi_name(&self) -> String {
         self.midi_path.as_deref().map_or_else(|| "MIDI".into(), file_name)
     }
 }
 
-/// How far a candidate is.
+/// How far a candidate has got.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum State {
-    /// In the queue.
+    /// It is waiting its turn.
     Waiting,
     /// Its file is being read.
     Reading,
-    /// It is read, and there is no MIDI to align it with.
+    /// It has been read, and there is no MIDI to align it with.
     NoMidi,
     /// It is being aligned.
     Aligning,
-    /// It is aligned, with this confidence.
+    /// It has been aligned, with this confidence.
     Aligned(f64),
     /// It failed or was cancelled.
     Halted,

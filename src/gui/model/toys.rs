@@ -1,10 +1,10 @@
-//! The toy problem that is being learned.
+//! The toy problem being learned.
 
 use super::Model;
 use crate::toy::Epoch;
 use std::sync::mpsc::Receiver;
 
-/// What is kept of it.
+/// The state of the toy problem.
 #[derive(Default)]
 pub(super) struct Toys {
     epochs: Vec<Epoch>,
@@ -12,7 +12,7 @@ pub(super) struct Toys {
 }
 
 impl Model {
-    /// What the epochs of the toy problem have reached so far.
+    /// The results of the toy problem's epochs so far.
     pub fn toy_epochs(&self) -> &[Epoch] {
         &self.toys.epochs
     }
@@ -22,7 +22,7 @@ impl Model {
         self.loads.toy_runs()
     }
 
-    /// Begins from the start, or stops.
+    /// Starts from scratch, or stops.
     pub(super) fn toggle_toy(&mut self) {
         if self.toy_runs() {
             self.loads.stop_toy();
@@ -34,7 +34,7 @@ impl Model {
         }
     }
 
-    /// Takes in what the epochs have reached.
+    /// Takes in the results of the epochs.
     pub(super) fn watch_toy(&mut self) {
         if let Some(reports) = &self.toys.reports {
             self.toys.epochs.extend(reports.try_iter());
@@ -47,7 +47,7 @@ impl Model {
         self.say(format!("The toy problem is {word} after {} epochs", self.toys.epochs.len()));
     }
 
-    /// What an epoch reached, for tests that bring what the job would bring.
+    /// Adds the result of an epoch, for tests that supply the outcomes of jobs.
     pub fn receive_epoch(&mut self, epoch: Epoch) {
         self.toys.epochs.push(epoch);
     }

@@ -8,13 +8,13 @@ use crate::error::Error;
 use crate::files::{Md5, portable};
 use std::path::Path;
 
-/// What could not be written is tried again after so many seconds.
+/// Seconds until a failed write is tried again.
 const TRY_AGAIN_S: f64 = 5.0;
-/// The rate is that of so many decisions.
+/// The rate is measured over this many decisions.
 const RATE_OF: usize = 30;
 
 impl Model {
-    /// A line about the selected item.
+    /// Writes a line about the selected item to the journal.
     pub(super) fn write_down(&mut self, act: Act, reason: Option<Reason>, now: f64) {
         let threshold = f64::from(self.settings.threshold);
         let offset_ms = self.offset_ms;
@@ -74,7 +74,7 @@ impl Model {
             return self.ask_for_journal(None);
         }
         let seen = self.seen();
-        // Left for later is no judgement of what nobody has seen.
+        // Skipping is no judgement, so it does not require the item to have been seen.
         if decision != Decision::Skipped
             && let Seen::No(why) = seen
         {
@@ -105,20 +105,21 @@ impl Model {
         }
     }
 
-    /// Whether anybody has seen the item: it was in a picture before the key was pressed.
+    /// Whether the curator has seen the item: it was on the screen before the key was pressed.
     fn seen(&self) -> Seen {
         let Some(curating) = self.curating() else { return Seen::No("") };
         let broken = curating.queue.current().is_some_and(|index| curating.failed.contains(&index));
         match curating.came {
             None if broken => Seen::Broken,
             None => Seen::No("Not decided: this pair is still being read"),
-            // It came in one frame, was drawn at its end, and a key of the next is obeyed in the one after that.
+            // It arrived in one frame and was drawn at its end; a key pressed in the next is obeyed in the one after
+            // that.
             Some(came) if self.frames < came + 2 => Seen::No("Not decided: this pair has only just come"),
             Some(_) => Seen::Yes,
         }
     }
 
-    /// `3 of 500: name`, without what blindness hides.
+    /// The position and name of the item, e.g. `3 of 500: name`, without anything that blind mode hides.
     pub(super) fn place_words(&self) -> String {
         let Some(queue) = self.curating().map(Curating::queue) else { return String::new() };
         let name = queue.current().map(|index| queue.items().name(index)).unwrap_or_default();
@@ -146,7 +147,7 @@ impl Model {
         self.say(if flag { "Flagged".into() } else { "No flag".into() });
     }
 
-    /// Takes back the last line of the journal, or does it again, and goes to its item.
+    /// Undoes or redoes the last line of the journal, and goes to its item.
     pub(in super::super) fn undo_decision(&mut self, again: bool, now: f64) -> bool {
         let threshold = f64::from(self.settings.threshold);
         if self.only_looks() {
@@ -171,7 +172,7 @@ impl Model {
         let name = index.map(|index| curating.queue.items().name(index)).unwrap_or(record.item.clone());
         self.look_at_item(now);
         if !again && !record.note.is_empty() {
-            // Taken back is the decision, not what was written.
+            // Undo takes back the decision, not the text of the note.
             self.with_queue(|curating| curating.note.clone_from(&record.note));
         }
         let what = if again { "Done again" } else { "Undone" };
@@ -180,7 +181,7 @@ impl Model {
         true
     }
 
-    /// Decisions were written, or not.
+    /// Takes in the result of writing decisions.
     pub(in super::super) fn journal_written(&mut self, batch: crate::curation::Batch, now: f64) {
         let Some(curating) = &mut self.curating else { return };
         match curating.journal.settle(batch) {
@@ -198,7 +199,7 @@ impl Model {
         }
     }
 
-    /// The writer itself is lost: what it had is written again.
+    /// The writer itself was lost: its lines are written again.
     pub(in super::super) fn journal_not_written(&mut self, error: &Error, now: f64) {
         self.with_queue(|curating| curating.failed_at = Some(now));
         if !self.problems.iter().any(|problem| matches!(problem.retry, Retry::Journal)) {
@@ -206,7 +207,7 @@ impl Model {
         }
     }
 
-    /// Tries again what could not be written.
+    /// Allows another attempt at writing after a failure, once it is due.
     pub(in super::super) fn poll_journal(&mut self, now: f64) {
         self.with_queue(|curating| {
             curating.failed_at.take_if(|failed_at| now - *failed_at > TRY_AGAIN_S);
@@ -218,13 +219,13 @@ impl Model {
     }
 }
 
-/// Whether somebody has seen an item.
+/// Whether the curator has seen an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Yes,
-    /// It can't be read: all that is there to be seen.
+    /// It can't be read, so there is nothing more to see.
     Broken,
-    /// Not yet, and what to say of that.
+    /// Not yet, and the message that says so.
     No(&'static str),
 }
 

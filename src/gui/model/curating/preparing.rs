@@ -1,4 +1,4 @@
-//! Pairs are loaded and aligned before somebody comes to them.
+//! Pairs are loaded and aligned before the curator gets to them.
 
 use super::super::super::loading::{ReadyPair, ToRead};
 use super::super::{Candidate, LoadedMidi, Model, ProgrammeKey, Retry};
@@ -6,13 +6,13 @@ use super::Ready;
 use crate::error::Result;
 use std::sync::Arc;
 
-/// Items that are prepared ahead.
+/// The number of items prepared ahead.
 pub(super) const AHEAD: usize = 3;
-/// Items kept ready behind: for undo.
+/// The number of earlier items kept ready, for undo.
 const BEHIND: usize = 2;
 
 impl Model {
-    /// A pair is ready.
+    /// Takes in a prepared pair.
     pub(in super::super) fn take_pair(&mut self, index: usize, outcome: Result<Box<ReadyPair>>, now: f64) {
         let pair = match outcome {
             Ok(pair) => pair,
@@ -25,7 +25,7 @@ impl Model {
         };
         let telling_s = pair.telling_s();
         let current = self.curating().is_some_and(|curating| curating.queue.current() == Some(index));
-        // The number of the candidate that stands for it already.
+        // The number of the candidate that already stands in for it.
         let id = self.candidates.first().filter(|_| current).map(|candidate| candidate.id);
         let id = id.unwrap_or_else(|| self.number());
         let ReadyPair { midi, mut recording, aligned, material } = *pair;
@@ -59,7 +59,7 @@ impl Model {
         ready.iter().find(|ready| Arc::ptr_eq(&ready.midi.1, midi)).map(|ready| ready.midi.0)
     }
 
-    /// Gets the selected item ready, then the next ones, and writes what is to be written.
+    /// Prepares the selected item, then the next ones, and writes pending decisions.
     pub(in super::super) fn prepare_items(&mut self) {
         let sample_rate = self.sound.sample_rate();
         let font_path = self.settings.soundfont.clone();
@@ -92,7 +92,7 @@ impl Model {
         };
         let Some(next) = wanted.iter().copied().find(missing) else { return };
         match self.loads.pairing() {
-            // Somebody waits for this one.
+            // The curator is waiting for this one.
             Some(other) if other != next && Some(next) == current => {}
             Some(_) => return,
             None => {}

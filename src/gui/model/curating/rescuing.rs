@@ -1,4 +1,4 @@
-//! Decisions that can't be written: they are kept, and no way out of the queue loses them unasked.
+//! Decisions that can't be written: they are kept, and leaving the queue never loses them without asking.
 
 use super::super::super::command::{Command, Curate};
 use super::super::super::loading::file_name;
@@ -13,8 +13,8 @@ impl Model {
         self.curating().is_some_and(|curating| curating.obstacle.is_some())
     }
 
-    /// Before a command that leaves the queue: writes what is not on the disk. What can't be written is a question, and the
-    /// command waits for the answer.
+    /// Writes pending decisions before a command that leaves the queue. If that fails, asks what to do; the command
+    /// then waits for the answer.
     pub(in super::super) fn asks_before(&mut self, command: &Command, now: f64) -> bool {
         let leaves = matches!(
             command,
@@ -39,18 +39,19 @@ impl Model {
         }
     }
 
-    /// Writes what is not on the disk, and waits for it.
+    /// Writes pending decisions and waits until they are written.
     fn write_decisions(&mut self) -> Result<()> {
         let batch = self.loads.finish_journal();
         let Some(curating) = &mut self.curating else { return Ok(()) };
         if let Some(batch) = batch {
-            // Should it have failed, it is written once more here.
+            // If writing them failed, they are written once more here.
             drop(curating.journal.settle(batch));
         }
         curating.journal.flush()
     }
 
-    /// Asks for another journal: because of what the system said and what waits, or because this one is read-only.
+    /// Asks for another journal: because of an error (`why`, and the command that waits), or because this one is
+    /// read-only.
     pub(in super::super) fn ask_for_journal(&mut self, why: Option<(String, Command)>) {
         let obstacle = || self.curating().and_then(|curating| curating.obstacle.clone()).unwrap_or_default();
         let (why, then) = why.map_or_else(|| (obstacle(), None), |(why, then)| (why, Some(then)));
@@ -59,7 +60,7 @@ impl Model {
         self.overlay = Some(Overlay::Journal);
     }
 
-    /// Goes on in another file.
+    /// Continues in another file.
     pub(super) fn move_journal(&mut self, file: &Path, now: f64) {
         drop(self.write_decisions());
         let Some(curating) = &mut self.curating else { return };
@@ -93,7 +94,7 @@ impl Model {
         }
     }
 
-    /// A person has chosen to lose them.
+    /// Gives up the unwritten decisions, as the curator has chosen.
     pub(super) fn abandon_decisions(&mut self, now: f64) {
         if let Some(curating) = self.curating.take() {
             tracing::warn!(lines = curating.journal.unwritten(), "decisions were given up");
@@ -107,7 +108,7 @@ impl Model {
         self.go_on(now);
     }
 
-    /// What has waited for the decisions.
+    /// Carries out the command that was waiting for the decisions.
     fn go_on(&mut self, now: f64) {
         let rescue = self.rescue.take();
         if self.overlay == Some(Overlay::Journal) {
@@ -118,8 +119,8 @@ impl Model {
         }
     }
 
-    /// The queue closes without anybody having been asked, since something else took its place: what can't be written goes to
-    /// the folder of autosaves.
+    /// Saves what can't be written to the autosave folder when the queue closes without asking, because something else
+    /// replaced it.
     pub(in super::super) fn rescue_decisions(&mut self) {
         let folder = self.rescue_folder();
         let Some(curating) = &mut self.curating else { return };

@@ -11,7 +11,7 @@ use crate::playback::device::Sound;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A queue of pairs that are not there, which can be skipped.
+/// A queue of pairs that do not exist, which can be skipped.
 fn curating(folder: &Path) -> Model {
     let mut model = Model::new(Settings::default(), Sound::silent("this is a test"), Arc::new(|| {}));
     let items = (0..6).map(|i| Item { id: i.to_string(), midi: "none.mid".into(), ..Item::default() });
@@ -40,7 +40,7 @@ fn quitting_with_decisions_that_can_not_be_saved_asks_and_takes_another_place() 
         assert_eq!(model.overlay(), Some(Overlay::Journal), "{leave:?}");
         assert!(!model.quit() && model.curates() && unwritten(&model) == 1, "{leave:?}");
         assert!(!model.rescue().unwrap().why.is_empty());
-        // Staying keeps everything; asked again, it asks again.
+        // Staying keeps everything; a second request to leave asks again.
         model.apply(Command::Close, 3.0);
         assert!(!model.quit() && model.curates() && model.rescue().is_none());
         model.apply(leave.clone(), 4.0);
@@ -98,7 +98,7 @@ fn a_writer_that_panics_is_an_error_with_retry_and_loses_no_decision() {
     model.with_queue(|curating| curating.journal.push(Record::new("0", Decision::Skipped)));
     let batch = model.curating.as_mut().unwrap().journal.batch().unwrap();
     model.loads.break_journal(batch);
-    // The pairs can't be read either; that is not what is looked for.
+    // The pairs can't be read either; this is about other problems.
     let failed = |model: &Model| model.problems().iter().find(|p| p.text.contains("internal error")).cloned();
     while failed(&model).is_none() {
         model.collect(2.0);
@@ -120,7 +120,7 @@ fn a_job_that_panics_is_an_error_and_retry_asks_for_it_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut model = Model::new(Settings::default(), Sound::silent("this is a test"), Arc::new(|| {}));
     let command = Command::Open(vec![folder.path().to_path_buf()]);
-    // As the job of this command would, had it a fault.
+    // As the job of this command would, if it had a bug.
     model.loads.asked_by(Some(command.clone()));
     model.loads.break_expanding();
     model.loads.asked_by(None);
@@ -137,7 +137,7 @@ fn a_job_that_panics_is_an_error_and_retry_asks_for_it_again() {
         model.collect(1.0);
         std::thread::yield_now();
     }
-    // Cancelled is still no error.
+    // Cancelling is still not an error.
     let known = model.problems().len();
     model.receive(Arrival::Session(Err(Error::Cancelled)), 2.0);
     assert_eq!(model.problems().len(), known);
