@@ -1,11 +1,11 @@
-//! Every crate that is asked for is used: what is not costs a build for nothing.
+//! Every crate in the manifest is used: an unused one costs build time for nothing.
 
 use std::path::Path;
 
-/// Crates whose library has another name.
+/// Crates whose library has a different name.
 const OTHER_NAMES: &[(&str, &str)] = &[("md-5", "md5")];
 
-/// All source below a folder, without lines of comments.
+/// All source below a folder, without comment lines.
 fn source(folder: &Path) -> String {
     let mut all = String::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -30,7 +30,7 @@ fn names<'a>(manifest: &'a str, section: &str) -> Vec<&'a str> {
     lines.filter(|line| !line.starts_with('#')).filter_map(|line| Some(line.split_once(" = ")?.0)).collect()
 }
 
-/// Whether a path begins with this crate, or a line uses it as it is.
+/// Whether a path begins with this crate, or a line uses its name alone.
 fn uses(source: &str, name: &str) -> bool {
     let ident =
         OTHER_NAMES.iter().find(|(of, _)| *of == name).map_or(name.replace('-', "_"), |(_, is)| (*is).to_owned());

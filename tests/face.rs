@@ -1,22 +1,22 @@
-//! What the library exposes, held in a list: a name that comes or goes is seen in a review.
+//! The public names of the library, kept in a list: a name that comes or goes is seen in a review.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Set to anything, it writes the list anew.
+/// If this variable is set to anything, the test rewrites the list.
 const UPDATE: &str = "ANTIPHON_UPDATE_FACE";
 
-/// Types that a module passes on of another, whose meaning they have.
+/// Types that a module re-exports from another, with the same meaning.
 const PASSED_ON: &[&str] = &["InputScaling", "Side"];
 
-/// The text of a file without comments and without what only tests see.
+/// The text of a file without comments and without test modules.
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).expect("source is UTF-8");
     let text = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
-/// What follows `pub ` at the beginning of a line, up to the end of its statement.
+/// The text after `pub ` at the beginning of a line, up to the end of its statement.
 fn public(code: &str) -> impl Iterator<Item = &str> {
     let statements = code.split("\npub ").enumerate();
     let statements = statements.filter_map(|(i, text)| if i > 0 { Some(text) } else { text.strip_prefix("pub ") });
@@ -25,7 +25,7 @@ fn public(code: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The names that a `use` passes on, as they are called from then on.
+/// The names that a `use` re-exports, after any renaming.
 fn passed_on(list: &str) -> Vec<String> {
     let list = list.split(';').next().unwrap_or_default();
     let list = list.split_once('{').map_or(list, |(_, inner)| inner.trim_end().trim_end_matches('}'));
@@ -34,7 +34,7 @@ fn passed_on(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|path| !path.is_empty()).map(name).collect()
 }
 
-/// Adds what the module of that path exposes: its own types, functions and constants, and what it passes on of others.
+/// Adds what the module at that path exposes: its own types, functions and constants, and its re-exports.
 fn add(folder: &Path, path: &str, code: &str, found: &mut BTreeSet<String>) {
     for statement in public(code) {
         let words: Vec<&str> = statement.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
@@ -54,7 +54,7 @@ fn add(folder: &Path, path: &str, code: &str, found: &mut BTreeSet<String>) {
 
 /// Adds what the module `name`, declared in `folder`, exposes.
 fn module(folder: &Path, path: &str, name: &str, found: &mut BTreeSet<String>) {
-    // The window is no library.
+    // The window is not part of the library.
     if name == "gui" {
         return;
     }
@@ -64,7 +64,7 @@ fn module(folder: &Path, path: &str, name: &str, found: &mut BTreeSet<String>) {
     add(&inner, &format!("{path}{name}::"), &code(&file), found);
 }
 
-/// All that can be named from outside, as `module::Name`.
+/// Everything that can be named from outside, as `module::Name`.
 fn exposed() -> BTreeSet<String> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeSet::new();
@@ -104,7 +104,7 @@ fn a_name_of_a_type_means_one_thing() {
             modules.entry(name).or_default().push(module);
         }
     }
-    // What a module passes on of one inside it is the same thing.
+    // A re-export from a module inside it is the same thing.
     let apart = |modules: &[&str]| modules.iter().any(|module| !module.starts_with(modules[0]));
     let several: Vec<_> =
         modules.iter().filter(|(name, modules)| !PASSED_ON.contains(name) && apart(modules)).collect();

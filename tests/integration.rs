@@ -1,4 +1,4 @@
-//! Every integration test, in one binary: it links once.
+//! All integration tests in one binary, which links only once.
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod audio;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What each module of the crate names, no more and no less. A module may always name itself and `error`.
+/// The modules that each module of the crate names, exactly. A module may always name itself and `error`.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("job", &[]),
@@ -131,7 +131,7 @@ fn module(file: &Path) -> String {
     first.trim_end_matches(".rs").to_string()
 }
 
-/// Names that follow `crate::` in `code`, one brace list deep.
+/// The names that follow `crate::` in `code`, one brace list deep.
 fn crate_names(code: &str) -> Vec<String> {
     let mut names = Vec::new();
     for (at, _) in code.match_indices("crate::") {
@@ -173,16 +173,16 @@ fn modules_use_only_what_lies_below_them() {
     }
 }
 
-/// Files of one folder that need each other, in a circle, because one of them chooses the kernel that the other is.
+/// Files of one folder that depend on each other in a cycle, because one selects the kernel that another implements.
 const DISPATCH: &[(&str, &[&str])] = &[
     ("alignment/dtw", &["simd_avx2", "simd_avx512", "strip", "wavefront"]),
     ("hashing", &["blocks", "simd_avx2", "simd_avx512", "simd_neon", "sweep"]),
 ];
 
-/// Those that are still to be opened. What is no circle any more is struck off.
+/// Cycles still to be broken. Those that are gone must be struck off.
 const CIRCLES: &[(&str, &[&str])] = &[("gui", &["command", "keys", "loading", "model", "settings"])];
 
-/// Modules by their path: `alignment::dtw::strip` for `alignment/dtw/strip.rs`, `alignment::dtw` for its `mod.rs`.
+/// All modules by path: `alignment::dtw::strip` for `alignment/dtw/strip.rs`, `alignment::dtw` for its `mod.rs`.
 fn modules() -> BTreeMap<Vec<String>, String> {
     let path = |file: &Path| {
         let path = file.with_extension("");
@@ -193,7 +193,7 @@ fn modules() -> BTreeMap<Vec<String>, String> {
     sources().into_iter().map(|(file, code)| (path(&file), code)).collect()
 }
 
-/// First names of what follows `prefix` in `code`: both of `super::{a::B, c::{D, E}}` after `super::`.
+/// The first names after `prefix` in `code`: `a` and `c` for `super::{a::B, c::{D, E}}` after `super::`.
 fn named_after(code: &str, prefix: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let word = |text: &str| -> String { text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
@@ -225,7 +225,7 @@ fn named_after(code: &str, prefix: &str) -> BTreeSet<String> {
     names
 }
 
-/// What `mod.rs` passes on of its files: `Strip` is of `strip` where it says `pub use strip::Strip`.
+/// What `mod.rs` re-exports from its files: `Strip` comes from `strip` if it says `pub use strip::Strip`.
 fn passed_on(face: &str, entries: &BTreeSet<String>) -> BTreeMap<String, String> {
     let mut from = BTreeMap::new();
     for entry in entries {
@@ -236,14 +236,14 @@ fn passed_on(face: &str, entries: &BTreeSet<String>) -> BTreeMap<String, String>
     from
 }
 
-/// Which of a folder's entries (files and folders) name which others.
+/// Which of a folder's entries (files and folders) name which other entries.
 fn arrows(folder: &[String], modules: &BTreeMap<Vec<String>, String>) -> BTreeMap<String, BTreeSet<String>> {
     let inside = || modules.iter().filter(|(path, _)| path.len() > folder.len() && path.starts_with(folder));
     let entries: BTreeSet<String> = inside().map(|(path, _)| path[folder.len()].clone()).collect();
     let passed_on = passed_on(modules.get(folder).map_or("", String::as_str), &entries);
     let mut arrows: BTreeMap<String, BTreeSet<String>> =
         entries.iter().map(|entry| (entry.clone(), BTreeSet::new())).collect();
-    // Tests look at everything.
+    // Tests may use everything.
     for (path, code) in inside().filter(|(path, _)| !path.iter().any(|part| part == "tests" || part == "goldens")) {
         let entry = &path[folder.len()];
         let up = "super::".repeat(path.len() - folder.len());
@@ -257,7 +257,7 @@ fn arrows(folder: &[String], modules: &BTreeMap<Vec<String>, String>) -> BTreeMa
     arrows
 }
 
-/// All that can be reached from `from` along arrows.
+/// Everything that can be reached from `from` along arrows.
 fn reached<'a>(from: &str, arrows: &'a BTreeMap<String, BTreeSet<String>>) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut waiting: Vec<&str> = arrows[from].iter().map(String::as_str).collect();
@@ -348,7 +348,7 @@ fn only_the_command_line_prints() {
 
 #[test]
 fn only_files_knows_endings_sums_up_and_writes() {
-    // Words of which names consist are no endings; a segment of an index is a folder that gets its name when it is whole.
+    // Parts of names are not file extensions; a segment of an index is a folder that gets its name once it is complete.
     let words = ["collect/names.rs", "dataset/works.rs"].map(Path::new);
     for (file, code) in sources() {
         if module(&file) == "files" || file.file_name().is_some_and(|name| name == "tests.rs") {
@@ -388,11 +388,11 @@ fn only_the_theme_writes_a_colour() {
     }
 }
 
-/// The files that may say `unsafe`, each for the kernels of a processor but for the last: mapping a file is one call.
+/// The files that may say `unsafe`: kernels for one processor each, except the last, where mapping a file is one call.
 const UNSAFE: &[&str] = &[
     "alignment/dtw/simd_avx2.rs",
     "alignment/dtw/simd_avx512.rs",
-    // The filters of the constant-Q transform are short: the two detected calls stand beside the plain loops.
+    // The filters of the constant-Q transform are short: the two feature-detected calls stand beside the plain loops.
     "features/fir.rs",
     "hashing/simd_avx2.rs",
     "hashing/simd_avx512.rs",

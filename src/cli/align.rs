@@ -26,11 +26,11 @@ pub(super) struct Align {
     audio: Option<PathBuf>,
     #[command(flatten)]
     report: Json,
-    /// Write aligned.mid, alignment.json, alignment.csv and alignment.png to this folder. For a list: add a line for each pair
-    /// to this file; run again after an interruption, it goes on.
+    /// Write aligned.mid, alignment.json, alignment.csv and alignment.png to this folder. For a list: write a line for
+    /// each pair to this file; run again after an interruption to resume.
     #[arg(short, long, value_name = "DIR|FILE", required_unless_present = "audio")]
     output: Option<PathBuf>,
-    /// With a list: write the path of each pair, too.
+    /// With a list: also write the path of each pair.
     #[arg(long, conflicts_with = "audio")]
     paths: bool,
     /// With -o: also write listen.wav, the MIDI left and the recording right.
@@ -78,7 +78,7 @@ impl Align {
     fn align(self, audio: PathBuf) -> Result<ExitCode> {
         let progress = self.terminal.progress();
         if let Some(folder) = &self.output {
-            // Known before the work, not after it, when it can't be written.
+            // Fail before the work, not after it, if the folder can't be written.
             antiphon::files::create_folder(folder)?;
         }
         let font = self.font.open()?;

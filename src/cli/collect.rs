@@ -21,14 +21,14 @@ pub(super) struct Collect {
     /// Recordings, or folders of them; may be given several times.
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     audio: Vec<PathBuf>,
-    /// Take names of recordings from this file: JSON lines or a CSV table of `path`, `artist`, `title`. Tags and paths fill what
-    /// is missing.
+    /// Take the names of recordings from this file: JSON lines or a CSV table of `path`, `artist`, `title`. Tags and
+    /// paths supply what is missing.
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
-    /// Write the list of pairs to this file: JSON lines. Run again after an interruption, it goes on.
+    /// Write the list of pairs to this file: JSON lines. Run again after an interruption to resume.
     #[arg(short, long, value_name = "LIST")]
     output: PathBuf,
-    /// Least score (BM25) of the words of artist and title, unless the titles are equal.
+    /// Minimum score (BM25) of the words of artist and title, unless the titles are equal.
     #[arg(long, value_name = "SCORE", default_value_t = TEXT_SCORE)]
     text_score: f32,
     /// Also try this many recordings for each MIDI file by its title alone.
@@ -36,7 +36,7 @@ pub(super) struct Collect {
     by_title: usize,
     #[command(flatten)]
     draw: Draw,
-    /// Draw how many files are left after each step.
+    /// Draw how many files remain after each step.
     #[arg(long, value_name = "PNG")]
     funnel: Option<PathBuf>,
     #[command(flatten)]

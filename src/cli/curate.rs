@@ -16,10 +16,10 @@ use std::process::ExitCode;
 
 /// Longest line that `decide --lines` reads, in bytes.
 const LONGEST: u64 = 1 << 20;
-/// Disagreements that are listed without `--json`.
+/// The most disagreements listed without `--json`.
 const LISTED: usize = 20;
 
-/// What is done with journals of decisions.
+/// What to do with journals of decisions.
 #[derive(Debug, Subcommand)]
 pub(super) enum Curate {
     /// Report counts, precision and recall at a threshold, and the agreement of curators.
@@ -53,7 +53,7 @@ impl Curate {
     }
 }
 
-/// What is read.
+/// The files to read.
 #[derive(Debug, Args)]
 struct Journals {
     /// Journals of decisions; also exported tables and documents.
@@ -164,7 +164,7 @@ fn print_agreement(a: &str, b: &str, found: &Agreement<'_>) {
     }
 }
 
-/// Two journals against each other; of one, or of more than two, its curators.
+/// The agreement of every pair of curators; if there is only one curator, that of two journals.
 fn agreements<'a>(journals: &'a [Vec<Record>], table: &'a Table) -> Vec<(String, String, Agreement<'a>)> {
     let curators = table.curators();
     let mut found = Vec::new();
@@ -175,13 +175,13 @@ fn agreements<'a>(journals: &'a [Vec<Record>], table: &'a Table) -> Vec<(String,
         }
     }
     if let ([a, b], true) = (journals, found.is_empty()) {
-        // Two passes of one person.
+        // Two passes by one person.
         found.push(("first".into(), "second".into(), agreement(a, b)));
     }
     found
 }
 
-/// The lines of all, with paths that are meant from the folder of the first. Damaged lines are said: exit code 2.
+/// Reads all records, with paths relative to the folder of the first file. Damaged lines are reported: exit code 2.
 pub(super) fn read_all(paths: &[PathBuf]) -> Result<(Vec<Vec<Record>>, ExitCode)> {
     let home = folder_of(&paths[0]);
     let mut journals = Vec::new();
@@ -357,7 +357,7 @@ const ORDERS: [Order; 5] = [
 /// Arguments of `antiphon curate decide`.
 #[derive(Debug, Args)]
 pub(super) struct Decide {
-    /// The journal; begun where there is none.
+    /// The journal; created if there is none.
     journal: PathBuf,
     /// The item to decide on.
     #[arg(long, required_unless_present = "lines")]
@@ -389,7 +389,7 @@ pub(super) struct Decide {
     /// Order of the queue.
     #[arg(long, value_parser = one_of(ORDERS, |order| order.name()))]
     order: Option<Order>,
-    /// Read JSON lines with `item` and `decision` from standard input instead, and acknowledge each once it is on the disk.
+    /// Read JSON lines with `item` and `decision` from standard input instead, and acknowledge each once it is on disk.
     #[arg(long, conflicts_with = "item")]
     lines: bool,
     /// Name of the person who decides [default: your name on this system].
@@ -445,7 +445,7 @@ impl Decide {
     }
 }
 
-/// Writes a decision and says so, once it is on the disk.
+/// Records a decision and acknowledges it once it is on disk.
 fn decide(journal: &mut Journal, record: Record) -> Result<ExitCode> {
     let item = record.item.clone();
     journal.decide(record)?;

@@ -10,10 +10,10 @@ use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Where training pairs come from.
+/// How to make training pairs.
 #[derive(Debug, Subcommand)]
 pub(super) enum Dataset {
-    /// Render MIDI files twice: as they are, and as a recording would differ.
+    /// Render MIDI files twice: as they are, and with the differences of a recording.
     #[command(after_help = examples(&[
         "antiphon dataset synthesize midis -o rendered",
         "antiphon dataset synthesize midis -o rendered --audio-soundfont other.sf2 --hold-out test-midis",
@@ -36,7 +36,7 @@ impl Dataset {
     }
 }
 
-/// Music that must not get in.
+/// Music to leave out.
 #[derive(Debug, Args)]
 struct HoldOut {
     /// Leave out all music of this MIDI file, or of the files in this folder; may be given several times.
@@ -108,8 +108,8 @@ impl Synthesize {
 /// Arguments of `antiphon dataset align`.
 #[derive(Debug, Args)]
 pub(super) struct Align {
-    /// Folders of recordings, each beside a MIDI file of its name; or lists: JSON lines with `midi`, `audio` and, if wanted,
-    /// `split`.
+    /// Folders of recordings, each beside a MIDI file of its name; or lists: JSON lines with `midi`, `audio` and, if
+    /// wanted, `split`.
     #[arg(required = true)]
     sources: Vec<PathBuf>,
     /// Write the data set to this folder.
@@ -139,7 +139,7 @@ impl Align {
     }
 }
 
-/// Says what was made and what was not.
+/// Reports what was made and what was left out.
 fn report(made: &Made) -> ExitCode {
     for (path, reason) in &made.skipped {
         skipped_for(path, reason);

@@ -1,5 +1,5 @@
-//! Flags that several commands have: name, help and meaning of each stand once. A command flattens those it has; where one
-//! depends on the command's own flags there (`requires`), the command says so with `mut_arg`.
+//! Flags shared by several commands: the name, help and meaning of each are defined once. A command flattens those it
+//! has; where one depends on the command's own flags (`requires`), the command says so with `mut_arg`.
 
 use super::terminal;
 use antiphon::alignment::Preset;
@@ -15,7 +15,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
-/// What is shown while a command works.
+/// What to show while a command works.
 #[derive(Debug, Args)]
 pub(super) struct Quiet {
     /// Show no progress.
@@ -29,7 +29,7 @@ impl Quiet {
     }
 }
 
-/// How the result is printed.
+/// How to print the result.
 #[derive(Debug, Args)]
 pub(super) struct Json {
     /// Print the result as one JSON document.
@@ -37,7 +37,7 @@ pub(super) struct Json {
     pub(super) json: bool,
 }
 
-/// Where the result is drawn.
+/// Where to draw the result.
 #[derive(Debug, Args)]
 pub(super) struct Picture {
     /// Draw the result as a picture: histograms, rank curves or calibration.
@@ -46,13 +46,13 @@ pub(super) struct Picture {
 }
 
 impl Picture {
-    /// Writes what `draw` makes, where a picture is asked for.
+    /// Writes the picture made by `draw`, if one is requested.
     pub(super) fn write(&self, draw: impl FnOnce() -> image::RgbaImage) -> Result<()> {
         self.png.as_ref().map_or(Ok(()), |path| antiphon::files::write(path, &export::png(&draw())?))
     }
 }
 
-/// What MIDI files sound with.
+/// The soundfont for MIDI files.
 #[derive(Debug, Args)]
 pub(super) struct MidiFont {
     /// Synthesise MIDI files with this soundfont (SF2), instead of the bundled one.
@@ -66,10 +66,10 @@ impl MidiFont {
     }
 }
 
-/// What made recordings sound with.
+/// The soundfont for rendered recordings.
 #[derive(Debug, Args)]
 pub(super) struct AudioFont {
-    /// Render recordings with this soundfont (SF2): another one than the MIDI side's.
+    /// Render recordings with this soundfont (SF2), different from the MIDI side's.
     #[arg(long, value_name = "SF2")]
     audio_soundfont: Option<PathBuf>,
 }
@@ -85,15 +85,15 @@ fn open(path: Option<&Path>) -> Result<SoundFont> {
     path.map_or_else(SoundFont::bundled, SoundFont::open)
 }
 
-/// Chance.
+/// The source of random choices.
 #[derive(Debug, Args)]
 pub(super) struct Draw {
-    /// Seed of all that is drawn at random.
+    /// Seed of everything drawn at random.
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
 }
 
-/// Which index is meant.
+/// The index to use.
 #[derive(Debug, Args)]
 pub(super) struct IndexFolder {
     /// Folder of the index.
@@ -107,7 +107,7 @@ impl IndexFolder {
     }
 }
 
-/// A model to work with.
+/// The model to use.
 #[derive(Debug, Args)]
 pub(super) struct Model {
     /// Use this trained model, instead of the bundled one.
@@ -134,7 +134,7 @@ pub(super) struct Models {
 }
 
 impl Models {
-    /// Models with the names of their files, and the bundled one.
+    /// Loads the models, named by their files, and the bundled one.
     pub(super) fn load<T>(
         &self,
         load: impl Fn(&Path) -> Result<T>,
@@ -156,7 +156,7 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Makes the folder, where there is none.
+    /// Creates the folder if there is none.
     pub(super) fn create(&self) -> Result<()> {
         self.cache.as_deref().map_or(Ok(()), antiphon::files::create_folder)
     }
@@ -176,7 +176,7 @@ impl Hop {
     }
 }
 
-/// How long a list of hits is.
+/// The length of a list of hits.
 #[derive(Debug, Args)]
 pub(super) struct Top {
     /// Best hits to list for each file.
@@ -184,7 +184,7 @@ pub(super) struct Top {
     pub(super) top: usize,
 }
 
-/// How an index is searched.
+/// How to search an index.
 #[derive(Debug, Args)]
 pub(super) struct Cascade {
     /// Compare the codes of all entries, whatever their embeddings.
@@ -210,7 +210,7 @@ impl Cascade {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum KeysName {
-    /// As written, and in the other eleven where no hit is confident.
+    /// As written, and in the other eleven if no hit is confident.
     WhenUnsure,
     /// As written only.
     Written,
@@ -228,7 +228,7 @@ impl From<KeysName> for Keys {
     }
 }
 
-/// Which works of a data set are measured.
+/// The works of a data set to measure.
 #[derive(Debug, Args)]
 pub(super) struct OfSplit {
     /// Works to measure.
@@ -240,7 +240,7 @@ pub(super) fn split() -> impl TypedValueParser<Value = Split> {
     one_of([Split::Train, Split::Valid, Split::Develop, Split::Test], |split| split.name())
 }
 
-/// Ours and the published systems, of aligners and of networks.
+/// Ours and the published systems, for aligners and for networks.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum PresetName {
     /// Antiphon's own.
@@ -261,7 +261,7 @@ impl From<PresetName> for Preset {
     }
 }
 
-/// Reads one of the words that the library has for `all`; a wrong one is answered with the list of them.
+/// Parses one of the names in `all`; for any other word, the error lists them.
 pub(super) fn one_of<T, const N: usize>(all: [T; N], name: fn(&T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
     T: Clone + Send + Sync + 'static,

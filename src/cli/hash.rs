@@ -21,7 +21,8 @@ pub(super) struct Hash {
     /// Write the codes to this file: u32, one for each step.
     #[arg(short, long, value_name = "NPY")]
     output: Option<PathBuf>,
-    /// Hash by the baseline that learns nothing (TPAA): 8 frames a step; bits are bins louder than their own mean over the file.
+    /// Hash by the baseline that learns nothing (TPAA): 8 frames per step; bits are bins louder than their file
+    /// mean.
     #[arg(long, conflicts_with = "model")]
     tpaa: bool,
     #[command(flatten)]

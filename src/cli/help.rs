@@ -4,7 +4,7 @@ use antiphon::log;
 use clap::builder::{StyledStr, Styles};
 use std::fmt::Write as _;
 
-/// What a person wants, and the commands for it. Each command stands once.
+/// What people want to do, and the commands for it. Each command is listed once.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Align:", &["align"]),
     ("Find recordings:", &["index", "search", "match", "collect"]),
@@ -36,7 +36,7 @@ pub(super) fn template(commands: &clap::Command) -> StyledStr {
     .into()
 }
 
-/// What stands below it.
+/// The text at the end of the page.
 pub(super) fn end() -> StyledStr {
     let mut end = examples(&["antiphon song.mid song.mp3", "antiphon --queue pairs.jsonl"]);
     let folder =
@@ -49,7 +49,7 @@ pub(super) fn end() -> StyledStr {
     end
 }
 
-/// Lines that a person could type.
+/// Example lines to type.
 pub(super) fn examples(lines: &[&str]) -> StyledStr {
     let mut text = heading(if lines.len() == 1 { "Example:" } else { "Examples:" });
     for line in lines {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
     use clap::CommandFactory as _;
 
-    /// Every command with its subcommands, and what leads to it.
+    /// Every command with its subcommands, and the words that lead to it.
     fn all(command: &clap::Command, path: &str) -> Vec<(String, clap::Command)> {
         let mut found = vec![(path.to_owned(), command.clone())];
         for below in command.get_subcommands() {

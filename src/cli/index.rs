@@ -13,10 +13,10 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What is done with an index.
+/// What to do with an index.
 #[derive(Debug, Subcommand)]
 pub(super) enum IndexCommand {
-    /// Build an index of recordings and MIDI files, or go on building one.
+    /// Build an index of recordings and MIDI files, or resume building one.
     #[command(after_help = examples(&[
         "antiphon index build recordings --index music.index",
         "antiphon index build recordings --index music.index --catalogue songs.jsonl",
@@ -61,7 +61,8 @@ pub(super) struct Build {
     /// Hash with this trained model, instead of the bundled one.
     #[arg(long)]
     model: Option<PathBuf>,
-    /// Embed with this trained model, or by `statistics`, means and deviations of the features, instead of the bundled model.
+    /// Embed with this trained model, or by `statistics`, means and deviations of the features, instead of the bundled
+    /// model.
     #[arg(long, value_name = "MODEL|statistics")]
     embedding: Option<PathBuf>,
     #[command(flatten)]
@@ -81,7 +82,7 @@ impl Build {
             Some(name) if name == Path::new("statistics") => Embedder::Statistics,
             Some(path) => Embedder::Model(Box::new(EmbeddingModel::load(path)?)),
         };
-        // What is wrong with the sources is said before a folder is made.
+        // Report problems with the sources before making a folder.
         let sources = self.add.sources()?;
         let begun = index::begin(&self.add.folder.index, &hash, &embedder, &self.add.font.open()?)?;
         self.add.run_with(&sources, begun)
@@ -96,8 +97,8 @@ pub(super) struct Add {
     sources: Vec<PathBuf>,
     #[command(flatten)]
     folder: IndexFolder,
-    /// Take metadata of the files from this file: a JSON object a line, with the fields of a Million Song Dataset entry and
-    /// `path`.
+    /// Take metadata of the files from this file: one JSON object per line, with the fields of a Million Song Dataset
+    /// entry and `path`.
     #[arg(long, value_name = "JSONL")]
     catalogue: Option<PathBuf>,
     #[command(flatten)]
@@ -120,7 +121,7 @@ impl Add {
         self.run_with(&sources, false)
     }
 
-    /// Adds to the index, which was `begun` for this or was there before.
+    /// Adds to the index, which was `begun` for this or existed before.
     fn run_with(self, sources: &Sources, begun: bool) -> Result<ExitCode> {
         let progress = self.terminal.progress();
         let outcome = self.font.open().and_then(|font| index::add(&self.folder.index, sources, &font, &progress));
@@ -177,7 +178,7 @@ pub(super) struct Info {
     folder: IndexFolder,
     #[command(flatten)]
     report: Json,
-    /// List the entries too, one JSON object a line.
+    /// Also list the entries, one JSON object per line.
     #[arg(long, conflicts_with = "json")]
     entries: bool,
 }
@@ -261,7 +262,7 @@ pub(super) struct Synthesize {
     /// Number of entries.
     #[arg(long, default_value_t = 1_000_000)]
     entries: usize,
-    /// Make songs that last so long, a fifth more or less, instead of clips of 30 to 60 s.
+    /// Make songs of this length, give or take a fifth, instead of clips of 30 to 60 s.
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u16).range(1..))]
     seconds: Option<u16>,
     #[command(flatten)]

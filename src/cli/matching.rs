@@ -19,7 +19,7 @@ pub(super) struct Match {
     /// Folder of the index.
     #[arg(long, value_name = "DIR", required_unless_present = "merge")]
     index: Option<PathBuf>,
-    /// Write the matches to this folder. Run again after an interruption, it goes on.
+    /// Write the matches to this folder. Run again after an interruption to resume.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
     /// Do only part I of N of the work.

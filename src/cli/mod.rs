@@ -28,7 +28,7 @@ use help::examples;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// The place of what all commands have, after their own flags.
+/// The position of the options of all commands: after each command's own.
 const LAST: usize = 500;
 
 /// Find the recording that a MIDI file belongs to, align the two, and judge the match by ear and eye.
@@ -150,13 +150,13 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// Begins the log that is asked for, and that of the window in any case; one for a picture of it leaves no trace.
+/// Starts the log that is requested, and that of the window in any case; a window opened for a picture leaves no trace.
 fn start_log(arguments: &Arguments) {
     let window = arguments.command.is_none() && !arguments.window.is_for_a_picture();
     let level = arguments.log.as_deref().or(window.then_some("info"));
     let (Some(level), Some(folder)) = (level, log::folder()) else { return };
     if let Err(error) = log::start(&folder, level) {
-        // Nobody is kept from their work by that.
+        // A missing log must not keep anybody from work.
         message!("antiphon: there is no log: {error}");
     }
 }

@@ -4,24 +4,24 @@ use antiphon::error::Result;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Does `work`, which may make `folders` and those above them. When it fails, those of them that were not there before and
-/// that hold nothing are removed; what was written stays, to go on from.
+/// Runs `work`, which may create `folders` and those above them. If it fails, those that are new and empty are removed;
+/// anything written remains, so that the work can be resumed.
 pub(super) fn or_no_folder<T>(folders: &[PathBuf], work: impl FnOnce() -> Result<T>) -> Result<T> {
     let missing = missing(folders);
     let outcome = work();
     if outcome.is_err() {
         for folder in &missing {
-            // Not made, or not empty: both are fine.
+            // Not created, or not empty: both are fine.
             drop(std::fs::remove_dir(folder));
         }
     }
     outcome
 }
 
-/// Those of `folders` and of the folders above them that are not there, the deepest first.
+/// Those of `folders`, and of the folders above them, that do not exist, the deepest first.
 fn missing(folders: &[PathBuf]) -> Vec<&Path> {
     let is_missing = |path: &&Path| {
-        // A path that ends in `..` is no folder of its own.
+        // A path that ends in `..` is not a folder of its own.
         let is_named = path.file_name().is_some();
         is_named && path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
     };

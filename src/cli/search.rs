@@ -52,7 +52,7 @@ impl Search {
     }
 }
 
-/// Artist and title, or the file's name.
+/// The artist and title, or else the file's name.
 fn called(entry: &Entry) -> String {
     match (&entry.about.artist, &entry.about.title) {
         (Some(artist), Some(title)) => format!("{artist}: {title}"),

@@ -6,18 +6,19 @@ use antiphon::job::Progress;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-/// Prints a line of the result, as `println!` does. Where nobody reads any more (`| head`), the process ends: code 2, done in part.
+/// Prints a line of the result, as `println!` does. If nobody reads it any more (`| head`), the process ends with
+/// code 2, done in part.
 macro_rules! answer {
     ($($text:tt)*) => { $crate::cli::terminal::print(format_args!("{}\n", format_args!($($text)*))) };
 }
 
-/// Prints a line for the person at the terminal. That it can't be shown is no reason to stop.
+/// Prints a line for the person at the terminal. If it can't be shown, work continues.
 macro_rules! message {
     ($($text:tt)*) => { $crate::cli::terminal::tell(format_args!("{}\n", format_args!($($text)*))) };
 }
 
-/// Writes to stdout at once. There is no way back to the command from a closed pipe or a full disk: what it wrote to files
-/// before is whole.
+/// Writes to stdout at once. A closed pipe or a full disk ends the process, as there is no way back to the command: the
+/// files it has written so far are whole.
 pub(super) fn print(text: std::fmt::Arguments<'_>) {
     ticker::answered();
     let mut stdout = std::io::stdout().lock();
@@ -30,31 +31,31 @@ pub(super) fn print(text: std::fmt::Arguments<'_>) {
     }
 }
 
-/// What `message!` does.
+/// Implements `message!`.
 pub(super) fn tell(text: std::fmt::Arguments<'_>) {
     ticker::said();
     drop(std::io::stderr().write_fmt(text));
 }
 
-/// Names a file that was skipped, last and once.
+/// Reports a skipped file, once, with the path last.
 pub(super) fn skipped(path: &Path, error: &Error) {
     skipped_for(path, &error.reason(path));
 }
 
-/// Says what was wrong with a file that is used all the same.
+/// Reports a problem with a file that is used all the same.
 pub(super) fn warned(path: &Path, warning: Option<&str>) {
     if let Some(warning) = warning {
         message!("antiphon: {warning}: {path:?}");
     }
 }
 
-/// Names a file that was skipped for a reason that does not name it.
+/// Reports a skipped file, for a reason that does not name it.
 pub(super) fn skipped_for(path: &Path, reason: &str) {
     message!("antiphon: skipped: {reason}: {path:?}");
 }
 
-/// A progress that draws a bar on a terminal, says a line now and then where there is none, unless `quiet`, and that Ctrl-C
-/// cancels.
+/// Creates a progress that Ctrl-C cancels. Unless `quiet`, it draws a bar on a terminal; elsewhere it prints a line now
+/// and then.
 pub(super) fn progress(quiet: bool) -> Progress {
     let on_terminal = std::io::stderr().is_terminal();
     let bar = if quiet || !on_terminal { indicatif::ProgressBar::hidden() } else { indicatif::ProgressBar::new(1000) };
@@ -68,7 +69,7 @@ pub(super) fn progress(quiet: bool) -> Progress {
             }
         }
     });
-    // Set once, right here; the handler can be set once a process, and one command runs a process.
+    // Set once, right here; the handler can be set once per process, and a process runs one command.
     drop(seen.set(progress.clone()));
     let cancel = progress.clone();
     drop(ctrlc::set_handler(move || cancel.cancel()));

@@ -1,4 +1,4 @@
-//! How far a command is, said line by line where no terminal shows a bar: in logs, in scripts, in a batch system.
+//! Progress of a command, reported line by line where no terminal shows a bar: in logs, in scripts, in a batch system.
 
 use antiphon::job::{Job, Progress};
 use std::io::Write as _;
@@ -8,27 +8,27 @@ use std::time::{Duration, Instant};
 
 /// Silence after which a line is due.
 const EVERY: Duration = Duration::from_secs(10);
-/// Time between two looks at the clock: so soon it ends.
+/// Time between two checks of the clock, and thus how soon the ticker ends.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Lines that the command has said itself. Where it does, nobody waits for a sign of life.
+/// The number of lines the command has printed itself. As long as it prints, nobody needs a sign of life.
 static SAID: AtomicU64 = AtomicU64::new(0);
-/// Whether the result has begun: no line comes after it.
+/// Whether the result is being printed: no progress line may follow.
 static ANSWERED: AtomicBool = AtomicBool::new(false);
-/// The one that ticks; dropping it would end it.
+/// The running ticker; dropping it would end it.
 static TICKER: Mutex<Option<Job<()>>> = Mutex::new(None);
 
-/// The command says a line itself.
+/// Records that the command has printed a line itself.
 pub(super) fn said() {
     SAID.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The command gives its result.
+/// Records that the command is printing its result.
 pub(super) fn answered() {
     ANSWERED.store(true, Ordering::Relaxed);
 }
 
-/// Says how far `progress` is, every ten seconds, moved or not, until it is cancelled or the result comes.
+/// Reports `progress` every ten seconds, changed or not, until it is cancelled or the result is printed.
 pub(super) fn start(progress: &Progress) {
     let (progress, began) = (progress.clone(), Instant::now());
     let job = Job::start(
@@ -40,7 +40,7 @@ pub(super) fn start(progress: &Progress) {
                 ticking.step(0, 1)?;
                 let said = SAID.load(Ordering::Relaxed);
                 if let Some(line) = silence.line(began.elapsed(), said, progress.fraction()) {
-                    // That it can't be shown is no reason to stop.
+                    // If it can't be shown, work continues.
                     drop(writeln!(std::io::stderr(), "{line}"));
                 }
                 std::thread::sleep(LOOK);
@@ -53,17 +53,17 @@ pub(super) fn start(progress: &Progress) {
     }
 }
 
-/// How long nothing was said.
+/// Tracks how long nothing was printed.
 #[derive(Debug, Default)]
 struct Silence {
-    /// When the last line was, from the beginning on.
+    /// When the last line was printed, measured from the start.
     since: Duration,
-    /// How many lines the command had said then.
+    /// The number of lines the command had printed by then.
     said: u64,
 }
 
 impl Silence {
-    /// The line that is due `now`, if one is.
+    /// The line due `now`, if any.
     fn line(&mut self, now: Duration, said: u64, fraction: f32) -> Option<String> {
         if said != self.said {
             (self.since, self.said) = (now, said);
@@ -76,7 +76,7 @@ impl Silence {
     }
 }
 
-/// A time as people say it.
+/// Formats a duration for people.
 fn spoken(seconds: u64) -> String {
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),

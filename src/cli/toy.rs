@@ -20,7 +20,7 @@ pub(super) enum Toy {
     /// Train a network to multiply two marked numbers of a long sequence.
     #[command(after_help = examples(&["antiphon toy multiplication --varied --epochs 20"]))]
     Multiplication(One),
-    /// Fill the paper's Table 1; run again after an interruption, it goes on.
+    /// Fill in the paper's Table 1; run again after an interruption to resume.
     #[command(after_help = examples(&["antiphon toy table -o toy --lengths 50,100 --epochs 20"]))]
     Table(Whole),
 }
@@ -41,7 +41,7 @@ pub(super) struct One {
     /// Learning rate; the paper tries .01, .003, .001 and .0003.
     #[arg(long, value_name = "RATE", default_value_t = 0.003)]
     learning_rate: f32,
-    /// Most epochs of 1,000 updates each.
+    /// Maximum number of epochs, of 1,000 updates each.
     #[arg(long, value_name = "N", default_value_t = MOST_EPOCHS)]
     epochs: usize,
     #[command(flatten)]
@@ -68,10 +68,10 @@ pub(super) struct Whole {
     /// Learning rates to try for longer sequences and for varied ones.
     #[arg(long, value_name = "RATES", value_delimiter = ',', default_values_t = [0.003])]
     long_rates: Vec<f32>,
-    /// Most epochs of 1,000 updates each.
+    /// Maximum number of epochs, of 1,000 updates each.
     #[arg(long, value_name = "N", default_value_t = MOST_EPOCHS)]
     epochs: usize,
-    /// Most epochs of networks without attention, for sequences of more than 1,000 steps and varied ones.
+    /// Maximum number of epochs for networks without attention, for sequences of more than 1,000 steps and varied ones.
     #[arg(long, value_name = "N", default_value_t = MOST_EPOCHS)]
     long_epochs: usize,
     /// Also train on sequences of 50 to 10,000 steps.
@@ -168,7 +168,7 @@ impl Whole {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Short sequences first: what takes longest comes last.
+    /// The cells to fill, short sequences first: what takes longest comes last.
     fn cells(&self) -> Vec<Cell> {
         let mut lengths: Vec<Lengths> = self.lengths.iter().map(|l| Lengths::Near(*l)).collect();
         if self.varied {

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// What the window opens with; with nothing, the demo.
+/// What the window opens with; the demo by default.
 #[derive(Debug, Args)]
 pub(super) struct Window {
     /// A MIDI file and recordings to open, in any order.
     files: Vec<PathBuf>,
-    /// Pairs to judge: a search, a list (JSON lines, JSON, CSV), or a Lakh tree.
+    /// Pairs to judge: the result of a search, a list (JSON lines, JSON, CSV), or a Lakh tree.
     #[arg(long, value_name = "LIST", conflicts_with = "files")]
     queue: Option<PathBuf>,
     /// Write the decisions to this file [default: LIST.decisions.jsonl].
@@ -64,7 +64,7 @@ fn parse_size(text: &str) -> core::result::Result<(f32, f32), String> {
 }
 
 impl Window {
-    /// Whether the window opens for a picture of it only.
+    /// Whether the window opens only to take a picture.
     pub(super) fn is_for_a_picture(&self) -> bool {
         self.screenshot.is_some()
     }

@@ -1,4 +1,4 @@
-//! Files that are empty, wrong, cut, damaged or out of reach: one clear line, or what could be saved of them.
+//! Files that are empty, wrong, cut, damaged or inaccessible: one clear line, or whatever could be saved of them.
 
 use super::{bytes_of, data, listen, listen_to_bytes, refusal, wav};
 use antiphon::Error;
@@ -35,7 +35,7 @@ fn a_file_cut_in_the_middle_gives_its_beginning_and_says_how_much() {
         let length_s = recording.mono.seconds();
         assert!((0.3..1.6).contains(&length_s), "{name}: {length_s} s");
         let warning = recording.warning.unwrap_or_default();
-        // Ogg doesn't tell its length in front.
+        // Ogg doesn't store its length at the front.
         let expected = if name == "opus.opus" {
             format!("damaged at {length_s:.1} s: the file ends early")
         } else {
@@ -64,8 +64,8 @@ fn every_cut_of_every_file_ends_in_an_outcome() {
 
 #[test]
 fn a_damaged_middle_keeps_the_time_of_what_follows() {
-    // The click at 1.6 s stays where it was although packets around 0.8 s are rubbish. The reader of MP3 skips to the
-    // next frame without telling how many it left out: there the time of two frames is lost.
+    // The click at 1.6 s keeps its time although packets around 0.8 s are garbage. The MP3 reader skips to the next
+    // frame without reporting how many it left out: there, the time of two frames is lost.
     for name in ["cbr.mp3", "faststart.m4a", "flac.flac"] {
         let mut bytes = bytes_of(name);
         let middle = bytes.len() * 4 / 10;

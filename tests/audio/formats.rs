@@ -86,7 +86,7 @@ fn every_format_gives_the_signal_at_its_time_and_its_tags() {
         assert_eq!(recording.warning, None, "{name}");
         let length_s = recording.mono.seconds();
         assert!((length_s - 2.0).abs() <= length_slack_s, "{name}: {length_s} s");
-        // These don't tell what the encoder put in front: up to 1105 samples of LAME, 1024 of ffmpeg's AAC.
+        // These don't declare the encoder's padding at the front: up to 1105 samples of LAME, 1024 of ffmpeg's AAC.
         let untold = ["bare.mp3", "aac.aac", "aac.mka"].contains(&name);
         assert_is_the_signal(&recording, name, if untold { 0.027 } else { 0.001 });
         let stereo = recording.stereo.as_ref().expect("asked for");

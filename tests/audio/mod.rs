@@ -25,7 +25,7 @@ fn listen_to_bytes(bytes: &[u8]) -> Result<Recording> {
     decode_bytes(bytes.to_vec(), Keep::Listening, &Progress::silent())
 }
 
-/// What is wrong with `bytes`, which must not decode.
+/// The reason why `bytes`, which must not decode, are refused.
 fn refusal(bytes: &[u8]) -> String {
     listen_to_bytes(bytes).expect_err("these bytes are no audio").to_string()
 }

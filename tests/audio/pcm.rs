@@ -1,4 +1,4 @@
-//! Samples as they are: every width, rate and channel count of WAV and AIFF.
+//! Samples as stored: every width, rate and channel count of WAV and AIFF.
 
 use super::{chunk, listen_to_bytes, wav};
 use antiphon::audio::ANALYSIS_RATE;

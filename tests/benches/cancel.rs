@@ -1,5 +1,5 @@
-//! How long each kind of work goes on after it was told to stop: at most 0.2 s is wanted. Ten minutes of music; every
-//! kind is stopped at sixteen moments spread over its run.
+//! How long each kind of work continues after it was asked to stop: at most 0.2 s is allowed. Ten minutes of music;
+//! every kind is stopped at sixteen moments spread over its run.
 #![expect(clippy::print_stdout, reason = "it reports")]
 
 #[path = "tune.rs"]
@@ -19,7 +19,7 @@ use tune::tune;
 const MOMENTS: u32 = 16;
 const SECONDS: u32 = 600;
 
-/// Runs the work once to its end and then stops it along the way.
+/// Runs the work once to its end, and then stops it at moments along the way.
 fn measure<T: Send + 'static>(what: &str, work: impl Fn(&Progress) -> Result<T> + Send + Sync + 'static) {
     let work = Arc::new(work);
     let start = || {
@@ -35,7 +35,7 @@ fn measure<T: Send + 'static>(what: &str, work: impl Fn(&Progress) -> Result<T> 
         std::thread::sleep(whole * moment / MOMENTS);
         let told = Instant::now();
         job.progress().cancel();
-        // The run may have ended by itself a little earlier.
+        // The run may have ended by itself shortly before.
         drop(job.join());
         longest = longest.max(told.elapsed());
     }

@@ -1,7 +1,7 @@
 //! The constant-Q transform of four minutes on one core: `cargo bench --no-default-features --bench cqt`.
 //!
-//! An element of the printed rate is one second of audio: 30 Kelem/s are 30 000 times real time. The signal is that of
-//! the peers' script, steady tones whose levels change every half second over a little noise.
+//! One element of the printed rate is one second of audio: 30 Kelem/s are 30 000 times real time. The signal is the
+//! same as in the peers' script: steady tones whose levels change every half second over a little noise.
 
 use antiphon::audio::Waveform;
 use antiphon::features::{CqtParams, beats, constant_q, features, log_normalize, mel_onset_strength};
@@ -12,7 +12,7 @@ use std::hint::black_box;
 const RATE: u32 = 22_050;
 const SECONDS: u32 = 240;
 
-/// A number in −1..1 that depends on `seed` alone.
+/// A number in −1..1 that depends only on `seed`.
 fn random(seed: u32) -> f64 {
     let mut x = seed.wrapping_mul(0x9E37_79B9) ^ 0x85EB_CA6B;
     for _ in 0..3 {

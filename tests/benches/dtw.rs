@@ -1,6 +1,6 @@
-//! Path DTW from 48-dimensional features, distances computed on the way: cells a second on one core.
+//! Path DTW on 48-dimensional features, with distances computed on the fly: cells per second on one core.
 //!
-//! `cargo bench --no-default-features --bench dtw`. The peer is numba on a distance matrix that is given.
+//! `cargo bench --no-default-features --bench dtw`. The peer is numba on a precomputed distance matrix.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -24,7 +24,7 @@ fn features(frames: usize, seed: u64) -> Array2<f32> {
     rows
 }
 
-/// CPU seconds of this thread, which other work on the machine disturbs least; wall time where Linux doesn't tell.
+/// CPU seconds of this thread, which other work on the machine disturbs least; wall time where Linux can't report them.
 fn cpu_s() -> f64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
@@ -34,13 +34,13 @@ fn cpu_s() -> f64 {
 
 /// Prints the best and the median of nine batches of runs.
 fn measure(name: &str, cells: usize, mut run: impl FnMut() -> f64) {
-    // Words on the command line choose the cases whose names hold one of them.
+    // Words on the command line select the cases whose names contain one of them.
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-')).peekable();
     if words.peek().is_some() && !words.any(|word| name.contains(&word)) {
         return;
     }
     let cost = run();
-    // Batches of about a fifth of a second, because the clock of the thread may move on by milliseconds at a time.
+    // Batches of about a fifth of a second, because the thread's clock may advance by milliseconds at a time.
     let repeats = 200_000_000_usize.div_ceil(cells);
     let mut batch = || {
         let start = cpu_s();

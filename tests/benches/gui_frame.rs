@@ -1,5 +1,5 @@
-//! How long a frame of the window takes while a distance matrix of 5,000 × 8,000 frames is moved and zoomed, and how much
-//! memory that takes. Limits: 4 ms a frame, 4 times the matrix as f32.
+//! How long a frame of the window takes while a distance matrix of 5,000 × 8,000 frames is panned and zoomed, and how
+//! much memory that takes. Limits: 4 ms per frame, 4 times the matrix as f32.
 #![expect(clippy::print_stdout, reason = "it reports")]
 
 use antiphon::alignment::Alignment;
@@ -22,7 +22,7 @@ use std::time::Instant;
 
 const MIDI_FRAMES: usize = 5_000;
 const FRAMES: usize = 8_000;
-/// The window, with a watch in its hand.
+/// The window, with a stopwatch.
 struct Timed {
     app: App,
     frames_ms: Vec<f64>,
@@ -99,7 +99,7 @@ fn model() -> Model {
     model
 }
 
-/// Most memory used so far, in MB; on Linux only.
+/// Peak memory use so far, in MB; on Linux only.
 fn peak_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");

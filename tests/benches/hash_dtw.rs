@@ -1,8 +1,9 @@
-//! Hamming DTW of one query against many sequences: cells a second on one core, for each kernel; and what a pair costs by
-//! hash sequences and by features.
+//! Hamming DTW of one query against many sequences: cells per second on one core, for each kernel; and the cost of a
+//! pair by hash sequences and by features.
 //!
-//! `RAYON_NUM_THREADS=1 cargo bench --no-default-features --bench hash_dtw`. The shape of the first cases, 2,048 sequences of
-//! 200 codes against a query of 500, some of them planted, is also run by numba, where the Python that `PYTHON` names has it.
+//! `RAYON_NUM_THREADS=1 cargo bench --no-default-features --bench hash_dtw`. The setup of the first cases, 2,048
+//! sequences of 200 codes against a query of 500, some of them planted, is also run by numba, if the Python named by
+//! `PYTHON` has it.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -20,7 +21,7 @@ use std::time::Instant;
 
 const STEP_S: f64 = 8.0 * 1024.0 / 22_050.0;
 
-/// CPU seconds of all threads, which other work on the machine disturbs least; wall time where Linux doesn't tell.
+/// CPU seconds of all threads, which other work on the machine disturbs least; wall time where Linux can't report them.
 fn cpu_s(start: Instant) -> f64 {
     let of_thread = |thread: std::io::Result<std::fs::DirEntry>| {
         let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
@@ -31,7 +32,7 @@ fn cpu_s(start: Instant) -> f64 {
     all.map_or_else(|| start.elapsed().as_secs_f64(), |all| all.iter().sum::<f64>() / 1e9)
 }
 
-/// The best and the median second of nine batches, each of a tenth of a second or more.
+/// The best and the median time in seconds of nine batches, each of a tenth of a second or more.
 fn seconds(mut run: impl FnMut() -> f64) -> [f64; 2] {
     let start = Instant::now();
     let sum = run();
@@ -42,7 +43,7 @@ fn seconds(mut run: impl FnMut() -> f64) -> [f64; 2] {
         }
         cpu_s(start) - from
     };
-    // The clock of a thread moves on by milliseconds at a time: one run may take none.
+    // The thread's clock advances by milliseconds at a time: a single run may appear to take none.
     let mut repeats = 1;
     while batch(repeats) < 0.1 {
         repeats *= 2;
@@ -52,7 +53,7 @@ fn seconds(mut run: impl FnMut() -> f64) -> [f64; 2] {
     [all[0], all[4]]
 }
 
-/// Words on the command line choose the cases whose names hold one of them.
+/// Words on the command line select the cases whose names contain one of them.
 fn wanted(name: &str) -> bool {
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with('-')).peekable();
     words.peek().is_none() || words.any(|word| name.contains(&word))
@@ -75,7 +76,7 @@ fn sequence(codes: Vec<u32>, bits: u32) -> HashSequence {
     HashSequence::new(codes, bits, STEP_S).expect("valid")
 }
 
-/// Random sequences, every 97th a warped and noisy copy of the query.
+/// Random sequences, of which every 97th is a warped and noisy copy of the query.
 fn database(query: &[u32], lengths: &[usize], bits: u32, random: &mut Pcg64) -> Vec<HashSequence> {
     let one = |(k, &length): (usize, &usize)| {
         let code = |j: usize| {
@@ -122,7 +123,7 @@ fn main() {
     if !wanted("pair") {
         return;
     }
-    // What a pair of three minutes costs: frames of 46 ms, codes of eight frames.
+    // The cost of a pair of three minutes: frames of 46 ms, codes of eight frames.
     let (frames, steps) = (3_900, 488);
     let features = |random: &mut Pcg64| {
         let mut rows = Array2::from_shape_simple_fn((frames, 48), || -random.random::<f32>());

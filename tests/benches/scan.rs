@@ -1,7 +1,7 @@
 //! The first stage of a search alone: a million embeddings of 128 values against one, by each kernel, on one core.
 //!
-//! `cargo bench --no-default-features --bench scan`. Seconds are CPU seconds of this thread, best and median of nine. Beside
-//! them faiss, where the Python that `PYTHON` names has it.
+//! `cargo bench --no-default-features --bench scan`. Times are CPU seconds of this thread, best and median of nine.
+//! faiss runs alongside, if the Python named by `PYTHON` has it.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -16,7 +16,7 @@ use std::time::Instant;
 
 const ROWS: usize = 1_000_000;
 
-/// CPU seconds of this thread, which other work on the machine disturbs least; wall time where Linux doesn't tell.
+/// CPU seconds of this thread, which other work on the machine disturbs least; wall time where Linux can't report them.
 fn cpu_s(start: Instant) -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let nanoseconds = text.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());

@@ -1,7 +1,7 @@
-//! One query of four minutes against indexes of growing size, made by the seed: seconds of each stage.
+//! One query of four minutes against indexes of growing size, generated from the seed: seconds for each stage.
 //!
-//! `cargo bench --no-default-features --bench search [-- ENTRIES…]`, by default 10,000 and 100,000 entries; a million need
-//! 0.9 GB of disk and a few minutes to make. Wall seconds, best of five; the index has been read once before.
+//! `cargo bench --no-default-features --bench search [-- ENTRIES…]`, by default 10,000 and 100,000 entries; a million
+//! need 0.9 GB of disk and a few minutes to make. Wall seconds, best of five; the index has been read once before.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
@@ -48,7 +48,7 @@ fn main() {
                 .collect();
             println!("  {name}: {:.1} ms; {}", best.0 * 1e3, stages.join(", "));
         }
-        // How long a search goes on after it was told to stop.
+        // How long a search continues after it was asked to stop.
         let (index, query) = (Arc::clone(&index), query.clone());
         let job = Job::start(
             "search",

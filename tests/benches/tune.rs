@@ -1,8 +1,8 @@
-//! Music for the benches, as long as they want.
+//! Music for the benches, of any length.
 
 use antiphon::midi::Midi;
 
-/// Chords and runs, eight notes a second.
+/// Chords and runs, eight notes per second.
 pub(crate) fn tune(seconds: u32) -> Midi {
     let mut track = Vec::new();
     for eighth in 0..seconds * 4 {
@@ -12,7 +12,7 @@ pub(crate) fn tune(seconds: u32) -> Midi {
                 track.extend([if i == 0 { delta } else { 0 }, status, *pitch as u8, 80]);
             }
         }
-        // The rest of the quarter of a second: 240 ticks at 480 a quarter note.
+        // The rest of the quarter of a second: 240 ticks at 480 per quarter note.
         track.extend([120, 0xb0, 64, 0]);
     }
     track.extend([0, 0xff, 0x2f, 0]);

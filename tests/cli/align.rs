@@ -1,4 +1,4 @@
-//! `antiphon align` where the recording jumps in the MIDI, and of a whole list.
+//! `antiphon align` when the recording jumps in the MIDI, and on a whole list.
 
 use super::popular::song;
 use super::{DEMO_MIDI, RIGHT, WRONG, antiphon, path, text, wav};
@@ -13,7 +13,7 @@ fn a_part_that_is_played_twice_is_twice_in_the_aligned_file() {
     let midi = Midi::parse(&bytes).expect("MIDI");
     let wave = synth::render(&midi, &SoundFont::bundled().expect("the font"), 22_050, &Progress::silent());
     let samples: Vec<i16> = wave.expect("rendered").samples.iter().map(|x| (x * 8000.0) as i16).collect();
-    // Bars of 2 s: from 30 to 60 s it comes again.
+    // Bars of 2 s: the part from 30 to 60 s is repeated.
     let at = |seconds: usize| seconds * 22_050;
     let played = [&samples[..at(60)], &samples[at(30)..]].concat();
     let [score, recording, out] = ["song.mid", "song.wav", "out"].map(|name| path(folder.path(), name));
@@ -33,7 +33,7 @@ fn a_part_that_is_played_twice_is_twice_in_the_aligned_file() {
     let aligned = Midi::read(&folder.path().join("out/aligned.mid")).expect("aligned.mid");
     let markers: Vec<String> = aligned.markers().into_iter().map(|(_, words)| words).collect();
     assert_eq!(markers, ["jump from 1:00 to 0:30"]);
-    // What the recording plays is there once, each note at its second.
+    // Everything the recording plays is there once, each note at its second.
     let melody =
         |midi: &Midi| midi.notes().iter().filter(|n| n.channel == 0).map(|n| (n.pitch, n.start)).collect::<Vec<_>>();
     let written = melody(&midi);

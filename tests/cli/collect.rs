@@ -1,4 +1,4 @@
-//! `antiphon collect`: from names to pairs, a run that is stopped or killed and goes on, and what can't be used.
+//! `antiphon collect`: from names to pairs, resuming a run that was stopped or killed, and unusable files.
 
 use super::{antiphon, fails, path, text};
 use antiphon::curation::Items;
@@ -49,7 +49,7 @@ fn lines(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-/// Songs under names that are not written alike: `The Alphas/Alpha_Song (0).mid` and `Alphas - Alpha song.wav`.
+/// Songs whose names are spelt differently: `The Alphas/Alpha_Song (0).mid` and `Alphas - Alpha song.wav`.
 fn corpus(folder: &Path, songs: std::ops::Range<u32>) {
     let name = |number: u32| ["Alpha", "Bravo", "Charlie", "Delta", "Echo", "Foxtrot"][number as usize];
     for number in songs {
@@ -68,7 +68,7 @@ fn names_and_sound_make_pairs_that_a_queue_and_a_data_set_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
     corpus(folder.path(), 0..3);
-    // The name says so, the sound does not.
+    // The name matches, the sound does not.
     write(&at("audio/Delta/Wrong.wav"), &sound(&tune(40)));
     write(&at("midi/Delta/Wrong.mid"), &tune(41));
     // Whoever plays it: by title alone.
@@ -158,12 +158,12 @@ fn a_catalogue_says_what_recordings_are_called() {
     }
 }
 
-/// Lines that are whole.
+/// The number of complete lines.
 fn ends(bytes: &[u8]) -> usize {
     bytes.split(|&byte| byte == b'\n').count() - 1
 }
 
-/// Starts to collect, stops it when it has aligned `pairs`, and starts anew where it was done before it could be stopped.
+/// Starts to collect, stops it when it has aligned `pairs`, and starts over if it finished before it could be stopped.
 fn stopped(arguments: &[&str], list: &Path, pairs: usize, stop: impl Fn(&mut Child)) {
     for _ in 0..10 {
         let mut child = started(arguments, list, pairs);
@@ -177,7 +177,7 @@ fn stopped(arguments: &[&str], list: &Path, pairs: usize, stop: impl Fn(&mut Chi
     panic!("it was done before it could be stopped, ten times");
 }
 
-/// Starts to collect and lets it run until it has aligned `pairs`, or is done.
+/// Starts to collect and lets it run until it has aligned `pairs`, or has finished.
 fn started(arguments: &[&str], list: &Path, pairs: usize) -> Child {
     let mut child = Command::new(env!("CARGO_BIN_EXE_antiphon"))
         .args(arguments)
@@ -197,7 +197,7 @@ fn started(arguments: &[&str], list: &Path, pairs: usize) -> Child {
     child
 }
 
-/// Goes on after a stop: nothing is aligned twice, and the list is that of a run that nobody stopped.
+/// Resumes after a stop: nothing is aligned twice, and the list equals that of an uninterrupted run.
 fn goes_on(folder: &Path, arguments: &[&str], list: &Path) {
     let journal = list.with_file_name("pairs.jsonl.alignments");
     let before = std::fs::read(&journal).expect("a journal");
@@ -229,7 +229,7 @@ fn a_process_that_is_killed_goes_on_without_aligning_a_pair_twice() {
     let (arguments, place) = (collect(&midi, &audio, &list), folder.path().join("out/pairs.jsonl"));
     // On Unix this is SIGKILL.
     stopped(&arguments, &place, 2, |child| child.kill().expect("killed"));
-    // As if it had been writing.
+    // As if it had been in the middle of writing.
     let journal = folder.path().join("out/pairs.jsonl.alignments");
     let mut bytes = std::fs::read(&journal).expect("a journal");
     bytes.extend(b"{\"midi_md5\": \"0123");

@@ -1,4 +1,4 @@
-//! `antiphon curate`: decisions by scripts, reports, exports that are read again, and a process that is killed.
+//! `antiphon curate`: decisions by scripts, reports, exports that are read back, and a process that is killed.
 
 use super::{DEMO_MIDI, RIGHT, WRONG, antiphon, fails, path, text};
 use antiphon::curation::{Decision, Items, Journal, Table};
@@ -30,7 +30,7 @@ fn a_process_that_is_killed_loses_nothing_that_was_acknowledged() {
         let answer = answers.next().expect("an answer").expect("read");
         assert_eq!(answer, format!("{i}: {}", Decision::ALL[i % 4].name()));
     }
-    // One more is on its way: nobody has said that it is there.
+    // One more is on its way: it has not been acknowledged.
     input.write_all(br#"{"item": "57", "decision": "confi"#).expect("written");
     // On Unix this is SIGKILL.
     process.kill().expect("killed");
@@ -51,7 +51,7 @@ fn a_second_process_on_one_journal_is_refused() {
     let arguments = ["curate", "decide", &journal, "--item", "a", "--decision", "confirmed"];
     fails(&arguments, "another Antiphon works with it");
     drop(held);
-    // A process that another test has just begun holds the lock, too, until it has become another program.
+    // A process that another test has just started also holds the lock, until it has become another program.
     assert!((0..100).any(|_| antiphon(&arguments).status.success()));
     assert_eq!(text(&antiphon(&[&arguments[..5], &["--decision", "undone"]].concat()).stdout), "a: unreviewed\n");
 }
@@ -146,7 +146,7 @@ fn exports_are_equal_when_they_are_read_again_and_confirmed_pairs_go_on() {
     let mut from_jams = home(export(&jams), &jams);
     from_jams.sort_by(|a, b| a.at.cmp(&b.at));
     assert_eq!(from_jams, original);
-    // Each is a queue again, too.
+    // Each can be a queue again, too.
     for (name, count) in [(&csv, 2), (&document, 2), (&pairs, 1), (&tree, 1)] {
         let items = Items::read(Path::new(name), &Progress::silent()).expect("a list");
         assert_eq!(items.len(), count, "{name}");

@@ -65,7 +65,7 @@ fn the_demo_recording_is_found_and_a_second_run_uses_what_the_first_kept() {
     let output = antiphon(&[&arguments[..], &["--model", &roll]].concat());
     assert!(output.status.success() && text(&output.stdout).contains("\"roll\""), "{}", text(&output.stderr));
 
-    // By embeddings the same is searched.
+    // The same search, by embeddings.
     let output = antiphon(&["evaluate", "embed", "pairs", &pairs, "--decoys", &decoys, "--cache", &cache, "--json"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");

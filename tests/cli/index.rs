@@ -8,7 +8,7 @@ use antiphon::verdict::Judge;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// An index of two recordings in `folder`, and a file that is none.
+/// An index of two recordings in `folder`, and a file that is not one.
 fn built(folder: &Path) -> String {
     let music = folder.join("music");
     std::fs::create_dir(&music).expect("a folder");
@@ -56,7 +56,7 @@ fn a_midi_file_is_found_in_an_index_and_a_collection_is_matched() {
     for name in ["matches.jsonl", "match_scores.json", "report.json"] {
         assert!(Path::new(&out).join(name).exists(), "{name}");
     }
-    // Which judge gave the confidence is known of a queue of them, too.
+    // The judge that gave the confidence is also known for a queue of them.
     let items = Items::read(&Path::new(&out).join("matches.jsonl"), &Progress::silent()).expect("a list");
     let version = Judge::bundled().expect("a judge").version().to_owned();
     assert!(items.judge(0).is_some_and(|judge| judge.starts_with(&version)), "{:?}", items.judge(0));
@@ -142,7 +142,7 @@ fn a_writer_is_killed_another_goes_on_and_readers_never_see_half_of_it() {
     };
     let entries = || Index::open(Path::new(&index)).map(|open| open.counts().entries as usize);
     let mut first = begin();
-    // Nobody can read what has not begun.
+    // Nobody can read what has not been started.
     while !Path::new(&index).join("index.json").exists() {
         assert!(first.try_wait().expect("asked").is_none(), "it ended before it had begun");
     }

@@ -37,7 +37,7 @@ fn path(folder: &Path, name: &str) -> String {
     folder.join(name).to_str().expect("UTF-8").to_string()
 }
 
-/// Whether a line only says how far a command is, as it does every ten seconds.
+/// Whether a line only reports the progress of a command, as happens every ten seconds.
 fn is_progress(line: &str) -> bool {
     let percent = line.strip_prefix("antiphon: ").and_then(|rest| rest.split_once(" %, "));
     percent.is_some_and(|(percent, _)| percent.parse::<u32>().is_ok())
@@ -47,7 +47,7 @@ fn is_progress(line: &str) -> bool {
 fn fails(arguments: &[&str], what: &str) {
     let output = antiphon(arguments);
     let message = text(&output.stderr);
-    // A machine that has much else to do takes its time.
+    // A busy machine takes its time.
     let message = message.lines().filter(|line| !is_progress(line)).collect::<Vec<_>>().join("\n");
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
     assert_eq!(message.lines().count(), 1, "{arguments:?}: {message}");
@@ -194,7 +194,7 @@ fn bad_usage_is_exit_code_1_and_help_is_0() {
     assert_eq!(antiphon(&["--help"]).status.code(), Some(0));
 }
 
-/// A MIDI file of one track, 96 ticks a quarter: channel messages at their ticks, and microseconds a quarter.
+/// A MIDI file of one track, 96 ticks per quarter note: channel messages at their ticks, and microseconds per quarter.
 fn midi_of(mut events: Vec<(usize, [u8; 3])>, tempo: Option<u32>) -> Vec<u8> {
     events.sort_unstable();
     let mut track = Vec::new();

@@ -1,4 +1,4 @@
-//! Files at the edge of what exists: each is aligned, or refused in one line with nothing written.
+//! Files at the edge of what exists: each is aligned, or refused in one line without writing anything.
 
 use super::{DEMO_MIDI, RIGHT, antiphon, path, text};
 use std::path::Path;
@@ -43,7 +43,7 @@ fn wav(channels: u16, sample_rate: u32, float: bool, sample: impl Fn(f64) -> f64
     bytes.into_inner()
 }
 
-/// Aligns, and checks that the outcome is whole: everything written, or one line and nothing.
+/// Aligns, and checks that the outcome is whole: everything written, or one line and nothing else.
 fn whole(folder: &Path, midi: &str, audio: &str, wanted: Option<&str>) {
     let out = path(folder, "out");
     let output = antiphon(&["align", midi, audio, "--quiet", "-o", &out]);
@@ -64,7 +64,7 @@ fn whole(folder: &Path, midi: &str, audio: &str, wanted: Option<&str>) {
     }
 }
 
-/// Where the system has its settings below a folder that can be named.
+/// Only where the system keeps settings below a folder that can be set.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_log_is_written_where_help_says_when_it_is_asked_for() {
@@ -88,7 +88,7 @@ fn a_log_is_written_where_help_says_when_it_is_asked_for() {
     let help = text(&run(&["--help"]).stdout);
     assert!(help.contains(log.to_str().expect("UTF-8")), "{help}");
     assert_eq!(run(&[fails[0], fails[1], "--log", "loud"]).status.code(), Some(1));
-    // Where there is no place for it, work goes on.
+    // If there is no place for it, work goes on.
     std::fs::remove_dir_all(&log).expect("removed");
     std::fs::write(&log, b"").expect("in the way");
     let output = run(&[fails[0], fails[1], "--log", "info"]);
@@ -167,7 +167,7 @@ fn a_result_that_nobody_reads_ends_quietly_and_a_full_disk_is_named() {
     let output = hash(DEMO_MIDI).stdout(writer).output().expect("the program starts");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), String::new()));
 
-    // That a message isn't read changes nothing.
+    // A message that is not read changes nothing.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let output = hash("missing.mid").stderr(writer).output().expect("the program starts");

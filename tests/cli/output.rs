@@ -1,4 +1,4 @@
-//! What is left of a command that fails: nothing that was not there before.
+//! What remains after a command fails: nothing that was not there before.
 
 use super::{DEMO_MIDI, RIGHT, antiphon, path, text};
 use antiphon::collect::{Collecting, collect};
@@ -22,7 +22,7 @@ fn a_command_that_fails_leaves_no_empty_folder() {
     std::fs::write(&empty, b"").expect("written");
     std::fs::create_dir(&none).expect("a folder");
     assert!(antiphon(&["index", "synthesize", "-o", &index, "--entries", "5", "--quiet"]).status.success());
-    // Neither is there, nor the folder above it.
+    // Neither exists, nor does the folder above.
     let out = at("new/out");
     let (model, list, picture) = (at("new/out/m.safetensors"), at("new/out/pairs.jsonl"), at("new/out/x.png"));
     let array = at("new/out/x.npy");

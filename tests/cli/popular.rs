@@ -8,7 +8,7 @@ use std::path::Path;
 
 pub(super) const FONT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/soundfont/FluidR3Compact_GM.sf2");
 
-/// Bars of 2 s on three channels: a melody that depends on `seed`, a low note a bar, drums.
+/// Bars of 2 s on three channels: a melody that depends on `seed`, a low note per bar, drums.
 pub(super) fn song(bars: usize, seed: usize) -> Vec<u8> {
     let mut events: Vec<(usize, [u8; 3])> = Vec::new();
     let mut note = |channel: u8, start: usize, ticks: usize, key: usize| {
@@ -58,7 +58,7 @@ fn a_pair_on_one_clock_is_measured_against_it() {
     assert!((song["offset_s"].as_f64().expect("a number") - 1.5).abs() < 0.05, "{song}");
     assert!(song["within_100_ms"].as_f64().expect("a number") > 0.9, "{song}");
 
-    // Without the filter the broken one is named, and the other is measured all the same.
+    // Without the filter the broken one is named, and the other is still measured.
     let output = antiphon(&["evaluate", "align", "clock", &here, "--preset", "gen2"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("two.mid"), "{}", text(&output.stderr));

@@ -1,4 +1,4 @@
-//! A data set that is made, learned from and measured on, as a script would.
+//! A data set is made, learned from and measured on, as a script would do it.
 
 use super::{antiphon, fails, path, text};
 use antiphon::dataset::{Dataset, Pair, Split, Work};
@@ -8,7 +8,7 @@ use ndarray::Array2;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// A few works of so many frames, whose sides are the same.
+/// A few works of this many frames, whose sides are identical.
 fn data(folder: &Path, works: usize, frames: usize) -> String {
     let data = folder.join("data");
     std::fs::create_dir_all(data.join("pairs")).expect("a folder");
@@ -106,7 +106,7 @@ fn an_embedding_is_learned_and_measured() {
         assert!(part("first") <= part("within_10") && part("within_1_percent") <= part("within_10_percent"));
         assert!((0.0..=1.0).contains(&part("bc")));
     }
-    // Equal sides, and nothing learned: each clip is nearest to the work that it is of.
+    // With equal sides, and nothing learned, each clip is nearest to its own work.
     assert_eq!(systems[4]["n95"], 1);
     assert!(std::fs::read(&png).expect("a picture").starts_with(b"\x89PNG"));
     fails(&["evaluate", "embed", "dataset", &data, "--split", "train", "--model", &data], "can't read");

@@ -1,4 +1,4 @@
-//! `antiphon train verdict` and `antiphon evaluate verdict`, on songs that are made for it.
+//! `antiphon train verdict` and `antiphon evaluate verdict`, on songs made for the purpose.
 
 use super::popular::{FONT, song};
 use super::{antiphon, fails, path, text, wav};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Songs that differ, of half a minute, and the sound of each.
+/// Different songs of half a minute, and the sound of each.
 fn write_songs(folder: &Path, count: usize) {
     let font = SoundFont::bundled().expect("the bundled soundfont");
     for number in 0..count {
@@ -24,7 +24,7 @@ fn write_songs(folder: &Path, count: usize) {
     }
 }
 
-/// A line of a journal about a MIDI file and a recording of so many songs.
+/// A journal line about a MIDI file and a recording, given by the numbers of their songs.
 fn line(midi: usize, audio: usize, decision: &str, more: &Value) -> String {
     let mut line = json!({
         "at": format!("2026-11-29T09:{midi:02}:{audio:02}.000Z"), "curator": "ann", "item": format!("{midi}|{audio}"),
@@ -57,13 +57,13 @@ fn journals_teach_a_judge_and_stand_for_their_queue() {
         journal += &line(number, number, "confirmed", &judged(0.95));
         journal += &line(number, next, "rejected", &judged(0.15));
     }
-    // What is taken back, left open, rejected for something else, or gone teaches nothing.
+    // Anything undone, left open, rejected for other reasons, or missing teaches nothing.
     journal += &line(0, 3, "rejected", &json!({}));
     journal += &line(0, 3, "undone", &json!({}));
     journal += &line(1, 4, "unsure", &json!({}));
     journal += &line(2, 2, "rejected", &json!({ "item": "timing", "reason": "timing-off" }));
     journal += &line(50, 51, "confirmed", &json!({}));
-    // The last word holds: it was confirmed by mistake.
+    // The last decision counts: it was confirmed by mistake.
     journal = line(5, 6, "confirmed", &json!({ "confidence": 0.15 })) + &journal;
     let (journal_file, list, judge) = (at("decisions.jsonl"), at("list.jsonl"), at("judge.json"));
     std::fs::write(&journal_file, &journal).expect("written");
@@ -88,7 +88,7 @@ fn journals_teach_a_judge_and_stand_for_their_queue() {
     assert_eq!((&of_journals["files"][0], &of_journals["unreadable"]), (&"decisions.jsonl".into(), &1.into()));
     assert_eq!((&of_journals["left_out"]["other_reasons"], &of_journals["left_out"]["unsure"]), (&1.into(), &1.into()));
     assert_eq!(learned["training"]["pairs"], json!([22, 22]));
-    // 66 items by 44 decisions: of the low tenth half were decided, of the high one all.
+    // 66 items by 44 decisions: half of the low tenth were decided, all of the high one.
     let strata = of_journals["strata"].as_array().expect("a list");
     let weights: Vec<Option<f64>> = strata.iter().map(|stratum| stratum["weight"].as_f64()).collect();
     assert!(
@@ -101,7 +101,7 @@ fn journals_teach_a_judge_and_stand_for_their_queue() {
     }
     assert!(learned["sights"]["pair"]["crossed"]["auc"].as_f64().expect("a number") > 0.95, "{learned:#}");
 
-    // Without the queue each counts once, and it is said that this is no fair sample; a random one is.
+    // Without the queue each counts once, and the output says that this is no fair sample; a random one is.
     let output = antiphon(&[&train[..], &["--json"]].concat());
     let alone: Value = serde_json::from_slice(&output.stdout).expect("a judge");
     assert_eq!(alone["training"]["journals"]["apart"], 44);
@@ -147,8 +147,8 @@ fn too_few_decisions_are_refused_before_the_work() {
 /// A root, its third, and a melody of (tick, length, interval).
 type Bar = (usize, usize, Vec<(usize, usize, usize)>);
 
-/// A tune of a minute and a half or more that has little to do with that of another seed: melody, broken chords, bass and drums
-/// over chords of its own, at a tempo of its own, no note quite on its beat.
+/// A tune of a minute and a half or more with little in common with that of another seed: melody, broken chords, bass
+/// and drums over chords of its own, at a tempo of its own, no note quite on its beat.
 fn tune(seed: u64) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(0x0123_4567);
     let mut random = |count: usize| {
@@ -192,8 +192,8 @@ fn tune(seed: u64) -> Vec<u8> {
     super::midi_of(events, Some(tempo))
 }
 
-/// The bundled judge on renderings that differ from their MIDI files as recordings do, half of them in structure: what a change
-/// of networks, aligner or judge must not break.
+/// The bundled judge on renderings that differ from their MIDI files as recordings do, half of them in structure: a
+/// change of networks, aligner or judge must not break this.
 #[test]
 fn the_bundled_judge_tells_renderings_from_those_of_other_tunes() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -217,7 +217,7 @@ fn the_bundled_judge_tells_renderings_from_those_of_other_tunes() {
     let bundled = Judge::bundled().expect("a sound build");
     for sight in [Sight::Pair, Sight::Index] {
         let report = judged(bundled, sight);
-        // Each as it is, moved to another key, and a part of its recording; two wrong ones beside each.
+        // Each pair as it is, in another key, and with part of its recording; two wrong ones for each.
         assert_eq!(report.quality.pairs, (12, 24), "{sight:?}");
         assert_eq!((report.accepted, &report.false_names[..]), (12, &[][..]), "{sight:?}: {report:?}");
         assert!(report.quality.auc > 0.99 && report.quality.brier < 0.1, "{sight:?}: {report:?}");
@@ -234,7 +234,7 @@ fn the_bundled_judge_tells_renderings_from_those_of_other_tunes() {
     let codes = judged(bundled, Sight::Codes);
     assert!(codes.quality.auc > 0.99 && codes.false_names.is_empty() && codes.accepted >= 9, "{codes:?}");
 
-    // A judge that has learned the opposite is found out.
+    // A judge that has learned the opposite is exposed.
     let mut wrong: Value = serde_json::from_str(&bundled.to_json()).expect("JSON");
     for term in wrong["sights"]["pair"]["terms"].as_array_mut().expect("a list") {
         term["weight"] = (-term["weight"].as_f64().expect("a number")).into();

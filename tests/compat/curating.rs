@@ -1,4 +1,4 @@
-//! Lists to judge, the journal of what was decided, and what was exported of it.
+//! Lists to judge, the journal of decisions, and exports made from it.
 
 use super::{FIRST, RECORDING, SECOND, copied, json, sample, silent};
 use antiphon::curation::{Act, Correction, Decision, Items, Journal, Reason, Record, Table, export};
@@ -23,7 +23,7 @@ fn a_journal_of_0_1_0_says_where_every_item_stands() {
     let parts = [("embedding_distance", 0.5), ("hash_distance", 3.25), ("transpose", -2.0)];
     assert_eq!(a.parts, BTreeMap::from(parts.map(|(name, value)| (name.to_owned(), value))));
     assert_eq!(a.map.as_deref(), Some("00112233445566778899aabbccddeeff"));
-    // Nobody wrote down then who gave the confidence, and what came first.
+    // The judge behind a confidence and the order of the queue were not recorded then.
     assert_eq!((a.judge.as_deref(), a.order.as_deref()), (None, None));
     let correction = Correction { offset_ms: -12.5, anchors: vec![[1.0, 1.5], [2.0, 2.75]], span: Some([0.5, 9.5]) };
     assert_eq!(a.correction, Some(correction));
@@ -31,7 +31,7 @@ fn a_journal_of_0_1_0_says_where_every_item_stands() {
     assert_eq!(a.audio.as_deref(), Some(format!("../{RECORDING}").as_str()));
 
     let b = table.entry("b").unwrap();
-    // What was taken back is gone; the last word is that of another curator.
+    // What was undone is gone; the last decision is by another curator.
     let said: Vec<_> = b.records.iter().map(Record::decision).collect();
     assert_eq!(said, [Decision::Unsure, Decision::Rejected].map(Some));
     let of_bob = b.of("bob").unwrap();
@@ -56,7 +56,7 @@ fn a_journal_of_0_1_0_is_gone_on_with_and_taken_back() {
     assert_eq!((journal.written(), journal.remarks().len()), (9, 0));
     let taken_back: Vec<String> = (0..3).map(|_| journal.undo().unwrap().unwrap().item).collect();
     assert_eq!(taken_back, ["d", "c", "b"]);
-    // Bob's word on it stays.
+    // Bob's decision on it stays.
     assert_eq!(journal.table().current("b").unwrap().curator, "bob");
     journal.decide(Record::new("g", Decision::Unsure)).unwrap();
     drop(journal);
@@ -68,7 +68,7 @@ fn a_journal_of_0_1_0_is_gone_on_with_and_taken_back() {
     assert_eq!(journal.next_item(false), Some("g"));
 }
 
-/// By item and curator, with paths that are meant from the folder of the journal.
+/// Sorted by item and curator, with paths relative to the folder of the journal.
 fn ordered(records: &[Record], from: &Path) -> Vec<Record> {
     let mut records = export::moved(records, from, &sample("curation"));
     records.sort_by(|a, b| (&a.item, &a.curator).cmp(&(&b.item, &b.curator)));
@@ -119,7 +119,7 @@ fn a_search_of_0_1_0_is_a_queue() {
     for (index, hit) in hits.iter().enumerate() {
         let item = items.item(index);
         assert_eq!(item.audio.file_name(), Path::new(hit["path"].as_str().unwrap()).file_name());
-        // Kept as f32.
+        // Stored as f32.
         assert!((item.confidence.unwrap() - hit["confidence"].as_f64().unwrap()).abs() < 1e-6, "{item:?}");
         for name in ["score", "hash_distance", "embedding_distance", "transpose"] {
             assert!((item.parts[name] - hit[name].as_f64().unwrap()).abs() < 1e-6, "{name}: {item:?}");
@@ -149,7 +149,7 @@ fn pairs_and_trees_of_0_1_0_are_queues() {
     let id = "0e831a39ed7ea460ee23b438fcc01c55";
     assert_eq!(listed(&matched), [(format!("{id}|{id}"), Some(1.0))]);
 
-    // Each item once, whoever has judged it, and those without files as well.
+    // Each item once, whoever has judged it, including those without files.
     let judged = Items::read(&sample("curation/decisions.json"), &silent()).unwrap();
     assert_eq!((0..judged.len()).map(|index| judged.id(index)).collect::<String>(), "abcdef");
 }

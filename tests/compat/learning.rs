@@ -1,4 +1,4 @@
-//! Data sets, models and trainings, and what models make of a recording.
+//! Data sets, models and trainings, and the output of models for a recording.
 
 use super::{RECORDING, SECOND, TOO_SHORT, copied, json, json_lines, npy, sample, silent};
 use antiphon::audio::Keep;
@@ -76,7 +76,7 @@ fn an_embedding_model_of_0_1_0_gives_the_vector_that_it_gave() {
     assert!(apart < 0.01, "{apart}");
 }
 
-/// What the trainings of the samples learned from, by the formula of `parts.py data`.
+/// The data that the trainings of the samples learned from, by the formula of `parts.py data`.
 fn data(folder: &Path) -> PathBuf {
     const FRAMES: usize = 700;
     let data = folder.join("data");
@@ -96,7 +96,7 @@ fn data(folder: &Path) -> PathBuf {
     data
 }
 
-/// Steps at which lines of `training.jsonl` were written.
+/// The steps at which lines of `training.jsonl` were written.
 fn logged(training: &Path) -> Vec<Value> {
     json_lines(&training.join("training.jsonl")).into_iter().map(|line| line["step"].clone()).collect()
 }
@@ -115,7 +115,7 @@ fn a_training_of_hash_networks_that_0_1_0_began_goes_on() {
     let (data, mut steps) = (data(folder.path()), Vec::new());
     let mut report = |measured: &Measured| steps.push(measured.step);
     let model = train_hash(&[data], &options, &output, Processor::Cpu, &silent(), &mut report).unwrap();
-    // Begun anew it would be measured at step 200 first.
+    // If it had started over, it would be measured at step 200 first.
     assert_eq!((steps, model.record().steps), (vec![300], 300));
     assert_eq!(logged(&training), [200, 300]);
     assert!(!training.join("hash.safetensors.checkpoint").exists());
@@ -169,7 +169,7 @@ fn data_sets_of_0_1_0_open_with_their_works_and_pairs() {
 fn a_data_set_of_0_1_0_goes_on_with_the_pairs_that_it_has() {
     let (_folder, folder) = copied("dataset/synthesized");
     let font = Font::open(None).unwrap();
-    // As the command named them, from the folder of the sources.
+    // As named on the command line, relative to the folder of the sources.
     let source = |name: &str| PathBuf::from(format!("tests/data/samples/0.1.0/{name}"));
     let what = Synthesis {
         sources: vec![source(SECOND), source(TOO_SHORT)],
@@ -194,7 +194,7 @@ fn a_toy_table_of_0_1_0_goes_on_with_the_run_in_work() {
     let mut table = ToyTable::open(&folder).unwrap();
     assert_eq!(table.runs().len(), 3);
     assert_eq!((table.runs()[0].accuracy(), table.best(task)), (1.0, None));
-    // One epoch is allowed and has been: a run that was begun anew would learn.
+    // One epoch is allowed and has been used: a run that started over would learn.
     let cell = Cell { task, learning_rates: vec![table.runs()[0].learning_rate], most_epochs: 1 };
     table.fill(&[cell], 1, &silent(), |_, _, _, _| panic!("the run was begun anew")).unwrap();
     let finished = table.best(task).unwrap();

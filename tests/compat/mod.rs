@@ -1,4 +1,4 @@
-//! What earlier versions have written is read: the samples of `tests/data/samples`, whose HOW.md says what they are.
+//! The output of earlier versions can still be read: the samples of `tests/data/samples`, which its HOW.md describes.
 
 mod curating;
 mod learning;
@@ -25,7 +25,7 @@ fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/samples/0.1.0").join(name)
 }
 
-/// A copy of a sample, a file or a folder, that may be written to. It lies in the folder of its name, as the sample does.
+/// A writable copy of a sample, a file or a folder. It lies in a folder of the same name, as the sample does.
 fn copied(name: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let (from, to) = (sample(name), folder.path().join(name));
@@ -54,7 +54,8 @@ fn silent() -> Progress {
     Progress::silent()
 }
 
-/// Every field that a document had is still there and of its kind: scripts rely on it. `at` is where it is.
+/// Checks that every field of an old document still exists with the same type, for scripts that rely on it. `at` is its
+/// path.
 fn stays(was: &Value, is: &Value, at: &str) {
     match (was, is) {
         (Value::Object(was), Value::Object(is)) => {
@@ -68,13 +69,13 @@ fn stays(was: &Value, is: &Value, at: &str) {
                 stays(value, found, &format!("{at}[0]"));
             }
         }
-        // What may be missing has no kind.
+        // An optional field has no type.
         (Value::Null, _) | (_, Value::Null) => {}
         _ => assert_eq!(discriminant(was), discriminant(is), "{at} was {was}, is {is}"),
     }
 }
 
-/// Bytes of the numbers of an npy file and its shape; `kind` is what they must be.
+/// The numbers of an npy file, as bytes, and its shape; `kind` is the expected type.
 fn npy(path: &Path, kind: &str) -> (Vec<[u8; 4]>, Vec<usize>) {
     let bytes = std::fs::read(path).unwrap();
     assert!(bytes.starts_with(b"\x93NUMPY\x01"), "{path:?}");

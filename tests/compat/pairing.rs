@@ -1,4 +1,4 @@
-//! Pairs that were collected and aligned.
+//! Collected and aligned pairs.
 
 use super::{FIRST, RECORDING, copied, json, json_lines, sample, silent, stays};
 use antiphon::alignment::Preset;
@@ -30,7 +30,7 @@ fn what_0_1_0_has_aligned_is_not_aligned_again_by_a_collection() {
     let found = collect(&what, &list, &silent()).unwrap();
     assert_eq!((found.aligned_now, found.funnel.accepted, found.skipped.len()), (0, 1, 0), "{found:?}");
     assert_eq!(found.splits[&Split::Valid], (1, 1));
-    // All but where the files are, which is seen from the list.
+    // Everything but the location of the files, which is relative to the list.
     let lines = |path: &Path| {
         let mut lines = json_lines(path);
         for line in &mut lines {

@@ -1,4 +1,4 @@
-//! An index, what was found in it, and a collection that was matched against it.
+//! An index, the hits found in it, and a collection matched against it.
 
 use super::{FIRST, FOURTH, RECORDING, SECOND, THIRD, TOO_SHORT, copied, json, sample, silent, stays};
 use antiphon::embedding::EmbeddingModel;
@@ -21,7 +21,7 @@ fn an_index_of_0_1_0_is_whole_and_knows_its_entries() {
     let index = Index::open(&sample("index")).unwrap();
     let counts = index.counts();
     assert_eq!((counts.entries, counts.removed, index.segment_count()), (5, 1, 2));
-    // 27 codes for ten seconds, 32 of the recording, 162 of the minute; 5 of what was removed.
+    // 27 codes for ten seconds, 32 of the recording, 162 of the minute; 5 of the removed entry.
     assert_eq!((counts.embeddings, counts.codes, counts.frames), (6, 281, 2238));
     let parameters = index.parameters();
     assert_eq!((parameters.sample_rate, parameters.hop, parameters.first_note), (22_050, 1024, 30));
@@ -73,7 +73,7 @@ fn an_index_of_0_1_0_grows_without_being_built_again() {
     let catalogue = Some(Catalogue::read(&sample("catalogue/catalogue.jsonl")).unwrap());
     let sources = Sources { paths: vec![sample("music")], catalogue, ..Sources::default() };
     let added = add(&folder, &sources, &font(), &silent()).unwrap();
-    // What lies elsewhere now is known by its content; what was removed is new.
+    // Files that were moved are recognised by their contents; the removed one is new.
     assert_eq!((added.added, added.renamed, added.kept, added.skipped.len()), (1, 5, 0, 0), "{added:?}");
     let index = Index::open(&folder).unwrap();
     let mut paths: Vec<_> = index.places().map(|place| index.entry(place).unwrap().path).collect();

@@ -1,4 +1,4 @@
-//! Sessions, what is saved beside them, and the settings of the window.
+//! Sessions, their autosaves, and the settings of the window.
 
 use super::{FIRST, RECORDING, SECOND, sample, silent};
 use antiphon::curation::{Arrangement, Order, QueueFilter, State};
@@ -72,7 +72,7 @@ mod window {
 
     #[test]
     fn every_setting_of_0_1_0_is_as_it_was_left() {
-        // All but `format`, which is that of this version.
+        // Everything but `format`, which is that of this version.
         let expected = Settings {
             theme: Theme::Light,
             color_map: ColorMap::Cividis,

@@ -6,9 +6,9 @@ use serde_json::Value;
 const HOP: usize = 512;
 const FRAME_S: f64 = HOP as f64 / 22_050.0;
 
-/// Share of beats that agree within 70 ms, as in MIREX: harmonic mean of precision and recall.
+/// F-measure of beats that agree within 70 ms, as in MIREX: harmonic mean of precision and recall.
 fn f_measure(truth: &[f64], found: &[f64]) -> f64 {
-    // Both rise: taking the first free partner in reach pairs as many as can be.
+    // Both increase: taking the first free partner within reach finds as many pairs as possible.
     let mut rest = found.iter().peekable();
     let mut hits = 0;
     for &beat in truth {
@@ -70,7 +70,7 @@ fn the_same_onset_strength_gives_the_same_tempo_and_beats() {
     }
 }
 
-/// Everything ours, from the samples on, against librosa's default: onset strength of the mel spectrum.
+/// Our whole chain, from the samples on, against librosa's default: onset strength of the mel spectrum.
 #[test]
 fn tempo_and_beats_are_within_two_hundredths_of_librosa() {
     let golden = golden();
@@ -92,8 +92,8 @@ fn tempo_and_beats_are_within_two_hundredths_of_librosa() {
     }
 }
 
-/// Generation 1's onset strength, of the transform. The median over its bins is sensitive: librosa's own pruning of
-/// its filters (`sparsity`) moves it by 3 to 7 %, and with it a beat of the twenty may move.
+/// Generation 1's onset strength, from the transform. The median over its bins is sensitive: librosa's own pruning of
+/// its filters (`sparsity`) changes it by 3 to 7 %, and may thereby move one of the twenty beats.
 #[test]
 fn beats_of_the_transform_are_those_of_librosa_but_for_one() {
     let golden = golden();

@@ -8,7 +8,7 @@ fn librosa(name: &str) -> Array2<f32> {
     Array2::from_shape_vec((shape[0], shape[1]), values).expect("a matrix")
 }
 
-/// Mean and least cosine similarity of the rows.
+/// Mean and minimum cosine similarity of the rows.
 fn similarity(a: &Array2<f32>, b: &Array2<f32>) -> (f32, f32) {
     assert_eq!(a.dim(), b.dim());
     let rows: Vec<f32> = a.rows().into_iter().zip(b.rows()).map(|(a, b)| a.dot(&b)).collect();
@@ -19,7 +19,7 @@ fn similarity(a: &Array2<f32>, b: &Array2<f32>) -> (f32, f32) {
 fn features_are_those_of_librosa() {
     for case in CASES {
         let ours = features(&waveform(case), &CqtParams::default(), &Progress::silent()).expect("features").frames;
-        // librosa's filters are 3 % longer at `filter_scale=1`; at the papers' Q they differ in rounding only.
+        // librosa's filters are 3 % longer at `filter_scale=1`; at the papers' Q they differ only in rounding.
         for (name, mean_limit, least_limit) in [("cqt", 0.999, 0.985), ("cqt_papers", 0.9995, 0.985)] {
             let theirs = log_normalize(&librosa(&format!("{case}_{name}.npy")));
             let (mean, least) = similarity(&ours, &theirs);

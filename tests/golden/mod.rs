@@ -1,4 +1,4 @@
-//! Against librosa and numba: what the recipes in `tests/data/golden/HOW.md` wrote.
+//! Comparisons with librosa and numba: the output of the recipes in `tests/data/golden/HOW.md`.
 
 mod beats;
 mod cqt;
@@ -21,7 +21,7 @@ fn waveform(case: &str) -> Waveform {
     Waveform { samples, sample_rate }
 }
 
-/// Values and shape of a little-endian f32 array in C order, as numpy's version 1 format stores it.
+/// The values and shape of a little-endian f32 array in C order, as numpy's version 1 format stores them.
 fn npy(name: &str) -> (Vec<f32>, Vec<usize>) {
     let bytes = std::fs::read(file(name)).expect("a golden file");
     assert!(bytes.starts_with(b"\x93NUMPY\x01"), "{name} is not npy version 1");

@@ -23,7 +23,7 @@ fn every_command_has_a_name_a_tooltip_and_keys_of_its_own() {
     }
 }
 
-/// The manual's table of keys is this one; `UPDATE_MANUAL=1 cargo test manual` writes it.
+/// The manual's table of keys equals this one; `UPDATE_MANUAL=1 cargo test manual` writes it.
 #[test]
 fn the_manual_lists_every_key() {
     let rows = TABLE.iter().filter(|entry| !entry.shortcuts.is_empty()).map(|entry| {
@@ -58,7 +58,7 @@ fn the_palette_finds_a_command_by_a_part_of_its_name() {
     press(&mut harness, Modifiers::NONE, Key::Enter);
     let model = harness.state().model();
     assert!(Command::Magma.is_on(model) && model.overlay().is_none());
-    // While it is open a letter is a letter.
+    // While it is open, letters are text.
     press(&mut harness, Modifiers::COMMAND, Key::K);
     press(&mut harness, Modifiers::NONE, Key::Num1);
     assert_eq!(harness.state().model().settings().mix.listen, Listen::Both);
@@ -139,7 +139,7 @@ fn what_changes_state_is_undone_and_done_again() {
         assert_eq!(state(&model), before, "{command:?}");
         model.apply(Command::Redo, 100.0);
         assert_eq!(state(&model), after, "{command:?}");
-        // A new change makes what was taken back unreachable.
+        // A new change makes undone ones unreachable.
         model.apply(Command::Undo, 100.0);
         model.apply(command, 100.0);
         assert!(!model.can_redo());
@@ -151,7 +151,7 @@ fn what_changes_state_is_undone_and_done_again() {
     assert!(model.view().is_fit() && model.settings().mix.split);
 }
 
-/// Sets all that a person sets and undo must not touch, differently for each `n`.
+/// Sets everything a user can set that undo must not touch, differently for each `n`.
 fn set_what_is_no_step(model: &mut Model, n: u16) {
     let named = |what: &str| std::path::PathBuf::from(format!("/none/{what}-{n}"));
     let form = antiphon::gui::SearchForm { filter: format!("filter {n}"), ..model.settings().search.clone() };
@@ -178,7 +178,7 @@ fn set_what_is_no_step(model: &mut Model, n: u16) {
 
 fn settings_of(model: &Model) -> serde_json::Map<String, serde_json::Value> {
     let mut settings = serde_json::to_value(model.settings()).unwrap().as_object().unwrap().clone();
-    // Two switches share an object with widths.
+    // Two toggles share an object with widths.
     let panels = settings.remove("panels").unwrap().as_object().unwrap().clone();
     settings.extend(panels.into_iter().map(|(name, value)| (format!("panels.{name}"), value)));
     settings
@@ -188,7 +188,7 @@ fn differing(a: &Model, before: &serde_json::Map<String, serde_json::Value>) -> 
     settings_of(a).into_iter().filter(|(name, value)| before.get(name) != Some(value)).map(|(name, _)| name).collect()
 }
 
-/// The window once searched another index than the one that it named, and added to it.
+/// Regression: the window searched a different index from the one it named, and added to it.
 #[test]
 fn undo_leaves_the_index_that_was_opened_meanwhile() {
     let mut model = aligned(Theme::Dark);
@@ -225,7 +225,7 @@ fn undo_touches_only_what_its_command_has_changed() {
         model.apply(entry.command.clone(), 10.0);
         let changed = differing(&model, &before);
         let steps = model.can_undo();
-        // Meanwhile other things are set, some of them to what they were.
+        // Other settings change in the meantime, some of them to their old values.
         set_what_is_no_step(&mut model, 2);
         let (meanwhile, view) = (settings_of(&model), *model.view());
         model.apply(Command::Undo, 20.0);
@@ -269,7 +269,7 @@ fn opened_files_are_taken_out_again_and_brought_back_with_what_was_made_of_them(
     assert_eq!(model.candidates().len(), 2);
     model.apply(Command::Undo, 0.0);
 
-    // Another MIDI file: the old one comes back with its alignment, the new one is read again.
+    // Another MIDI file: the old one returns with its alignment, the new one is read again.
     let midi = model.midi_path().unwrap().to_path_buf();
     model.apply(Command::Open(vec!["/music/no such file.mid".into()]), 0.0);
     assert_ne!(model.midi_path(), Some(midi.as_path()));
@@ -314,7 +314,7 @@ fn arrow_keys_move_the_crosshair_of_a_picture_with_the_focus() {
     press(&mut harness, Modifiers::NONE, Key::ArrowDown);
     let moved = harness.state().model().hover().expect("a crosshair");
     assert!(moved.midi_s.is_some_and(|to| to < midi_s) && (moved.audio_s - hover.audio_s).abs() < 1e-9);
-    // The pointer takes it over.
+    // The pointer takes over.
     harness.hover_at(harness.get_by_label("MIDI constant-Q").rect().center());
     harness.run_steps(3);
     assert!(harness.state().model().hover().is_some_and(|hover| hover.midi_s.is_none()));
@@ -347,7 +347,7 @@ fn a_turn_of_the_wheel_is_one_change() {
     assert!(!model.can_undo());
 }
 
-/// What a command can change.
+/// Everything a command can change.
 fn state(model: &antiphon::gui::Model) -> String {
     let names: Vec<_> = model.candidates().iter().map(|candidate| &candidate.path).collect();
     let place = (model.transport().playing(), model.transport().position(0.0), model.selected(), model.quit());
@@ -372,7 +372,7 @@ fn every_command_does_something_when_chosen_by_its_name() {
         "ChooseIndex",
         "AddToIndex",
     ];
-    // What needs more than a pair is tried in tests of its own.
+    // Commands that need more than a pair have tests of their own.
     let elsewhere = ["Train", "Toy", "CompareLoaded", "Search", "SearchByRecording", "OpenHit"];
     let of_a_queue = [
         "ChooseQueue",
@@ -393,7 +393,7 @@ fn every_command_does_something_when_chosen_by_its_name() {
         let mut model = aligned(Theme::Dark);
         add(&mut model, "/music/other.wav", 8);
         model.add("/music/next.wav".into());
-        // A state from which every command leads elsewhere.
+        // A state in which every command changes something.
         let before = [
             Command::Select(1),
             Command::Seek(8.0),
@@ -425,7 +425,7 @@ fn every_command_does_something_when_chosen_by_its_name() {
             model.apply(Command::Undo, 0.0);
         }
         if entry.command == Command::BundledSoundFont {
-            // Reading it would start a job on a file that is not there.
+            // Reading it would start a job on a file that does not exist.
             assert!((entry.enabled)(&model));
             continue;
         }
@@ -439,7 +439,7 @@ fn every_command_does_something_when_chosen_by_its_name() {
             .query_all_by_role(egui::accesskit::Role::Button)
             .filter(|node| {
                 node.accesskit_node().label().is_some_and(|label| {
-                    // After the name stands its key, not the rest of a longer name.
+                    // The name must be followed by its key, not by the rest of a longer name.
                     label
                         .strip_prefix(entry.name)
                         .is_some_and(|rest| !rest.trim_start().starts_with(char::is_lowercase))

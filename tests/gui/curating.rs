@@ -1,4 +1,4 @@
-//! Curation in the window: by the keyboard alone, nothing lost, back to the item that was decided.
+//! Curation in the window: by keyboard alone, without losing anything, and back to the item that was decided.
 
 use super::{empty, pair, settle, window};
 use antiphon::curation::{Arrangement, Decision, Item, Items, Journal, Order, Queue, QueueFilter, Reason, State};
@@ -31,14 +31,14 @@ fn opened(folder: &Path, count: usize) -> OpenedQueue {
     OpenedQueue { queue, journal, item: None, obstacle: None }
 }
 
-/// A model with a queue of which nothing is ready.
+/// A model with a queue in which nothing is ready.
 fn curating(folder: &Path, count: usize) -> Model {
     let mut model = empty(Theme::Dark);
     model.receive(Arrival::Queue(Ok(Box::new(opened(folder, count)))), 0.0);
     model
 }
 
-/// Brings the pair of an item, as its job would.
+/// Supplies the pair of an item, as its job would.
 fn bring(model: &mut Model, index: usize) {
     let made = pair::pair(6, &format!("/music/{index}.wav"));
     let aligned = Aligned::new(made.alignment, &made.midi, &made.recording);
@@ -46,7 +46,7 @@ fn bring(model: &mut Model, index: usize) {
     model.receive(Arrival::Pair(index, Ok(Box::new(ready))), 0.0);
 }
 
-/// Judges the item as a person does: once it is there, and was drawn.
+/// Judges the item as a person does: once it is ready and has been drawn.
 fn decide(model: &mut Model, command: Command, now: f64) {
     if model.aligned().is_none() {
         bring(model, current(model));
@@ -82,7 +82,7 @@ fn judging(folder: &Path, theme: Theme) -> Model {
         model.collect(60.0);
         std::thread::yield_now();
     }
-    // Of files that are not there.
+    // They are about files that do not exist.
     while let Some(problem) = model.problems().first().map(|problem| problem.id) {
         model.apply(Command::Dismiss(problem), 60.0);
     }
@@ -123,7 +123,7 @@ fn a_hundred_decisions_by_the_keyboard_alone() {
         waits.push(pressed.elapsed().as_secs_f64());
         let model = harness.state_mut().model_mut();
         assert!(model.aligned().is_some(), "{i} is not there");
-        // What a job would have brought meanwhile.
+        // What a job would have supplied meanwhile.
         bring(model, i + 2);
     }
     waits.sort_by(f64::total_cmp);
@@ -171,11 +171,11 @@ fn a_key_that_is_held_down_decides_once() {
         let model = harness.state().model();
         assert_eq!((current(model), model.curating().unwrap().journal().table().records().count()), (decided, decided));
     }
-    // Why it is rejected is asked once, and the key that asked answers nothing.
+    // The reason is asked for once, and the key that asked does not answer.
     hold(&mut harness, Key::R);
     assert!(harness.state().model().curating().unwrap().choosing_reason());
     press(&mut harness, Modifiers::NONE, Key::Escape);
-    // Steps go on: from pair to pair, but without a decision.
+    // Steps repeat: from pair to pair, but without a decision.
     hold(&mut harness, Key::K);
     let model = harness.state().model();
     assert_eq!((current(model), model.curating().unwrap().journal().table().records().count()), (0, 4));
@@ -191,7 +191,7 @@ fn a_pair_that_nobody_has_seen_is_not_decided() {
     }
     bring(&mut model, 0);
     bring(&mut model, 1);
-    // Two presses that come in one frame: the second meant the pair that the first has left.
+    // Two presses in one frame: the second was meant for the pair that the first has left.
     model.collect(0.0);
     model.collect(0.0);
     model.apply(Command::Confirm, 0.0);
@@ -202,7 +202,7 @@ fn a_pair_that_nobody_has_seen_is_not_decided() {
     model.apply(Command::Confirm, 0.2);
     assert_eq!((current(&model), state(&model, 1)), (2, State::Confirmed));
     assert!(!model.curating().unwrap().journal().table().current("1").unwrap().unseen);
-    // What is left for later is not judged.
+    // Skipping is no judgement.
     model.apply(Command::Skip, 0.3);
     assert_eq!((current(&model), state(&model, 2)), (3, State::Skipped));
 }
@@ -242,7 +242,7 @@ fn typing_a_note_decides_nothing_and_the_note_is_kept() {
     assert_eq!(model.curating().unwrap().note(), "a x u s space");
     assert!(!model.transport().playing() && current(model) == 0);
     assert_eq!(model.curating().unwrap().queue().counts().of(State::Unreviewed), 3);
-    // Left without a decision, it is in the journal all the same.
+    // Left without a decision, its note is in the journal all the same.
     press(&mut harness, Modifiers::NONE, Key::Enter);
     press(&mut harness, Modifiers::NONE, Key::J);
     let model = harness.state().model();
@@ -284,7 +284,7 @@ fn decisions_are_taken_back_to_any_depth_and_lead_back_to_their_item() {
         assert_eq!(state(&model, index), decision);
     }
     model.apply(Command::Flag, 2.0);
-    // A change of the view belongs to its pair, and comes first.
+    // A change of the view belongs to its pair, and is undone first.
     bring(&mut model, 3);
     model.apply(Command::ZoomIn, 3.0);
     model.apply(Command::Undo, 4.0);
@@ -300,7 +300,7 @@ fn decisions_are_taken_back_to_any_depth_and_lead_back_to_their_item() {
         model.apply(Command::Redo, 6.0);
         assert_eq!((current(&model), state(&model, index)), (index, decision));
     }
-    // Another run goes on with the decisions of this one.
+    // Another run continues with the decisions of this one.
     model.leave();
     drop(model);
     let mut model = curating(folder.path(), 6);
@@ -393,7 +393,7 @@ fn a_crash_leads_back_to_the_same_item() {
     let knows = |_: &Model| Session::read(&beside).is_ok_and(|session| session.queue.is_some_and(as_left));
     until(&mut model, 5.0, &knows);
     let item = model.curating().unwrap().item().unwrap().to_owned();
-    // The program is killed here: nothing is closed in order.
+    // The program is killed here: nothing is closed properly.
     drop(model);
     let mut model = empty(Theme::Dark);
     model.keep_in(folder.path().to_path_buf());
@@ -419,7 +419,7 @@ fn anchors_are_set_dragged_forgotten_taken_back_and_written_down() {
         }
         model.collect(0.0);
     };
-    // By ear: 100 ms later is right here.
+    // By ear, 100 ms later is right here.
     model.apply(Command::Seek(6.0), 0.0);
     model.apply(Command::MuchLater, 0.0);
     model.apply(Command::Anchor, 0.0);
@@ -444,7 +444,7 @@ fn anchors_are_set_dragged_forgotten_taken_back_and_written_down() {
     let record = model.curating().unwrap().journal().table().current("0").unwrap();
     let correction = record.correction.clone().unwrap();
     assert_eq!((correction.anchors.len(), correction.span), (1, Some([2.0, 9.0])));
-    // Back at the item the correction is there, and can be forgotten.
+    // Back at the item, the correction is restored, and can be removed.
     model.apply(Command::PreviousCandidate, 22.0);
     realigned(&mut model);
     assert!(through(&model, anchor));
@@ -505,7 +505,7 @@ fn decisions_are_exported_from_the_window_and_are_equal_when_read_again() {
     assert_eq!(std::fs::read_dir(out.join("jams")).unwrap().count(), 3);
 }
 
-/// A queue of files that are not there, opened from its path.
+/// A queue of files that do not exist, opened from its path.
 fn open(model: &mut Model, path: &Path) {
     model.apply(Command::Open(vec![path.to_path_buf()]), 0.0);
     while !model.curates() {
@@ -558,9 +558,9 @@ fn every_export_of_decisions_opens_again_with_its_decisions() {
         let index = curating.queue().items().find("1").unwrap();
         assert_eq!(curating.queue().items().item(index).midi, Path::new("/music/1.mid"), "{path:?}");
     }
-    // The journal is its own: no second one was begun beside it.
+    // An opened journal takes decisions itself: no second one was created beside it.
     assert!(!folder.path().join("decisions.decisions.jsonl").exists());
-    // Opened once more, nothing comes twice, and what was taken back meanwhile stays so.
+    // Opened again, nothing is duplicated, and what was undone meanwhile stays undone.
     let count = || std::fs::read_to_string(out.join("decisions.decisions.jsonl")).unwrap().lines().count();
     assert_eq!(count(), 3);
     let mut model = empty(Theme::Dark);
@@ -589,7 +589,7 @@ fn a_locked_journal_opens_the_queue_to_look_at_and_another_one_is_offered() {
     harness.run_steps(3);
     let model = harness.state_mut().model_mut();
     assert!(model.overlay().is_none() && model.curates());
-    // It can be looked at and listened to; a decision asks again, and is not made.
+    // It can be seen and heard; a decision asks again, and is not recorded.
     decide(model, Command::Confirm, 1.0);
     assert_eq!((model.overlay(), state(model, 1)), (Some(antiphon::gui::Overlay::Journal), State::Unreviewed));
     model.apply(Command::Curate(Curate::Write("lost?".into())), 1.0);

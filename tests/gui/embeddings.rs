@@ -27,7 +27,7 @@ pub(super) fn embedded(theme: Theme) -> Model {
     model
 }
 
-/// A set of pairs, near where they belong together.
+/// A set of pairs with small distances where they match.
 pub(super) fn compared(count: usize) -> Compared {
     let side = |ending: &str| -> Vec<Sounding> {
         let path = |group: usize| PathBuf::from(format!("/music/song {group}.{ending}"));
@@ -81,7 +81,7 @@ fn the_two_vectors_are_shown_with_what_their_distance_is_worth() {
     let title = format!("Embedding: {distance:.2} apart");
     assert!(harness.query_by_label(&title).is_some());
     assert!(value(&harness, "Embeddings of both sides").starts_with(&format!("distance {distance:.3}")));
-    // Among the distances of a set it has a place.
+    // It has a rank among the distances of a set.
     model.receive(Arrival::Compared(Ok((compared(6), Vec::new()))), 0.0);
     let mut harness = window(model);
     harness.run_steps(4);
@@ -103,7 +103,7 @@ fn a_cell_names_its_pair_and_opens_it() {
     settle(&mut harness);
     assert_eq!(harness.state().model().settings().tab, Tab::Embedding);
     let rect = harness.get_by_label("Embedding distances").rect();
-    // MIDI files upwards, recordings to the right.
+    // MIDI files go upwards, recordings to the right.
     harness.hover_at(rect.left_bottom() + egui::vec2(2.5 * rect.width() / 8.0, -5.5 * rect.height() / 8.0));
     harness.run_steps(3);
     let said = value(&harness, "Embedding distances");
@@ -129,7 +129,7 @@ fn a_cell_names_its_pair_and_opens_it() {
     let model = harness.state().model();
     assert_eq!(model.settings().tab, Tab::Audit);
     assert_eq!(model.candidate().unwrap().path.to_string_lossy(), "/music/song 3.ogg");
-    // Neither is there.
+    // Neither exists.
     let said = |name: &str| model.problems().iter().any(|problem| problem.text.contains(name));
     assert!(said("song 4.mid") && said("song 3.ogg"), "{:?}", model.problems());
     harness.state_mut().model_mut().apply(Command::CompareLoaded, 0.0);
@@ -218,7 +218,7 @@ fn a_toy_problem_is_learned_while_one_looks() {
     assert_eq!(value(&harness, "Loss over the epochs"), "0.000");
 }
 
-/// A record that says nothing of distances is one of before they were kept.
+/// A record without distances is from before they were stored.
 #[test]
 fn without_known_distances_the_next_step_is_said() {
     let mut model = embedded(Theme::Dark);
@@ -227,7 +227,7 @@ fn without_known_distances_the_next_step_is_said() {
     model.receive(Arrival::Compared(Ok((compared(3), Vec::new()))), 0.0);
     let known = model.known_distances().map(|(of, _)| of);
     assert_eq!(known.as_deref(), Some("pairs"));
-    // A new MIDI file: nothing that was made of the old one is left.
+    // A new MIDI file: nothing made from the old one is left.
     model.receive(Arrival::Midi(Ok(pair::pair(8, "/music/none.wav").midi)), 0.0);
     assert!(model.embedded().is_none());
     model.apply(Command::UseEmbeddingModel(None), 0.0);

@@ -26,7 +26,7 @@ fn model<'a>(harness: &'a Harness<'static, App>) -> &'a Model {
 fn each_control_of_the_row_and_its_key_do_the_same() {
     const NONE: Modifiers = Modifiers::NONE;
     const SHIFT: Modifiers = Modifiers::SHIFT;
-    // Label, key, what it must change.
+    // Label, key, and the state it must change.
     type Seen = fn(&Model) -> String;
     let mix: Seen = |m| format!("{:?}", m.settings().mix);
     let rendition: Seen = |m| format!("{:?}", m.settings().rendition);
@@ -91,7 +91,7 @@ fn speed_goes_in_steps_within_its_range_and_back_to_normal() {
     assert!(model(&harness).settings().rendition.varispeed);
     press(&mut harness, Modifiers::COMMAND, Key::Z);
     assert!(!model(&harness).settings().rendition.varispeed);
-    // Without a device the playhead keeps the speed too.
+    // Without a device the playhead follows the speed too.
     let mut model = aligned(Theme::Dark);
     model.apply(Command::Speed(0.5), 0.0);
     model.apply(Command::PlayPause, 0.0);
@@ -108,20 +108,20 @@ fn a_loop_is_set_by_keys_moves_the_playhead_in_and_lets_it_go() {
     model.apply(Command::Seek(6.0), 0.0);
     model.apply(Command::LoopOut, 0.0);
     assert_eq!(model.transport().region(), Some((4.0, 6.0)));
-    // Playing begins inside, and turns round at the end.
+    // Playback begins inside, and wraps round at the end.
     model.apply(Command::Seek(20.0), 0.0);
     model.apply(Command::PlayPause, 0.0);
     model.collect(0.5);
     assert!((model.transport().position(0.5) - 4.5).abs() < 1e-6);
     model.collect(3.0);
     assert!((model.transport().position(3.0) - 5.0).abs() < 1e-6);
-    // Changed while it plays: in at once. Off: straight on.
+    // Changed during playback: moves into it at once. Off: straight on.
     model.apply(Command::SetLoop(Some((10.0, 11.0))), 3.0);
     assert!((model.transport().position(3.0) - 10.0).abs() < 1e-6);
     model.apply(Command::Loop, 3.5);
     assert_eq!(model.transport().region(), None);
     assert!((model.transport().position(5.0) - 12.0).abs() < 1e-6);
-    // On again: the last one.
+    // On again: the last loop.
     model.apply(Command::Loop, 5.0);
     assert_eq!(model.transport().region(), Some((10.0, 11.0)));
     model.apply(Command::ZoomToLoop, 5.0);

@@ -9,7 +9,7 @@ use egui_kittest::kittest::Queryable;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Lets jobs end, at `now` seconds.
+/// Waits for jobs to end, at `now` seconds.
 fn until(model: &mut Model, now: f64, mut done: impl FnMut(&Model) -> bool) {
     for _ in 0..20_000_000_u64 {
         model.collect(now);
@@ -101,7 +101,7 @@ fn what_is_saved_beside_knows_the_contents_before_anything_was_saved() {
     let hashed =
         |_: &Model| Session::read(&beside).is_ok_and(|session| session.midi.is_some_and(|midi| midi.md5.is_some()));
     until(&mut model, 5.0, hashed);
-    // Made once: what is saved next has them at once.
+    // Computed once: the next save has them at once.
     until(&mut model, 5.0, |model| model.session_now(5.0).midi.is_some_and(|midi| midi.md5.is_some()));
     let moved = folder.path().join("moved.mid");
     std::fs::rename(&song, &moved).unwrap();
@@ -131,7 +131,7 @@ fn every_panel_is_exported_at_both_sizes() {
     let mut model = aligned(Theme::Dark);
     for scale in [1, 2] {
         let to = folder.path().join(scale.to_string());
-        // Without the sound, which this recording was not kept for.
+        // Without the sound, which was not kept for this recording.
         let artefacts = Artefact::all().filter(|artefact| *artefact != Artefact::Listen).collect();
         let order = ExportOrder { artefacts, scale };
         model.apply(Command::ExportTo(order, Some(to.clone())), 0.0);
@@ -150,7 +150,7 @@ fn every_panel_is_exported_at_both_sizes() {
         let document: serde_json::Value = serde_json::from_slice(&document).unwrap();
         assert_eq!((&document["format"], &document["seconds"]), (&"alignment/1".into(), &serde_json::Value::Null));
     }
-    // The dialog, by label.
+    // The dialog, found by its label.
     let mut harness = window(model);
     harness.state_mut().model_mut().apply(Command::Export, 0.0);
     harness.run_steps(2);

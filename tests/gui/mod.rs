@@ -24,13 +24,13 @@ use std::sync::Arc;
 
 const NAME: &str = "/music/A recording of the same tune with a rather long name (remastered 2011).flac";
 
-/// A model with nothing in it.
+/// An empty model.
 fn empty(theme: Theme) -> Model {
     let settings = Settings { theme, ..Settings::default() };
     Model::new(settings, Sound::silent("this is a test"), Arc::new(|| {}))
 }
 
-/// A model with one aligned pair in it, nothing left to load.
+/// A model with one aligned pair, nothing left to load.
 fn aligned(theme: Theme) -> Model {
     let mut model = empty(theme);
     add(&mut model, NAME, 40);
@@ -48,7 +48,7 @@ fn window(model: Model) -> Harness<'static, App> {
     Harness::builder().with_size(vec2(1280.0, 800.0)).build_eframe(|creation| App::new(&creation.egui_ctx, model))
 }
 
-/// Runs frames until the pictures, which are drawn on threads of their own, are there.
+/// Runs frames until the pictures, which are drawn on threads of their own, are ready.
 fn settle(harness: &mut Harness<'static, App>) {
     for _ in 0..2000 {
         harness.step();
@@ -129,7 +129,7 @@ fn nothing_fires_while_somebody_types() {
     harness.run();
     assert_eq!(harness.state().fired, []);
     assert_eq!(harness.state().text, "b p 1 f j");
-    // A key with Ctrl is a command everywhere, and without the field the same keys fire.
+    // A key with Ctrl is a command everywhere, and outside the field the same keys fire.
     harness.key_press_modifiers(Modifiers::COMMAND, Key::O);
     harness.run();
     assert_eq!(harness.state().fired, [Command::ChooseFiles]);
@@ -209,7 +209,7 @@ fn what_goes_wrong_is_a_line_that_can_be_dismissed_or_tried_again() {
     harness.get_by_label("Dismiss").click();
     harness.run_steps(3);
     assert!(harness.query_by_label_contains("can't decode audio: no frames").is_none());
-    // Cancelled is not an error.
+    // Cancelling is not an error.
     harness.state_mut().model_mut().receive(Arrival::Recording(id, Err(Error::Cancelled)), 0.0);
     assert_eq!(harness.state().model().problems().len(), 0);
 }
@@ -265,7 +265,7 @@ fn an_empty_window_says_what_to_do() {
 
 #[test]
 fn a_cancelled_job_is_gone_and_stays_away() {
-    // A file that takes long to read: an hour of silence, 8 kHz.
+    // A file that takes a long time to read: an hour of silence, 8 kHz.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("long.wav");
     let spec =
@@ -379,7 +379,7 @@ fn a_recording_is_seen_before_it_is_read_to_its_end() {
         early = early.or_else(|| model.recording_strip().cloned());
         std::thread::yield_now();
     }
-    // The picture that was seen first is the one that stays.
+    // The early picture is the one that stays.
     let whole = Arc::clone(&model.recording().unwrap().strip);
     assert!(early.is_none_or(|early| Arc::ptr_eq(&early, &whole)));
     assert!((whole.seconds() - 20.0).abs() < 0.1);

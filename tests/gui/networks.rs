@@ -31,7 +31,7 @@ fn hashed(theme: Theme) -> Model {
     model
 }
 
-/// Adds codes, what a training has found, and a filter that is looked at, for a person to look at.
+/// Adds codes, the results of a training, and a selected filter, for a person to look at.
 pub(super) fn looked_into(model: &mut Model) {
     let networks = networks();
     let (aligned, recording) = (model.aligned().unwrap().clone(), model.recording().unwrap().clone());
@@ -84,7 +84,7 @@ fn both_sides_have_codes_of_the_same_moments() {
     assert_eq!((hashed.bits(), hashed.midi_bits.values.ncols()), (32, 32));
     assert_eq!(hashed.midi_bits.values.nrows(), hashed.audio.len());
     assert_eq!(hashed.near.dim(), (hashed.midi.len(), hashed.audio.len()));
-    // Bits that differ are those of the rasters, wherever the MIDI has something.
+    // The differing bits are those of the rasters, wherever the MIDI has something.
     let mut compared: u64 = 0;
     for (step, apart) in hashed.hamming.iter().enumerate() {
         let (midi, audio) = (hashed.midi_bits.values.row(step), hashed.audio_bits.values.row(step));
@@ -172,7 +172,7 @@ fn a_filter_is_chosen_and_its_strongest_moments_are_played() {
     let output = LayerOutput { layer: 0, outputs, step_s };
     harness.state_mut().model_mut().receive(Arrival::Layer(id, Ok(output)), 0.0);
     harness.run_steps(3);
-    // Another one has no output at all.
+    // A different filter has no output at all.
     assert!(harness.query_by_label("Dead: nothing comes out of it in this pair").is_none());
     let text = antiphon::picture::axis::clock_text(700.5 * step_s, 0.1);
     harness.get_by_label(&format!("Go to {text}")).click();
@@ -252,7 +252,7 @@ fn filters_are_exported_as_pictures_and_arrays() {
     assert!(model.problems().is_empty(), "{:?}", model.problems());
     for side in ["midi", "recording"] {
         let picture = image::open(folder.path().join(format!("{side} filters.png"))).unwrap();
-        // Sixteen in a row, each 5 frames and a gap of a cell of 8 pixels.
+        // Sixteen per row, each 5 frames and a gap of one cell, cells of 8 pixels.
         assert_eq!(picture.width(), (16 * 6 + 1) * 8);
         let array = std::fs::read(folder.path().join(format!("{side} filters.npy"))).unwrap();
         assert!(String::from_utf8_lossy(&array[..128]).contains("(128, 240)"));
@@ -283,7 +283,7 @@ fn a_training_is_started_watched_and_fails_clearly() {
         harness.step();
         std::thread::yield_now();
     }
-    // The folder has no data set in it.
+    // The folder contains no data set.
     let problems = harness.state().model().problems();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].text.contains("dataset.json"), "{}", problems[0].text);

@@ -1,4 +1,4 @@
-//! A pair of known alignment: a MIDI file made here, and a recording that plays it with a changing tempo.
+//! A pair with a known alignment: a MIDI file made here, and a recording that plays it with a changing tempo.
 
 use antiphon::alignment::warp::TimeMap;
 use antiphon::alignment::{Alignment, Segments};
@@ -10,7 +10,7 @@ use antiphon::pair::{AudioSide, MidiSide};
 use ndarray::Array2;
 use std::path::PathBuf;
 
-/// Seconds from a frame to the next, hop 1024 at 22 050 Hz.
+/// Seconds from one frame to the next, hop 1024 at 22 050 Hz.
 pub(super) use antiphon::features::FRAME_S;
 
 /// A tune of `bars` bars at 120 beats a minute: a bass, chords and a melody.
@@ -53,7 +53,7 @@ pub(super) fn tune(bars: u32) -> Midi {
     Midi::parse(&bytes).unwrap()
 }
 
-/// Where the recording has a moment of the MIDI: it begins 1.5 s later and sways by 20 % in tempo.
+/// The time map from the MIDI to the recording: it starts 1.5 s later and its tempo sways by 20 %.
 fn map(seconds: f64) -> TimeMap {
     let knots = (0..=(seconds / 0.25) as u32).map(|i| {
         let midi = f64::from(i) * 0.25;
@@ -62,7 +62,7 @@ fn map(seconds: f64) -> TimeMap {
     TimeMap::new(knots).unwrap()
 }
 
-/// The frames of `midi` at the moments of the recording, with some noise and a first overtone.
+/// The frames of `midi` at the times of the recording, with some noise and a first overtone.
 fn heard(midi: &Features, map: &TimeMap, seconds: f64) -> Features {
     let mut state = 7_u32;
     let rows = (seconds / FRAME_S) as usize;
@@ -82,14 +82,14 @@ fn heard(midi: &Features, map: &TimeMap, seconds: f64) -> Features {
     Features { frames, times: FrameTimes::Regular(FRAME_S) }
 }
 
-/// The two files, read, and their alignment.
+/// The two files, already read, and their alignment.
 pub(super) struct Pair {
     pub midi: LoadedMidi,
     pub recording: LoadedRecording,
     pub alignment: Alignment,
 }
 
-/// A pair of `bars` bars (2 s each). The recording is called `name`.
+/// A pair of `bars` bars (2 s each), with a recording called `name`.
 pub(super) fn pair(bars: u32, name: &str) -> Pair {
     let midi = tune(bars);
     let features = piano_roll(&midi, FRAME_S);
@@ -123,7 +123,7 @@ pub(super) fn pair(bars: u32, name: &str) -> Pair {
     Pair { midi: LoadedMidi::new(side, None, None), recording: LoadedRecording::new(audio), alignment }
 }
 
-/// The same pair where the recording plays the MIDI from 16 s on, and then from 0 to 8 s.
+/// The same pair, except that the recording plays the MIDI from 16 s on, and then from 0 to 8 s.
 pub(super) fn jumping(name: &str) -> Pair {
     let pair = pair(12, name);
     let map = |midi: [f64; 2], audio: [f64; 2]| {
@@ -134,7 +134,7 @@ pub(super) fn jumping(name: &str) -> Pair {
     Pair { alignment, ..pair }
 }
 
-/// Brings a pair into a model in which its recording is candidate `id`, as jobs would.
+/// Supplies a pair to a model in which its recording is candidate `id`, as jobs would.
 pub(super) fn bring(model: &mut Model, id: u64, pair: Pair) {
     let aligned = Aligned::new(pair.alignment, &pair.midi, &pair.recording);
     model.receive(Arrival::Midi(Ok(pair.midi)), 0.0);

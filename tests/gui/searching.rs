@@ -1,4 +1,4 @@
-//! The Search tab: an index, the hits, and listening to one after the other.
+//! The Search tab: an index, the hits, and playing one after the other.
 
 use super::{aligned, empty, settle, window};
 use antiphon::alignment::Verdict;
@@ -14,7 +14,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What was found for the MIDI file that is open: the best is sure, the others are not.
+/// Hits for the open MIDI file: the best is certain, the others are not.
 pub(super) fn found(model: &Model, count: usize) -> Searched {
     let hit = |at: usize| Hit {
         rank: at + 1,
@@ -84,13 +84,13 @@ fn an_index_is_opened_and_says_what_is_in_it() {
     assert!(!model.searchable());
     model.receive(Arrival::Index(Ok(Arc::new(Index::open(&folder.path().join("small")).unwrap()))), 0.0);
     model.apply(Command::SearchTab, 0.0);
-    // There is nothing to look for.
+    // There is nothing to search for.
     assert!(!model.searchable());
     let mut harness = window(model);
     harness.run_steps(3);
     assert!(harness.query_by_label("Nothing has been looked for yet.").is_some());
     assert!(harness.query_by_label("small").is_some());
-    // An index that is not one leaves a line that can be tried again.
+    // An index that is not one leaves a line with a retry.
     let mut model = empty(Theme::Dark);
     let refusal = Index::open(folder.path()).map(drop).unwrap_err();
     model.apply(Command::UseIndex(folder.path().into()), 0.0);
@@ -137,7 +137,7 @@ fn hits_are_sorted_and_filtered() {
     model.apply(Command::SearchHow(form.clone()), 0.0);
     let distances: Vec<f32> = (0..40).map(|row| model.hit(row).unwrap().hash_distance).collect();
     assert!(distances.is_sorted());
-    // The one that is listened to stays the one.
+    // The selected hit stays selected.
     assert_eq!(model.hit_row().and_then(|row| model.hit(row)).map(|hit| hit.rank), Some(4));
     model.apply(Command::SearchHow(SearchForm { reversed: true, ..form.clone() }), 0.0);
     assert!((1..40).all(|row| model.hit(row - 1).unwrap().hash_distance >= model.hit(row).unwrap().hash_distance));
@@ -154,7 +154,7 @@ fn a_hundred_thousand_hits_draw_only_what_is_in_sight() {
         .filter(|node| node.accesskit_node().label().is_some_and(|label| label.contains("bits apart")));
     let count = rows.count();
     assert!((5..100).contains(&count), "{count}");
-    // The last one is reached by a key.
+    // The last hit is reached by key.
     harness.get_by_role_and_label(Role::List, "Hits").focus();
     harness.run_steps(2);
     harness.key_press(Key::ArrowUp);

@@ -1,4 +1,4 @@
-//! Pictures that a change of the layout shows up in. `UPDATE_SNAPSHOTS=1 cargo test snapshots` takes them anew.
+//! Pictures that reveal changes of the layout. `UPDATE_SNAPSHOTS=1 cargo test snapshots` takes them anew.
 
 use super::embeddings::{compared, embedded};
 use super::{NAME, aligned, empty, pair, settle};
@@ -12,7 +12,7 @@ fn snapshot(model: Model, name: &str, results: &mut SnapshotResults) {
     let mut harness =
         Harness::builder().with_size(vec2(1000.0, 640.0)).build_eframe(|creation| App::new(&creation.egui_ctx, model));
     settle(&mut harness);
-    // Drivers differ in the last bits along the edges of letters and lines.
+    // Drivers differ in the last bits at the edges of letters and lines.
     harness.snapshot_options(name, &SnapshotOptions::new().threshold(2.0).max_failed_pixels(2000));
     results.extend(harness.take_snapshot_results());
 }

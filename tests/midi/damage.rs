@@ -46,14 +46,14 @@ fn a_file_cut_anywhere_keeps_what_came_before() {
     for length in 0..whole.len() {
         if let Ok(midi) = Midi::parse(&whole[..length]) {
             assert!(midi.notes().len() <= 3);
-            // After the first track, less than the whole is never silent.
+            // After the first track, an incomplete file is never silent.
             assert!(length < 14 || !midi.warnings().is_empty(), "{length} bytes");
         } else {
             assert!(length < 14);
         }
     }
     let cut = Midi::parse(&whole[..whole.len() - 8]).expect("read as far as it goes");
-    // The last is struck and no more.
+    // The last note is struck, and the file ends there.
     assert_eq!(cut.notes().len(), 3);
     assert_eq!(cut.warnings()[0], "track 2 is cut short: 12 bytes of 20");
 }
@@ -126,7 +126,7 @@ fn a_hundred_hours_are_the_limit() {
         let events: Vec<(u32, &[u8])> = std::iter::repeat_n((0x0FFF_FFFF, ON), count).collect();
         file(0, quarter(24), &[track(&events)])
     };
-    // 2^28 ticks of 1/48 s are 1553 hours: no file waits so long.
+    // 2^28 ticks of 1/48 s are 1553 hours: no file has such a pause.
     let midi = Midi::parse(&long(1)).expect("a wait too long is left out");
     assert_eq!((midi.notes().len(), midi.notes()[0].start), (1, MidiTime(0.0)));
     assert!(

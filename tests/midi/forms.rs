@@ -39,7 +39,7 @@ fn type_2_plays_its_tracks_in_turn() {
 
 #[test]
 fn smpte_ticks_last_what_the_division_says() {
-    // Frames a second, ticks a frame, and the seconds of 3000 ticks. 29 means 29.97.
+    // Frames per second, ticks per frame, and the seconds of 3000 ticks. 29 means 29.97.
     for (frames, ticks, seconds) in [(25, 40, 3.0), (24, 100, 1.25), (30, 80, 1.25), (25, 1, 120.0), (29, 100, 1.001)] {
         let contents = track(&[(0, &tempo(123_456)), (0, ON), (3000, OFF)]);
         let midi = parse(&file(0, [(-frames_i8(frames)) as u8, ticks], &[contents]));

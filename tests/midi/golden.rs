@@ -11,7 +11,7 @@ struct Case {
     midi: String,
     /// Start, end, pitch, velocity, program, drum.
     notes: Vec<(f64, f64, u8, u8, u8, bool)>,
-    /// Seconds, quarters a minute.
+    /// Seconds, quarters per minute.
     tempi: Vec<(f64, f64)>,
     beats: Vec<f64>,
     ticks: Vec<(u64, f64)>,
@@ -33,7 +33,7 @@ fn cases() -> Vec<(Case, Midi)> {
 #[test]
 fn notes_are_those_of_pretty_midi() {
     for (case, midi) in cases() {
-        // Notes without length, which have a tick here, are none there.
+        // Notes of zero length, which last one tick here, are missing there.
         let struck = midi.warnings().iter().any(|warning| warning.contains("notes without length"));
         let mut ours: Vec<_> = (midi.notes().iter())
             .filter(|n| !struck || n.end_tick > n.start_tick + 1)
@@ -51,7 +51,7 @@ fn notes_are_those_of_pretty_midi() {
 #[test]
 fn tempos_and_ticks_are_those_of_pretty_midi() {
     for (case, midi) in cases() {
-        // It lists a tempo that another at the same tick replaces at once.
+        // It lists tempos that another at the same tick replaces at once.
         let lasting: Vec<_> = (0..case.tempi.len())
             .filter(|&i| case.tempi.get(i + 1).is_none_or(|next| next.0 - case.tempi[i].0 > TOLERANCE_S))
             .map(|i| case.tempi[i])

@@ -1,4 +1,4 @@
-//! MIDI files as bytes: what is read, written, and moved onto the clock of a recording.
+//! MIDI files as bytes: reading, writing, and moving them onto the clock of a recording.
 
 mod damage;
 mod forms;
@@ -7,7 +7,7 @@ mod odd;
 mod retime;
 mod round_trip;
 
-/// A file of `format` with these track chunks' contents.
+/// A file of `format` with these contents of its track chunks.
 pub(crate) fn file(format: u16, division: [u8; 2], tracks: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = b"MThd\0\0\0\x06".to_vec();
     bytes.extend(format.to_be_bytes());
@@ -21,7 +21,7 @@ pub(crate) fn file(format: u16, division: [u8; 2], tracks: &[Vec<u8>]) -> Vec<u8
     bytes
 }
 
-/// Ticks of a quarter note as the header holds them.
+/// Ticks per quarter note as the header stores them.
 pub(crate) fn quarter(ticks: u16) -> [u8; 2] {
     ticks.to_be_bytes()
 }

@@ -1,4 +1,4 @@
-//! Kinds of odd files that people have: each is read as it was meant, and what was done is said.
+//! Kinds of odd files found in the wild: each is read as it was meant, and a warning says what was done.
 
 use super::{file, quarter, tempo, track, variable};
 use antiphon::midi::{Midi, MidiTime};
@@ -29,7 +29,7 @@ fn notes(midi: &Midi) -> Vec<(u64, u64, u8)> {
     midi.notes().iter().map(|note| (note.start_tick, note.end_tick, note.pitch)).collect()
 }
 
-/// Reads a file as the strictest of others do (`mido`, `pretty_midi`), and stops at anything that they refuse.
+/// Reads a file as the strictest of other readers do (`mido`, `pretty_midi`), and stops at anything they refuse.
 fn strict(bytes: &[u8]) {
     assert_eq!(&bytes[..8], b"MThd\0\0\0\x06");
     assert!(bytes[12] < 0x80 && bytes[12..14] != [0, 0]);
@@ -98,7 +98,7 @@ fn a_data_byte_above_127_costs_no_note() {
         assert_eq!(notes(&midi), notes(&whole), "byte {at} is {value}");
         assert_eq!(midi.warnings(), ["track 1: 1 data bytes above 127 were brought into range"]);
     }
-    // Every velocity of a track.
+    // All velocities of a track.
     let mut events = scale(0);
     events.chunks_mut(8).for_each(|note| note[3] = 255);
     let midi = one(ended(&events));
@@ -194,7 +194,7 @@ fn tracks_with_a_broken_or_missing_marker_and_those_behind_are_found() {
             assert_eq!(notes(&midi), expected, "without {gone} bytes at {at}: {:?}", midi.warnings());
             assert!(midi.warning().is_some());
         }
-        // Part of a marker stands there twice.
+        // Part of a marker appears twice.
         let mut bytes = whole.clone();
         bytes.splice(at + 4..at + 4, *b"rk");
         let midi = read(&bytes);
@@ -271,14 +271,14 @@ fn a_division_of_0_is_made_up_from_the_notes() {
 fn events_of_a_wrong_length_keep_the_track_in_step() {
     let whole = notes(&one(ended(&scale(0))));
     let cases: [&[u8]; 6] = [
-        // A tempo of two bytes by its length, and one that goes beyond the track.
+        // A tempo of two bytes, according to its length, and one that extends beyond the track.
         &[0, 0xFF, 0x51, 2, 7, 0xA1, 0x20],
         &[0, 0xFF, 0x51, 0xFF, 0x7F, 7, 0xA1, 0x20],
         &[0, 0xFF, 0x59, 4, 0, 0],
         // System messages without a length, and with one that is too long.
         &[0, 0xF0, 0x7E, 0x7F, 9, 1, 0xF7],
         &[0, 0xF0, 60, 0x7E, 0x7F, 9, 1, 0xF7],
-        // What only a cable knows.
+        // Messages that only occur on a cable.
         &[0, 0xF8, 0, 0xFE, 0, 0xF2, 1, 2, 0, 0xF6],
     ];
     for case in cases {
@@ -373,14 +373,14 @@ fn drum_kits_of_xg_gs_and_gm2_are_drums_on_any_channel() {
         assert_eq!((drums(&bank(4, kit), 4), drums(&bank(4, kit), 5)), (20, 0));
     }
     assert_eq!((drums(&yamaha(4, 2), 4), drums(&yamaha(4, 0), 4)), (20, 0));
-    // Back again.
+    // And back again.
     assert_eq!(drums(&[bank(4, 127), bank(4, 0)].concat(), 4), 0);
     assert_eq!((drums(&bank(9, 121), 9), drums(&bank(9, 0), 9)), (0, 20));
     // GS numbers its parts from channel 9, which is 0.
     assert_eq!((drums(&roland(0x1A, 2), 10), drums(&roland(0x1A, 2), 9)), (20, 20));
     assert_eq!((drums(&roland(0x11, 1), 0), drums(&roland(0x10, 0), 9)), (20, 0));
     assert_eq!(drums(&[&roland(0x1A, 2)[..], &bank(10, 0)].concat(), 10), 20);
-    // There bank 127 holds the sounds of an older device.
+    // In GS, bank 127 holds the sounds of an older device.
     assert_eq!(drums(&[reset, &bank(4, 127)].concat(), 4), 0);
 }
 
@@ -393,7 +393,7 @@ fn a_note_an_hour_later_leaves_the_others_where_they_are() {
     assert!(midi.end() > MidiTime(3600.0));
 }
 
-/// Whatever byte of a file is another one, it is read, and what is written is fit for everybody.
+/// Whichever byte of a file is changed, the file is read, and every reader can read the output.
 #[test]
 fn any_byte_may_be_wrong() {
     let whole = file(1, quarter(96), &[ended(&scale(0)), ended(&[&[0][..], &tempo(400_000), &scale(1)].concat())]);
@@ -407,6 +407,6 @@ fn any_byte_may_be_wrong() {
             (kept, tried) = (kept + midi.notes().len(), tried + 40);
         }
     }
-    // One byte costs a note at most, on average.
+    // On average, one wrong byte costs at most one note.
     assert!(tried - kept < tried / 40, "{kept} notes of {tried}");
 }

@@ -17,7 +17,7 @@ fn whole(midi: &Midi) -> (MidiTime, MidiTime) {
     (MidiTime(0.0), MidiTime(midi.end().0 + 1.0))
 }
 
-/// Bars of 4/4 at 120, a note a quarter; tick 96 a quarter.
+/// Bars of 4/4 at 120, a note per quarter; 96 ticks per quarter.
 fn march(bars: u32) -> Midi {
     let mut contents = [variable(0), vec![0xFF, 0x58, 4, 4, 2, 24, 8], variable(0), vec![0xC0, 7]].concat();
     for i in 0..bars * 4 {
@@ -126,15 +126,15 @@ fn what_the_recording_skips_goes() {
 
 #[test]
 fn a_smooth_rubato_needs_tens_of_tempos() {
-    // 240 s in steps of 46 ms, a swing of ±10 % in tempo every 4 minutes.
+    // 240 s in steps of 46 ms, a tempo swing of ±10 % every 4 minutes.
     let midi = march(120);
     let swing = 240.0 / std::f64::consts::TAU;
     let knots = (0..5200).map(|i| f64::from(i) * 0.0464).map(|t| (t, t + 0.1 * swing * (t / swing).sin()));
     let map = map(knots);
     let retimed = retime(&midi, &map, whole(&midi)).expect("aligned");
     assert_on_the_clock(retimed.notes(), &midi.notes().iter().collect::<Vec<_>>(), &map);
-    // A line of h seconds that may pass this curve by 1 ms on both sides: h = 4 √(0.001 s ÷ curvature), 2.5 s where it is
-    // steepest; no map could have fewer than about 74.
+    // A straight line of h seconds may deviate from this curve by 1 ms on both sides: h = 4 √(0.001 s ÷ curvature),
+    // 2.5 s where it is steepest; no map could have fewer than about 74.
     assert!(retimed.tempos().len() <= 80, "{}", retimed.tempos().len());
 }
 
@@ -151,7 +151,7 @@ fn spans_without_notes_or_numbers_are_refused() {
     assert!(retime(&midi, &identity, (MidiTime(f64::NEG_INFINITY), MidiTime(f64::INFINITY))).is_ok());
 }
 
-/// Notes on two tracks with tempo changes and any division, at most some minutes long.
+/// Notes on two tracks with tempo changes and any division, at most a few minutes long.
 fn pieces() -> impl Strategy<Value = Midi> {
     let note = (0u32..300, 1u32..300, 60u8..66, 0u8..2);
     let notes = prop::collection::vec(note, 1..60);
@@ -179,7 +179,7 @@ fn pieces() -> impl Strategy<Value = Midi> {
         .prop_filter("minutes", |midi| midi.end().0 < 1000.0)
 }
 
-/// Knots as an aligner gives them: tempo ratios between 1/4 and 4, noise and all.
+/// Knots like those of an aligner: tempo ratios between 1/4 and 4, including noise.
 fn maps() -> impl Strategy<Value = TimeMap> {
     let steps = prop::collection::vec((0.02..5.0, 0.25..4.0), 2..200);
     (-3.0..3.0, -20.0..20.0, steps).prop_map(|(mut midi, mut audio, steps): (f64, f64, Vec<(f64, f64)>)| {
@@ -207,7 +207,7 @@ proptest! {
                 let again = Midi::parse(&retimed.to_bytes()).expect("our own file");
                 prop_assert_eq!(again.notes(), retimed.notes());
                 prop_assert!(again.warnings().is_empty());
-                // The places in the score are kept: all ticks move alike.
+                // Positions in the score are preserved: all ticks move by the same amount.
                 let shifts: Vec<_> = retimed.notes().iter().zip(&kept).map(|(n, o)| n.start_tick as i64 - o.start_tick as i64).collect();
                 prop_assert!(shifts.iter().all(|shift| *shift == shifts[0]));
             }

@@ -1,4 +1,4 @@
-//! Parse → write → parse, for whatever a file may hold.
+//! Parse → write → parse, for anything a file may contain.
 
 use super::{file, quarter, track};
 use antiphon::midi::Midi;

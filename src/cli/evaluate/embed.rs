@@ -11,7 +11,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What is measured of embeddings.
+/// What to measure about embeddings.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum EvaluateEmbed {
     /// Rank the right recording of each MIDI file among many others.

@@ -13,7 +13,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What is measured of hash sequences.
+/// What to measure about hash sequences.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum EvaluateHash {
     /// Rank the right recording of each MIDI file among many others.
@@ -103,7 +103,7 @@ fn histogram(found: &CodeQuality) -> Histogram<'_> {
 pub(in crate::cli) struct Pairs {
     #[command(flatten)]
     models: Models,
-    /// Also compare the features, this many frames averaged into one; may be given several times, 1 takes long.
+    /// Also compare the features, averaging this many frames into one; may be given several times, 1 takes long.
     #[arg(long, value_name = "FRAMES")]
     features: Vec<usize>,
     #[command(flatten)]

@@ -14,7 +14,7 @@ use antiphon::evaluate::Report;
 use clap::Subcommand;
 use std::process::ExitCode;
 
-/// What is measured.
+/// What to measure.
 #[derive(Debug, Subcommand)]
 pub(super) enum Evaluate {
     /// Measure how well pairs are aligned, and which are accepted.
@@ -54,7 +54,7 @@ impl Evaluate {
     }
 }
 
-/// Names what was skipped; 2 when something was.
+/// Names what was skipped; the exit code is 2 if anything was.
 fn finish<T>(report: &Report<T>) -> ExitCode {
     for (path, error) in &report.skipped {
         skipped(path, error);

@@ -1,5 +1,5 @@
-//! What `antiphon evaluate hash pairs`, `evaluate embed pairs` and `evaluate embed dataset` share: what is searched, and how the
-//! ranks are reported.
+//! The common part of `antiphon evaluate hash pairs`, `evaluate embed pairs` and `evaluate embed dataset`: what to
+//! search, and how to report the ranks.
 
 use super::finish;
 use crate::cli::flags::{AudioFont, Cache, Draw, Json, MidiFont, Picture, Quiet};
@@ -13,19 +13,19 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Queries named at most.
+/// The most queries named.
 const NAMED: usize = 30;
 
-/// What is searched.
+/// What to search.
 #[derive(Debug, Args)]
 pub(super) struct Search {
-    /// Folder of MIDI files, with recordings of the same name beside them; where there is none, a rendering of the MIDI file is
-    /// searched for.
+    /// Folder of MIDI files, with recordings of the same name beside them; if there is none, a rendering of the MIDI
+    /// file is searched for.
     folder: PathBuf,
     /// Search among the recordings and MIDI files of this folder too; may be given several times.
     #[arg(long, value_name = "DIR")]
     decoys: Vec<PathBuf>,
-    /// MIDI files to draw from the folders of decoys, and to render.
+    /// Number of MIDI files to draw from the folders of decoys and to render.
     #[arg(long, default_value_t = 400)]
     renderings: usize,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub(super) struct Search {
     font: MidiFont,
     #[command(flatten)]
     audio_font: AudioFont,
-    /// Share of the renderings searched for to put into another key, 0 to 1.
+    /// Share of the renderings searched for that are transposed to another key, 0 to 1.
     #[arg(long, default_value_t = 0.0)]
     transposed: f64,
     /// Share by which an answer in another key must be better; may be given several times.
@@ -46,7 +46,7 @@ pub(super) struct Search {
     said: Said,
 }
 
-/// How what was found is said.
+/// How to report the results.
 #[derive(Debug, Args)]
 pub(super) struct Said {
     #[command(flatten)]
@@ -58,7 +58,7 @@ pub(super) struct Said {
 }
 
 impl Search {
-    /// Searches and says what was found.
+    /// Searches and reports the results.
     pub(super) fn run(
         &self,
         search: impl FnOnce(&RetrievalParams<'_>, &Progress) -> Result<Report<Retrieval>>,
@@ -99,7 +99,7 @@ impl Said {
         self.terminal.progress()
     }
 
-    /// Prints, and draws the curves where that was asked for.
+    /// Prints the results, and draws the curves if requested.
     pub(super) fn report(&self, folder: &Path, parameters: &Value, report: &Report<Retrieval>) -> Result<ExitCode> {
         let found = report.done.first().ok_or_else(|| Error::nothing("nothing to search in"))?;
         self.picture.write(|| {
@@ -153,7 +153,7 @@ pub(super) fn print(curve: &RankCurve) {
         curve.n95,
         if curve.distances.matching.is_empty() { String::new() } else { format!(", BC {:.3}", curve.bc) }
     );
-    // Of a long list only what went wrong, and of that not all.
+    // Of a long list, show only the wrong answers, and not all of those.
     let wrong = |q: &&antiphon::evaluate::Ranked| curve.queries.len() <= NAMED || q.rank > 1;
     for q in curve.queries.iter().filter(wrong).take(NAMED) {
         answer!(

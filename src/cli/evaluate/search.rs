@@ -14,8 +14,8 @@ use std::process::ExitCode;
 /// Arguments of `antiphon evaluate search`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EvaluateSearch {
-    /// MIDI files, or folders of them. Entries of the same bytes or the same name (`x.ogg` for `x.mid`) are right;
-    /// a file without one has no answer.
+    /// MIDI files, or folders of them. Entries with the same bytes or the same name (`x.ogg` for `x.mid`) are right; a
+    /// file without one has no answer.
     #[arg(required = true)]
     queries: Vec<PathBuf>,
     #[command(flatten)]

@@ -15,9 +15,11 @@ use std::process::ExitCode;
 /// Arguments of `antiphon evaluate verdict`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EvaluateVerdict {
-    /// Folder of MIDI files and recordings of the same names (`P24.ogg` for `P24.mid` and, a second version, `P24b.mid`).
+    /// Folder of MIDI files and recordings of the same names (`P24.ogg` for `P24.mid` and, a second version,
+    /// `P24b.mid`).
     folder: PathBuf,
-    /// Compare with the recordings of this folder too, which belong to none of the MIDI files; may be given several times.
+    /// Compare with the recordings of this folder too, which belong to none of the MIDI files; may be given several
+    /// times.
     #[arg(long, value_name = "DIR")]
     decoys: Vec<PathBuf>,
     #[command(flatten)]
@@ -30,10 +32,10 @@ pub(in crate::cli) struct EvaluateVerdict {
     /// Wrong recordings to compare each MIDI file with in full: the nearest by codes.
     #[arg(long, default_value_t = 10, value_name = "N")]
     nearest: usize,
-    /// Other recordings to compare it with in full, drawn to stand for all.
+    /// Other recordings to compare it with in full, drawn to represent all the rest.
     #[arg(long, default_value_t = 2, value_name = "N")]
     others: usize,
-    /// Take kinds of songs from this table: columns `id` and `midi_kind`, `kind` or `instrumentation`.
+    /// Take the kinds of songs from this table: columns `id` and `midi_kind`, `kind` or `instrumentation`.
     #[arg(long, value_name = "CSV")]
     kinds: Option<PathBuf>,
     /// Use this judge, written by `antiphon train verdict`, instead of the bundled one.
@@ -96,7 +98,7 @@ impl EvaluateVerdict {
     }
 }
 
-/// All pairs, by each way of seeing them.
+/// The calibration plot of a report.
 fn reliability(report: &VerdictReport) -> Reliability<'_> {
     let quality = &report.quality;
     let (sight, auc, error) = (report.sight.name(), quality.auc, quality.calibration_error);
@@ -108,7 +110,7 @@ fn reliability(report: &VerdictReport) -> Reliability<'_> {
     }
 }
 
-/// What a judge makes of some pairs, for people.
+/// Prints how well a judge does on some pairs.
 pub(in crate::cli) fn show(report: &VerdictReport) {
     let quality = &report.quality;
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);

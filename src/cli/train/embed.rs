@@ -8,16 +8,16 @@ use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
 
-/// Arguments of `antiphon train embed`. What is not given is the preset's.
+/// Arguments of `antiphon train embed`. Anything not given comes from the preset.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TrainEmbed {
     #[command(flatten)]
     learning: Learning,
-    /// Play the MIDI up to this many times as fast or as slow.
+    /// Play the MIDI up to this many times as fast or as slowly.
     #[arg(long, value_name = "RATIO")]
     tempo: Option<f32>,
-    /// Transpose the recording by up to this many semitones against the MIDI in half of the clips, 0 to 6, so that vectors depend
-    /// less on the key [default: 0].
+    /// Transpose the recording by up to this many semitones relative to the MIDI in half of the clips, 0 to 6, so that
+    /// vectors depend less on the key [default: 0].
     #[arg(long, value_name = "SEMITONES")]
     key_shift: Option<usize>,
     #[command(flatten)]

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 enum ObjectiveName {
     /// The papers' loss.
     Hinge,
-    /// Each step against all steps of the batch's other works.
+    /// Each step against all steps of the other works in the batch.
     Contrastive,
 }
 
@@ -27,7 +27,7 @@ enum ScalingName {
     Standardised,
 }
 
-/// Arguments of `antiphon train hash`. What is not given is the preset's.
+/// Arguments of `antiphon train hash`. Anything not given comes from the preset.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct TrainHash {
     #[command(flatten)]
@@ -90,7 +90,7 @@ impl TrainHash {
         }
         if let Some(steps) = self.learning.steps {
             options.steps = steps;
-            // Asked for so many steps, it doesn't stop before because of those that the preset would take.
+            // The preset's patience is meant for the preset's number of steps.
             options.patience = options.patience.min(steps);
         }
         options.minutes = self.learning.minutes;

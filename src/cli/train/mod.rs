@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What is learned.
+/// What to train.
 #[derive(Debug, Subcommand)]
 pub(super) enum Train {
     /// Train networks to give a moment of a MIDI file and of its recording the same code.
@@ -46,14 +46,14 @@ impl Train {
     }
 }
 
-/// Flags of both kinds of networks. What is not given is the preset's.
+/// Flags common to both kinds of networks. Anything not given comes from the preset.
 #[derive(Debug, Args)]
 struct Learning {
     /// Data sets to learn from: folders that `antiphon dataset` wrote.
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     data: Vec<PathBuf>,
-    /// Write the model to this file (safetensors). `training.jsonl` and, until training ends, a checkpoint lie beside it; run
-    /// again after an interruption, it goes on.
+    /// Write the model to this file (safetensors). `training.jsonl` and, until training ends, a checkpoint lie beside
+    /// it; run again after an interruption to resume.
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
     /// Networks and settings.
@@ -62,16 +62,16 @@ struct Learning {
     /// Train networks of your own: a JSON file like `architecture` in a model's metadata.
     #[arg(long, value_name = "JSON")]
     architecture: Option<PathBuf>,
-    /// Go on from a model, or from the `bundled` one, with its networks, instead of from random parameters.
+    /// Continue from a model, or from the `bundled` one, with its networks, instead of from random parameters.
     #[arg(long, value_name = "MODEL", conflicts_with = "architecture")]
     from: Option<PathBuf>,
     /// Temperature of the contrastive loss.
     #[arg(long)]
     temperature: Option<f32>,
-    /// Most steps.
+    /// Maximum number of steps.
     #[arg(long, value_name = "N")]
     steps: Option<u64>,
-    /// Most minutes, over all runs.
+    /// Maximum minutes, over all runs.
     #[arg(long)]
     minutes: Option<f64>,
     /// Examples in a batch: crops for `train hash`, songs for `train embed`.
@@ -88,7 +88,7 @@ struct Learning {
 }
 
 impl Learning {
-    /// Puts the networks that a user wrote down in place of the preset's.
+    /// Replaces the preset's networks with those described in the user's file.
     fn set_architecture<T: DeserializeOwned>(&self, architecture: &mut T) -> Result<()> {
         let Some(path) = &self.architecture else { return Ok(()) };
         let text = std::fs::read(path).map_err(|source| Error::Io { action: "read", source, path: path.into() })?;
@@ -97,14 +97,14 @@ impl Learning {
         Ok(())
     }
 
-    /// The published losses have no temperature.
+    /// Sets the temperature; the published losses have none.
     fn set_temperature(&self, objective: &mut Objective) {
         if let (Some(wanted), Objective::Contrastive { temperature, .. }) = (self.temperature, objective) {
             *temperature = wanted;
         }
     }
 
-    /// What `--from` says.
+    /// The start that `--from` selects.
     fn start(&self) -> Start {
         match &self.from {
             None => Start::Random,

@@ -22,10 +22,10 @@ pub(in crate::cli) struct TrainVerdict {
     /// Learn from labelled pairs with their evidence: documents of `antiphon evaluate verdict --json`.
     #[arg(long, required_unless_present = "journal", num_args = 1.., value_name = "JSON")]
     data: Vec<PathBuf>,
-    /// Learn from journals of curators: confirmed pairs are true, rejected pairs wrong. They are aligned anew.
+    /// Learn from journals of curators: confirmed pairs are true, rejected pairs wrong. They are realigned.
     #[arg(long, num_args = 1.., value_name = "JOURNAL")]
     journal: Vec<PathBuf>,
-    /// The whole lists that the journals belong to: decisions are weighted to stand for all their pairs.
+    /// The complete lists that the journals belong to: decisions are weighted to represent all their pairs.
     #[arg(long, num_args = 1.., value_name = "LIST", requires = "journal")]
     queue: Vec<PathBuf>,
     #[command(flatten)]
@@ -98,7 +98,7 @@ impl TrainVerdict {
         Ok(code)
     }
 
-    /// The pairs of all documents, with the names of their songs there.
+    /// The pairs of all documents, with the names of their songs in those documents.
     fn documents(&self) -> Result<(Vec<Named>, Option<TrainParams>)> {
         let mut pairs: Vec<Named> = Vec::new();
         let mut params: Option<TrainParams> = None;
@@ -128,7 +128,7 @@ impl TrainVerdict {
         Ok((pairs, params))
     }
 
-    /// What the journals teach beside `pairs`. What can't be used is said, and makes the exit code 2.
+    /// What the journals teach in addition to `pairs`. Anything unusable is reported, and makes the exit code 2.
     fn journals(&self, pairs: &[Named], code: &mut ExitCode) -> Result<Taught> {
         let (journals, of_journals) = read_all(&self.journal)?;
         *code = of_journals;
@@ -139,7 +139,7 @@ impl TrainVerdict {
         let table: Table = merge(&journals).into_iter().collect();
         let records: Vec<Record> = table.records().cloned().collect();
         let (decided, left_out) = Decided::of(&records, &folder_of(&self.journal[0]), &queues);
-        // Before the work, which may take hours.
+        // Check this before the work, which may take hours.
         let count = |same: bool| {
             pairs.iter().filter(|(pair, _)| pair.same == same).count()
                 + decided.iter().filter(|pair| pair.same == same).count()
@@ -167,7 +167,7 @@ impl TrainVerdict {
     }
 }
 
-/// A labelled pair of a document, and the names of its songs there.
+/// A labelled pair of a document, and the names of its songs in that document.
 type Named = (LabelledPair, (String, String));
 
 /// What journals teach.
@@ -176,7 +176,7 @@ struct Taught {
     left_out: LeftOut,
 }
 
-/// For people.
+/// Prints a summary for people.
 fn say(taught: &Taught) {
     let (confirmed, rejected) = taught.found.counts();
     let LeftOut { unsure, undecided, unseen, other_reasons, without_files } = taught.left_out;
@@ -200,7 +200,7 @@ fn say(taught: &Taught) {
     }
 }
 
-/// Pairs, models and entries of a document.
+/// Reads the pairs, models and number of entries of a document.
 fn read(path: &Path) -> Result<(Vec<LabelledPair>, Fingerprints, usize)> {
     let refused = |reason: String| Error::List { reason, path: path.to_path_buf() };
     let bytes = std::fs::read(path).map_err(|source| Error::Io { action: "read", source, path: path.into() })?;

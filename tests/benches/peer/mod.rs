@@ -1,9 +1,9 @@
-//! What a Python user has instead, run beside a benchmark: `peers.py`, by the Python that the environment variable `PYTHON`
-//! names, or `python3`.
+//! The Python equivalents, run beside a benchmark: `peers.py`, with the Python named by the environment variable
+//! `PYTHON`, or `python3`.
 
 use std::process::Command;
 
-/// CPU seconds of a peer, by its arguments; where it can't be run, a line says why.
+/// The CPU seconds of a peer, given its arguments; if it can't be run, a line says why.
 pub(crate) fn seconds(arguments: &[&str]) -> Option<f64> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/benches/peer/peers.py");
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());

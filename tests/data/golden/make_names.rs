@@ -1,5 +1,5 @@
-//! What tantivy makes of made-up names: `names.json` in the working folder. Dependencies: tantivy =0.27.0 without its default
-//! features, serde_json.
+//! What tantivy makes of made-up names: writes `names.json` in the working folder. Dependencies: tantivy =0.27.0
+//! without its default features, serde_json.
 
 use serde_json::{Value, json};
 use tantivy::collector::TopDocs;
@@ -59,7 +59,7 @@ impl TextIndex {
     }
 }
 
-// A small generator: the same numbers everywhere.
+// A small generator: the same numbers on every machine.
 struct Random(u64);
 impl Random {
     fn below(&mut self, n: usize) -> usize {
@@ -81,7 +81,7 @@ impl Random {
 fn names(random: &mut Random, artists: &[String], titles: &[String], count: usize) -> Vec<(Words, Words)> {
     (0..count)
         .map(|at| {
-            // Every fiftieth title is longer than the lengths that are kept exactly (40 words).
+            // Every fiftieth title is longer than the lengths that are stored exactly (40 words).
             let most = if at % 50 == 49 { 150 } else { 6 };
             let mut title = random.words(titles, most);
             if at % 50 == 49 {
@@ -135,7 +135,7 @@ fn main() -> tantivy::Result<()> {
         asked.push(json!({ "artist": artist.join(" "), "title": title.join(" "),
             "both": hits(&[(index.artist, artist), (index.title, title)])?, "by_title": hits(&[(index.title, title)])? }));
     }
-    // Every letter and digit outside ASCII that is written in ASCII: lower case, then folded.
+    // Every letter and digit outside ASCII that has an ASCII spelling: lower case, then folded.
     let mut analyser =
         TextAnalyzer::builder(SimpleTokenizer::default()).filter(LowerCaser).filter(AsciiFoldingFilter).build();
     let mut folded = std::collections::BTreeMap::<String, String>::new();

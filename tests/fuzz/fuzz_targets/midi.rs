@@ -21,7 +21,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let end = midi.end().0;
     assert!((midi.time_at(midi.tick_at(midi.end())).0 - end).abs() <= 1e-6 * (1.0 + end));
     assert!(midi.bar_and_beat(midi.end()).0 >= 1);
-    // Keys that fold back into the range may meet, and then end each other; only what is told is the same.
+    // Keys that fold back into the range may coincide, and then end each other; only what is read back is the same.
     let transposed = midi.transposed(i32::from(bytes[bytes.len() - 1]) - 128);
     assert_eq!(Midi::parse(&transposed.to_bytes()).expect("our own file").messages(), transposed.messages());
 

@@ -1,4 +1,4 @@
-//! The answers of `antiphon evaluate align clock`.
+//! The output of `antiphon evaluate align clock`.
 
 use super::super::finish;
 use super::EvaluateAlign;
@@ -7,7 +7,7 @@ use antiphon::evaluate::{ClockErrors, ClockSummary, Report};
 use serde_json::json;
 use std::process::ExitCode;
 
-/// A share in per cent; a dash where there is nothing to take a share of.
+/// A share as a percentage; a dash if there is nothing to take a share of.
 pub(super) fn per_cent(share: Option<f64>) -> String {
     share.map_or_else(|| "–".into(), |share| format!("{:.1}%", 100.0 * share))
 }
@@ -73,7 +73,7 @@ impl EvaluateAlign {
         finish(report)
     }
 
-    /// Before the name of a work, where there are several aligners.
+    /// The prefix of a work's name if there are several aligners.
     pub(super) fn of(&self, preset: Preset) -> String {
         if self.preset.len() > 1 { format!("{} ", name(preset)) } else { String::new() }
     }

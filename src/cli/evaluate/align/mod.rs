@@ -27,9 +27,9 @@ enum Data {
     Pairs,
     /// As `pairs`: the first 60 % of each recording, and 45 s of it, against the alignment of the whole.
     Cut,
-    /// As `pairs`, where the MIDI runs on the recording's clock: each with its own, against that clock.
+    /// As `pairs`, with MIDI files on the recordings' clock: each recording with its own, measured against that clock.
     Clock,
-    /// MIDI files of popular music, against renderings with other structure, tempo, lead and sound.
+    /// MIDI files of popular music, against renderings with a different structure, tempo, lead and sound.
     Popular,
 }
 

@@ -1,4 +1,4 @@
-//! The answers of `antiphon evaluate align popular`.
+//! The output of `antiphon evaluate align popular`.
 
 use super::super::finish;
 use super::EvaluateAlign;
