@@ -170,7 +170,7 @@ pub(crate) mod tests {
         // First the end, for a while, and then everything.
         let found = chain(&[run((60.0, 80.0), (0.0, 20.0)), run((0.0, 80.0), (20.0, 100.0))]);
         assert_eq!(found, [(0.0, 20.0), (80.0, 100.0)]);
-        // A repeated chorus: only what is new of the second time.
+        // A repeated chorus: only the new part of its second run is kept.
         let found = chain(&[run((0.0, 50.0), (0.0, 50.0)), run((30.0, 80.0), (50.0, 100.0))]);
         assert_eq!(found, [(0.0, 0.0), (50.0, 50.0), (80.0, 100.0)]);
         assert!(chain(&[]).is_empty());

@@ -81,7 +81,7 @@ impl Meter {
         let (mut at_tempo, mut at_signature) = (0, 0);
         let mut beats = Vec::new();
         let mut beat = 0.0;
-        // A beat on the very end is none. There it would be rounding that decides, as it does in the original.
+        // A beat exactly at the end does not count. There, rounding would decide, as it does in the original.
         let end_s = end_s - 1e-9 * (1.0 + end_s);
         while beat < end_s && beats.len() < MAX_BEATS {
             beats.push(MidiTime(beat));

@@ -331,7 +331,7 @@ impl Midi {
         let mut midi = self.clone();
         let drums = DrumParts::new(&self.tracks);
         for (number, track) in midi.tracks.iter_mut().enumerate() {
-            // A note that drums began ends as one, whatever comes between.
+            // A note that began as a drum ends as one, whatever comes in between.
             let mut struck = vec![false; track.events.len()];
             for pair in pair_notes(&track.events).0 {
                 if let EventKind::Channel { channel, .. } = track.events[pair.on].kind {
@@ -448,7 +448,7 @@ fn time_signatures(tracks: &[Track]) -> Vec<TimeSignature> {
 type Position = (u64, usize, usize);
 
 fn notes(tracks: &[Track], tempo: &TempoMap, drums: &DrumParts) -> Vec<Note> {
-    // Program changes of each channel in the order in which a synthesiser gets them.
+    // Program changes of each channel in the order in which a synthesiser receives them.
     let mut programs: [Vec<(Position, u8)>; 16] = Default::default();
     for (number, track) in tracks.iter().enumerate() {
         for (index, Event { tick, kind }) in track.events.iter().enumerate() {

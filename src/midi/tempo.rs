@@ -105,7 +105,7 @@ mod tests {
             sorted.sort_by(f64::total_cmp);
             for pair in sorted.windows(2) {
                 prop_assert!(map.seconds(pair[0]) <= map.seconds(pair[1]));
-                // Where a tick is a microsecond long after minutes of music, the seconds hold only so many digits of it.
+                // If a tick is a microsecond long, minutes into the music the seconds hold only so many of its digits.
                 let resolution = map.seconds(pair[0]) * 1e-15 / (1e-6 / f64::from(ticks_per_quarter));
                 prop_assert!((map.tick(map.seconds(pair[0])) - pair[0]).abs() < 1e-6 + 4.0 * resolution);
             }

@@ -141,7 +141,7 @@ impl Track {
         }
         // For each channel that is used.
         let mut keys: [Vec<Key>; 16] = Default::default();
-        // Tick, whether it comes behind the ends put off to that tick, index, whether it comes behind those brought there.
+        // Tick, whether it follows the ends postponed to that tick, index, whether it follows those moved there.
         let mut places: Vec<(u64, bool, usize, bool)> = Vec::with_capacity(self.events.len());
         let (mut struck, mut moved) = (0, false);
         for (index, &Event { tick, ref kind }) in self.events.iter().enumerate() {

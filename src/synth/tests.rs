@@ -319,7 +319,7 @@ fn kits_of_xg_and_gs_sound_like_the_drum_channel() {
     assert_eq!(sound(&beat(&[0, 0xB4, 0, 127, 0, 0xC4, 0], 4)), usual);
     let rhythm_part = [0, 0xF0, 10, 0x41, 0x10, 0x42, 0x12, 0x40, 0x1A, 0x15, 2, 0, 0xF7, 0, 0xCA, 0];
     assert_eq!(sound(&beat(&rhythm_part, 10)), usual);
-    // And back: bank 0 has a piano again, and channel 9 has one where it is told so.
+    // And back: bank 0 is a piano again, and so is channel 9 if the file says so.
     let piano = sound(&beat(&[0, 0xC4, 0], 4));
     assert_ne!(piano, usual);
     assert_eq!(sound(&beat(&[0, 0xB4, 0, 127, 0, 0xB4, 0, 0, 0, 0xC4, 0], 4)), piano);

@@ -187,7 +187,7 @@ impl Voice {
         let has_drums = &mut self.drums[usize::from(channel)];
         if *has_drums != drums {
             *has_drums = drums;
-            // The kits are all in bank 128; on the drum channel rustysynth adds 128 to what it is told.
+            // The kits are all in bank 128; on the drum channel rustysynth adds 128 to the bank it is given.
             let bank = if drums { 128 } else { 0 } - if channel == DRUM_CHANNEL { 128 } else { 0 };
             self.synth.process_midi_message(channel.into(), 0xB0, 0, bank);
         }

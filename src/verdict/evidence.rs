@@ -228,7 +228,7 @@ pub(crate) fn along(moved: &HashSequence, still: &HashSequence, to_moved: impl F
         return f64::NAN;
     }
     if count < 1.0 {
-        // Nothing is mapped: as by chance.
+        // Nothing is mapped: no better than chance.
         return 0.0;
     }
     let mean: f64 = all / pairs;

@@ -57,7 +57,7 @@ fn a_cut_a_repeat_and_other_music_are_found_where_they_are() {
     assert!(found.len() == 2, "{found:?}");
     assert!(near(&found[0], (0.0, 80.0), (0.0, 80.0)) && near(&found[1], (40.0, 120.0), (80.0, 160.0)), "{found:?}");
 
-    // Where other music begins can only be told to within a few seconds: some of it is alike by chance.
+    // The start of other music can only be located within a few seconds: some of it is similar by chance.
     let other = music(600, 90_000);
     let found = segments(&midi, &concatenate![Axis(0), part(0, 1200), other, part(1200, 2400)]);
     let last = found[found.len() - 1];

@@ -62,7 +62,7 @@ impl Shape {
     }
 
     fn running(&self, before: Option<u8>) -> Option<u8> {
-        // Strictly, a meta event ends running status. Many files go on with it, and every player follows them.
+        // Strictly, a meta event ends running status. Many files continue it, and every player follows them.
         if self.status < 0xF0 { Some(self.status) } else { before }
     }
 }
@@ -119,13 +119,13 @@ fn shape(bytes: &[u8], running: Option<u8>) -> Option<Shape> {
         }
         0xFF => {
             let kind = *bytes.get(at)?;
-            // A file may be cut behind the type of the last event.
+            // A file may be cut right after the type of the last event.
             let cut = (kind == meta::END_OF_TRACK && bytes.len() == at + 1).then_some((0, 0));
             let (length, digits) = cut.or_else(|| number(&bytes[at + 1..]))?;
             let odd = kind > 0x7F || digits > NUMBER_BYTES;
             Shape { kind, ..plain(at + 1 + digits, usize::try_from(length).ok()?, odd) }
         }
-        // What only a cable knows: time code, song position, clock, active sensing.
+        // Messages that only occur on a cable: time code, song position, clock, active sensing.
         0xF1 | 0xF3 => plain(at, 1, true),
         0xF2 => plain(at, 2, true),
         0xF4.. => plain(at, 0, true),
@@ -210,7 +210,7 @@ impl Contents {
         let (mut tick, mut running) = (0u64, None);
         while found.used < bytes.len() {
             let rest = &bytes[found.used..];
-            // Some writers leave a wrong length; after the end of a track the next one can only be that.
+            // Some writers store a wrong length; after the end of a track, only the next track can follow.
             if found.ended && (!sure || rest.starts_with(&MARKER)) {
                 break;
             }
@@ -295,7 +295,7 @@ impl Contents {
         let found = rest.get(at..)?.iter().take(most).position(|&byte| byte == 0xF7);
         self.searches_left -= found.unwrap_or(most).min(most);
         let end = at + found? + 1;
-        // What was read as the length is data where a length is missing.
+        // If the length is missing, what was read as the length is data.
         let (_, digits) = number(&rest[at..])?;
         let named = |from: usize| rest[from..end].first().is_some_and(|first| SENDERS.contains(first));
         let from = if at + digits < end && (named(at + digits) || !named(at)) { at + digits } else { at };
@@ -359,11 +359,11 @@ impl Contents {
     }
 
     fn channel_message(&mut self, status: u8, data: &[u8]) -> Option<EventKind> {
-        // What is missing is the strength of a note, or where a controller stands: the middle.
+        // The missing byte is the velocity of a note or the position of a controller: take the middle.
         let mut bytes = [status, 64, 64];
         bytes[1..=data.len()].copy_from_slice(data);
         for (i, byte) in bytes.iter_mut().enumerate().skip(1).filter(|(_, byte)| **byte > 0x7F) {
-            // Levels are clipped. A key or a program at the end of its range would be another one.
+            // Levels are clipped. A clipped key or program would be a different one.
             let level = i == 2 || status & 0xF0 == 0xD0;
             *byte = if level { 0x7F } else { *byte & 0x7F };
             self.count("data bytes above 127 were brought into range");

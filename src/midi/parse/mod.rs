@@ -135,7 +135,7 @@ fn riff_data<'a>(bytes: &'a [u8], start: usize, warnings: &mut Warnings) -> &'a 
     let rest = &bytes[start..];
     let Some(chunk) = start.checked_sub(8).filter(|&chunk| &bytes[chunk..chunk + 4] == b"data") else { return rest };
     let length = le_u32(chunk + 4);
-    // Chunks are padded to an even length; not by everybody.
+    // Chunks are padded to an even length, though not by every writer.
     let follows = |end: usize| {
         let fits = |at: usize| is_name(&rest[at..at + 4]) && le_u32(start + at + 4) <= rest.len() - at - 8;
         end + 8 > rest.len() || fits(end)
@@ -215,7 +215,7 @@ fn read_tracks(all: &[u8], announced: usize, warnings: &mut Warnings) -> Vec<Tra
     const SEARCHES: usize = 16;
     let mut tracks: Vec<Track> = Vec::new();
     let mut left = SEARCHES * all.len();
-    // Looked for once: a file may be nothing but tracks without a marker.
+    // Searched for once: a file may consist of nothing but tracks without a marker.
     let markers: Vec<usize> = (0..all.len()).filter(|&at| all[at..].starts_with(&MARKER)).collect();
     let marker_in = |rest: &[u8]| {
         let from = all.len() - rest.len();
@@ -224,7 +224,7 @@ fn read_tracks(all: &[u8], announced: usize, warnings: &mut Warnings) -> Vec<Tra
     let mut body = all;
     while body.len() >= 8 {
         let number = tracks.len() + 1;
-        // Part of a marker that stands there twice; as a length it would be over a gigabyte.
+        // Part of a marker that appears twice; read as a length, it would be over a gigabyte.
         let again = (2..=4).find(|&count| body.starts_with(&MARKER) && body[4..].starts_with(&MARKER[4 - count..]));
         if let Some(count) = again.filter(|count| body.len() >= count + 8) {
             warnings.add(format!("track {number}: its marker (MTrk) stands there twice"));
