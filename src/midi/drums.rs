@@ -1,16 +1,16 @@
 //! Which channel plays a drum kit, and when.
 //!
-//! General MIDI has drums on channel 9. Its extensions put kits on others: XG by bank 127 or 126 and by a system message for
-//! the mode of a part, GM2 by bank 120, GS by a system message that makes a part a rhythm part.
+//! General MIDI has drums on channel 9. Its extensions allow kits on other channels: XG by bank 127 or 126 and by a
+//! system message for the mode of a part, GM2 by bank 120, GS by a system message that makes a part a rhythm part.
 
 use super::track::{EventKind, Track};
 use super::{DRUM_CHANNEL, Position};
 use midly::MidiMessage;
 
-/// For each channel the places where it becomes a drum kit or ceases to be one.
+/// For each channel, the positions at which it becomes a drum kit or ceases to be one.
 pub(super) struct DrumParts([Vec<(Position, bool)>; 16]);
 
-/// What a message says of drums.
+/// What a message says about drums.
 enum Said {
     /// The bank of a channel, by its coarse number.
     Bank(usize, u8),
@@ -64,7 +64,7 @@ impl DrumParts {
         Self(changes)
     }
 
-    /// Whether what stands at `position` on `channel` is for drums.
+    /// Whether an event at `position` on `channel` is for drums.
     pub(super) fn at(&self, channel: u8, position: Position) -> bool {
         let changes = &self.0[usize::from(channel)];
         let before = changes.partition_point(|&(when, _)| when <= position);
@@ -72,7 +72,7 @@ impl DrumParts {
     }
 }
 
-/// What a system message says of a part: GS "use for rhythm part", XG "part mode".
+/// What a system message says about a part: GS "use for rhythm part", XG "part mode".
 fn part(data: &[u8]) -> Option<Said> {
     match *data {
         [0x41, _, 0x42, 0x12, 0x40, block @ 0x10..=0x1F, 0x15, map, ..] => {

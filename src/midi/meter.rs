@@ -6,7 +6,7 @@ use super::{MidiTime, TimeSignature};
 /// The metre until a time signature says otherwise.
 const COMMON_TIME: TimeSignature = TimeSignature { tick: 0, numerator: 4, denominator: 4 };
 
-/// More beats than 100 hours of presto have; only a corrupt file has more, and it is cut there.
+/// More beats than in 100 hours of presto; only a corrupt file has more, and it is cut there.
 const MAX_BEATS: usize = 1_000_000;
 
 /// Time signatures with the number of the bar that each begins. A signature always begins a bar.
@@ -14,7 +14,7 @@ const MAX_BEATS: usize = 1_000_000;
 pub(super) struct Meter {
     ticks_per_quarter: f64,
     signatures: Vec<TimeSignature>,
-    /// As `signatures`, with common time before the first where it comes late: bar number from 1.
+    /// As `signatures`, with common time before the first if it comes late: bar number from 1.
     stretches: Vec<(u32, TimeSignature)>,
 }
 
@@ -23,15 +23,15 @@ pub(super) struct Meter {
 pub(crate) struct Bar {
     /// From 1.
     pub(crate) number: u32,
-    /// Tick of its first beat; may have a fraction where a bar is no whole number of ticks.
+    /// Tick of its first beat; may have a fraction if a bar is not a whole number of ticks.
     pub(crate) start_tick: f64,
-    /// Length by its signature, in ticks.
+    /// Length according to its signature, in ticks.
     pub(crate) ticks: f64,
     pub(crate) signature: TimeSignature,
 }
 
 impl Meter {
-    /// `signatures` by tick, one a tick, numerators and denominators above 0.
+    /// `signatures` by tick, one per tick, numerators and denominators above 0.
     pub(super) fn new(ticks_per_quarter: u16, signatures: Vec<TimeSignature>) -> Self {
         let mut meter = Self { ticks_per_quarter: f64::from(ticks_per_quarter), signatures, stretches: Vec::new() };
         if meter.signatures.first().is_none_or(|s| s.tick > 0) {
@@ -56,7 +56,7 @@ impl Meter {
         self.ticks_per_quarter * 4.0 * f64::from(signature.numerator) / f64::from(signature.denominator)
     }
 
-    /// The bar around a tick; before 0 the first signature goes on, and the number stays 1.
+    /// The bar around a tick; before 0 the first signature continues, and the number stays 1.
     pub(super) fn bar_at(&self, tick: f64) -> Bar {
         let i = self.stretches.partition_point(|(_, s)| s.tick as f64 <= tick).saturating_sub(1);
         let (first, signature) = self.stretches[i];
@@ -72,9 +72,9 @@ impl Meter {
 
     /// Beats from 0 until `end_s` as `pretty_midi.get_beats` gives them.
     ///
-    /// A beat is a note of the denominator, or three of them in a compound metre (numerator 6, 9, 12 …). One that straddles
-    /// a tempo change gets its share of both tempos. A time signature begins a beat, also where it comes early or is within
-    /// rounding distance; times are compared as `numpy.isclose` does, 10⁻⁵ relative.
+    /// A beat is a note of the denominator, or three of them in a compound metre (numerator 6, 9, 12 …). One that
+    /// straddles a tempo change gets its share of both tempos. A time signature begins a beat, even if it comes early
+    /// or is within rounding distance; times are compared as in `numpy.isclose`, 10⁻⁵ relative.
     pub(super) fn beats(&self, tempo: &TempoMap, end_s: f64) -> Vec<MidiTime> {
         let changes = tempo.change_seconds();
         let signature_s: Vec<f64> = self.signatures.iter().map(|s| tempo.seconds(s.tick as f64)).collect();
@@ -119,7 +119,7 @@ impl Meter {
     }
 }
 
-/// Quarter notes in a beat, as `pretty_midi.qpm_to_bpm` has it: unusual denominators count as quarters.
+/// Quarter notes per beat, as in `pretty_midi.qpm_to_bpm`: unusual denominators count as quarters.
 fn quarters_a_beat(signature: TimeSignature) -> f64 {
     let compound = signature.numerator > 3 && signature.numerator.is_multiple_of(3);
     match signature.denominator {

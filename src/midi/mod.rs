@@ -1,4 +1,4 @@
-//! Which notes does a MIDI file hold, when do they sound, and which messages does a synthesiser get?
+//! Which notes does a MIDI file contain, when do they sound, and which messages does a synthesiser receive?
 //!
 //! A [`Midi`] is a file in one normal form: parallel tracks, ticks that are fractions of a quarter note, and one tempo
 //! map for all tracks. Other forms are converted to it when a file is parsed, without moving a note:
@@ -6,10 +6,10 @@
 //! - **SMPTE time** becomes metrical time: a tempo is chosen at which the ticks last exactly as long as before.
 //! - **Type 2** (pieces of their own in one file) becomes type 1: the tracks follow each other, each from the default
 //!   tempo and metre.
-//! - **RMID** and bytes before the header are unwrapped; a **track cut short** or damaged is read as far as it goes, and past
-//!   a byte, a length or a marker that is wrong.
+//! - **RMID** and bytes before the header are unwrapped; a **track cut short** or damaged is read as far as possible,
+//!   past any wrong byte, length or marker.
 //! - **Notes that never end** end with their track; **notes without length** get one tick.
-//! - **Drum kits** of XG, GS and GM2 on other channels than 9 are drums ([`Note::drums`]).
+//! - **Drum kits** of XG, GS and GM2 on channels other than 9 are drums ([`Note::drums`]).
 //!
 //! Anything odd is listed in [`Midi::warnings`]. A file without notes is no error here; the aligner refuses it.
 //!
@@ -55,7 +55,7 @@ const MAX_BYTES: usize = 64 << 20;
 /// Longest piece, in seconds: 100 hours. More is a corrupt delta time, and would cost memory later.
 pub(crate) const MAX_SECONDS: f64 = 100.0 * 3600.0;
 
-/// Where General MIDI has its drums.
+/// The drum channel of General MIDI.
 pub(crate) const DRUM_CHANNEL: u8 = 9;
 
 /// A moment of a MIDI file, in seconds of its own tempo map.
@@ -100,7 +100,7 @@ impl Note {
 pub struct TempoChange {
     /// First tick at this tempo.
     pub tick: u64,
-    /// Microseconds a quarter note, 1..=16 777 215.
+    /// Microseconds per quarter note, 1..=16 777 215.
     pub micros_per_quarter: u32,
 }
 
@@ -109,7 +109,7 @@ pub struct TempoChange {
 pub struct TimeSignature {
     /// First tick.
     pub tick: u64,
-    /// Beats a bar.
+    /// Beats per bar.
     pub numerator: u8,
     /// Note value of a beat: 2, 4, 8 …
     pub denominator: u16,
@@ -168,7 +168,7 @@ impl Midi {
         Self::assemble(ticks_per_quarter, tracks, warnings)
     }
 
-    /// Makes a file of these tracks; `ticks_per_quarter` is in 1..=32767.
+    /// Makes a file from these tracks; `ticks_per_quarter` is in 1..=32767.
     pub(crate) fn from_tracks(ticks_per_quarter: u16, tracks: Vec<Track>) -> Result<Self> {
         Self::assemble(ticks_per_quarter, tracks, Warnings::default())
     }
@@ -213,9 +213,9 @@ impl Midi {
         self.warnings.all()
     }
 
-    /// The same in one line for a person; none where all was well.
+    /// The same in one line for a person; `None` if all was well.
     pub fn warning(&self) -> Option<String> {
-        /// Of a file that is damaged all over a few say enough.
+        /// For a file that is damaged all over, a few are enough.
         const MOST: usize = 5;
         let all = self.warnings();
         let more = all.len().saturating_sub(MOST);

@@ -2,7 +2,7 @@
 
 use super::TempoChange;
 
-/// 120 quarter notes a minute: what the standard says holds until a tempo event says otherwise.
+/// 120 quarter notes a minute: by the standard, in force until the first tempo event.
 pub(super) const DEFAULT_MICROS_PER_QUARTER: u32 = 500_000;
 
 /// Tempo changes with the second at which each begins.
@@ -14,7 +14,7 @@ pub(super) struct TempoMap {
 }
 
 impl TempoMap {
-    /// `changes` by tick; of several at one tick the last counts. None may have 0 µs.
+    /// `changes` by tick; if there are several at one tick, the last counts. None may have 0 µs.
     pub(super) fn new(ticks_per_quarter: u16, changes: impl IntoIterator<Item = TempoChange>) -> Self {
         let mut kept = vec![TempoChange { tick: 0, micros_per_quarter: DEFAULT_MICROS_PER_QUARTER }];
         for change in changes {
@@ -50,13 +50,13 @@ impl TempoMap {
         &self.start_s
     }
 
-    /// Seconds of a tick. Before 0 the first tempo goes on.
+    /// Seconds at a tick. Before 0 the first tempo continues.
     pub(super) fn seconds(&self, tick: f64) -> f64 {
         let i = self.changes.partition_point(|c| c.tick as f64 <= tick).saturating_sub(1);
         self.start_s[i] + (tick - self.changes[i].tick as f64) * self.seconds_per_tick(i)
     }
 
-    /// Tick of a second; the inverse of [`seconds`](Self::seconds).
+    /// Tick at a second; the inverse of [`seconds`](Self::seconds).
     pub(super) fn tick(&self, seconds: f64) -> f64 {
         let i = self.start_s.partition_point(|&s| s <= seconds).saturating_sub(1);
         self.changes[i].tick as f64 + (seconds - self.start_s[i]) / self.seconds_per_tick(i)

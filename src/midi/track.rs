@@ -1,4 +1,4 @@
-//! What a track holds, and which of its events make a note.
+//! The contents of a track, and which of its events make a note.
 
 use midly::MidiMessage;
 
@@ -16,20 +16,20 @@ pub(crate) mod meta {
     pub(crate) const SMPTE_OFFSET: u8 = 0x54;
     pub(crate) const TIME_SIGNATURE: u8 = 0x58;
     pub(crate) const KEY_SIGNATURE: u8 = 0x59;
-    /// Names, copyright, programs and devices by name, channel, port, and what programs write for themselves: they are about
-    /// a track as a whole, wherever they stand in it.
+    /// Names, copyright, programs and devices by name, channel, port, and what programs write for their own use: they
+    /// apply to a track as a whole, wherever they occur in it.
     pub(crate) const OF_TRACK: [u8; 9] =
         [SEQUENCE_NUMBER, 0x02, TRACK_NAME, 0x04, 0x08, 0x09, CHANNEL_PREFIX, PORT, 0x7F];
 }
 
-/// What happens, without its time.
+/// An event without its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EventKind {
     Channel {
         channel: u8,
         message: MidiMessage,
     },
-    /// Type byte and payload. End of track is not among them: a [`Track`] knows its end.
+    /// Type byte and payload. End of track is not one of them: a [`Track`] knows its end.
     Meta {
         kind: u8,
         data: Box<[u8]>,
@@ -59,7 +59,7 @@ pub(crate) struct Event {
     pub(crate) kind: EventKind,
 }
 
-/// A track: events by tick, in file order where ticks are equal.
+/// A track: events by tick, in file order if ticks are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Track {
     pub(crate) events: Vec<Event>,
@@ -93,9 +93,9 @@ pub(crate) fn ends_note(message: MidiMessage) -> Option<u8> {
 
 /// The notes of a track, and the note-ons that nothing ends.
 ///
-/// The rule is that of `pretty_midi` 0.2.11, so that both see the same notes: a note-off ends every open note of its key
-/// and channel in its track that started at an earlier tick. Notes that start at the tick of the note-off stay open when
-/// it ended an earlier one (the key was struck again), otherwise they have no length and are dropped.
+/// The rule is that of `pretty_midi` 0.2.11, so that both see the same notes: a note-off ends every open note of its
+/// key and channel in its track that started at an earlier tick. Notes that start at the tick of the note-off stay open
+/// when it ended an earlier one (the key was struck again), otherwise they have no length and are dropped.
 pub(crate) fn pair_notes(events: &[Event]) -> (Vec<Pair>, Vec<usize>) {
     let mut pairs = Vec::new();
     // For each channel that is used: the open note-ons of each key.
@@ -125,15 +125,16 @@ pub(crate) fn pair_notes(events: &[Event]) -> (Vec<Pair>, Vec<usize>) {
 }
 
 impl Track {
-    /// Brings note-offs to where a synthesiser hears what a reader of notes sees; returns how many notes had no length.
+    /// Moves note-offs so that a synthesiser plays the notes that a reader sees; returns how many notes had no length.
     ///
-    /// A note that ends at the tick of its start is struck: its end moves on by a tick. A note-off that ends an earlier note
-    /// (or none), and stands behind a note-on of its key at the same tick, goes before it: it does not mean the new note.
+    /// A note that ends at the tick of its start is struck: its end moves on by a tick. A note-off that ends an earlier
+    /// note (or none), and comes after a note-on of its key at the same tick, goes before it: it is not meant for the
+    /// new note.
     pub(crate) fn strike(&mut self) -> usize {
         #[derive(Clone, Default)]
         struct Key {
             open: Vec<usize>,
-            /// The tick of the last note-on, and the first that it has there.
+            /// The tick of the last note-on, and the first note-on at that tick.
             tick: u64,
             first: Option<usize>,
             /// Note-offs that may still come at that tick for notes that ended there.
@@ -188,8 +189,8 @@ impl Track {
         struck
     }
 
-    /// Takes the delta times that lead beyond `limit` as 0, so that what follows is earlier by them; returns each with the tick
-    /// that it led to.
+    /// Sets delta times that lead beyond `limit` to 0, so that everything after them is earlier by that much; returns
+    /// each with the tick that it led to.
     pub(crate) fn close_up(&mut self, limit: u64) -> Vec<(u64, u64)> {
         let (mut last, mut out, mut left_out) = (0, 0, Vec::new());
         for tick in self.events.iter_mut().map(|event| &mut event.tick).chain([&mut self.end_tick]) {
@@ -204,8 +205,8 @@ impl Track {
         left_out
     }
 
-    /// Ends the notes that nothing ends at the end of the track, which a note that starts there puts off by a tick; returns
-    /// how many there were. Afterwards every reader, and a synthesiser, sees the same notes.
+    /// Ends unended notes at the end of the track, which is a tick later if one of them starts there; returns how many
+    /// there were. Afterwards every reader, and a synthesiser, sees the same notes.
     pub(crate) fn end_hanging_notes(&mut self) -> usize {
         let (_, hanging) = pair_notes(&self.events);
         let mut ends = Vec::new();
@@ -259,7 +260,8 @@ mod tests {
         assert_eq!(pair_notes(&[on(5, 60, 2), off(5, 60), off(9, 60)]), (vec![], vec![]));
     }
 
-    /// The notes of events after [`Track::strike`]: start and end, in the order of their ends; and how many had no length.
+    /// The notes of events after [`Track::strike`]: start and end, in the order of their ends; and how many had no
+    /// length.
     fn struck(events: Vec<Event>) -> (Vec<(u64, u64)>, usize) {
         let mut track = Track { end_tick: events.last().map_or(0, |event| event.tick), events };
         let count = track.strike();

@@ -1,4 +1,4 @@
-//! Tracks to the bytes of a standard MIDI file.
+//! Writes tracks as the bytes of a standard MIDI file.
 
 use super::track::{Event, EventKind, Track, meta};
 use midly::num::{u15, u28};

@@ -1,7 +1,7 @@
-//! The events of one track, also where some are not what the standard says.
+//! The events of one track, including ones that violate the standard.
 //!
-//! An event that can't be read as it stands can mean several things: a byte too large, a byte too few, a length that is
-//! wrong, bytes that are no event. Each is tried, and the one behind which the reading is longest in step is taken.
+//! An event that can't be read literally can mean several things: a byte too large, a byte too few, a wrong length,
+//! bytes that are not an event. Each is tried, and the one after which reading stays in step the longest is taken.
 
 use super::Warnings;
 use crate::midi::track::{Event, EventKind, Track, meta};
@@ -9,35 +9,35 @@ use midly::live::LiveEvent;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// What a track chunk begins with.
+/// The marker at the start of a track chunk.
 pub(super) const MARKER: [u8; 4] = *b"MTrk";
 
-/// Most bytes of a number by the standard: 28 bits.
+/// The most bytes of a number under the standard: 28 bits.
 const NUMBER_BYTES: usize = 4;
 
-/// More bytes are no number: a bound of the work on a file of nothing else.
+/// More bytes than this are not a number: it bounds the work on a file of nothing else.
 const LONGEST_NUMBER: usize = 32;
 
-/// Longest delta time that four bytes hold; a longer one is taken for damage.
+/// Longest delta time that four bytes hold; a longer one is treated as damage.
 const MAX_DELTA: u64 = (1 << 28) - 1;
 
-/// So many ticks do not pass between two events of a song, but bytes that are none may look like it.
+/// No two events of a song are this many ticks apart, but bytes that are not events may look as if they were.
 const HUGE_DELTA: u64 = 1 << 21;
 
-/// Longest text or system message that other readers (mido) take.
+/// Longest text or system message that other readers (mido) accept.
 const MAX_DATA: usize = 1_000_000;
 
-/// Events looked at to see whether the reading is in step, and what each counts that a song has.
+/// Events examined to decide whether reading is in step, and the score of each one that a song could have.
 const AHEAD: u32 = 12;
 const WHOLE: u32 = 2;
 const IN_STEP: u32 = AHEAD * WHOLE;
 
-/// Unreadable bytes that are looked through for the next event, and how often each byte of a track on average: damage
-/// beyond that is no music.
+/// Unreadable bytes that are searched for the next event, and how often each byte of a track is searched on average:
+/// beyond that, damage is not music.
 const SEARCH_BYTES: usize = 2048;
 const SEARCHES: usize = 4;
 
-/// Where the parts of an event lie, from the first byte of its delta time.
+/// Where the parts of an event are, counted from the first byte of its delta time.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     delta: u64,
@@ -46,7 +46,7 @@ struct Shape {
     kind: u8,
     /// The data, without status, type and length.
     data: (usize, usize),
-    /// Bytes of the whole.
+    /// Bytes of the whole event.
     used: usize,
     odd: bool,
 }
@@ -56,7 +56,7 @@ impl Shape {
         (self.status, self.kind) == (0xFF, meta::END_OF_TRACK)
     }
 
-    /// As if its data had another length.
+    /// The same event with another length of its data.
     fn with_length(self, length: usize) -> Self {
         Self { data: (self.data.0, length), used: self.data.0 + length, odd: true, ..self }
     }
@@ -67,7 +67,7 @@ impl Shape {
     }
 }
 
-/// A variable-length number, longer than the standard has it too, and how many bytes it has.
+/// A variable-length number, even if longer than the standard allows, and how many bytes it has.
 fn number(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value: u64 = 0;
     for (i, byte) in bytes.iter().take(LONGEST_NUMBER).enumerate() {
@@ -86,7 +86,7 @@ fn data_bytes(status: u8) -> usize {
     }
 }
 
-/// The length that a meta event has by the standard, where it has one.
+/// The length that the standard gives a meta event, if it does.
 fn meta_bytes(kind: u8) -> Option<usize> {
     Some(match kind {
         meta::END_OF_TRACK => 0,
@@ -99,7 +99,7 @@ fn meta_bytes(kind: u8) -> Option<usize> {
     })
 }
 
-/// The event at the beginning of `bytes`, which are not empty; none where it can't be one.
+/// The event at the beginning of `bytes`, which are not empty; `None` if it can't be one.
 fn shape(bytes: &[u8], running: Option<u8>) -> Option<Shape> {
     let (delta, delta_bytes) = number(bytes)?;
     let first = *bytes.get(delta_bytes)?;
@@ -140,7 +140,7 @@ fn shape(bytes: &[u8], running: Option<u8>) -> Option<Shape> {
     (end <= bytes.len()).then_some(found)
 }
 
-/// How well the bytes can be read as events: [`IN_STEP`] where [`AHEAD`] of them follow, or as many as the track has left.
+/// How well the bytes can be read as events: [`IN_STEP`] if [`AHEAD`] of them follow, or as many as the track has left.
 fn in_step(mut bytes: &[u8], mut running: Option<u8>) -> u32 {
     let mut score = 0;
     for _ in 0..AHEAD {
@@ -160,8 +160,9 @@ fn in_step(mut bytes: &[u8], mut running: Option<u8>) -> u32 {
     score
 }
 
-/// Where in `bytes` there is a track without a marker, read to its end without a fault: the marker, the length, or both may
-/// be missing or broken. In an `alien` chunk, which has a name, it has to have notes. `left` bytes may be read for it.
+/// Where in `bytes` there is a track without a marker, readable to its end without a fault: the marker, the length, or
+/// both may be missing or broken. In an `alien` chunk, which has a name, it must have notes. At most `left` bytes may
+/// be read.
 pub(super) fn whole_track(bytes: &[u8], alien: bool, left: &mut usize) -> Option<Range<usize>> {
     let mut contents = |start: usize, end: usize| {
         let (mut rest, mut running, mut notes) = (bytes.get(start..end)?, None, false);
@@ -186,25 +187,26 @@ pub(super) fn whole_track(bytes: &[u8], alien: bool, left: &mut usize) -> Option
     (0..bytes.len().min(12)).find_map(|start| contents(start, bytes.len()))
 }
 
-/// What stands in a track chunk, and what was wrong with it.
+/// The contents of a track chunk, and what was wrong with it.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
     track: Track,
-    /// Bytes that are the track's.
+    /// The number of bytes that belong to the track.
     pub(super) used: usize,
-    /// Whether it has an end.
+    /// Whether the track has an end.
     pub(super) ended: bool,
     late: bool,
-    /// How often each thing was done, by what is said of it.
+    /// How often each repair was made, by its message.
     mended: BTreeMap<&'static str, usize>,
-    /// How many bytes may still be looked through.
+    /// How many more bytes may be searched.
     searches_left: usize,
-    /// Where reading ended before the end, and the bytes that there are.
+    /// The position at which reading stopped early, and the number of bytes.
     pub(super) unreadable: Option<(usize, usize)>,
 }
 
 impl Contents {
-    /// Reads the events of a track; `bytes` are as many as it can have. Where that is not `sure`, its end is where it says.
+    /// Reads the events of a track from `bytes`, the most it can have. If that is not `sure`, the track ends where it
+    /// says.
     pub(super) fn read(bytes: &[u8], sure: bool) -> Self {
         let mut found = Self { searches_left: SEARCHES * bytes.len(), ..Self::default() };
         let (mut tick, mut running) = (0u64, None);
@@ -242,7 +244,7 @@ impl Contents {
         *self.mended.entry(what).or_default() += 1;
     }
 
-    /// The next event, as it stands or as it was meant.
+    /// The next event, read literally or as it was meant.
     fn next(&mut self, rest: &[u8], running: Option<u8>) -> Option<Shape> {
         const WRONG_LENGTH: &str = "events have a wrong length";
         let found = shape(rest, running);
@@ -287,9 +289,9 @@ impl Contents {
         best.1
     }
 
-    /// A system message whose length is wrong or missing, up to its F7; its status stands before `at`.
+    /// A system message whose length is wrong or missing, up to its F7; its status is the byte before `at`.
     fn until_f7(&mut self, rest: &[u8], delta: u64, at: usize) -> Option<Shape> {
-        /// What such messages begin with: Kawai, Roland, Korg, Yamaha, Casio, and those for everybody.
+        /// The first bytes of such messages: Kawai, Roland, Korg, Yamaha, Casio, and the universal ones.
         const SENDERS: [u8; 7] = [0x40, 0x41, 0x42, 0x43, 0x44, 0x7E, 0x7F];
         let most = SEARCH_BYTES.min(self.searches_left);
         let found = rest.get(at..)?.iter().take(most).position(|&byte| byte == 0xF7);
@@ -302,7 +304,7 @@ impl Contents {
         Some(Shape { delta, status: 0xF0, kind: 0, data: (from, end - from), used: end, odd: true })
     }
 
-    /// How far away the next event is that others follow; it has a status byte of its own.
+    /// The distance to the next event that is followed by others; it has a status byte of its own.
     fn next_event(&mut self, rest: &[u8]) -> Option<usize> {
         let mut best = (AHEAD / 2, None);
         let most = rest.len().min(SEARCH_BYTES).min(self.searches_left);
@@ -331,7 +333,8 @@ impl Contents {
         event.delta
     }
 
-    /// The event in a form that outlives the bytes of the file; none for one that says nothing, or that others refuse.
+    /// The event in a form that outlives the bytes of the file; `None` for one without meaning, or that other readers
+    /// refuse.
     fn kind(&mut self, event: &Shape, rest: &[u8]) -> Option<EventKind> {
         let mut data = &rest[event.data.0..event.data.0 + event.data.1];
         if event.status == 0xFF {
@@ -374,7 +377,7 @@ impl Contents {
         }
     }
 
-    /// The track, with notes that all have an end; what was wrong is said.
+    /// The track, in which all notes have an end; warns of what was wrong.
     pub(super) fn into_track(mut self, number: usize, warnings: &mut Warnings) -> Track {
         if let Some((at, length)) = self.unreadable {
             warnings.add(format!("track {number}: unreadable after {at} of {length} bytes"));
@@ -397,13 +400,13 @@ impl Contents {
     }
 }
 
-/// The data of a system message without its ends: what others (mido) want to be below 128.
+/// The data of a system message without its ends: the part that other readers (mido) require to be below 128.
 fn bare(data: &[u8]) -> &[u8] {
     let data = data.strip_prefix(&[0xF0]).unwrap_or(data);
     data.strip_suffix(&[0xF7]).unwrap_or(data)
 }
 
-/// Why a meta event is dropped, if it is: it says nothing, and others refuse a file for it.
+/// Why a meta event is dropped, if it is: it has no meaning, and other readers refuse a file because of it.
 fn refused(kind: u8, data: &[u8]) -> Option<&'static str> {
     let fine = match kind {
         meta::SEQUENCE_NUMBER => matches!(data.len(), 0 | 2..),

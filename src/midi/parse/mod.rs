@@ -1,8 +1,8 @@
-//! Bytes to tracks: tolerant where a player would be, with a warning for whatever was wrong.
+//! Bytes to tracks: as tolerant as a player, with a warning for whatever was wrong.
 //!
-//! One odd field costs that field and no more. A chunk whose length is wrong ends where its track ends; a track whose marker
-//! is broken is found by its contents; what an event lacks is made up for where the events behind it are then in step (see
-//! [`events`]).
+//! One odd field costs that field and no more. A chunk whose length is wrong ends where its track ends; a track whose
+//! marker is broken is found by its contents; what an event lacks is made up if the events after it are then in step
+//! (see [`events`]).
 
 mod events;
 
@@ -13,13 +13,13 @@ use crate::error::{Error, Result};
 use events::{Contents, MARKER, whole_track};
 use std::path::PathBuf;
 
-/// A note names its track by 16 bits, and so does the header of a file.
+/// A note identifies its track by 16 bits, and so does the header of a file.
 const MAX_TRACKS: usize = 65_535;
 
 /// Bytes of the header after its marker and length.
 const HEADER_BYTES: usize = 6;
 
-/// What a file holds, in the one form that the rest of the crate knows: tracks side by side, ticks of a quarter note.
+/// The contents of a file, in the one form that the rest of the crate knows: parallel tracks, ticks per quarter note.
 pub(super) struct Parsed {
     pub(super) ticks_per_quarter: u16,
     pub(super) tracks: Vec<Track>,
@@ -46,13 +46,13 @@ impl Warnings {
     }
 }
 
-/// How the header says that ticks are counted.
+/// How the header defines ticks.
 #[derive(Clone, Copy)]
 enum Division {
     Quarter(u16),
-    /// Ticks of a quarter note at a tempo (µs) that make the ticks last what the SMPTE division says, exactly.
+    /// Ticks per quarter note, and a tempo (µs) at which ticks last exactly as long as the SMPTE division says.
     Smpte(u16, u32),
-    /// It gives ticks no length.
+    /// The header gives ticks no length.
     None,
 }
 
@@ -111,7 +111,7 @@ fn find(bytes: &[u8], what: [u8; 4]) -> Option<usize> {
     bytes.windows(4).position(|window| window == what)
 }
 
-/// The file from its header on, without what a RIFF file (RMID) or a sender of mail put around it.
+/// The file from its header on, without whatever a RIFF file (RMID) or a mail program put around it.
 fn unwrapped<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<&'a [u8]> {
     let Some(start) = find(bytes, *b"MThd") else {
         // The header stands before the first track, whatever its own marker looks like.
@@ -129,7 +129,7 @@ fn unwrapped<'a>(bytes: &'a [u8], warnings: &mut Warnings) -> Result<&'a [u8]> {
     Ok(&bytes[start..])
 }
 
-/// The MIDI file inside a RIFF file, which starts at `start`: as long as its `data` chunk says, where that can be.
+/// The MIDI file inside a RIFF file, starting at `start`: as long as its `data` chunk says, if that is possible.
 fn riff_data<'a>(bytes: &'a [u8], start: usize, warnings: &mut Warnings) -> &'a [u8] {
     let le_u32 = |at: usize| bytes[at..at + 4].iter().rev().fold(0, |value, &byte| value << 8 | usize::from(byte));
     let rest = &bytes[start..];
@@ -147,12 +147,12 @@ fn riff_data<'a>(bytes: &'a [u8], start: usize, warnings: &mut Warnings) -> &'a 
     rest
 }
 
-/// Whether they can name a chunk.
+/// Whether these bytes can name a chunk.
 fn is_name(id: &[u8]) -> bool {
     id.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
 }
 
-/// Where the chunks after the header begin: where its length says, unless there is none and the first track stands elsewhere.
+/// Where the chunks after the header begin: where its length says, unless no track is there and the first is elsewhere.
 fn body_start(bytes: &[u8], warnings: &mut Warnings) -> usize {
     let length = be_u32(&bytes[4..8]) as usize;
     let said = 8 + length.max(HEADER_BYTES);
@@ -173,8 +173,8 @@ fn division(high: u8, low: u8) -> Division {
             ticks => Division::Quarter(ticks),
         };
     }
-    // The standard knows 24, 25, 29 and 30 frames a second; there are files with 40 and 50. 29 stands for 30 drop-frame:
-    // 30 000 / 1001 frames a second.
+    // The standard knows 24, 25, 29 and 30 frames a second; there are files with 40 and 50. 29 stands for 30
+    // drop-frame: 30 000 / 1001 frames a second.
     let (frames, micros_per_second) = match high.wrapping_neg() {
         29 => (30, 1_001_000),
         frames => (u16::from(frames), 1_000_000),
@@ -186,8 +186,8 @@ fn division(high: u8, low: u8) -> Division {
     }
 }
 
-/// What a quarter note most likely has where the header does not say: of the numbers in use the one at which chords follow
-/// each other about four times a second.
+/// The most likely ticks per quarter note if the header does not say: of the numbers in use, the one at which chords
+/// follow each other about four times a second.
 fn usual_ticks(tracks: &[Track]) -> u16 {
     const IN_USE: [u16; 9] = [24, 48, 96, 120, 192, 240, 384, 480, 960];
     const SECONDS_A_CHORD: f64 = 0.25;
@@ -211,7 +211,7 @@ fn usual_ticks(tracks: &[Track]) -> u16 {
 
 /// Walks the chunks; garbage is skipped to the next track, unless it is a track.
 fn read_tracks(all: &[u8], announced: usize, warnings: &mut Warnings) -> Vec<Track> {
-    /// How often each byte may be read on the search for tracks without a marker, on average.
+    /// How often, on average, each byte may be read in the search for tracks without a marker.
     const SEARCHES: usize = 16;
     let mut tracks: Vec<Track> = Vec::new();
     let mut left = SEARCHES * all.len();
@@ -284,14 +284,14 @@ fn read_tracks(all: &[u8], announced: usize, warnings: &mut Warnings) -> Vec<Tra
     tracks
 }
 
-/// How far a track can go.
+/// How far a track can extend.
 struct Extent {
     limit: usize,
-    /// Whether the length that it has by its own word is borne out by what stands there.
+    /// Whether the length it declares is confirmed by the bytes there.
     sure: bool,
 }
 
-/// `chunk` is all that follows the length, `next` where in it the next marker is.
+/// `chunk` is everything after the length, `next` the position of the next marker in it.
 fn extent(chunk: &[u8], length: usize, next: impl FnOnce() -> usize) -> Extent {
     if let (Some(inside), Some(behind)) = (chunk.get(..length), chunk.get(length..)) {
         let next_fits = || {
@@ -306,8 +306,8 @@ fn extent(chunk: &[u8], length: usize, next: impl FnOnce() -> usize) -> Extent {
     Extent { limit: next(), sure: false }
 }
 
-/// SMPTE files have no tempo: tempo events don't move their ticks, so they go, and the one that the division asks for
-/// comes.
+/// Replaces the tempo of SMPTE files: tempo events don't move their ticks, so they are removed, and the one that the
+/// division requires is inserted.
 fn fix_tempo(tracks: &mut [Track], micros_per_quarter: u32) {
     for track in &mut *tracks {
         track.events.retain(|event| !matches!(event.kind, EventKind::Meta { kind: meta::TEMPO, .. }));
@@ -317,7 +317,7 @@ fn fix_tempo(tracks: &mut [Track], micros_per_quarter: u32) {
     }
 }
 
-/// Type 2: the tracks are pieces of their own. They are put one after the other, each from the default tempo and metre.
+/// Type 2: the tracks are separate pieces. They are put one after the other, each with the default tempo and metre.
 fn play_in_turn(tracks: &mut [Track], reset_tempo: bool) {
     let is = |wanted: u8| move |event: &Event| matches!(event.kind, EventKind::Meta { kind, .. } if kind == wanted);
     let any_metre = tracks.iter().any(|track| track.events.iter().any(is(meta::TIME_SIGNATURE)));
