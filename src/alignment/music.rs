@@ -1,21 +1,21 @@
-//! Which part of a MIDI file is the music, where the file is much longer than the recording: a note that somebody left an hour
-//! behind the end, a piece that begins late, a second one after a long silence.
+//! Which part of a MIDI file is the music, if the file is much longer than the recording: a note that somebody left an
+//! hour after the end, a piece that begins late, a second one after a long silence.
 
 use crate::midi::Note;
 use ndarray::Array2;
 use std::ops::Range;
 
-/// Silence that no piece has inside, in seconds.
+/// Longer than any silence within a piece, in seconds.
 const SILENCE_S: f64 = 60.0;
 
-/// A file that is so many times as long as the recording holds more than it: tempo ratios up to this are tried.
+/// A file this many times as long as the recording contains more than the recording: tempo ratios up to this are tried.
 const LONGEST: f64 = 2.2;
 
-/// What sounds before and after the notes belongs to them, in seconds.
+/// Sound this close to the notes, before or after, belongs to them, in seconds.
 const RELEASE_S: f64 = 3.0;
 
-/// The seconds of the MIDI file that can be in a recording of `audio_s` seconds: of what lies between long silences the run
-/// with the most notes that is not too long for it. None where that is all of the file.
+/// The seconds of the MIDI file that can be in a recording of `audio_s` seconds: of the parts between long silences,
+/// the run with the most notes that is not too long for it. `None` if that is all of the file.
 pub(crate) fn music(notes: &[Note], audio_s: f64) -> Option<Range<f64>> {
     // By start, end and number of notes.
     let mut parts: Vec<(f64, f64, usize)> = Vec::new();
