@@ -7,7 +7,7 @@ use antiphon::picture::Panel;
 use antiphon::session::{Session, autosave_of};
 use egui_kittest::kittest::Queryable;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Waits for jobs to end, at `now` seconds.
 fn until(model: &mut Model, now: f64, mut done: impl FnMut(&Model) -> bool) {
@@ -157,4 +157,36 @@ fn every_panel_is_exported_at_both_sizes() {
     for label in ["Time map (CSV)", "Picture: matrix (PNG)", "Choose a folder…"] {
         assert!(harness.query_by_label(label).is_some(), "{label}");
     }
+}
+
+#[test]
+fn recordings_that_are_not_selected_give_their_sound_back() {
+    let mut model = empty(Theme::Dark);
+    let ids: Vec<u64> = (0..12).map(|i| model.add(PathBuf::from(format!("/music/{i}.flac")))).collect();
+    let in_memory =
+        |model: &Model| -> Vec<usize> { (0..12).filter(|&i| model.candidates()[i].recording.is_some()).collect() };
+    super::pair::bring(&mut model, ids[0], super::pair::pair(40, "/music/a.flac"));
+    for &id in &ids[1..] {
+        super::pair::bring_recording(&mut model, id, super::pair::pair(40, "/music/a.flac"));
+    }
+    model.apply(Command::Select(0), 0.0);
+    // The selected one and those that follow it.
+    assert_eq!(in_memory(&model), [0, 1, 2, 3]);
+    let known = |candidate| matches!(model.state(candidate), super::State::Aligned(_));
+    assert!(model.candidates().iter().all(known), "all keep their alignment");
+
+    model.apply(Command::Seek(5.0), 0.0);
+    let moment = model.midi_time(5.0).unwrap();
+    model.apply(Command::Select(9), 1.0);
+    // The one selected before stays.
+    assert_eq!(in_memory(&model), [0]);
+    assert!(!model.playable(), "nothing sounds that belongs to another recording");
+    super::pair::bring_recording(&mut model, ids[9], super::pair::pair(40, "/music/a.flac"));
+    let back = model.midi_time(model.transport().position(1.0)).unwrap();
+    assert!((back.0 - moment.0).abs() < 0.05, "{moment:?} {back:?}");
+
+    // Undo brings the selection back, which is still in memory.
+    model.apply(Command::Undo, 2.0);
+    assert_eq!(model.selected(), Some(0));
+    assert!(model.playable());
 }

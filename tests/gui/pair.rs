@@ -136,8 +136,16 @@ pub(super) fn jumping(name: &str) -> Pair {
 
 /// Supplies a pair to a model in which its recording is candidate `id`, as jobs would.
 pub(super) fn bring(model: &mut Model, id: u64, pair: Pair) {
+    let Pair { midi, recording, alignment } = pair;
+    let aligned = Aligned::new(alignment, &midi, &recording);
+    model.receive(Arrival::Midi(Ok(midi)), 0.0);
+    model.receive(Arrival::Recording(id, Ok(recording)), 0.0);
+    model.receive(Arrival::Aligned(id, Ok(aligned)), 0.0);
+}
+
+/// The same to a model that has the MIDI.
+pub(super) fn bring_recording(model: &mut Model, id: u64, pair: Pair) {
     let aligned = Aligned::new(pair.alignment, &pair.midi, &pair.recording);
-    model.receive(Arrival::Midi(Ok(pair.midi)), 0.0);
     model.receive(Arrival::Recording(id, Ok(pair.recording)), 0.0);
     model.receive(Arrival::Aligned(id, Ok(aligned)), 0.0);
 }

@@ -26,9 +26,11 @@ impl Model {
             Arrival::Recording(id, outcome) => {
                 self.settle(id, outcome, |candidate, mut recording| {
                     candidate.sound = recording.sound.take();
+                    (candidate.seconds, candidate.analysed) = (Some(recording.seconds()), recording.side.analysed());
                     candidate.recording = Some(Arc::new(recording));
                 });
                 self.update_length(now);
+                self.return_to_place(id, now);
                 self.go_to_place(now);
             }
             Arrival::Aligned(id, outcome) => {

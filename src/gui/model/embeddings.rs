@@ -80,6 +80,11 @@ impl Model {
         self.report(error, Retry::EmbeddingModel(self.settings.embedding_model.clone()));
     }
 
+    /// Whether aligned pairs are embedded.
+    pub(super) fn embeds(&self) -> bool {
+        self.embeddings.model.is_some() && self.midi().is_some_and(|midi| midi.side.analysed())
+    }
+
     /// Embeds the aligned pairs, the selected one first.
     pub(super) fn start_embedding(&mut self) {
         let Some(model) = self.embeddings.model.clone() else {

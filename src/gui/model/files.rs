@@ -157,6 +157,7 @@ impl Model {
     pub(super) fn select(&mut self, index: usize, now: f64) {
         let Some(candidate) = self.candidates.get_mut(index) else { return };
         candidate.halted = false;
+        let (id, gone) = (candidate.id, candidate.recording.is_none());
         if self.selected == Some(index) {
             return;
         }
@@ -166,12 +167,16 @@ impl Model {
             self.play(false, now);
         }
         self.resume = playing;
+        self.note_selected(id);
         self.selected = Some(index);
         self.forget_place(now);
         self.update_length(now);
         let places = musical.zip(self.segments()).map(|(moment, segments)| segments.to_audio(moment));
         let at = places.and_then(|places| places.first().copied()).unwrap_or_default().0;
         self.transport.seek(at, now);
+        if gone {
+            self.return_to(id, at);
+        }
         self.view.fit();
     }
 
@@ -217,7 +222,7 @@ impl Model {
             return self.start_hashing();
         }
         let order = || self.candidate().into_iter().chain(&self.candidates).filter(|candidate| !candidate.halted);
-        let to_read = order().find(|c| c.recording.is_none()).map(|c| (c.id, c.path.clone()));
+        let to_read = self.next_to_read().map(|candidate| (candidate.id, candidate.path.clone()));
         let to_align = self.midi().filter(|_| !self.loads.midi_runs()).and_then(|midi| {
             let candidate = order().find(|c| c.recording.is_some() && c.aligned.is_none())?;
             Some((candidate.id, Arc::clone(midi), Arc::clone(candidate.recording.as_ref()?)))
@@ -236,6 +241,7 @@ impl Model {
         self.start_hashing();
         self.start_embedding();
         self.start_index();
+        self.give_back();
     }
 
     pub(super) fn report(&mut self, error: &Error, retry: Retry) {

@@ -156,6 +156,17 @@ impl History {
         self.done.push(Change { what: DECISION, at: now, parts: Vec::new() });
     }
 
+    /// Gives back the sound of the files of earlier changes: it is read again if they return.
+    fn lighten(&mut self) {
+        for part in self.done.iter_mut().chain(&mut self.undone).flat_map(|change| &mut change.parts) {
+            if let Part::Files(files) = part {
+                for candidate in &mut files.candidates {
+                    (candidate.recording, candidate.sound, candidate.hashed) = (None, None, None);
+                }
+            }
+        }
+    }
+
     /// Forgets the changes that do not apply to another pair.
     pub(super) fn forget_but(&mut self, keep: impl Fn(&str) -> bool) {
         self.done.retain(|change| keep(change.what));
@@ -278,6 +289,7 @@ impl Model {
             last.at = now;
             return;
         }
+        self.history.lighten();
         self.history.done.push(Change { what, at: now, parts });
         if self.history.done.len() > KEPT {
             self.history.done.remove(0);

@@ -32,7 +32,7 @@ impl LoadedMidi {
     /// Prepares the drawable parts.
     pub fn new(side: MidiSide, font: Option<SoundFont>, font_path: Option<PathBuf>) -> Self {
         let strip = Arc::new(Strip::of(&side.features));
-        Self { side, font, font_path, strip }
+        Self { side: side.without_sound(), font, font_path, strip }
     }
 }
 

@@ -11,6 +11,7 @@ mod files;
 mod history;
 mod keeping;
 mod material;
+mod memory;
 mod networks;
 mod playing;
 mod searching;
@@ -31,6 +32,7 @@ pub use keeping::{Recover, Recovery};
 use embeddings::Embeddings;
 use history::History;
 use keeping::Autosave;
+use memory::Recent;
 use networks::Networks;
 use playing::{Edge, Loaded};
 use searching::Searching;
@@ -65,7 +67,7 @@ pub struct Candidate {
     pub id: u64,
     /// Its file.
     pub path: PathBuf,
-    /// The recording, once it is read.
+    /// The recording, while it is in memory.
     pub recording: Option<Arc<LoadedRecording>>,
     /// Its alignment with the MIDI, once computed.
     pub aligned: Option<Arc<Aligned>>,
@@ -73,8 +75,11 @@ pub struct Candidate {
     pub hashed: Option<Arc<Hashed>>,
     /// The embeddings of both, once computed.
     pub embedded: Option<Arc<EmbeddedPair>>,
-    /// Its sound: at its own sample rate and, once played, at the device's.
+    /// Its sound, at its own sample rate.
     sound: Option<Arc<Stereo>>,
+    /// Its length in seconds and whether it was analysed, once it has been read.
+    seconds: Option<f64>,
+    analysed: bool,
     /// Failed or cancelled: left alone until it is requested again.
     halted: bool,
     /// The manual correction of its alignment, and the alignment before it.
@@ -85,8 +90,9 @@ pub struct Candidate {
 impl Candidate {
     fn new(id: u64, path: PathBuf) -> Self {
         let (recording, aligned, hashed, embedded, sound) = (None, None, None, None, None);
+        let (seconds, analysed, halted) = (None, false, false);
         let (correction, base) = (Correction::default(), None);
-        Self { id, path, recording, aligned, hashed, embedded, sound, halted: false, correction, base }
+        Self { id, path, recording, aligned, hashed, embedded, sound, seconds, analysed, halted, correction, base }
     }
 }
 
@@ -159,6 +165,7 @@ pub struct Model {
     midi: Option<(u64, Arc<LoadedMidi>)>,
     candidates: Vec<Candidate>,
     selected: Option<usize>,
+    recent: Recent,
     numbered: u64,
     transport: Transport,
     /// Where the playhead was in the last frame.
@@ -212,6 +219,7 @@ impl Model {
             midi: None,
             candidates: Vec::new(),
             selected: None,
+            recent: Recent::default(),
             numbered: 0,
             transport: Transport::default(),
             playhead: 0.0,

@@ -118,7 +118,7 @@ impl Model {
         };
         let order = self.candidate().into_iter().chain(&self.candidates).filter(|candidate| !candidate.halted);
         if self.loads.hashing().is_none()
-            && let Some((id, what)) = order.filter(|candidate| candidate.hashed.is_none()).find_map(pair)
+            && let Some((id, what)) = order.filter(|c| c.hashed.is_none() && self.keeps(c.id)).find_map(pair)
         {
             self.loads.hash(id, what);
         }
