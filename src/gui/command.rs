@@ -40,6 +40,7 @@ pub enum Command {
     Undo,
     Redo,
     RemoveCandidate,
+    CancelAll,
     SingleKeys,
     PlayPause,
     Back,
@@ -409,6 +410,7 @@ pub const TABLE: &[Entry] = entries! {
     Undo Edit "Undo", "Take back the last change of the files, the view, the mix or the colours", [(COMMAND, Key::Z)], Model::can_undo;
     Redo Edit "Redo", "Do again what was taken back", [(COMMAND_SHIFT, Key::Z), (COMMAND, Key::Y)], Model::can_redo;
     RemoveCandidate Edit "Remove from the list", "Take the selected recording out of the list", [(COMMAND, Key::Delete)], |m| m.candidate().is_some();
+    CancelAll Edit "Cancel all", "Stop all jobs, and leave the recordings alone that still wait to be read or aligned", [(SHIFT, Key::Escape)], |m| !m.running().is_empty();
     Train Networks "Start or stop training", "Train hash networks as the Train tab says, or stop; it goes on from there the next time", [(COMMAND_SHIFT, Key::T)], Model::trainable;
     Toy Networks "Start or stop the toy problem", "Learn the problem of the Toy tab from the start, or stop", [(COMMAND_SHIFT, Key::Y)], always;
     SingleKeys Edit "Single-letter keys", "Letters, figures and signs are keys of commands while nobody types", [], always;

@@ -18,11 +18,20 @@ pub(super) fn wanted(model: &Model) -> bool {
 /// Shows a line for each job and problem.
 pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
     let palette = theme::palette(ui);
-    for running in model.running() {
+    let running = model.running();
+    let several = running.len() > 1 || model.waits();
+    for (index, running) in running.iter().enumerate() {
         let line = vec2(ui.available_width(), ui.spacing().interact_size.y);
         ui.allocate_ui_with_layout(line, Layout::right_to_left(Align::Center), |ui| {
             if ui.small_button("Cancel").on_hover_text(format!("Stop: {}", running.name)).clicked() {
                 out.push(Command::Cancel(running.id));
+            }
+            if several
+                && index == 0
+                && let Some(entry) = Command::CancelAll.entry()
+                && ui.small_button(entry.name).on_hover_text(entry.tooltip_text(ui.ctx(), model.settings())).clicked()
+            {
+                out.push(Command::CancelAll);
             }
             let bar = ProgressBar::new(running.fraction).desired_width(160.0).desired_height(10.0);
             ui.add(bar).accessible_name(format!("Progress of {}", running.name));

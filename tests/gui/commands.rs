@@ -373,7 +373,7 @@ fn every_command_does_something_when_chosen_by_its_name() {
         "AddToIndex",
     ];
     // Commands that need more than a pair have tests of their own.
-    let elsewhere = ["Train", "Toy", "CompareLoaded", "Search", "SearchByRecording", "OpenHit"];
+    let elsewhere = ["Train", "Toy", "CompareLoaded", "Search", "SearchByRecording", "OpenHit", "CancelAll"];
     let of_a_queue = [
         "ChooseQueue",
         "CloseQueue",

@@ -190,3 +190,18 @@ fn recordings_that_are_not_selected_give_their_sound_back() {
     assert_eq!(model.selected(), Some(0));
     assert!(model.playable());
 }
+
+#[test]
+fn cancel_all_stops_what_runs_and_what_waits() {
+    let mut model = empty(Theme::Dark);
+    let files = (0..30).map(|i| PathBuf::from(format!("/music/{i}.flac"))).collect();
+    model.apply(Command::Open(files), 0.0);
+    assert!(!model.running().is_empty() && model.waits());
+    model.apply(Command::CancelAll, 0.0);
+    assert!(model.running().is_empty() && !model.waits());
+    let [problem] = model.problems() else { panic!("one line") };
+    assert_eq!(problem.text, "cancelled: 30 recordings left alone");
+    let id = problem.id;
+    model.apply(Command::Retry(id), 0.0);
+    assert!(!model.running().is_empty() && model.waits() && model.problems().is_empty());
+}

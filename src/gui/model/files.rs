@@ -273,6 +273,25 @@ impl Model {
         }
     }
 
+    /// Stops all jobs and everything that would start next; it can be retried in one step.
+    pub(super) fn cancel_all(&mut self) {
+        for job in self.loads.running() {
+            self.cancel(job.id);
+        }
+        let left = if self.curating.is_some() {
+            self.give_up_ahead()
+        } else {
+            let reads = self.midi_path.is_some();
+            let waits = |c: &&mut Candidate| !c.halted && (c.recording.is_none() || reads) && c.aligned.is_none();
+            self.candidates.iter_mut().filter(waits).for_each(|candidate| candidate.halted = true);
+            self.candidates.iter().filter(|candidate| candidate.halted).count()
+        };
+        if left > 0 {
+            let plural = if left == 1 { "" } else { "s" };
+            self.report_text(format!("cancelled: {left} recording{plural} left alone"), Retry::Halted);
+        }
+    }
+
     pub(super) fn retry(&mut self, id: u64, now: f64) {
         let Some(index) = self.problems.iter().position(|problem| problem.id == id) else { return };
         match self.problems.remove(index).retry {
@@ -282,6 +301,10 @@ impl Model {
                 if let Some(candidate) = self.candidates.iter_mut().find(|candidate| candidate.id == id) {
                     candidate.halted = false;
                 }
+            }
+            Retry::Halted => {
+                self.candidates.iter_mut().for_each(|candidate| candidate.halted = false);
+                self.retry_items();
             }
             Retry::Item(index) => self.retry_item(index),
             Retry::Journal => self.retry_journal(),

@@ -111,6 +111,8 @@ enum Retry {
     No,
     Midi(PathBuf),
     Candidate(u64),
+    /// All that were left alone.
+    Halted,
     Item(usize),
     Journal,
     Playing,
@@ -446,6 +448,7 @@ impl Model {
             Command::UseSoundFont(path) => self.use_soundfont(path),
             Command::Hover(hover) => self.hover = hover,
             Command::Cancel(id) => self.cancel(id),
+            Command::CancelAll => self.cancel_all(),
             Command::Retry(id) => self.retry(id, now),
             Command::Dismiss(id) => self.problems.retain(|problem| problem.id != id),
         }

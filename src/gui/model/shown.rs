@@ -159,6 +159,11 @@ impl Model {
         self.loads.running().is_empty() && (self.sound.clock().is_some() || self.sound.is_silent())
     }
 
+    /// Whether recordings wait for the running jobs to end.
+    pub fn waits(&self) -> bool {
+        self.candidates.iter().any(|candidate| !candidate.halted && self.state(candidate) == State::Waiting)
+    }
+
     /// How far a candidate has got, for its line in the list.
     pub fn state(&self, candidate: &Candidate) -> State {
         if let Some(aligned) = &candidate.aligned {

@@ -112,6 +112,20 @@ impl Model {
         });
     }
 
+    /// Gives up the selected item and the next ones, as far as they are not prepared; returns how many.
+    pub(in super::super) fn give_up_ahead(&mut self) -> usize {
+        let Some(curating) = &mut self.curating else { return 0 };
+        let ahead = curating.queue.ahead(AHEAD).into_iter().map(|(_, index)| index);
+        let wanted = curating.queue.current().into_iter().chain(ahead);
+        let ready = &curating.ready;
+        curating.failed.extend(wanted.filter(|index| ready.iter().all(|ready| ready.index != *index)));
+        curating.failed.len()
+    }
+
+    pub(in super::super) fn retry_items(&mut self) {
+        self.with_queue(|curating| curating.failed.clear());
+    }
+
     pub(in super::super) fn retry_item(&mut self, index: usize) {
         self.with_queue(|curating| {
             curating.failed.remove(&index);
