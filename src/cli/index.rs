@@ -7,7 +7,7 @@ use super::terminal::{skipped, warned};
 use antiphon::embedding::EmbeddingModel;
 use antiphon::error::{Error, Result};
 use antiphon::hashing::HashModel;
-use antiphon::index::{self, Added, Catalogue, Embedder, Index, Sources};
+use antiphon::index::{self, Added, Catalogue, Embedder, Index, Kinds, Sources};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -103,6 +103,9 @@ pub(super) struct Add {
     catalogue: Option<PathBuf>,
     #[command(flatten)]
     font: MidiFont,
+    /// Which files of folders to add; without this, the recordings, or the MIDI files if there is no recording.
+    #[arg(long, value_enum)]
+    take: Option<Take>,
     /// Index the syntheses of MIDI files as if they were recordings, to measure searches on.
     #[arg(long)]
     as_recordings: bool,
@@ -110,10 +113,27 @@ pub(super) struct Add {
     terminal: Quiet,
 }
 
+/// Which files of folders to add.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Take {
+    /// Recordings.
+    Recordings,
+    /// MIDI files.
+    Midi,
+    /// Recordings and MIDI files.
+    Both,
+}
+
 impl Add {
     fn sources(&self) -> Result<Sources> {
         let catalogue = self.catalogue.as_deref().map(Catalogue::read).transpose()?;
-        Ok(Sources { paths: self.sources.clone(), catalogue, as_recordings: self.as_recordings })
+        let kinds = match self.take {
+            None => Kinds::RecordingsFirst,
+            Some(Take::Recordings) => Kinds::Recordings,
+            Some(Take::Midi) => Kinds::Midi,
+            Some(Take::Both) => Kinds::Both,
+        };
+        Ok(Sources { paths: self.sources.clone(), catalogue, kinds, as_recordings: self.as_recordings })
     }
 
     fn run(self) -> Result<ExitCode> {
@@ -126,12 +146,16 @@ impl Add {
         let progress = self.terminal.progress();
         let outcome = self.font.open().and_then(|font| index::add(&self.folder.index, sources, &font, &progress));
         let taken_back = begun && index::take_back(&self.folder.index);
-        let Added { added, replaced, kept, renamed, copies, seconds, warned: odd, skipped: unread } = outcome?;
+        let Added { added, replaced, kept, renamed, other_kind, copies, seconds, warned: odd, skipped: unread } =
+            outcome?;
         for (path, warning) in &odd {
             warned(path, Some(warning));
         }
         for (path, error) in &unread {
             skipped(path, error);
+        }
+        if other_kind > 0 {
+            message!("antiphon: left out, not of the kind that is added (see --take): {other_kind}");
         }
         if taken_back {
             let reason = "no recording or MIDI file could be added".into();

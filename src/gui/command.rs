@@ -3,7 +3,7 @@
 //! The menus, palette, tooltips, keys and shortcut sheet all read [`TABLE`]. Only commands change the [`Model`].
 
 use super::loading::ExportOrder;
-use super::model::{Model, Overlay, Recover, SearchForm, ToyForm, TrainingForm, Unit};
+use super::model::{IndexForm, Model, Overlay, Recover, SearchForm, ToyForm, TrainingForm, Unit};
 use super::settings::{Panels, Tab, Theme};
 use crate::curation::{Arrangement, Reason};
 use crate::dataset::Split;
@@ -158,8 +158,10 @@ pub enum Command {
     OpenPair(PathBuf, Option<PathBuf>),
     /// Search this index.
     UseIndex(PathBuf),
-    /// Add these folders to the index, or create one next to the first folder.
-    Index(Vec<PathBuf>),
+    /// Add folders to an index; it is created if there is none.
+    Index(IndexForm),
+    /// Ask for another place for the index that the sheet names.
+    ChooseIndexTo,
     /// Set how an index is searched, and how hits are listed.
     SearchHow(SearchForm),
     /// Listen to the hit in this row.
@@ -208,6 +210,8 @@ pub enum Command {
     },
     /// Scroll the view by this many bins.
     PanPitch(f64),
+    /// Set what is to be added to which index, while the sheet asks.
+    IndexForm(IndexForm),
     /// Set how values map to colours.
     Contrast(Tone),
     /// Set the widths of the panels.

@@ -50,9 +50,9 @@ pub use loading::{
     Arrival, Bookmark, Expanded, ExportOrder, Exported, OpenedQueue, Prepared, ReadyPair, Running, WakeUp,
 };
 pub use model::{
-    Aligned, Candidate, Compared, Curating, EmbeddedPair, Hashed, HitOrder, LayerOutput, LoadedEmbeddingModel,
-    LoadedHashModel, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery, Rescue, SearchForm,
-    Searched, State, ToyForm, TrainingForm, TrainingPreset, Unit,
+    Aligned, Candidate, Compared, Curating, EmbeddedPair, Hashed, HitOrder, IndexForm, LayerOutput,
+    LoadedEmbeddingModel, LoadedHashModel, LoadedMidi, LoadedRecording, Model, Overlay, Problem, Recover, Recovery,
+    Rescue, SearchForm, Searched, State, ToyForm, TrainingForm, TrainingPreset, Unit,
 };
 pub use settings::{Panels, Settings, Tab, Theme};
 pub use timeline::{Follow, PitchView, TimeView};
@@ -430,6 +430,7 @@ impl App {
             Some(Overlay::Export) => sheets::export(ui.ctx(), &mut self.export, commands),
             Some(Overlay::Recovery) => sheets::recovery(ui.ctx(), &self.model, commands),
             Some(Overlay::Journal) => sheets::journal(ui.ctx(), &self.model, commands),
+            Some(Overlay::Index) => sheets::index(ui.ctx(), &self.model, commands),
             Some(Overlay::About) => sheets::about(ui.ctx(), commands),
             None => {}
         }

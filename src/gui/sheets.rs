@@ -7,6 +7,7 @@ use super::model::{Model, Recover};
 use super::settings::Settings;
 use super::theme;
 use crate::export::Artefact;
+use crate::index::Kinds;
 use crate::session::now_s;
 use egui::{Align2, Button, Context, Key, Modifiers, RichText, Window};
 
@@ -112,6 +113,51 @@ pub(super) fn journal(ctx: &Context, model: &Model, out: &mut Vec<Command>) {
         });
     });
     if ctx.input_mut(|i| i.consume_key(Modifiers::NONE, Key::Escape)) {
+        out.push(Command::Close);
+    }
+}
+
+/// Asks which files go into which index.
+pub(super) fn index(ctx: &Context, model: &Model, out: &mut Vec<Command>) {
+    let Some(form) = model.index_form() else { return };
+    let (mut changed, mut open) = (form.clone(), true);
+    let window = Window::new("Add to an index").open(&mut open).collapsible(false).resizable(false);
+    window.anchor(Align2::CENTER_CENTER, [0.0, 0.0]).show(ctx, |ui| {
+        ui.set_max_width(460.0);
+        let faint = theme::palette(ui).faint;
+        let path = |ui: &mut egui::Ui, path: &std::path::Path| {
+            ui.add(egui::Label::new(path.display().to_string()).truncate()).on_hover_text(path.display().to_string());
+        };
+        ui.label(RichText::new("From").color(faint));
+        for folder in &form.folders {
+            path(ui, folder);
+        }
+        ui.horizontal(|ui| {
+            for (kinds, name) in [(Kinds::Recordings, "Recordings"), (Kinds::Midi, "MIDI files"), (Kinds::Both, "Both")]
+            {
+                ui.radio_value(&mut changed.kinds, kinds, name);
+            }
+        });
+        ui.add_space(8.0);
+        ui.label(RichText::new(if model.index_exists() { "To the index" } else { "To a new index" }).color(faint));
+        path(ui, &form.index);
+        ui.add_space(8.0);
+        ui.horizontal(|ui| {
+            if ui.button("Add").clicked() {
+                out.push(Command::Index(form.clone()));
+            }
+            if ui.button("New index elsewhere…").clicked() {
+                out.push(Command::ChooseIndexTo);
+            }
+            if ui.button("Cancel").clicked() {
+                out.push(Command::Close);
+            }
+        });
+    });
+    if changed != *form {
+        out.push(Command::IndexForm(changed));
+    }
+    if !open || ctx.input_mut(|i| i.consume_key(Modifiers::NONE, Key::Escape)) {
         out.push(Command::Close);
     }
 }

@@ -17,7 +17,7 @@ use crate::hashing::{HashModel, Side};
 use crate::job::Progress;
 use crate::synth::SoundFont;
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
@@ -36,8 +36,42 @@ pub struct Sources {
     pub paths: Vec<PathBuf>,
     /// What is known about them; if there are no paths, its files are the sources.
     pub catalogue: Option<Catalogue>,
+    /// Which of the files in folders are taken.
+    pub kinds: Kinds,
     /// Treats the syntheses of MIDI files as recordings, to measure searches when there are too few recordings.
     pub as_recordings: bool,
+}
+
+/// Which files of the folders among the sources go into an index. A file that is a source itself always does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kinds {
+    /// Recordings; MIDI files only if there is no recording at all.
+    #[default]
+    RecordingsFirst,
+    /// Recordings.
+    Recordings,
+    /// MIDI files.
+    Midi,
+    /// Recordings and MIDI files.
+    Both,
+}
+
+impl Kinds {
+    /// Takes the files of this kind; returns how many are left out.
+    fn pick(self, files: &mut Vec<PathBuf>, named: &HashSet<PathBuf>) -> usize {
+        let count = files.len();
+        let recordings = files.iter().any(|path| !files::is_midi_name(path));
+        files.retain(|path| {
+            named.contains(path)
+                || match self {
+                    Self::RecordingsFirst => !recordings || !files::is_midi_name(path),
+                    Self::Recordings => !files::is_midi_name(path),
+                    Self::Midi => files::is_midi_name(path),
+                    Self::Both => true,
+                }
+        });
+        count - files.len()
+    }
 }
 
 /// What [`add`] did.
@@ -51,6 +85,8 @@ pub struct Added {
     pub kept: usize,
     /// Files that were already there under another path, or for which the catalogue has changed.
     pub renamed: usize,
+    /// Files of folders that are not of the [kinds](Sources::kinds) taken.
+    pub other_kind: usize,
     /// Files left out because they are copies of another.
     pub copies: usize,
     /// Seconds of sound analysed.
@@ -202,8 +238,11 @@ pub fn add(folder: &Path, sources: &Sources, font: &SoundFont, progress: &Progre
     let files = match &sources.catalogue {
         Some(catalogue) if sources.paths.is_empty() => catalogue.paths().map(Path::to_path_buf).collect(),
         _ => {
-            let (files, skipped) = sound_files(&sources.paths);
+            let (mut files, skipped) = sound_files(&sources.paths);
             report.skipped = skipped;
+            let named = sources.paths.iter().filter_map(|path| absolute(path).ok()).collect();
+            let kinds = if sources.as_recordings { Kinds::Both } else { sources.kinds };
+            report.other_kind = kinds.pick(&mut files, &named);
             files
         }
     };

@@ -42,7 +42,7 @@ mod verify;
 mod writer;
 
 pub use analysis::{Analysis, Embedder};
-pub use build::{Added, Sources, add, begin, create, remove, sound_files, take_back};
+pub use build::{Added, Kinds, Sources, add, begin, create, remove, sound_files, take_back};
 pub use entry::{About, Catalogue, Entry};
 pub use format::{Counts, EmbeddingKind, EmbeddingRecord, FileRecord, HashRecord, Parameters};
 pub use scan::ScanKernel;

@@ -40,7 +40,7 @@ fn begun(folder: &Path) -> PathBuf {
 }
 
 fn add_all(index: &Path, music: &Path) -> Added {
-    let sources = Sources { paths: vec![music.to_path_buf()], ..Sources::default() };
+    let sources = Sources { paths: vec![music.to_path_buf()], kinds: Kinds::Both, ..Sources::default() };
     add(index, &sources, &font(), &silent()).expect("added")
 }
 
@@ -102,6 +102,30 @@ fn files_are_added_kept_replaced_renamed_and_removed() {
     // The index opened earlier is still complete.
     assert_eq!(opened.entry(0).expect("whole"), entries[0]);
     assert!(verify(&index, &silent()).expect("read").is_empty());
+}
+
+#[test]
+fn midi_files_beside_recordings_are_added_only_on_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (index, music) = (begun(folder.path()), folder.path().join("music"));
+    fs::create_dir(&music).expect("a folder");
+    wav(&music.join("song.wav"), 2.0, 0.0);
+    let midi = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\0\0\x0c\0\x90\x3c\x40\x83\x60\x3c\0\0\xff\x2f\0";
+    fs::write(music.join("song.mid"), midi).expect("written");
+    let add = |paths: &[PathBuf], kinds| {
+        let sources = Sources { paths: paths.to_vec(), kinds, ..Sources::default() };
+        let added = add(&index, &sources, &font(), &silent()).expect("added");
+        (added.added, added.kept, added.other_kind)
+    };
+    let all = std::slice::from_ref(&music);
+    assert_eq!(add(all, Kinds::RecordingsFirst), (1, 0, 1));
+    assert_eq!(add(all, Kinds::Recordings), (0, 1, 1));
+    // A file that is named is asked for.
+    assert_eq!(add(&[music.clone(), music.join("song.mid")], Kinds::Recordings), (1, 1, 0));
+    assert_eq!(add(all, Kinds::Midi), (0, 1, 1));
+    assert_eq!(add(all, Kinds::Both), (0, 2, 0));
+    fs::remove_file(music.join("song.wav")).expect("removed");
+    assert_eq!(add(all, Kinds::RecordingsFirst), (0, 1, 0));
 }
 
 #[test]

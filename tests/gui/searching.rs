@@ -175,3 +175,24 @@ fn searching_has_its_keys() {
     assert!(value(&harness, Role::Image, "Scores by rank").starts_with("1, Artist 3: Title 0"));
     assert!(harness.query_by_label_contains("Vectors: 100000 of 1000000, 12 ms").is_some());
 }
+
+#[test]
+fn an_index_asks_what_goes_where() {
+    let mut model = empty(Theme::Dark);
+    model.receive(Arrival::ToIndex(Ok(vec!["/music/Songs".into()])), 0.0);
+    let mut harness = window(model);
+    harness.run_steps(3);
+    assert!(harness.query_by_label("/music/Songs.index").is_some());
+    assert!(harness.query_by_label("To a new index").is_some());
+    harness.get_by_label("Both").click();
+    harness.run_steps(3);
+    harness.state_mut().model_mut().receive(Arrival::IndexTo(Ok(vec!["/elsewhere/all.index".into()])), 0.0);
+    harness.run_steps(3);
+    let form = harness.state().model().index_form().unwrap().clone();
+    assert_eq!((form.index, form.kinds), ("/elsewhere/all.index".into(), antiphon::index::Kinds::Both));
+    // Nothing has begun yet.
+    assert!(harness.state().model().settings().index.is_none() && !harness.state().model().indexes());
+    harness.get_by_label("Cancel").click();
+    harness.run_steps(3);
+    assert!(harness.query_by_label("To a new index").is_none());
+}

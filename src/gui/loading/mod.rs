@@ -75,6 +75,8 @@ pub enum Arrival {
     ChosenIndex(Result<Vec<PathBuf>>),
     #[expect(missing_docs, reason = "the line above")]
     ToIndex(Result<Vec<PathBuf>>),
+    /// Another place for an index, from the dialog.
+    IndexTo(Result<Vec<PathBuf>>),
     /// What was added to the index.
     Added(Result<Added>),
     /// The result of a search.

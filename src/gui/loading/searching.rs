@@ -1,6 +1,6 @@
 //! The search jobs: opening an index, adding to it, searching it.
 
-use super::super::model::{LoadedMidi, SearchForm, Searched};
+use super::super::model::{IndexForm, LoadedMidi, SearchForm, Searched};
 use super::{Arrival, Slot, Tasks, file_name};
 use crate::error::Error;
 use crate::hashing::HashModel;
@@ -27,22 +27,31 @@ impl Tasks {
         self.ask(Slot::ChooseIndex, Arrival::ChosenIndex, dialog);
     }
 
-    /// Asks for a folder of music to add to the index in `index`; without an index, also asks where to create one.
+    /// Asks where to create an index.
+    pub(in super::super) fn choose_index_to(&mut self) {
+        let dialog = rfd::AsyncFileDialog::new().set_title("Make the index here").set_file_name("music.index");
+        let dialog = dialog.save_file();
+        let dialog = async { dialog.await.map(|file| vec![file]) };
+        self.ask(Slot::ChooseIndexTo, Arrival::IndexTo, dialog);
+    }
+
+    /// Asks for a folder of music to add to an index.
     pub(in super::super) fn choose_to_index(&mut self) {
         let dialog = rfd::AsyncFileDialog::new().set_title("Choose a folder of recordings").pick_folder();
         let dialog = async { dialog.await.map(|file| vec![file]) };
         self.ask(Slot::ChooseToIndex, Arrival::ToIndex, dialog);
     }
 
-    /// Adds the files in `sources` to the index in `folder`; if there is none, creates one with the bundled models.
-    pub(in super::super) fn add_to_index(&mut self, folder: PathBuf, sources: Vec<PathBuf>, font: Option<PathBuf>) {
+    /// Adds files to an index; if there is none, creates one with the bundled models.
+    pub(in super::super) fn add_to_index(&mut self, form: IndexForm, font: Option<PathBuf>) {
+        let IndexForm { folders, index: folder, kinds } = form;
         let name = format!("Adding to {}", file_name(&folder));
         self.start(Slot::Added, 0, Arrival::Added, name, move |progress| {
             let font = font.as_deref().map_or_else(SoundFont::bundled, SoundFont::open)?;
             if !folder.join("index.json").exists() {
                 index::begin(&folder, &HashModel::bundled()?, &Embedder::standard()?, &font)?;
             }
-            index::add(&folder, &Sources { paths: sources, catalogue: None, as_recordings: false }, &font, progress)
+            index::add(&folder, &Sources { paths: folders, kinds, ..Sources::default() }, &font, progress)
         });
     }
 

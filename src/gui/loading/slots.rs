@@ -43,6 +43,7 @@ pub(super) enum Slot {
     Index,
     ChooseIndex,
     ChooseToIndex,
+    ChooseIndexTo,
     Added,
     Found,
     Toy,
@@ -65,7 +66,7 @@ pub(super) const OF_CANDIDATE: [Slot; 6] =
     [Slot::Recording, Slot::Aligned, Slot::Hashed, Slot::Layer, Slot::Embedded, Slot::Corrected];
 
 /// Dialogs: they show their own progress.
-const DIALOGS: [Slot; 16] = [
+const DIALOGS: [Slot; 17] = [
     Slot::ChooseFiles,
     Slot::ChooseSoundFont,
     Slot::ChooseSaveTo,
@@ -79,6 +80,7 @@ const DIALOGS: [Slot; 16] = [
     Slot::ChoosePairs,
     Slot::ChooseIndex,
     Slot::ChooseToIndex,
+    Slot::ChooseIndexTo,
     Slot::ChooseDecisionsTo,
     Slot::ChooseQueueFile,
     Slot::ChooseJournalTo,

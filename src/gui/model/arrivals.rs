@@ -2,7 +2,7 @@
 
 use super::super::command::{Command, Curate};
 use super::super::loading::{Arrival, Bookmark, file_name};
-use super::{Model, Retry};
+use super::{IndexForm, Model, Retry};
 use std::sync::Arc;
 
 impl Model {
@@ -67,7 +67,16 @@ impl Model {
                     self.apply(Command::UseIndex(path), now);
                 }
             }
-            Arrival::ToIndex(Ok(paths)) => self.apply(Command::Index(paths), now),
+            Arrival::ToIndex(Ok(paths)) => {
+                if let Some(form) = self.new_index_form(paths) {
+                    self.apply(Command::IndexForm(form), now);
+                }
+            }
+            Arrival::IndexTo(Ok(paths)) => {
+                if let (Some(form), Some(index)) = (self.index_form().cloned(), paths.into_iter().next()) {
+                    self.apply(Command::IndexForm(IndexForm { index, ..form }), now);
+                }
+            }
             Arrival::Queue(Ok(opened)) => self.take_queue(*opened, now),
             Arrival::Arranged(Ok((shown, arrangement))) => self.arranged(shown, arrangement, now),
             Arrival::Pair(index, outcome) => self.take_pair(index, outcome, now),
@@ -145,6 +154,7 @@ impl Model {
             | Arrival::Found(Err(error))
             | Arrival::ChosenIndex(Err(error))
             | Arrival::ToIndex(Err(error))
+            | Arrival::IndexTo(Err(error))
             | Arrival::Queue(Err(error))
             | Arrival::Arranged(Err(error))
             | Arrival::JournalTo(Err(error))

@@ -37,7 +37,8 @@ impl Model {
         let (selected, mut left_s, mut kept) = (self.selected.unwrap_or(0), KEPT_S, Vec::with_capacity(KEPT));
         let by_id = |id: &u64| self.candidates.iter().find(|candidate| candidate.id == *id);
         let neighbours = self.candidates.iter().skip(selected);
-        let order = neighbours.clone().take(2).chain(self.recent.ids.iter().filter_map(by_id)).chain(neighbours.skip(2));
+        let order =
+            neighbours.clone().take(2).chain(self.recent.ids.iter().filter_map(by_id)).chain(neighbours.skip(2));
         for candidate in order {
             if kept.len() < KEPT && !kept.contains(&candidate.id) {
                 left_s -= candidate.seconds.unwrap_or(USUAL_S);

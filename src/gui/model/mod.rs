@@ -22,7 +22,7 @@ pub use material::{
     Aligned, Compared, EmbeddedPair, Hashed, LayerOutput, LoadedEmbeddingModel, LoadedHashModel, LoadedMidi,
     LoadedRecording, ToyForm, TrainingForm, TrainingPreset, Unit,
 };
-pub use searching::{HitOrder, SearchForm, Searched};
+pub use searching::{HitOrder, IndexForm, SearchForm, Searched};
 pub(crate) use searching::{MOST_HITS, hit_name};
 pub use shown::State;
 
@@ -148,6 +148,8 @@ pub enum Overlay {
     Recovery,
     /// The question of what to do when decisions can't be saved.
     Journal,
+    /// The question of what is to be added to which index.
+    Index,
     /// The name and version of the program, and where its files are.
     About,
 }
@@ -359,7 +361,9 @@ impl Model {
             Command::ChooseIndex => self.loads.choose_index(),
             Command::UseIndex(path) => self.use_index(path),
             Command::AddToIndex => self.loads.choose_to_index(),
-            Command::Index(folders) => self.add_to_index(folders),
+            Command::IndexForm(form) => self.ask_about_index(form),
+            Command::ChooseIndexTo => self.loads.choose_index_to(),
+            Command::Index(form) => self.add_to_index(form),
             Command::Search => self.toggle_search(),
             Command::SearchByRecording => self.search_by_recording(),
             Command::SearchHow(form) => self.search_how(form),

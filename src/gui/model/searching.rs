@@ -2,10 +2,10 @@
 
 use super::super::loading::file_name;
 use super::super::settings::Tab;
-use super::{Model, Retry};
+use super::{Model, Overlay, Retry};
 use crate::error::Error;
 use crate::files::{is_midi_name, search_key};
-use crate::index::Index;
+use crate::index::{Index, Kinds};
 use crate::search::{Found, Hit};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -48,6 +48,17 @@ impl Default for SearchForm {
     }
 }
 
+/// What is to be added to which index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexForm {
+    /// The folders of music.
+    pub folders: Vec<PathBuf>,
+    /// The folder of the index; it is created if there is none.
+    pub index: PathBuf,
+    /// Which files of the folders are taken.
+    pub kinds: Kinds,
+}
+
 /// The sort order of hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -80,6 +91,8 @@ pub(super) struct Searching {
     index: Option<Arc<Index>>,
     /// The index could not be read.
     refused: bool,
+    /// What the sheet asks about, and whether that index exists.
+    form: Option<(IndexForm, bool)>,
     found: Option<Arc<Searched>>,
     /// Indices of the hits, sorted and filtered by the form.
     rows: Vec<usize>,
@@ -153,15 +166,39 @@ impl Model {
         self.loads.index_runs()
     }
 
-    /// Adds folders to the open index; without one, creates one beside the first folder.
-    pub(super) fn add_to_index(&mut self, folders: Vec<PathBuf>) {
-        let Some(first) = folders.first() else { return };
-        let folder =
-            self.settings.index.clone().unwrap_or_else(|| first.with_file_name(format!("{}.index", file_name(first))));
-        self.settings.index = Some(folder.clone());
-        self.settings.tab = Tab::Search;
+    /// Proposes to add the recordings in folders to the open index, or to one beside the first folder.
+    pub(super) fn new_index_form(&self, folders: Vec<PathBuf>) -> Option<IndexForm> {
+        let first = folders.first()?;
+        let beside = || first.with_file_name(format!("{}.index", file_name(first)));
+        let index = self.settings.index.clone().unwrap_or_else(beside);
+        Some(IndexForm { folders, index, kinds: Kinds::Recordings })
+    }
+
+    /// What the sheet asks about.
+    pub fn index_form(&self) -> Option<&IndexForm> {
+        self.searching.form.as_ref().map(|(form, _)| form)
+    }
+
+    /// Whether the index that the sheet asks about exists.
+    pub fn index_exists(&self) -> bool {
+        self.searching.form.as_ref().is_some_and(|(_, exists)| *exists)
+    }
+
+    pub(super) fn ask_about_index(&mut self, form: IndexForm) {
+        let exists = form.index.join("index.json").exists();
+        self.searching.form = Some((form, exists));
+        self.overlay = Some(Overlay::Index);
+    }
+
+    pub(super) fn add_to_index(&mut self, form: IndexForm) {
+        self.overlay = None;
+        if self.settings.index.as_ref() != Some(&form.index) {
+            self.searching = Searching::default();
+        }
         self.searching.refused = false;
-        self.loads.add_to_index(folder, folders, self.settings.soundfont.clone());
+        self.settings.index = Some(form.index.clone());
+        self.settings.tab = Tab::Search;
+        self.loads.add_to_index(form, self.settings.soundfont.clone());
     }
 
     /// Names what could not be added, and opens the updated index.
