@@ -18,8 +18,13 @@
 mod decoding;
 mod downmix;
 mod edit_list;
+mod extent;
+mod frames;
+mod matroska;
 mod output;
 mod resample;
+mod riff;
+mod splice;
 mod stream;
 mod tags;
 
