@@ -22,6 +22,10 @@ const MAX_BOX_BYTES: u64 = 4096;
 const MAX_ADDED: u64 = 1 << 13;
 const LENGTH_SLACK: u64 = 4096;
 
+/// A picture larger than this is passed over, and how many of them at most.
+const LARGE_COVER: u64 = 1 << 20;
+const MAX_COVERS: usize = 16;
+
 /// The part of one track to present.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Edit {
@@ -35,62 +39,78 @@ pub(super) struct Edit {
 /// Reads the edits of every track that has exactly one, in the file that begins at `start` of `source`. Anything
 /// unexpected means no edit.
 pub(super) fn read(source: &mut (impl Read + Seek), start: u64) -> Vec<Edit> {
-    let mut kept = Vec::new();
-    let mut left = MAX_BOXES;
-    // `None` means that the file ended.
-    let _end: Option<()> = keep_boxes(source, start..u64::MAX, 0, &mut left, &mut kept);
-    child(&kept, *b"moov").map(edits).unwrap_or_default()
+    child(&Walk::through(source, start).kept, *b"moov").map(edits).unwrap_or_default()
 }
 
-/// Copies the boxes of `within` that matter to `kept`, without what is large.
-fn keep_boxes(
-    source: &mut (impl Read + Seek),
-    within: std::ops::Range<u64>,
-    depth: usize,
-    left: &mut usize,
-    kept: &mut Vec<u8>,
-) -> Option<()> {
-    let mut position = within.start;
-    while *left > 0 && position < within.end {
-        *left -= 1;
-        source.seek(SeekFrom::Start(position)).ok()?;
-        let mut head = [0; 8];
-        source.read_exact(&mut head).ok()?;
-        let kind: [u8; 4] = head[4..].try_into().ok()?;
-        let (mut size, mut head_bytes) = (u64::from(be_u32(&head, 0)?), 8);
-        if size == 1 {
-            let mut large = [0; 8];
-            source.read_exact(&mut large).ok()?;
-            (size, head_bytes) = (u64::from_be_bytes(large), 16);
-        }
-        // A box of size 0 extends to the end of the file.
-        let end = if size == 0 { within.end } else { position.checked_add(size)?.min(within.end) };
-        let body = position + head_bytes;
-        if end < body {
-            return None;
-        }
-        let at = kept.len();
-        kept.extend([0, 0, 0, 0]);
-        kept.extend(kind);
-        let whole = if PARENTS.contains(&&kind) && depth < MAX_DEPTH {
-            // `meta` has a version in front of its children, but not in files of QuickTime.
-            let mut next = [0; 8];
-            let versioned = &kind == b"meta" && source.read_exact(&mut next).is_ok() && next[..4] == [0; 4];
-            keep_boxes(source, body + if versioned { 4 } else { 0 }..end, depth + 1, left, kept)
-        } else if end - body <= MAX_BOX_BYTES && depth > 0 {
-            source.take(end - body).read_to_end(kept).ok().map(drop)
-        } else {
-            // Of a long list of edits, the first tell enough.
-            (&kind == b"elst").then(|| source.take(MAX_BOX_BYTES).read_to_end(kept).ok()).map(drop)
-        };
-        let kept_bytes = (kept.len() - at) as u32;
-        kept[at..at + 4].copy_from_slice(&kept_bytes.to_be_bytes());
-        if &kind == b"moov" {
-            return whole;
-        }
-        position = end;
+/// Where the pictures begin that are too large to be read on the way to the tags.
+pub(super) fn large_covers(source: &mut (impl Read + Seek), start: u64) -> Vec<u64> {
+    Walk::through(source, start).covers
+}
+
+/// What is found on the way through the boxes of a file.
+struct Walk {
+    left: usize,
+    /// The boxes that matter, without what is large.
+    kept: Vec<u8>,
+    /// Where large pictures begin.
+    covers: Vec<u64>,
+}
+
+impl Walk {
+    fn through(source: &mut (impl Read + Seek), start: u64) -> Self {
+        let mut walk = Self { left: MAX_BOXES, kept: Vec::new(), covers: Vec::new() };
+        // `None` means that the file ended.
+        let _end: Option<()> = walk.boxes(source, start..u64::MAX, 0);
+        walk
     }
-    Some(())
+
+    /// Copies the boxes of `within` that matter to `kept`, without what is large.
+    fn boxes(&mut self, source: &mut (impl Read + Seek), within: std::ops::Range<u64>, depth: usize) -> Option<()> {
+        let mut position = within.start;
+        while self.left > 0 && position < within.end {
+            self.left -= 1;
+            source.seek(SeekFrom::Start(position)).ok()?;
+            let mut head = [0; 8];
+            source.read_exact(&mut head).ok()?;
+            let kind: [u8; 4] = head[4..].try_into().ok()?;
+            let (mut size, mut head_bytes) = (u64::from(be_u32(&head, 0)?), 8);
+            if size == 1 {
+                let mut large = [0; 8];
+                source.read_exact(&mut large).ok()?;
+                (size, head_bytes) = (u64::from_be_bytes(large), 16);
+            }
+            // A box of size 0 extends to the end of the file.
+            let end = if size == 0 { within.end } else { position.checked_add(size)?.min(within.end) };
+            let body = position + head_bytes;
+            if end < body {
+                return None;
+            }
+            if &kind == b"covr" && end - body > LARGE_COVER && self.covers.len() < MAX_COVERS {
+                self.covers.push(position);
+            }
+            let at = self.kept.len();
+            self.kept.extend([0, 0, 0, 0]);
+            self.kept.extend(kind);
+            let whole = if PARENTS.contains(&&kind) && depth < MAX_DEPTH {
+                // `meta` has a version in front of its children, but not in files of QuickTime.
+                let mut next = [0; 8];
+                let versioned = &kind == b"meta" && source.read_exact(&mut next).is_ok() && next[..4] == [0; 4];
+                self.boxes(source, body + if versioned { 4 } else { 0 }..end, depth + 1)
+            } else if end - body <= MAX_BOX_BYTES && depth > 0 {
+                source.take(end - body).read_to_end(&mut self.kept).ok().map(drop)
+            } else {
+                // Of a long list of edits, the first tell enough.
+                (&kind == b"elst").then(|| source.take(MAX_BOX_BYTES).read_to_end(&mut self.kept).ok()).map(drop)
+            };
+            let kept_bytes = (self.kept.len() - at) as u32;
+            self.kept[at..at + 4].copy_from_slice(&kept_bytes.to_be_bytes());
+            if &kind == b"moov" {
+                return whole;
+            }
+            position = end;
+        }
+        Some(())
+    }
 }
 
 fn edits(moov: &[u8]) -> Vec<Edit> {

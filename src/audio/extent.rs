@@ -1,12 +1,13 @@
 //! Which bytes of a file a reader of its format may see.
 //!
 //! Others tag every kind of file with ID3 and APE; readers of FLAC, MP4 and WAV stumble over them. What is in front or
-//! behind is left out for those, and a WAV file gets a header that says how long it is (`riff`).
+//! behind is left out for those; a WAV file gets a header that says how long it is (`riff`), and large pictures are
+//! passed over (`covers`).
 
-use super::{Tags, riff};
+use super::splice::Piece;
+use super::{Tags, covers, edit_list, riff};
 use crate::files::{Foreign, HEAD_BYTES, foreign};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
 
 /// Most tags that are passed over at either end.
 const MAX_TAGS: usize = 16;
@@ -14,9 +15,9 @@ const MAX_TAGS: usize = 16;
 /// What to present of a file.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Extent {
-    /// A header in place of the file's own.
-    pub(super) header: Vec<u8>,
-    pub(super) body: Range<u64>,
+    pub(super) pieces: Vec<Piece>,
+    /// Where the first byte of the sound's own format lies in the file.
+    pub(super) start: u64,
     /// Whether tags were left out that only a look at the whole file finds.
     pub(super) tags_outside: bool,
     /// Tags that were read on the way.
@@ -42,35 +43,54 @@ pub(super) fn find(source: &mut (impl Read + Seek), bytes: u64) -> io::Result<Re
         None => {}
     }
     let mut extent = Extent {
-        header: Vec::new(),
-        body: 0..bytes,
+        pieces: Vec::new(),
+        start,
         tags_outside: false,
         tags: Tags::default(),
         announced_s: None,
         ends_with_file: false,
         warning: None,
     };
+    let end = before_tags(source, start, bytes)?;
     if riff::is_wave(&head) {
-        let end = before_tags(source, start, bytes)?;
-        let wave = match riff::read(source, start..end)? {
+        let wave = match riff::read(source, start..bytes, end)? {
             Ok(wave) => wave,
             Err(reason) => return Ok(Err(reason)),
         };
         extent.ends_with_file = !wave.header.is_empty();
         extent.tags_outside = start > 0 || end < bytes;
-        (extent.header, extent.body) = (wave.header, wave.data);
+        extent.start = wave.data.start;
+        extent.pieces = vec![Piece::Bytes(wave.header), Piece::File(wave.data)];
         (extent.tags, extent.announced_s, extent.warning) = (wave.tags, wave.announced_s, wave.warning);
-    } else if head.starts_with(b"fLaC") {
-        extent.body.end = before_tags(source, start, bytes)?;
-        extent.tags_outside = extent.body.end < bytes;
     } else if head.get(4..8) == Some(b"ftyp") {
-        extent.body = start..before_tags(source, start, bytes)?;
+        // A large cover gets a name that no reader knows; nothing moves, since tables of the file point into it.
+        let mut from = start;
+        for cover in edit_list::large_covers(source, start) {
+            extent.pieces.extend([Piece::File(from..cover + 4), Piece::Bytes(b"cov-".to_vec())]);
+            from = cover + 8;
+        }
+        extent.pieces.push(Piece::File(from..end));
+    } else {
+        // Tags behind FLAC are in the way of its reader, which expects a frame. They are read all the same.
+        let flac = head.starts_with(b"fLaC");
+        extent.tags_outside = flac && end < bytes;
+        let mut from = 0;
+        if let Some(tag) = covers::without_pictures_in_id3v2(source, start)? {
+            extent.pieces.push(Piece::Bytes(tag));
+            from = start;
+        }
+        let slim = if flac { covers::slim_flac(source, start)? } else { covers::slim_ogg(source, start)? };
+        if let Some((head, body)) = slim {
+            extent.pieces.extend([Piece::File(from..start), Piece::Bytes(head)]);
+            from = body;
+        }
+        extent.pieces.push(Piece::File(from..if flac { end } else { bytes }));
     }
     Ok(Ok(extent))
 }
 
 /// Where the ID3v2 tags at the start of a file end (ID3v2.4.0, 3.1). A size that leads out of the file is no size.
-pub(super) fn behind_id3v2(source: &mut (impl Read + Seek), bytes: u64) -> io::Result<u64> {
+fn behind_id3v2(source: &mut (impl Read + Seek), bytes: u64) -> io::Result<u64> {
     let mut start = 0;
     for _ in 0..MAX_TAGS {
         let mut head = [0; 10];

@@ -129,7 +129,7 @@ mod tests {
         assert!(followed(&[&[0x11; 1000][..], &frames(4), &[0x11; 1000]].concat()));
         assert!(!followed(&[&[0x11; 1000][..], &frames(3), &[0x11; 1000]].concat()));
         assert!(followed(&frames(2)) && !followed(&frames(1)) && followed(&frames(3)[..1200]));
-        let mut changed = frames(4);
+        let mut changed = [frames(4), vec![0x11; 1000]].concat();
         changed[417 + 2] = 0x94;
         assert!(!followed(&changed), "the rate changes");
     }

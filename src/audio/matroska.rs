@@ -48,9 +48,13 @@ pub(super) fn ends_whole(source: &mut (impl Read + Seek), bytes: u64) -> bool {
 fn number(reader: &mut impl Read, keep_marker: bool) -> Option<(u64, u64)> {
     let mut first = [0];
     reader.read_exact(&mut first).ok()?;
+    // The leading zeros count the bytes that follow, seven at most.
     let bytes = first[0].leading_zeros() as usize + 1;
-    let mut rest = [0; 8];
-    reader.read_exact(rest.get_mut(..bytes - 1)?).ok()?;
+    if bytes > 8 {
+        return None;
+    }
+    let mut rest = [0; 7];
+    reader.read_exact(&mut rest[..bytes - 1]).ok()?;
     let marker = if keep_marker { 0 } else { 0x80_u8 >> (bytes - 1) };
     let start = u64::from(first[0] & !marker);
     Some((rest[..bytes - 1].iter().fold(start, |value, &byte| value << 8 | u64::from(byte)), bytes as u64))

@@ -15,6 +15,7 @@
 //!
 //! Demuxers and decoders are Symphonia's, Opus is libopus, the resampler is rubato's.
 
+mod covers;
 mod decoding;
 mod downmix;
 mod edit_list;

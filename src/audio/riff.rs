@@ -66,18 +66,29 @@ pub(super) struct Wave {
 
 /// Whether a file that begins with `head` is a WAV file.
 pub(super) fn is_wave(head: &[u8]) -> bool {
-    [b"RIFF", b"RF64", b"BW64"].iter().any(|kind| head.starts_with(*kind)) && head.get(8..12) == Some(b"WAVE")
+    [b"RIFF", b"RF64", b"BW64"].iter().any(|kind| head.starts_with(*kind))
+        && [Some(&b"WAVE"[..]), Some(b"RMP3")].contains(&head.get(8..12))
 }
 
 /// Reads the chunks of the WAV file at `within` of `source`, or tells why its sound can't be read.
-pub(super) fn read(source: &mut (impl Read + Seek), within: Range<u64>) -> io::Result<Result<Wave, String>> {
-    let mut chunks = Chunks { source, end: within.end };
+///
+/// Behind `before_tags` only tags of other kinds follow.
+pub(super) fn read(
+    source: &mut (impl Read + Seek),
+    within: Range<u64>,
+    before_tags: u64,
+) -> io::Result<Result<Wave, String>> {
+    let mut chunks = Chunks { source, end: within.end, before_tags };
     let mut riff_end = 0;
     if let Some(head) = chunks.bytes(within.start, 8)? {
         // A placeholder ends nowhere near the end of the file.
         riff_end = within.start + 8 + u64::from(le_u32(&head, 4));
     }
-    let (mut long_size, mut format, mut fact) = (None, None, None);
+    let (mut long_size, mut format) = (None, None);
+    if chunks.up_to(within.start + 8, 4)? == b"RMP3" {
+        // An older way to wrap MPEG layer III has no format chunk.
+        format = Some([&MPEG[1].to_le_bytes()[..], &[1, 0], &[0; 12]].concat());
+    }
     let mut data: Option<Data> = None;
     let mut tags = Tags::default();
     let mut position = within.start + 12;
@@ -87,7 +98,6 @@ pub(super) fn read(source: &mut (impl Read + Seek), within: Range<u64>) -> io::R
         match &kind {
             b"ds64" => long_size = chunks.bytes(body, 16)?.map(|body| le_u64(&body, 8)),
             b"fmt " if format.is_none() => format = Some(chunks.up_to(body, size.min(64))?),
-            b"fact" => fact = chunks.bytes(body, 4)?,
             b"LIST" => {
                 let list = chunks.up_to(body, size.min(MAX_INFO_BYTES))?;
                 tags::add_riff_info(&mut tags, &list);
@@ -107,7 +117,7 @@ pub(super) fn read(source: &mut (impl Read + Seek), within: Range<u64>) -> io::R
         return Ok(Err("malformed, a WAV file without a format or data chunk".into()));
     };
     let start = chunks.up_to(data.range.start, 1 << 16)?;
-    Ok(Wave::new(&format, fact.as_deref(), data, &start, tags))
+    Ok(Wave::new(&format, data, &start, tags))
 }
 
 /// Where the samples lie, and how many bytes there should be.
@@ -122,6 +132,7 @@ struct Data {
 struct Chunks<'a, S> {
     source: &'a mut S,
     end: u64,
+    before_tags: u64,
 }
 
 impl<S: Read + Seek> Chunks<'_, S> {
@@ -155,7 +166,14 @@ impl<S: Read + Seek> Chunks<'_, S> {
 
     /// Where the chunk after the one at `body..end` begins.
     fn next(&mut self, body: u64, end: u64, data_found: bool) -> io::Result<Option<u64>> {
-        for at in [end.next_multiple_of(2), end, end + 1] {
+        // Chunks of odd size are padded with a byte, which many programs forget and some add to others.
+        let padded = end + (end - body) % 2;
+        for at in [padded, end, end + 1] {
+            if self.head(at)?.is_some_and(|(kind, _)| [b"fmt ", b"data"].contains(&&kind)) {
+                return Ok(Some(at));
+            }
+        }
+        for at in [padded, end, end + 1] {
             if self.is_chunk(at)? {
                 return Ok(Some(at));
             }
@@ -179,11 +197,11 @@ impl<S: Read + Seek> Chunks<'_, S> {
     /// Whether chunks follow each other from `at` to the end of the file.
     fn only_chunks_from(&mut self, mut at: u64) -> io::Result<bool> {
         for _ in 0..MAX_CHUNKS {
-            if at >= self.end {
+            if at >= self.before_tags {
                 return Ok(true);
             }
             match self.head(at)? {
-                Some((_, size)) if self.is_chunk(at)? => at = (at + 8 + size).next_multiple_of(2),
+                Some((_, size)) if self.is_chunk(at)? => at += 8 + size + size % 2,
                 _ => break,
             }
         }
@@ -206,7 +224,7 @@ impl<S: Read + Seek> Chunks<'_, S> {
             return Ok(Data { range: body..end, claimed: None, goes_on: false });
         }
         let mut goes_on = self.end - end > MAX_PADDING_BYTES;
-        for at in [end.next_multiple_of(2), end] {
+        for at in [end + size % 2, end] {
             goes_on = goes_on && !self.is_chunk(at)?;
         }
         goes_on = goes_on && self.up_to(end, MAX_PADDING_BYTES)?.iter().any(|&byte| byte != 0);
@@ -215,8 +233,8 @@ impl<S: Read + Seek> Chunks<'_, S> {
 
     /// Where the file ends without the LIST or ID3 chunk behind samples of unknown length.
     fn trailer(&mut self, body: u64) -> io::Result<u64> {
-        let from = self.end.saturating_sub(TRAILER_BYTES).max(body);
-        let piece = self.up_to(from, TRAILER_BYTES)?;
+        let from = self.before_tags.saturating_sub(TRAILER_BYTES).max(body);
+        let piece = self.up_to(from, self.before_tags.saturating_sub(from))?;
         let is_last = |&at: &usize| {
             let Some(head) = piece.get(at..at + 8) else { return false };
             let left = (piece.len() - at - 8) as u64;
@@ -224,13 +242,13 @@ impl<S: Read + Seek> Chunks<'_, S> {
             [b"LIST", b"id3 ", b"ID3 "].iter().any(|kind| head.starts_with(*kind))
                 && (size == left || size.next_multiple_of(2) == left)
         };
-        Ok((0..piece.len()).find(is_last).map_or(self.end, |at| from + at as u64))
+        Ok((0..piece.len()).find(is_last).map_or(self.before_tags.max(body), |at| from + at as u64))
     }
 }
 
 impl Wave {
     /// Describes `data`, of which `start` is the beginning, by the format chunk.
-    fn new(format: &[u8], fact: Option<&[u8]>, data: Data, start: &[u8], tags: Tags) -> Result<Self, String> {
+    fn new(format: &[u8], data: Data, start: &[u8], tags: Tags) -> Result<Self, String> {
         if format.len() < 14 {
             return Err(format!("malformed, a format chunk of {} bytes, at least 14 are needed", format.len()));
         }
@@ -267,7 +285,7 @@ impl Wave {
             tag if LOGARITHMIC.contains(&tag) => Some(channels),
             tag if ADPCM.contains(&tag) => {
                 // Its blocks are counted by Symphonia.
-                wave.header = header(format, fact, data.claimed.unwrap_or(wave.data.end - wave.data.start));
+                wave.header = header(format, data.claimed.unwrap_or(wave.data.end - wave.data.start));
                 return Ok(wave);
             }
             tag if MPEG.contains(&tag) || AAC.contains(&tag) => {
@@ -311,19 +329,16 @@ impl Wave {
             words(&mut plain, &[0]);
         }
         // The samples reach to the end of what is presented; how many there should be, we know ourselves.
-        wave.header = header(&plain, None, u64::from(u32::MAX));
+        wave.header = header(&plain, u64::from(u32::MAX));
         Ok(wave)
     }
 }
 
 /// A header for `bytes` of samples.
-fn header(format: &[u8], fact: Option<&[u8]>, bytes: u64) -> Vec<u8> {
+fn header(format: &[u8], bytes: u64) -> Vec<u8> {
     let unknown = u32::MAX.to_le_bytes();
     let mut header = [b"RIFF", &unknown[..], b"WAVEfmt ", &(format.len() as u32).to_le_bytes(), format].concat();
     header.resize(header.len().next_multiple_of(2), 0);
-    if let Some(fact) = fact {
-        header.extend([b"fact", &4_u32.to_le_bytes()[..], fact].concat());
-    }
     header.extend(b"data");
     header.extend(u32::try_from(bytes).unwrap_or(u32::MAX).to_le_bytes());
     header

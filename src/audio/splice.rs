@@ -1,47 +1,75 @@
-//! A stretch of a file behind a header of our own, presented as a file.
+//! Stretches of a file and bytes of our own, presented as a file.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use symphonia::core::io::MediaSource;
 
-/// Bytes of a header, then those of a file in `body`. Nothing is copied but what is read.
+/// A part of what is presented.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Piece {
+    Bytes(Vec<u8>),
+    File(Range<u64>),
+}
+
+impl Piece {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(range) => range.end.saturating_sub(range.start),
+        }
+    }
+}
+
+/// Pieces in succession. Nothing is copied but what is read.
 pub(super) struct Splice {
-    header: Vec<u8>,
     inner: Box<dyn MediaSource>,
-    body: Range<u64>,
+    pieces: Vec<Piece>,
     position: u64,
-    /// Whether the file must be sought before the next read of it.
-    moved: bool,
+    /// Where the file stands, if that is known.
+    inner_position: Option<u64>,
 }
 
 impl Splice {
-    pub(super) fn new(header: Vec<u8>, inner: Box<dyn MediaSource>, body: Range<u64>) -> Self {
-        Self { header, inner, body, position: 0, moved: true }
+    pub(super) fn new(inner: Box<dyn MediaSource>, pieces: Vec<Piece>) -> Self {
+        Self { inner, pieces, position: 0, inner_position: None }
     }
 
     /// The number of bytes presented.
     pub(super) fn length(&self) -> u64 {
-        self.header.len() as u64 + (self.body.end - self.body.start)
+        self.pieces.iter().map(Piece::length).sum()
     }
 }
 
 impl Read for Splice {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let in_header = self.header.get(self.position as usize..).unwrap_or_default();
-        let read = if in_header.is_empty() {
-            let left = self.length().saturating_sub(self.position).min(buffer.len() as u64) as usize;
-            if std::mem::take(&mut self.moved) && left > 0 {
-                let at = self.body.start + (self.position - self.header.len() as u64);
-                self.inner.seek(SeekFrom::Start(at))?;
+        let mut into = self.position;
+        for piece in &self.pieces {
+            let length = piece.length();
+            if into >= length {
+                into -= length;
+                continue;
             }
-            self.inner.read(&mut buffer[..left])?
-        } else {
-            let read = in_header.len().min(buffer.len());
-            buffer[..read].copy_from_slice(&in_header[..read]);
-            read
-        };
-        self.position += read as u64;
-        Ok(read)
+            let wanted = (length - into).min(buffer.len() as u64) as usize;
+            let read = match piece {
+                Piece::Bytes(bytes) => {
+                    buffer[..wanted].copy_from_slice(&bytes[into as usize..into as usize + wanted]);
+                    wanted
+                }
+                Piece::File(range) => {
+                    let at = range.start + into;
+                    if self.inner_position != Some(at) {
+                        self.inner.seek(SeekFrom::Start(at))?;
+                    }
+                    self.inner_position = None;
+                    let read = self.inner.read(&mut buffer[..wanted])?;
+                    self.inner_position = Some(at + read as u64);
+                    read
+                }
+            };
+            self.position += read as u64;
+            return Ok(read);
+        }
+        Ok(0)
     }
 }
 
@@ -53,7 +81,6 @@ impl Seek for Splice {
             SeekFrom::End(by) => self.length().checked_add_signed(by),
         };
         self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        self.moved = true;
         Ok(self.position)
     }
 }
@@ -77,15 +104,21 @@ mod tests {
     proptest! {
         #[test]
         fn a_splice_reads_as_the_bytes_it_stands_for(
-            header in proptest::collection::vec(any::<u8>(), 0..20),
-            file in proptest::collection::vec(any::<u8>(), 0..60),
-            (a, b) in (0usize..60, 0usize..60),
-            steps in proptest::collection::vec((0u64..90, 0usize..40), 0..12),
+            file in proptest::collection::vec(any::<u8>(), 60),
+            parts in proptest::collection::vec((any::<bool>(), 0usize..60, 0usize..60), 0..5),
+            steps in proptest::collection::vec((0u64..200, 0usize..80), 0..12),
         ) {
-            let body = a.min(b).min(file.len())..a.max(b).min(file.len());
-            let whole = [&header[..], &file[body.clone()]].concat();
-            let range = body.start as u64..body.end as u64;
-            let mut splice = Splice::new(header, Box::new(Cursor::new(file)), range);
+            let (mut whole, mut pieces) = (Vec::<u8>::new(), Vec::new());
+            for (own, a, b) in parts {
+                let range = a.min(b)..a.max(b);
+                whole.extend(&file[range.clone()]);
+                pieces.push(if own {
+                    Piece::Bytes(file[range].to_vec())
+                } else {
+                    Piece::File(range.start as u64..range.end as u64)
+                });
+            }
+            let mut splice = Splice::new(Box::new(Cursor::new(file)), pieces);
             prop_assert_eq!(splice.length(), whole.len() as u64);
             let mut all = Vec::new();
             splice.read_to_end(&mut all).unwrap();

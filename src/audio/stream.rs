@@ -95,7 +95,7 @@ impl Stream {
         let found = extent::find(&mut source, bytes).map_err(Error::io("read", path))?;
         let extent = found.map_err(refuse)?;
         let mut other_tags = extent.tags;
-        let inner = Splice::new(extent.header, open().map_err(Error::io("read", path))?, extent.body.clone());
+        let inner = Splice::new(open().map_err(Error::io("read", path))?, extent.pieces);
         let bytes_shown = inner.length();
         let position = Arc::new(AtomicU64::new(0));
         let counted = Counted { inner: Box::new(inner), position: Arc::clone(&position), bytes: bytes_shown, seekable };
@@ -103,12 +103,10 @@ impl Stream {
         let mut edits = Vec::new();
         let mut ends_with_file = extent.ends_with_file;
         match format.format_info().short_name {
-            "isomp4" => edits = edit_list::read(&mut source, extent.body.start),
+            "isomp4" => edits = edit_list::read(&mut source, extent.start),
             "matroska" => ends_with_file = matroska::ends_whole(&mut source, bytes),
             "mp1" | "mp2" | "mp3" | "aac" => {
-                let start = extent::behind_id3v2(&mut source, bytes).map_err(Error::io("read", path))?;
-                let start = start.max(extent.body.start);
-                if !frames::follow_each_other(&mut source, start).map_err(Error::io("read", path))? {
+                if !frames::follow_each_other(&mut source, extent.start).map_err(Error::io("read", path))? {
                     return Err(refuse("not a known audio format".into()));
                 }
             }
