@@ -18,8 +18,8 @@ const MAX_ITEMS: usize = 10_000;
 /// Most pages of Ogg that are looked at: 64 KB each, so a head of up to 1.3 GB.
 const MAX_PAGES: usize = 20_000;
 
-/// The ID3v2 tag in front of `end` without large frames (ID3v2.3.0, 3.3; ID3v2.4.0, 4), if it is large and simple.
-pub(super) fn without_pictures_in_id3v2(source: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Vec<u8>>> {
+/// The ID3 tag in front of `end` without large frames (`ID3v2.3.0`, 3.3; `ID3v2.4.0`, 4), if it is large and simple.
+pub(super) fn slim_id3v2(source: &mut (impl Read + Seek), end: u64) -> io::Result<Option<Vec<u8>>> {
     if end <= LARGE_HEAD {
         return Ok(None);
     }

@@ -75,7 +75,7 @@ pub(super) fn find(source: &mut (impl Read + Seek), bytes: u64) -> io::Result<Re
         let flac = head.starts_with(b"fLaC");
         extent.tags_outside = flac && end < bytes;
         let mut from = 0;
-        if let Some(tag) = covers::without_pictures_in_id3v2(source, start)? {
+        if let Some(tag) = covers::slim_id3v2(source, start)? {
             extent.pieces.push(Piece::Bytes(tag));
             from = start;
         }
@@ -89,7 +89,7 @@ pub(super) fn find(source: &mut (impl Read + Seek), bytes: u64) -> io::Result<Re
     Ok(Ok(extent))
 }
 
-/// Where the ID3v2 tags at the start of a file end (ID3v2.4.0, 3.1). A size that leads out of the file is no size.
+/// Where the ID3 tags at the start of a file end (`ID3v2.4.0`, 3.1). A size that leads out of the file is no size.
 fn behind_id3v2(source: &mut (impl Read + Seek), bytes: u64) -> io::Result<u64> {
     let mut start = 0;
     for _ in 0..MAX_TAGS {
@@ -112,7 +112,7 @@ fn behind_id3v2(source: &mut (impl Read + Seek), bytes: u64) -> io::Result<u64> 
     Ok(start)
 }
 
-/// Where the ID3v1, APE and Lyrics3 tags at the end of a file begin.
+/// Where the ID3, APE and Lyrics3 tags at the end of a file begin.
 fn before_tags(source: &mut (impl Read + Seek), start: u64, bytes: u64) -> io::Result<u64> {
     let mut end = bytes;
     for _ in 0..MAX_TAGS {

@@ -90,7 +90,7 @@ mod tests {
     use std::io::Cursor;
 
     fn followed(bytes: &[u8]) -> bool {
-        follow_each_other(&mut Cursor::new(bytes), 0).unwrap()
+        follow_each_other(&mut Cursor::new(bytes), 0).expect("memory")
     }
 
     /// A frame of 128 kbit/s at 44.1 kHz without padding: 417 bytes.

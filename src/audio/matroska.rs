@@ -1,4 +1,4 @@
-//! Whether a Matroska or WebM file without sizes, as a live stream leaves it, ends where an element ends.
+//! Whether a file of Matroska without sizes, as a live stream leaves it, ends where an element ends.
 //!
 //! A stream can't know how long it will be: its segment and its clusters have unknown sizes (RFC 8794, 6.2), and its end
 //! is that of the file. If its last element is whole, nothing is missing that we could know of.

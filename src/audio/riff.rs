@@ -227,8 +227,25 @@ impl<S: Read + Seek> Chunks<'_, S> {
         for at in [end + size % 2, end] {
             goes_on = goes_on && !self.is_chunk(at)?;
         }
-        goes_on = goes_on && self.up_to(end, MAX_PADDING_BYTES)?.iter().any(|&byte| byte != 0);
+        if goes_on {
+            let behind = self.end - end;
+            // A size over 4 GiB that was written in 32 bits says the rest of the division.
+            let wrapped = behind >= 1 << 32 && behind % (1 << 32) <= MAX_PADDING_BYTES;
+            goes_on = wrapped || self.sounds(end)?;
+        }
         Ok(Data { range: body..if goes_on { self.trailer(body)? } else { end }, claimed: Some(size), goes_on })
+    }
+
+    /// Whether there is anything but zeros behind `from`, as far as samples of it tell.
+    fn sounds(&mut self, from: u64) -> io::Result<bool> {
+        const PLACES: u64 = 16;
+        for place in 0..PLACES {
+            let at = from + (self.end - from) / PLACES * place;
+            if self.up_to(at, MAX_PADDING_BYTES / PLACES)?.iter().any(|&byte| byte != 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Where the file ends without the LIST or ID3 chunk behind samples of unknown length.

@@ -121,12 +121,12 @@ mod tests {
             let mut splice = Splice::new(Box::new(Cursor::new(file)), pieces);
             prop_assert_eq!(splice.length(), whole.len() as u64);
             let mut all = Vec::new();
-            splice.read_to_end(&mut all).unwrap();
+            splice.read_to_end(&mut all).expect("memory");
             prop_assert_eq!(&all, &whole);
             for (at, count) in steps {
-                splice.seek(SeekFrom::Start(at)).unwrap();
+                splice.seek(SeekFrom::Start(at)).expect("memory");
                 let mut piece = Vec::new();
-                splice.by_ref().take(count as u64).read_to_end(&mut piece).unwrap();
+                splice.by_ref().take(count as u64).read_to_end(&mut piece).expect("memory");
                 let from = (at as usize).min(whole.len());
                 prop_assert_eq!(&piece, &whole[from..(from + count).min(whole.len())]);
             }

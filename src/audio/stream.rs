@@ -105,10 +105,10 @@ impl Stream {
         match format.format_info().short_name {
             "isomp4" => edits = edit_list::read(&mut source, extent.start),
             "matroska" => ends_with_file = matroska::ends_whole(&mut source, bytes),
-            "mp1" | "mp2" | "mp3" | "aac" => {
-                if !frames::follow_each_other(&mut source, extent.start).map_err(Error::io("read", path))? {
-                    return Err(refuse("not a known audio format".into()));
-                }
+            "mp1" | "mp2" | "mp3" | "aac"
+                if !frames::follow_each_other(&mut source, extent.start).map_err(Error::io("read", path))? =>
+            {
+                return Err(refuse("not a known audio format".into()));
             }
             _ => {}
         }

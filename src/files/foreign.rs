@@ -87,7 +87,7 @@ const RIFF_FORMS: &[(&[u8], Foreign)] = &[
     (b"CDDA", Other("a pointer to a track of a CD")),
 ];
 
-/// How many bytes from its start (behind an ID3v2 tag) tell what a file is.
+/// How many bytes from its start (behind an ID3 tag) tell what a file is.
 pub(crate) const HEAD_BYTES: usize = 8192;
 
 /// What a file that begins with `head` is, if it is known and not read as a recording. A head shorter than

@@ -209,7 +209,7 @@ fn mpeg_and_aac_in_wav_are_read_and_other_codecs_are_named() {
     assert!(refusal(&wrapped("cbr.mp3", 0x1234)).contains("an unknown format (0x1234) in a WAV file"));
 }
 
-/// Sizes of ID3v2 have seven bits a byte.
+/// Sizes in ID3 have seven bits a byte.
 fn seven_bits(size: usize) -> [u8; 4] {
     [size >> 21, size >> 14, size >> 7, size].map(|bits| bits as u8 & 0x7f)
 }
@@ -220,7 +220,7 @@ fn id3v2(frames: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     [b"ID3\x04\0\0", &seven_bits(body.len())[..], &body].concat()
 }
 
-/// Tags that programs put behind any file: ID3v1, APE with and without a header, Lyrics3.
+/// Tags that programs put behind any file: ID3, APE with and without a header, Lyrics3.
 fn tags_behind() -> Vec<(&'static str, Vec<u8>)> {
     let mut id3v1 = b"TAG".to_vec();
     id3v1.resize(128, b' ');
@@ -283,8 +283,8 @@ fn names_in_tags_behind_flac_are_read() {
 
 /// `aac.m4a` as iTunes writes it: no edit list, and a comment with delay, padding and length.
 fn itunes(delay: u32, padding: u32, length: u32) -> Vec<u8> {
-    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-        [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+    fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], &kind, body].concat()
     }
     let mut file = bytes_of("aac.m4a");
     // The edit list becomes free space.
@@ -292,11 +292,11 @@ fn itunes(delay: u32, padding: u32, length: u32) -> Vec<u8> {
     file[edits..edits + 4].copy_from_slice(b"free");
     let text = format!(" 00000000 {delay:08X} {padding:08X} {length:016X}{}", " 00000000".repeat(8));
     let item = [
-        boxed(b"mean", b"\0\0\0\0com.apple.iTunes"),
-        boxed(b"name", b"\0\0\0\0iTunSMPB"),
-        boxed(b"data", &[b"\0\0\0\x01\0\0\0\0", text.as_bytes()].concat()),
+        boxed(*b"mean", b"\0\0\0\0com.apple.iTunes"),
+        boxed(*b"name", b"\0\0\0\0iTunSMPB"),
+        boxed(*b"data", &[b"\0\0\0\x01\0\0\0\0", text.as_bytes()].concat()),
     ];
-    let item = boxed(b"----", &item.concat());
+    let item = boxed(*b"----", &item.concat());
     // `moov/udta/meta/ilst` are the last boxes of the file, one in the other.
     for kind in [b"moov", b"udta", b"meta", b"ilst"] {
         let at = file.windows(4).rposition(|window| window == kind).expect("a box") - 4;
