@@ -19,9 +19,19 @@ const RUN_BYTES: u64 = 1 << 14;
 pub(super) fn follow_each_other(source: &mut (impl Read + Seek), start: u64) -> io::Result<bool> {
     let mut bytes = Vec::new();
     source.seek(SeekFrom::Start(start))?;
-    source.by_ref().take(SEARCH_BYTES + RUN_BYTES).read_to_end(&mut bytes)?;
-    let last = bytes.len() as u64 >= SEARCH_BYTES + RUN_BYTES;
-    Ok((0..bytes.len()).any(|at| bytes[at] == 0xff && is_run(&bytes, at, last)))
+    // Nearly always they are at the start.
+    for search in [1 << 15, SEARCH_BYTES] {
+        let wanted = search + RUN_BYTES;
+        source.by_ref().take(wanted - bytes.len() as u64).read_to_end(&mut bytes)?;
+        let more_follows = bytes.len() as u64 == wanted;
+        if (0..bytes.len()).any(|at| bytes[at] == 0xff && is_run(&bytes, at, more_follows)) {
+            return Ok(true);
+        }
+        if !more_follows {
+            break;
+        }
+    }
+    Ok(false)
 }
 
 /// Whether frames that are alike follow each other from `at` on; at the end of a file two will do.

@@ -16,6 +16,7 @@ const MAX_CHUNKS: usize = 1000;
 /// Largest LIST chunk that is read, and how far a chunk is searched for where a size leads nowhere.
 const MAX_INFO_BYTES: u64 = 1 << 20;
 const SEARCH_BYTES: u64 = 1 << 20;
+const MAX_SEARCHES: usize = 16;
 
 /// How far from the end a chunk behind samples of unknown length is searched for.
 const TRAILER_BYTES: u64 = 1 << 16;
@@ -40,6 +41,9 @@ const EXTENSIBLE: u16 = 0xfffe;
 
 /// What [`EXTENSIBLE`] puts behind the tag of the format proper: the rest of a GUID.
 const GUID_REST: [u8; 14] = [0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xaa, 0, 0x38, 0x9b, 0x71];
+
+/// The warning where the header stops before the sound does and how much it says takes a decoder to know.
+const GOES_ON: &str = "the header says less sound than there is";
 
 /// Formats that are not read, by their tags.
 #[rustfmt::skip]
@@ -78,7 +82,7 @@ pub(super) fn read(
     within: Range<u64>,
     before_tags: u64,
 ) -> io::Result<Result<Wave, String>> {
-    let mut chunks = Chunks { source, end: within.end, before_tags };
+    let mut chunks = Chunks { source, end: within.end, before_tags, searches: 0 };
     let mut riff_end = 0;
     if let Some(head) = chunks.bytes(within.start, 8)? {
         // A placeholder ends nowhere near the end of the file.
@@ -133,6 +137,7 @@ struct Chunks<'a, S> {
     source: &'a mut S,
     end: u64,
     before_tags: u64,
+    searches: usize,
 }
 
 impl<S: Read + Seek> Chunks<'_, S> {
@@ -178,7 +183,8 @@ impl<S: Read + Seek> Chunks<'_, S> {
                 return Ok(Some(at));
             }
         }
-        if data_found {
+        self.searches += 1;
+        if data_found || self.searches > MAX_SEARCHES {
             return Ok(None);
         }
         for from in [end, body] {
@@ -302,14 +308,19 @@ impl Wave {
             tag if LOGARITHMIC.contains(&tag) => Some(channels),
             tag if ADPCM.contains(&tag) => {
                 // Its blocks are counted by Symphonia.
-                wave.header = header(format, data.claimed.unwrap_or(wave.data.end - wave.data.start));
+                let there = wave.data.end - wave.data.start;
+                wave.warning = data.goes_on.then(|| GOES_ON.to_owned());
+                wave.header = header(format, data.claimed.unwrap_or_default().max(there));
                 return Ok(wave);
             }
             tag if MPEG.contains(&tag) || AAC.contains(&tag) => {
                 let there = wave.data.end - wave.data.start;
-                if let Some(claimed) = data.claimed.filter(|&claimed| claimed > there) {
-                    wave.warning = Some(format!("cut short: {there} of {claimed} bytes of sound are there"));
-                }
+                wave.warning = match data.claimed {
+                    Some(claimed) if claimed > there => {
+                        Some(format!("cut short: {there} of {claimed} bytes of sound are there"))
+                    }
+                    _ => data.goes_on.then(|| GOES_ON.to_owned()),
+                };
                 return Ok(wave);
             }
             tag => {
@@ -319,7 +330,11 @@ impl Wave {
             }
         };
         let frame = frame.ok_or_else(|| format!("{channels} channels are outside 1 to 64"))?;
-        let bits = frame / channels * 8;
+        let room = frame / channels;
+        if room > 8 {
+            return Err(format!("unsupported, samples of {room} bytes; at most 8 can be read"));
+        }
+        let bits = room * 8;
         let seconds = |bytes: u64| (bytes / u64::from(frame)) as f64 / f64::from(rate);
         // Bytes that are no whole frame are none.
         wave.data.end -= (wave.data.end - wave.data.start) % u64::from(frame);
@@ -374,4 +389,51 @@ fn le_u32(bytes: &[u8], at: usize) -> u32 {
 
 fn le_u64(bytes: &[u8], at: usize) -> u64 {
     u64::from(le_u32(bytes, at)) | u64::from(le_u32(bytes, at + 4)) << 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Cursor;
+
+    /// A header of every chunk that is looked at, and samples.
+    fn whole() -> Vec<u8> {
+        let chunk = |kind: &[u8; 4], body: &[u8]| [kind, &(body.len() as u32).to_le_bytes()[..], body].concat();
+        let format = [1, 0, 2, 0, 0x44, 0xac, 0, 0, 0x10, 0xb1, 2, 0, 4, 0, 16, 0];
+        let (long, info) = (chunk(b"ds64", &[0; 28]), chunk(b"LIST", b"INFOIART\x02\0\0\0ab"));
+        let samples = chunk(b"data", &[0x11; 40]);
+        [b"RF64\0\0\0\0WAVE", &long[..], &chunk(b"fmt ", &format), &info, &samples, &info].concat()
+    }
+
+    proptest! {
+        #[test]
+        fn any_damage_leaves_samples_within_the_file(
+            changes in proptest::collection::vec((0usize..170, prop_oneof![Just(0), Just(0xff), any::<u8>()]), 0..12),
+            length in 12usize..170,
+            tags in 0u64..40,
+        ) {
+            let mut file = whole();
+            for (at, byte) in changes {
+                if let Some(there) = file.get_mut(at) {
+                    *there = byte;
+                }
+            }
+            file.truncate(length);
+            let end = file.len() as u64;
+            if let Ok(wave) = read(&mut Cursor::new(&file), 0..end, end.saturating_sub(tags)).expect("memory") {
+                prop_assert!(wave.data.start < wave.data.end && wave.data.end <= end);
+                prop_assert!(wave.announced_s.is_none_or(|seconds| seconds.is_finite()));
+            }
+        }
+    }
+
+    #[test]
+    fn samples_are_found_in_what_the_damage_is_done_to() {
+        let file = whole();
+        let end = file.len() as u64;
+        let wave = read(&mut Cursor::new(&file), 0..end, end).expect("memory").expect("a WAV file");
+        assert_eq!(&file[wave.data.start as usize..wave.data.end as usize], [0x11; 40]);
+        assert_eq!((wave.announced_s, wave.tags.artist.as_deref()), (Some(10.0 / 44_100.0), Some("ab")));
+    }
 }
