@@ -17,6 +17,9 @@ use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::common::Limit;
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::well_known::{
+    FORMAT_ID_ADTS, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_MP1, FORMAT_ID_MP2, FORMAT_ID_MP3,
+};
 use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
@@ -102,10 +105,10 @@ impl Stream {
         let format = probed(counted).map_err(|fault| refuse(explain(&fault)))?;
         let mut edits = Vec::new();
         let mut ends_with_file = extent.ends_with_file;
-        match format.format_info().short_name {
-            "isomp4" => edits = edit_list::read(&mut source, extent.start),
-            "matroska" => ends_with_file = matroska::ends_whole(&mut source, bytes),
-            "mp1" | "mp2" | "mp3" | "aac"
+        match format.format_info().format {
+            FORMAT_ID_ISOMP4 => edits = edit_list::read(&mut source, extent.start),
+            FORMAT_ID_MKV => ends_with_file = matroska::ends_whole(&mut source, bytes),
+            FORMAT_ID_MP1 | FORMAT_ID_MP2 | FORMAT_ID_MP3 | FORMAT_ID_ADTS
                 if !frames::follow_each_other(&mut source, extent.start).map_err(Error::io("read", path))? =>
             {
                 return Err(refuse("not a known audio format".into()));
