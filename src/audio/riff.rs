@@ -423,7 +423,7 @@ mod tests {
             let end = file.len() as u64;
             if let Ok(wave) = read(&mut Cursor::new(&file), 0..end, end.saturating_sub(tags)).expect("memory") {
                 prop_assert!(wave.data.start < wave.data.end && wave.data.end <= end);
-                prop_assert!(wave.announced_s.is_none_or(|seconds| seconds.is_finite()));
+                prop_assert!(wave.announced_s.is_none_or(f64::is_finite));
             }
         }
     }
