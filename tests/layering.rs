@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("log", &[]),
     ("demo", &["files"]),
     ("network", &[]),
-    ("audio", &["job"]),
+    ("audio", &["job", "files"]),
     ("midi", &[]),
     ("synth", &["job", "audio", "midi"]),
     ("features", &["job", "audio", "midi"]),

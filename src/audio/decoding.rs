@@ -34,8 +34,8 @@ pub(super) fn run(open: &Open, path: &Path, keep: Keep, max_samples: usize, prog
 pub(super) fn read_tags(open: &Open, path: &Path) -> Result<Tags> {
     let read = |seekable| {
         let mut stream = Stream::open(open, path, seekable)?;
-        let mut tags = std::mem::take(&mut stream.riff_tags);
-        take_tags(&mut stream, &mut tags);
+        let mut tags = std::mem::take(&mut stream.other_tags);
+        tags::add_all(&mut tags, &mut stream.format.metadata());
         Ok(tags)
     };
     // As in `run`: a file that was cut before its index.
@@ -46,8 +46,11 @@ pub(super) fn read_tags(open: &Open, path: &Path) -> Result<Tags> {
 }
 
 fn packets(mut stream: Stream, path: &Path, mut output: Output, progress: &Progress) -> Result<Recording> {
-    let mut tags = std::mem::take(&mut stream.riff_tags);
-    take_tags(&mut stream, &mut tags);
+    let mut tags = std::mem::take(&mut stream.other_tags);
+    tags::add_all(&mut tags, &mut stream.format.metadata());
+    if let Some(warning) = stream.warning.take() {
+        output.warn(warning);
+    }
     let announced_s = stream.track.announced_s;
     let mut at_start = true;
     let mut container_faults = 0;
@@ -70,6 +73,9 @@ fn packets(mut stream: Stream, path: &Path, mut output: Output, progress: &Progr
             Err(Fault::DecodeError(_)) if container_faults < MAX_CONTAINER_FAULTS => {
                 container_faults += 1;
                 continue;
+            }
+            Err(Fault::IoError(source)) if stream.ends_with_file && source.kind() == io::ErrorKind::UnexpectedEof => {
+                break;
             }
             Err(fault) => {
                 output.end_early(explain(&fault));
@@ -96,16 +102,6 @@ fn packets(mut stream: Stream, path: &Path, mut output: Output, progress: &Progr
         output.warn("high-efficiency AAC: only its lower half of the spectrum is decoded".into());
     }
     output.finish(announced_s, stream.track.padded, tags, codec).map_err(|error| error.at(path))
-}
-
-fn take_tags(stream: &mut Stream, tags: &mut Tags) {
-    let mut metadata = stream.format.metadata();
-    while let Some(revision) = metadata.pop() {
-        tags::add_revision(tags, &revision);
-    }
-    if let Some(revision) = metadata.current() {
-        tags::add_revision(tags, revision);
-    }
 }
 
 /// How far before time 0 a packet begins, unknown to its decoder.

@@ -1,25 +1,33 @@
 //! Audio files: turns a file's sound into numbers that we can analyse and play.
 //!
-//! [`decode`] reads WAV, AIFF, CAF, FLAC, MP3, Ogg Vorbis, Opus, M4A (AAC-LC, ALAC), ADTS and Matroska/WebM. The
-//! container is recognised by its content, never by the file's name. The result is mono at [`ANALYSIS_RATE`] and, on
-//! demand, the stereo original.
+//! [`decode`] reads WAV (RF64 and BW64 too), AIFF, CAF, FLAC, MP3, Ogg Vorbis, Opus, M4A (AAC-LC, ALAC), ADTS and
+//! Matroska/WebM. The container is recognised by its content, never by the file's name; what is known and not read is
+//! named in the error. The result is mono at [`ANALYSIS_RATE`] and, on demand, the stereo original.
 //!
-//! The modules, in the order in which a packet meets them: `stream` opens the container, picks the first audio track
-//! that has a decoder and finds out which samples the encoder added (`edit_list` reads that from MP4 files); `decoding`
-//! runs the packets; `output` takes the blocks and keeps account of losses; `downmix` folds the channels; `resample`
-//! converts to the analysis rate on the fly, so that the original is never in memory unless it was asked for; `tags`
-//! reads names.
+//! The modules, in the order in which a packet meets them: `extent` says which bytes of the file Symphonia sees (`riff`
+//! finds the samples of WAV files whose headers are odd, `covers` leaves out large pictures, `splice` presents what is
+//! left as a file); `stream` opens the container, picks the first audio track that has a decoder and finds out which
+//! samples the encoder added (`edit_list` reads that from MP4 files), whether MPEG audio is there at all (`frames`) and
+//! whether a live stream is whole (`matroska`); `decoding` runs the packets; `output` takes the blocks and keeps account
+//! of losses; `downmix` folds the channels; `resample` converts to the analysis rate on the fly, so that the original is
+//! never in memory unless it was asked for; `tags` reads names.
 //!
 //! Time 0 is the first sample that the encoder was given: the padding of MP3, AAC and Opus encoders is cut off, and the
 //! delay of the resampler is compensated.
 //!
 //! Demuxers and decoders are Symphonia's, Opus is libopus, the resampler is rubato's.
 
+mod covers;
 mod decoding;
 mod downmix;
 mod edit_list;
+mod extent;
+mod frames;
+mod matroska;
 mod output;
 mod resample;
+mod riff;
+mod splice;
 mod stream;
 mod tags;
 

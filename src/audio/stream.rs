@@ -1,6 +1,7 @@
 //! Opens a container, picks a track and finds out which of its samples are music.
 
-use super::{Tags, edit_list, tags};
+use super::splice::Splice;
+use super::{Tags, edit_list, extent, frames, matroska, tags};
 use crate::error::{Error, Result};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,13 +9,17 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_AAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS,
+    CODEC_ID_AAC, CODEC_ID_AC3, CODEC_ID_AC4, CODEC_ID_DCA, CODEC_ID_EAC3, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3,
+    CODEC_ID_OPUS, CODEC_ID_SPEEX, CODEC_ID_TRUEHD, CODEC_ID_TTA, CODEC_ID_WAVPACK,
 };
-use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::common::Limit;
 use symphonia::core::errors::Error as Fault;
 use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::well_known::{
+    FORMAT_ID_ADTS, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_MP1, FORMAT_ID_MP2, FORMAT_ID_MP3,
+};
 use symphonia::core::formats::{FormatOptions, FormatReader, Track};
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
@@ -33,6 +38,13 @@ const MAX_PICTURE_BYTES: usize = 1 << 20;
 /// The message for a file on which a reader or decoder panicked.
 pub(super) const PANICKED: &str = "its structure is beyond the decoder";
 
+/// Codecs that a container may hold and that are not read.
+#[rustfmt::skip]
+const FOREIGN_CODECS: &[(AudioCodecId, &str)] = &[
+    (CODEC_ID_AC3, "AC-3"), (CODEC_ID_EAC3, "E-AC-3"), (CODEC_ID_AC4, "AC-4"), (CODEC_ID_DCA, "DTS"),
+    (CODEC_ID_TRUEHD, "TrueHD"), (CODEC_ID_TTA, "True Audio"), (CODEC_ID_WAVPACK, "WavPack"), (CODEC_ID_SPEEX, "Speex"),
+];
+
 /// Symphonia's codecs, and Opus.
 static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
     let mut codecs = CodecRegistry::new();
@@ -48,8 +60,12 @@ pub(super) struct Stream {
     /// Bytes read so far, and in total.
     pub(super) position: Arc<AtomicU64>,
     pub(super) bytes: u64,
-    /// Tags from RIFF INFO; the rest come through `format`.
-    pub(super) riff_tags: Tags,
+    /// Tags that `format` doesn't give: from RIFF INFO, or around the file proper.
+    pub(super) other_tags: Tags,
+    /// Whether the end of the file is the end of the sound, and no sign that something is missing.
+    pub(super) ends_with_file: bool,
+    /// What is wrong with the file, as far as its head shows.
+    pub(super) warning: Option<String>,
     edits: Vec<edit_list::Edit>,
 }
 
@@ -79,21 +95,37 @@ impl Stream {
         if bytes == 0 {
             return Err(refuse("the file is empty".into()));
         }
-        let riff_tags = tags::read_riff_info(&mut source);
+        let found = extent::find(&mut source, bytes).map_err(Error::io("read", path))?;
+        let extent = found.map_err(refuse)?;
+        let mut other_tags = extent.tags;
+        let inner = Splice::new(open().map_err(Error::io("read", path))?, extent.pieces);
+        let bytes_shown = inner.length();
         let position = Arc::new(AtomicU64::new(0));
-        let inner = open().map_err(Error::io("read", path))?;
-        let counted = Counted { inner, position: Arc::clone(&position), bytes, seekable };
-        let buffered = MediaSourceStream::new(Box::new(counted), MediaSourceStreamOptions::default());
-        let metadata = MetadataOptions::default().limit_visual_bytes(Limit::Maximum(MAX_PICTURE_BYTES));
-        let probe = symphonia::default::get_probe();
-        let format = contained(|| probe.probe(&Hint::new(), buffered, FormatOptions::default(), metadata))
-            .map_err(|fault| refuse(explain(&fault)))?;
+        let counted = Counted { inner: Box::new(inner), position: Arc::clone(&position), bytes: bytes_shown, seekable };
+        let format = probed(counted).map_err(|fault| refuse(explain(&fault)))?;
         let mut edits = Vec::new();
-        if format.format_info().short_name == "isomp4" {
-            edits = edit_list::read(&mut source);
+        let mut ends_with_file = extent.ends_with_file;
+        match format.format_info().format {
+            FORMAT_ID_ISOMP4 => edits = edit_list::read(&mut source, extent.start),
+            FORMAT_ID_MKV => ends_with_file = matroska::ends_whole(&mut source, bytes),
+            FORMAT_ID_MP1 | FORMAT_ID_MP2 | FORMAT_ID_MP3 | FORMAT_ID_ADTS
+                if !frames::follow_each_other(&mut source, extent.start).map_err(Error::io("read", path))? =>
+            {
+                return Err(refuse("not a known audio format".into()));
+            }
+            _ => {}
         }
-        let track = AudioTrack::first(format.as_ref(), &edits).map_err(refuse)?;
-        Ok(Self { format, track, position, bytes, riff_tags, edits })
+        if extent.tags_outside {
+            let position = Arc::new(AtomicU64::new(0));
+            let inner = open().map_err(Error::io("read", path))?;
+            if let Ok(mut whole) = probed(Counted { inner, position, bytes, seekable }) {
+                tags::add_all(&mut other_tags, &mut whole.metadata());
+            }
+        }
+        let mut track = AudioTrack::first(format.as_ref(), &edits).map_err(refuse)?;
+        track.announced_s = extent.announced_s.or(track.announced_s);
+        let warning = extent.warning;
+        Ok(Self { format, track, position, bytes: bytes_shown, other_tags, ends_with_file, warning, edits })
     }
 
     /// Continues with the next stream of a chain, since Ogg files may have several in succession.
@@ -107,6 +139,14 @@ impl Stream {
     pub(super) fn done_permille(&self) -> usize {
         (self.position.load(Ordering::Relaxed).saturating_mul(1000) / self.bytes) as usize
     }
+}
+
+/// Finds the reader for `source`.
+fn probed(source: Counted) -> symphonia::core::errors::Result<Box<dyn FormatReader>> {
+    let buffered = MediaSourceStream::new(Box::new(source), MediaSourceStreamOptions::default());
+    let metadata = MetadataOptions::default().limit_visual_bytes(Limit::Maximum(MAX_PICTURE_BYTES));
+    let probe = symphonia::default::get_probe();
+    contained(|| probe.probe(&Hint::new(), buffered, FormatOptions::default(), metadata))
 }
 
 impl AudioTrack {
@@ -156,7 +196,10 @@ impl AudioTrack {
             core_only = params.codec == CODEC_ID_AAC && reduce_to_core(&mut params);
             if core_only { make(&params) } else { Err(fault) }
         });
-        let decoder = decoder.map_err(|fault| explain(&fault))?;
+        let decoder = decoder.map_err(|fault| match FOREIGN_CODECS.iter().find(|(id, _)| *id == params.codec) {
+            Some((_, name)) => format!("its sound is {name}, which Antiphon does not read; convert it to WAV or FLAC"),
+            None => explain(&fault),
+        })?;
 
         let guessed = is_mpeg && container != "isomp4" && track.delay.is_none() && track.padding.is_none();
         let length_s = || {

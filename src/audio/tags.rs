@@ -1,20 +1,23 @@
-//! A file's own tags: ID3, Vorbis comments, MP4 items and Matroska tags through Symphonia, RIFF INFO by hand.
+//! A file's own tags: ID3, Vorbis comments, MP4 items and Matroska tags through Symphonia, RIFF INFO by hand (`riff` finds it).
 
 use super::Tags;
-use std::io::{Read, Seek, SeekFrom};
-use symphonia::core::meta::{MetadataContainer, MetadataRevision, StandardTag, Tag};
+use symphonia::core::meta::{Metadata, MetadataContainer, MetadataRevision, StandardTag, Tag};
 
 /// Longest text kept from a tag, in characters. Our choice.
 const MAX_TEXT_CHARS: usize = 1000;
 
-/// Largest LIST chunk that is read.
-const MAX_INFO_BYTES: u64 = 1 << 20;
-
-/// Most chunks of a WAV file that are visited.
-const MAX_CHUNKS: usize = 1000;
+/// Takes what all of `metadata` has and `tags` lacks.
+pub(super) fn add_all(tags: &mut Tags, metadata: &mut Metadata<'_>) {
+    while let Some(revision) = metadata.pop() {
+        add_revision(tags, &revision);
+    }
+    if let Some(revision) = metadata.current() {
+        add_revision(tags, revision);
+    }
+}
 
 /// Takes what `revision` has and `tags` lacks.
-pub(super) fn add_revision(tags: &mut Tags, revision: &MetadataRevision) {
+fn add_revision(tags: &mut Tags, revision: &MetadataRevision) {
     let per_track = revision.per_track.iter().map(|track| &track.metadata);
     for MetadataContainer { tags: found, .. } in std::iter::once(&revision.media).chain(per_track) {
         for tag in found {
@@ -59,39 +62,12 @@ fn fill(slot: &mut Option<String>, text: &str) {
     }
 }
 
-/// The LIST INFO chunk of a WAV file (Multimedia Programming Interface and Data Specifications 1.0, 1991), wherever it
-/// is. Symphonia 0.6.1 parses the chunk but loses it.
-pub(super) fn read_riff_info(source: &mut (impl Read + Seek)) -> Tags {
-    let mut tags = Tags::default();
-    // `None` means that the file ended.
-    let _end: Option<()> = walk_riff(source, &mut tags);
-    tags
-}
-
-fn walk_riff(source: &mut (impl Read + Seek), tags: &mut Tags) -> Option<()> {
-    let mut head = [0; 12];
-    source.seek(SeekFrom::Start(0)).ok()?;
-    source.read_exact(&mut head).ok()?;
-    if &head[..4] != b"RIFF" || &head[8..] != b"WAVE" {
-        return None;
+/// Takes the items of a LIST chunk of a WAV file, if it is INFO (Multimedia Programming Interface and Data
+/// Specifications 1.0, 1991). Symphonia 0.6.1 parses the chunk but loses it.
+pub(super) fn add_riff_info(tags: &mut Tags, list: &[u8]) {
+    if let Some(items) = list.strip_prefix(b"INFO") {
+        add_info(tags, items);
     }
-    let mut position = 12_u64;
-    for _ in 0..MAX_CHUNKS {
-        source.seek(SeekFrom::Start(position)).ok()?;
-        let mut head = [0; 8];
-        source.read_exact(&mut head).ok()?;
-        let size = u64::from(le_u32(&head, 4)?);
-        if &head[..4] == b"LIST" {
-            let mut body = Vec::new();
-            source.take(size.min(MAX_INFO_BYTES)).read_to_end(&mut body).ok()?;
-            if let Some(items) = body.strip_prefix(b"INFO") {
-                add_info(tags, items);
-            }
-        }
-        // Chunks are padded to an even length.
-        position += 8 + size.next_multiple_of(2);
-    }
-    Some(())
 }
 
 fn add_info(tags: &mut Tags, mut items: &[u8]) {
@@ -119,7 +95,6 @@ fn le_u32(bytes: &[u8], at: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Cursor;
 
     fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
         let mut chunk = [kind.as_slice(), &(body.len() as u32).to_le_bytes(), body].concat();
@@ -128,21 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn riff_info_is_found_behind_the_samples_and_in_latin_1() {
-        let info = [
+    fn riff_info_is_read_in_utf_8_and_latin_1_and_cut_anywhere() {
+        let list = [
             b"INFO".to_vec(),
             chunk(*b"IART", b"Bj\xf6rk\0"),
             chunk(*b"INAM", b"J\xc3\xb3ga"),
             chunk(*b"ICRD", b"1997"),
-        ];
-        let body = [b"WAVE".to_vec(), chunk(*b"data", &[0; 7]), chunk(*b"LIST", &info.concat())].concat();
-        let file = chunk(*b"RIFF", &body);
-        let tags = read_riff_info(&mut Cursor::new(&file));
+        ]
+        .concat();
+        let read = |list: &[u8]| {
+            let mut tags = Tags::default();
+            add_riff_info(&mut tags, list);
+            tags
+        };
+        let tags = read(&list);
         assert_eq!(tags.artist.as_deref(), Some("Björk"));
         assert_eq!(tags.title.as_deref(), Some("Jóga"));
         assert_eq!((tags.album, tags.year.as_deref()), (None, Some("1997")));
-        for length in 0..file.len() {
-            read_riff_info(&mut Cursor::new(&file[..length]));
+        for length in 0..list.len() {
+            read(&list[..length]);
         }
     }
 

@@ -6,6 +6,7 @@
 //! | What is this file, by its content? | [`Kind`] |
 //! | What is it by its name, and which extensions are there? | [`is_audio_name`], [`is_midi_name`], [`AUDIO`], [`MIDI`]
 //! |
+//! | What is this that was taken for a recording? | `foreign` |
 //! | What does a table say, whichever spreadsheet wrote it? | `csv::Rows` |
 //! | Which files lie below a folder? | `walk`, `below` |
 //! | Do two files have the same name? | [`name_key`], [`stem`] |
@@ -23,6 +24,7 @@
 //! ```
 
 pub(crate) mod csv;
+mod foreign;
 mod hash;
 mod kind;
 mod names;
@@ -30,6 +32,7 @@ mod paths;
 mod walk;
 mod writing;
 
+pub(crate) use foreign::{Foreign, HEAD_BYTES, foreign};
 pub(crate) use hash::{Md5, hex, md5, md5_of, unhex};
 pub use kind::{Kind, is_midi};
 pub use names::{

@@ -7,7 +7,8 @@ use antiphon::Error;
 fn what_holds_no_audio_is_refused_in_one_line() {
     assert_eq!(refusal(b""), "can't decode audio: the file is empty: \"\"");
     let text = "This is a letter, not a song. ".repeat(1000);
-    assert_eq!(refusal(text.as_bytes()), "can't decode audio: not a known audio format: \"\"");
+    assert_eq!(refusal(text.as_bytes()), "can't decode audio: text, not a recording: \"\"");
+    assert_eq!(refusal(&vec![0; 100_000]), "can't decode audio: not a known audio format: \"\"");
     assert_eq!(refusal(&wav(1, 16, 2, 44_100, &[])), "can't decode audio: there are no samples in it: \"\"");
     for (name, length) in
         [("cbr.mp3", 200), ("vorbis.ogg", 3000), ("aac.m4a", 5000), ("flac.flac", 60), ("opus.webm", 300)]

@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod formats;
+mod odd_files;
 mod pcm;
 
 use antiphon::Result;
