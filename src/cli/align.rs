@@ -64,6 +64,9 @@ impl Align {
         let how = Aligning { font: &font, preset: self.preset.into(), paths: self.paths };
         let out = self.output.unwrap_or_default();
         let found = align_list(&items, &how, &out, &progress.part(0.01, 1.0))?;
+        for remark in items.remarks() {
+            message!("antiphon: {remark}: {:?}", self.midi);
+        }
         for (item, warning) in &found.warned {
             message!("antiphon: {warning}: {item}");
         }
@@ -72,7 +75,8 @@ impl Align {
         }
         let AlignedList { aligned, accepted, skipped, .. } = found;
         answer!("{aligned} pairs aligned, {accepted} of them matches; {} skipped", skipped.len());
-        Ok(if skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+        let whole = skipped.is_empty() && items.remarks().is_empty();
+        Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 
     fn align(self, audio: PathBuf) -> Result<ExitCode> {

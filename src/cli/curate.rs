@@ -6,6 +6,7 @@ use super::output::or_no_folder;
 use antiphon::curation::evaluate::{Agreement, ScoredDecisions, Share, agreement, merge};
 use antiphon::curation::{Act, Decision, Journal, Order, Reason, Record, State, Table, export};
 use antiphon::error::{Error, Result};
+use antiphon::files::Kind;
 use antiphon::job::Progress;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -187,17 +188,16 @@ pub(super) fn read_all(paths: &[PathBuf]) -> Result<(Vec<Vec<Record>>, ExitCode)
     let mut journals = Vec::new();
     let mut code = ExitCode::SUCCESS;
     for path in paths {
-        let is_journal = !antiphon::files::is_decisions_name(path);
-        let records = if is_journal && !path.is_dir() {
-            let (records, remarks) = Journal::read(path)?;
-            for remark in remarks {
-                message!("antiphon: {remark}: {path:?}");
-                code = ExitCode::from(2);
-            }
-            records
-        } else {
-            export::read(path)?
+        let is_journal = match Kind::of(path)? {
+            Kind::Journal => true,
+            Kind::Decisions | Kind::Folder => false,
+            _ => !antiphon::files::is_decisions_name(path),
         };
+        let (records, remarks) = if is_journal { Journal::read(path)? } else { export::read(path)? };
+        for remark in remarks {
+            message!("antiphon: {remark}: {path:?}");
+            code = ExitCode::from(2);
+        }
         journals.push(export::moved(&records, &folder_of(path), &home));
     }
     Ok((journals, code))
@@ -427,7 +427,7 @@ impl Decide {
                 return Ok(ExitCode::SUCCESS);
             }
             let bad = |reason: String| Error::List { reason, path: "standard input".into() };
-            let row: Value = serde_json::from_slice(&line).map_err(|error| bad(error.to_string()))?;
+            let row: Value = antiphon::files::parse_json(&line).map_err(|error| bad(error.to_string()))?;
             let text = |name: &str| row[name].as_str().map(str::to_owned);
             let mut record = Record::new(text("item").ok_or_else(|| bad("no item".into()))?, Decision::Skipped);
             record.reason = text("reason").as_deref().and_then(Reason::named);

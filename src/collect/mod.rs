@@ -174,7 +174,7 @@ struct Candidates {
 pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Result<Collected> {
     let mut skipped = Skipped::new();
     let list = absolute(list)?;
-    let catalogue = what.catalogue.as_deref().map_or_else(|| Ok(Catalogue::default()), files::catalogue)?;
+    let catalogue = what.catalogue.as_deref().map_or_else(|| Ok(Catalogue::default()), Catalogue::read)?;
     let midi = files::below(&what.midi, true, &mut skipped)?;
     let audio = files::below(&what.audio, false, &mut skipped)?;
     let folder = list.parent().unwrap_or(Path::new(""));

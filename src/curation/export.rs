@@ -12,7 +12,8 @@ use crate::audio::{AudioTime, Keep};
 use crate::error::{Error, Result};
 use crate::export::{Artefact, Exported};
 use crate::files::csv::{self, Rows, field};
-use crate::files::{Links, create_folder, ends_in, is_table_name, md5, md5_of, walk, write};
+use crate::files::list::LeftOut;
+use crate::files::{Layout, Links, create_folder, ends_in, md5, md5_of, parse_json, walk, write};
 use crate::job::Progress;
 use crate::midi::MidiTime;
 use crate::pair;
@@ -285,54 +286,79 @@ fn names(record: &Record, midi: &Path, audio: &Path, progress: &Progress) -> Res
 }
 
 /// Reads decisions back: a journal (JSON lines), a table, a document `curation/1`, a JAMS document or a folder of
-/// these. Paths stay as they are in the file.
+/// these; and says what was left out, since it could not be read. The content tells which it is. Paths stay as they are
+/// in the file.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::List`] with the row.
-pub fn read(path: &Path) -> Result<Vec<Record>> {
+/// [`Error::Io`]; [`Error::List`] with the row if none can be read.
+pub fn read(path: &Path) -> Result<(Vec<Record>, Vec<String>)> {
     if path.is_dir() {
-        let mut records = Vec::new();
+        let (mut records, mut remarks) = (Vec::new(), Vec::new());
         for file in walk(path, Links::LeftOut).flatten().filter(|file| ends_in(file, "jams")) {
-            records.extend(read(&file)?);
+            let (read, left_out) = read(&file)?;
+            records.extend(read);
+            let name = file.strip_prefix(path).unwrap_or(&file).display();
+            remarks.extend(left_out.into_iter().map(|remark| format!("{name}: {remark}")));
         }
-        return Ok(records);
+        return Ok((records, remarks));
     }
     let bad = |reason: String| Error::List { reason, path: path.to_path_buf() };
-    if is_table_name(path) {
-        return read_csv(path);
-    }
-    if !ends_in(path, "json") && !ends_in(path, "jams") {
-        let table: Table = Journal::read(path)?.0.into_iter().collect();
-        return Ok(judgements(&table));
+    match Layout::of(path)? {
+        Layout::Table => return read_csv(path),
+        Layout::Lines => {
+            let (lines, remarks) = Journal::read(path)?;
+            let table: Table = lines.into_iter().collect();
+            return Ok((judgements(&table), remarks));
+        }
+        Layout::Document => {}
     }
     let length = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
     if length > LARGEST {
         return Err(bad(format!("{length} bytes are more than {LARGEST}")));
     }
     let text = std::fs::read(path).map_err(Error::io("read", path))?;
-    let mut document: Value = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
-    if ends_in(path, "jams") {
-        return jams::records(&document).map_err(bad);
+    let mut document: Value = parse_json(&text).map_err(|error| bad(error.to_string()))?;
+    if ends_in(path, "jams") || document.get("annotations").is_some() {
+        return jams::records(&document).map_err(bad).map(|records| (records, Vec::new()));
     }
     match document["format"].as_str() {
         Some("curation/1") => {}
         Some(other) => return Err(bad(format!("format {other:?} is not \"curation/1\""))),
         None => return Err(bad("no document \"curation/1\"".into())),
     }
-    serde_json::from_value(document["decisions"].take()).map_err(|error| bad(error.to_string()))
+    let Value::Array(rows) = document["decisions"].take() else { return Err(bad("no `decisions`".into())) };
+    let (mut records, mut left_out) = (Vec::new(), LeftOut::default());
+    for (number, row) in rows.into_iter().enumerate() {
+        match serde_json::from_value(row) {
+            Ok(record) => records.push(record),
+            Err(error) => left_out.note("decision", number + 1, error),
+        }
+    }
+    told(records, &left_out, path)
 }
 
-fn read_csv(path: &Path) -> Result<Vec<Record>> {
+/// The decisions that were read, and what was left out.
+fn told(records: Vec<Record>, left_out: &LeftOut, path: &Path) -> Result<(Vec<Record>, Vec<String>)> {
+    match left_out.error(path).filter(|_| records.is_empty()) {
+        Some(error) => Err(error),
+        None => Ok((records, left_out.remarks())),
+    }
+}
+
+fn read_csv(path: &Path) -> Result<(Vec<Record>, Vec<String>)> {
     let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
     let mut rows = Rows::new(BufReader::new(file), path);
-    let Some(header) = rows.next()? else { return Ok(Vec::new()) };
-    let mut records = Vec::new();
+    let Some(header) = rows.next()? else { return Ok((Vec::new(), Vec::new())) };
+    let (mut records, mut left_out) = (Vec::new(), LeftOut::default());
     while let Some(fields) = rows.next()? {
         let row: BTreeMap<&str, &str> =
             header.iter().map(String::as_str).zip(fields.iter().map(String::as_str)).collect();
-        records.push(record_of(&row).map_err(|reason| rows.bad(reason))?);
+        match record_of(&row) {
+            Ok(record) => records.push(record),
+            Err(reason) => left_out.note("row", rows.number, reason),
+        }
     }
-    Ok(records)
+    told(records, &left_out, path)
 }
 
 fn record_of(row: &BTreeMap<&str, &str>) -> core::result::Result<Record, String> {

@@ -170,7 +170,7 @@ impl Dataset {
         let path = Self::document_of(folder);
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let damaged = |reason: String| Error::Dataset { reason, path: path.clone() };
-        let value: Value = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let value: Value = files::parse_json(text.as_bytes()).map_err(|error| damaged(error.to_string()))?;
         match value.get("format").and_then(Value::as_str) {
             Some(FORMAT) => {}
             Some(other) => return Err(damaged(format!("its format is {other:?}, {FORMAT:?} is read"))),

@@ -20,13 +20,19 @@ const TABLES: &[&str] = &["csv", "tsv"];
 /// Extensions of files with decisions, journals excluded.
 const DECISIONS: &[&str] = &["csv", "tsv", "json", "jams"];
 /// Extensions of files with pairs or decisions.
-pub const LISTS: &[&str] = &["jsonl", "json", "csv", "tsv", "jams"];
+pub const LISTS: &[&str] = &["jsonl", "ndjson", "json", "csv", "tsv", "txt", "jams"];
 /// Extensions of files that are examined before they are opened: their names do not say what they are.
-pub(crate) const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "tsv", "jams", "safetensors", "sf2", "npy", "png"];
+pub(crate) const DOCUMENTS: &[&str] =
+    &["json", "jsonl", "ndjson", "csv", "tsv", "txt", "jams", "safetensors", "sf2", "npy", "png"];
 
 /// Whether a file's extension is one of `endings`, which are in lower case.
 pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
     path.extension().is_some_and(|is| endings.iter().any(|ending| is.eq_ignore_ascii_case(ending)))
+}
+
+/// Whether macOS keeps what it knows about another file in this one, by its name: `._Song.mid`.
+pub(crate) fn is_apple_double(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"._"))
 }
 
 /// Whether a file's extension is `ending`, in any letter case.
@@ -47,6 +53,12 @@ pub fn is_midi_name(path: &Path) -> bool {
 /// Whether a file is a recording or MIDI by its name.
 pub(crate) fn is_sound_name(path: &Path) -> bool {
     is_audio_name(path) || is_midi_name(path)
+}
+
+/// Where the MIDI file and the recording stand in a row of a table without a header; `None` in any other row.
+pub(crate) fn sides_of(row: &[String]) -> Option<[usize; 2]> {
+    let place = |is: fn(&Path) -> bool| row.iter().position(|field| is(Path::new(field.trim())));
+    place(is_midi_name).zip(place(is_audio_name)).map(<[usize; 2]>::from)
 }
 
 /// Whether a file holds decisions and is not a journal, by its name.

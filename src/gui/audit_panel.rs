@@ -361,6 +361,9 @@ fn divider(ui: &Ui, inner: Rect, top: f32, first: f32, high: f32, model: &Model,
 
 /// What stands in a strip without a picture.
 fn waiting_text(side: Side, model: &Model) -> String {
+    if let Some(failure) = model.curating().and_then(|curating| curating.failure(curating.queue().current()?)) {
+        return failure.to_owned();
+    }
     match side {
         Side::Midi => match model.midi_path() {
             Some(_) => "Reading the MIDI file and playing it silently".into(),

@@ -151,6 +151,10 @@ fn line(ui: &mut Ui, model: &Model, curating: &Curating, place: usize, palette: 
             (false, Some(confidence)) => format!("{name}, {}, confidence {confidence:.2}", state.name()),
             (false, None) => format!("{name}, {}", state.name()),
         };
+        let spoken = match curating.failure(index) {
+            Some(failure) => format!("{spoken}, {failure}"),
+            None => spoken,
+        };
         if response.on_hover_text(&spoken).accessible_name(spoken).clicked() {
             out.push(Command::Curate(Curate::GoTo(place)));
         }

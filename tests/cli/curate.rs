@@ -137,7 +137,7 @@ fn exports_are_equal_when_they_are_read_again_and_confirmed_pairs_go_on() {
         ["curate", "export", &journal, "--csv", &csv, "--document", &document, "--jams", &jams, "--pairs", &pairs];
     let output = antiphon(&[&arguments[..], &["--tree", &tree, "--aligned", &aligned, "--quiet"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let export = |name: &str| antiphon::curation::export::read(Path::new(name)).expect("an export");
+    let export = |name: &str| antiphon::curation::export::read(Path::new(name)).expect("an export").0;
     let table: Table = Journal::read(Path::new(&journal)).expect("a journal").0.into_iter().collect();
     let original = antiphon::curation::export::judgements(&table);
     let home = |records: Vec<_>, of: &str| antiphon::curation::export::moved(&records, Path::new(of), folder.path());

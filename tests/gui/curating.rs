@@ -498,7 +498,7 @@ fn decisions_are_exported_from_the_window_and_are_equal_when_read_again() {
     let table = model.curating().unwrap().journal().table();
     let original = antiphon::curation::export::judgements(table);
     for name in ["decisions.csv", "decisions.json"] {
-        let again = antiphon::curation::export::read(&out.join(name)).unwrap();
+        let (again, _) = antiphon::curation::export::read(&out.join(name)).unwrap();
         assert_eq!(antiphon::curation::export::moved(&again, &out, folder.path()), original, "{name}");
     }
     assert_eq!(std::fs::read_to_string(out.join("confirmed.jsonl")).unwrap().lines().count(), 1);

@@ -98,7 +98,7 @@ impl Tasks {
             let (mut journal, obstacle) = open_journal(&journal.unwrap_or_else(|| journal_of(&source, kind)));
             if kind == Kind::Decisions {
                 let folder = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
-                let decided = export::read(&source)?;
+                let (decided, _) = export::read(&source)?;
                 journal.import(export::moved(&decided, &folder(&source), &folder(journal.path())));
                 // What can't be written now is kept, and said when it can't be written later.
                 drop(journal.flush());
