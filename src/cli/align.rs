@@ -19,7 +19,7 @@ use std::time::Instant;
 #[derive(Debug, Args)]
 #[command(mut_arg("json", |arg| arg.requires("audio")), mut_arg("hop", |arg| arg.requires("audio")))]
 pub(super) struct Align {
-    /// The MIDI file; or a list of pairs to align (JSON lines, JSON, CSV, a Lakh tree).
+    /// The MIDI file; or a list of pairs to align (JSON lines, JSON, a table, a Lakh tree).
     #[arg(value_name = "MIDI|LIST")]
     midi: PathBuf,
     /// The recording; leave it out for a list.

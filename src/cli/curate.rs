@@ -3,6 +3,7 @@
 use super::flags::{Json, MidiFont, Quiet, one_of};
 use super::help::examples;
 use super::output::or_no_folder;
+use super::terminal::warned;
 use antiphon::curation::evaluate::{Agreement, ScoredDecisions, Share, agreement, merge};
 use antiphon::curation::{Act, Decision, Journal, Order, Reason, Record, State, Table, export};
 use antiphon::error::{Error, Result};
@@ -188,7 +189,7 @@ pub(super) fn read_all(paths: &[PathBuf]) -> Result<(Vec<Vec<Record>>, ExitCode)
     let mut journals = Vec::new();
     let mut code = ExitCode::SUCCESS;
     for path in paths {
-        let is_journal = match Kind::of(path)? {
+        let is_journal = match Kind::of(path).unwrap_or(Kind::Unknown) {
             Kind::Journal => true,
             Kind::Decisions | Kind::Folder => false,
             _ => !antiphon::files::is_decisions_name(path),
@@ -268,7 +269,9 @@ impl Export {
             antiphon::files::write(path, text.as_bytes())?;
         }
         if let Some(path) = &outputs.jams {
-            export::write_jams(&export::moved(&records, &home, path), path)?;
+            for (path, error) in export::write_jams(&export::moved(&records, &home, path), path, &progress)? {
+                message!("antiphon: its duration is not known: {}: {path:?}", error.reason(&path));
+            }
         }
         if let Some(path) = &outputs.pairs {
             antiphon::files::write(path, export::pair_list(&to(path)).as_bytes())?;
@@ -291,6 +294,9 @@ impl Export {
 }
 
 fn name_skipped(tree: &export::Tree, code: &mut ExitCode) {
+    for (path, warning) in &tree.warned {
+        warned(path, Some(warning));
+    }
     for (path, error) in &tree.skipped {
         message!("antiphon: left out: {}: {path:?}", error.reason(path));
         *code = ExitCode::from(2);

@@ -96,9 +96,9 @@ pub(super) struct Add {
     sources: Vec<PathBuf>,
     #[command(flatten)]
     folder: IndexFolder,
-    /// Take metadata of the files from this file: a JSON object a line, with the fields of a Million Song Dataset entry and
+    /// Take metadata of the files from this list (JSON or a table) with the fields of a Million Song Dataset entry and
     /// `path`.
-    #[arg(long, value_name = "JSONL")]
+    #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
     #[command(flatten)]
     font: MidiFont,
@@ -126,6 +126,10 @@ impl Add {
         let outcome = self.font.open().and_then(|font| index::add(&self.folder.index, sources, &font, &progress));
         let taken_back = begun && index::take_back(&self.folder.index);
         let Added { added, replaced, kept, renamed, copies, seconds, warned: odd, skipped: unread } = outcome?;
+        let unlisted = sources.catalogue.as_ref().map(Catalogue::remarks).unwrap_or_default();
+        for remark in &unlisted {
+            warned(self.catalogue.as_deref().unwrap_or(Path::new("")), Some(remark));
+        }
         for (path, warning) in &odd {
             warned(path, Some(warning));
         }
@@ -143,7 +147,7 @@ impl Add {
             unread.len(),
             self.folder.open()?.counts().entries
         );
-        Ok(if unread.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+        Ok(if unread.is_empty() && unlisted.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 }
 

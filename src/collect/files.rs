@@ -21,6 +21,8 @@ pub(super) struct MidiFile {
     pub(super) path: PathBuf,
     pub(super) md5: String,
     pub(super) name: Name,
+    /// What is odd about it.
+    pub(super) warning: Option<String>,
 }
 
 /// A recording.
@@ -47,7 +49,8 @@ pub(super) fn midi_files(listed: &Listed, skipped: &mut Skipped, progress: &Prog
         .map(|path| {
             progress.step(done.fetch_add(1, Ordering::Relaxed), files.len())?;
             let (md5, midi) = read_midi(path)?;
-            Ok(MidiFile { path: path.clone(), md5, name: Name::of_midi(&seen_from(roots, path), &midi) })
+            let (name, warning) = (Name::of_midi(&seen_from(roots, path), &midi), midi.warning());
+            Ok(MidiFile { path: path.clone(), md5, name, warning })
         })
         .collect();
     let mut unique: Vec<MidiFile> = Vec::new();

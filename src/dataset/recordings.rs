@@ -68,7 +68,7 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
     let mut unread = Vec::new();
     for source in &what.sources {
         let (lines, left_out) = pairs(source)?;
-        unread.extend(left_out.into_iter().map(|remark| (source.clone(), remark)));
+        unread.extend(left_out.into_iter().map(|place| (source.clone(), place)));
         for Line { midi, audio, split } in lines {
             if let Some(split) = split {
                 let known = listed.entry(midi.clone()).or_insert(split);
@@ -106,6 +106,8 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
             // Recordings before this one may have been rejected: the pair itself says which one it belongs to.
             let is_this = there.made_by(work, variant).is_ok_and(|made_by| made_by["audio"] == json!(audio));
             if let (true, Ok(pair)) = (is_this, there.load(work, variant)) {
+                let made_by = there.made_by(work, variant).unwrap_or_default();
+                work.warning = joined(work.warning.take(), made_by["warning"].as_str());
                 work.frames.push(pair.midi_time.len());
                 work.recordings.push(audio.clone());
                 kept += 1;
@@ -120,6 +122,7 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
             })();
             match outcome {
                 Ok((pair, made_by)) => {
+                    work.warning = joined(work.warning.take(), made_by["warning"].as_str());
                     Dataset::store(folder, &work.id, variant, &pair, &made_by)?;
                     work.frames.push(pair.midi_time.len());
                     work.recordings.push(audio.clone());
@@ -169,6 +172,7 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
         "tuning": audio.tuning,
         "first_frame": from,
         "soundfont": font.name,
+        "warning": audio.recording.warning,
     });
     let pair = Pair {
         midi: of_midi.slice(s![from..to, ..]).to_owned(),
@@ -177,6 +181,14 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
         midi_time: (from..to).map(|i| alignment.map.to_midi(AudioTime(i as f64 * FRAME_S)).0 as f32).collect(),
     };
     Ok((pair, made_by))
+}
+
+/// What is odd about a MIDI file and its recordings, each once.
+fn joined(known: Option<String>, recording: Option<&str>) -> Option<String> {
+    match (known, recording) {
+        (Some(known), Some(odd)) if !known.contains(odd) => Some(format!("{known}; {odd}")),
+        (known, odd) => known.or_else(|| odd.map(str::to_owned)),
+    }
 }
 
 /// A line of a list of pairs.
@@ -204,9 +216,9 @@ fn pairs(source: &Path) -> Result<(Vec<Line>, Vec<String>)> {
         let line = || Ok(Line { midi: file("midi")?, audio: file("audio")?, split: split? });
         Ok(line().map(|line| lines.push(line)))
     })?;
-    match left_out.first().filter(|_| lines.is_empty()) {
-        Some(_) => Err(Error::Dataset { reason: left_out.remarks().swap_remove(0), path: source.to_path_buf() }),
-        None => Ok((lines, left_out.remarks())),
+    match left_out.places().next().filter(|_| lines.is_empty()) {
+        Some(reason) => Err(Error::Dataset { reason, path: source.to_path_buf() }),
+        None => Ok((lines, left_out.places().collect())),
     }
 }
 

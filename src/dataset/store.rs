@@ -63,6 +63,9 @@ pub struct Work {
     /// Why there is no pair of it, or not one for every variant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// What is odd about its files, which are used all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 impl Work {
@@ -308,6 +311,7 @@ mod tests {
             frames: vec![frames],
             recordings: Vec::new(),
             skipped: None,
+            warning: None,
         }
     }
 

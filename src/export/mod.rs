@@ -70,16 +70,16 @@ pub fn document(
         "segments": segments(alignment),
         "unreliable": alignment.unreliable,
         "remarks": alignment.remarks,
-        "warning": warning(midi, audio),
+        "warning": warning(midi.midi.warning().as_deref(), audio.recording.warning.as_deref()),
         "parameters": { "preset": preset, "soundfont": soundfont },
         "seconds": seconds,
     })
 }
 
 /// What was wrong with the files, in one line.
-fn warning(midi: &MidiSide, audio: &AudioSide) -> Option<String> {
-    let midi = midi.midi.warning().map(|warning| format!("MIDI: {warning}"));
-    let all: Vec<String> = midi.into_iter().chain(audio.recording.warning.clone()).collect();
+pub(crate) fn warning(midi: Option<&str>, recording: Option<&str>) -> Option<String> {
+    let midi = midi.map(|warning| format!("MIDI: {warning}"));
+    let all: Vec<String> = midi.into_iter().chain(recording.map(str::to_owned)).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
 

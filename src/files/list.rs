@@ -52,11 +52,15 @@ impl LeftOut {
         self.named.first().map(|reason| Error::List { reason: reason.clone(), path: path.to_path_buf() })
     }
 
+    /// What was left out, one line each: `row 3: no path`.
+    pub(crate) fn places(&self) -> impl Iterator<Item = String> {
+        let more = self.count - self.named.len();
+        self.named.iter().cloned().chain((more > 0).then(|| format!("{more} more")))
+    }
+
     /// What a user is told, one line each.
     pub(crate) fn remarks(&self) -> Vec<String> {
-        let more = self.count - self.named.len();
-        let more = (more > 0).then(|| format!("left out: {more} more"));
-        self.named.iter().map(|named| format!("left out: {named}")).chain(more).collect()
+        self.places().map(|place| format!("left out: {place}")).collect()
     }
 }
 

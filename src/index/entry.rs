@@ -124,7 +124,7 @@ impl Catalogue {
         let mut read = Self::default();
         let Self { about, left_out } = &mut read;
         list::read(file, left_out, |_, fields| {
-            let Some(path) = text(fields, "path") else { return Ok(Err("no path".into())) };
+            let Some(path) = text(fields, "path") else { return Ok(Err("missing field `path`".into())) };
             let path = absolute(&found(&folder, &path))?;
             about.insert(key(&path), (path, About::of(fields)));
             Ok(Ok(()))
@@ -145,6 +145,11 @@ impl Catalogue {
     /// Its files, sorted.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.about.values().map(|(path, _)| path.as_path())
+    }
+
+    /// The lines that could not be read.
+    pub(crate) fn left_out(&self) -> impl Iterator<Item = String> {
+        self.left_out.places()
     }
 
     /// What could not be read of it.
@@ -224,7 +229,7 @@ mod tests {
         }
         std::fs::write(at("c.csv"), "artist,title\na,b\n").expect("written");
         let error = Catalogue::read(&at("c.csv")).expect_err("no path").to_string();
-        assert!(error.contains("line 2: no path"), "{error}");
+        assert!(error.contains("line 2: missing field `path`"), "{error}");
     }
 
     #[test]
@@ -241,7 +246,7 @@ mod tests {
         }
         assert_eq!(catalogue.about(&at("\u{d6}.ogg")), Some(&About::default()));
         assert!(catalogue.paths().any(|path| path.is_file()));
-        assert_eq!(catalogue.remarks(), ["left out: row 4: no path"]);
+        assert_eq!(catalogue.remarks(), ["left out: row 4: missing field `path`"]);
     }
 
     #[test]

@@ -249,7 +249,8 @@ impl Tasks {
                 write(&folder.join(name), text.as_bytes())?;
             }
             let jams = folder.join("jams");
-            export::write_jams(&export::moved(&records, &home, &jams), &jams)?;
+            // A recording that can't be read has no duration there.
+            drop(export::write_jams(&export::moved(&records, &home, &jams), &jams, progress)?);
             let files = ["decisions.csv", "decisions.json", "confirmed.jsonl", "jams"].map(str::to_owned).to_vec();
             Ok(Exported { folder, files })
         });
