@@ -63,17 +63,14 @@ impl<R: BufRead> Rows<R> {
         }
         let said = head.get(..4).filter(|sep| sep.eq_ignore_ascii_case(b"sep=")).and_then(|_| head.get(4).copied());
         let ends = |at: usize| head.get(at).is_none_or(|byte| matches!(byte, b'\r' | b'\n'));
-        let delimiter = match said.filter(|byte| byte.is_ascii() && ends(5)) {
-            Some(delimiter) => {
-                let end = head.iter().position(|&byte| byte == self.line_end).map_or(head.len(), |at| at + 1);
-                head.drain(..end);
-                self.number = 1;
-                delimiter
-            }
-            None => {
-                let mut lines = head.split(|byte| matches!(byte, b'\r' | b'\n'));
-                most_frequent(lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default())
-            }
+        let delimiter = if let Some(delimiter) = said.filter(|byte| byte.is_ascii() && ends(5)) {
+            let end = head.iter().position(|&byte| byte == self.line_end).map_or(head.len(), |at| at + 1);
+            head.drain(..end);
+            self.number = 1;
+            delimiter
+        } else {
+            let mut lines = head.split(|byte| matches!(byte, b'\r' | b'\n'));
+            most_frequent(lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default())
         };
         self.parser = ReaderBuilder::new().delimiter(delimiter).build();
         Ok(())

@@ -110,7 +110,7 @@ fn percent_decoded(text: &str) -> Option<String> {
             Some(byte) => bytes.push(byte),
             None => bytes.push(b'%'),
         }
-        bytes.extend(part[if code.is_some() { 2 } else { 0 }..].as_bytes());
+        bytes.extend(&part.as_bytes()[if code.is_some() { 2 } else { 0 }..]);
     }
     String::from_utf8(bytes).ok().filter(|decoded| decoded != text)
 }
@@ -137,15 +137,15 @@ fn in_any_form(path: &Path) -> Option<PathBuf> {
     let mut there = PathBuf::new();
     for part in path.components() {
         let next = there.join(part);
-        if !next.exists() {
-            let wanted = name_key(part.as_os_str().to_str()?);
-            let folder = if there.as_os_str().is_empty() { Path::new(".") } else { &there };
-            let names = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name());
-            let mut same = names.filter(|name| name.to_str().is_some_and(|name| name_key(name) == wanted));
-            there.push(same.next()?);
-        } else {
+        if next.exists() {
             there = next;
+            continue;
         }
+        let wanted = name_key(part.as_os_str().to_str()?);
+        let folder = if there.as_os_str().is_empty() { Path::new(".") } else { &there };
+        let names = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name());
+        let mut same = names.filter(|name| name.to_str().is_some_and(|name| name_key(name) == wanted));
+        there.push(same.next()?);
     }
     Some(there)
 }

@@ -14,7 +14,7 @@ pub(crate) enum Links {
 }
 
 /// The files below a folder, folder by folder and by name, or the file itself; errors for what can't be listed. What
-/// macOS keeps about files on foreign disks in others (AppleDouble: `._Song.mid`) is passed over.
+/// macOS keeps about files on foreign disks in others (`._Song.mid`) is passed over.
 pub(crate) fn walk(from: &Path, links: Links) -> impl Iterator<Item = Result<PathBuf>> {
     let start = from.to_path_buf();
     let found = walkdir::WalkDir::new(from).follow_links(links == Links::Followed).sort_by_file_name();

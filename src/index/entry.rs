@@ -245,7 +245,7 @@ mod tests {
             assert_eq!((about.year, about.duration), (Some(1999), Some(12.5)));
         }
         assert_eq!(catalogue.about(&at("\u{d6}.ogg")), Some(&About::default()));
-        assert!(catalogue.paths().any(|path| path.is_file()));
+        assert!(catalogue.paths().any(Path::is_file));
         assert_eq!(catalogue.remarks(), ["left out: row 4: missing field `path`"]);
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use unicode_normalization::UnicodeNormalization as _;
 
 fn read(name: &str, text: &str) -> Result<Items> {
     let folder = tempfile::tempdir().unwrap();
@@ -215,7 +216,6 @@ fn files_are_found_whatever_form_their_names_have() {
         assert!(item.midi.is_file() && item.recording().is_file(), "{item:?}");
         // A journal may have the other form.
         let id = |form: fn(&str) -> String| items.find(&form(items.id(index)));
-        use unicode_normalization::UnicodeNormalization as _;
         assert_eq!((id(|text| text.nfc().collect()), id(|text| text.nfd().collect())), (Some(index), Some(index)));
     }
 }
