@@ -45,9 +45,7 @@ pub(crate) use layout::Layout;
 pub use names::{
     AUDIO, LISTS, MIDI, SOUNDFONT, is_audio_name, is_decisions_name, is_document_name, is_midi_name, name_key, stem,
 };
-pub(crate) use names::{
-    SESSION, ends_in, has_ending, is_apple_double, is_sound_name, is_table_name, same_place, search_key,
-};
+pub(crate) use names::{SESSION, ends_in, has_ending, is_apple_double, is_sound_name, same_place, search_key};
 pub(crate) use paths::{absolute, any_path, found, plain, portable};
 pub(crate) use walk::{Links, below, sides, walk};
 pub use writing::{create_folder, write};

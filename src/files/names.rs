@@ -15,8 +15,6 @@ pub const MIDI: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
 pub(crate) const SESSION: &[&str] = &["json"];
 /// Extensions of soundfonts.
 pub const SOUNDFONT: &[&str] = &["sf2"];
-/// Extensions of tables.
-const TABLES: &[&str] = &["csv", "tsv"];
 /// Extensions of files with decisions, journals excluded.
 const DECISIONS: &[&str] = &["csv", "tsv", "json", "jams"];
 /// Extensions of files with pairs or decisions.
@@ -64,11 +62,6 @@ pub(crate) fn sides_of(row: &[String]) -> Option<[usize; 2]> {
 /// Whether a file holds decisions and is not a journal, by its name.
 pub fn is_decisions_name(path: &Path) -> bool {
     has_ending(path, DECISIONS)
-}
-
-/// Whether a file is a table by its name.
-pub(crate) fn is_table_name(path: &Path) -> bool {
-    has_ending(path, TABLES)
 }
 
 /// Whether a file is examined before it is opened.
@@ -121,7 +114,7 @@ mod tests {
         let unique: std::collections::BTreeSet<&str> = all.iter().copied().collect();
         assert_eq!(unique.len(), all.len());
         assert!(all.iter().all(|ending| ending.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())));
-        for endings in [SESSION, SOUNDFONT, TABLES, DECISIONS, LISTS] {
+        for endings in [SESSION, SOUNDFONT, DECISIONS, LISTS] {
             assert!(endings.iter().all(|ending| DOCUMENTS.contains(ending)), "{endings:?}");
         }
     }

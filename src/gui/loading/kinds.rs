@@ -1,6 +1,6 @@
 //! What a file is, by its name, and what opening it will do.
 
-use crate::files::{Kind, has_ending, is_document_name, is_midi_name, is_table_name};
+use crate::files::{Kind, LISTS, has_ending, is_document_name, is_midi_name};
 use std::path::{Path, PathBuf};
 
 /// The name of a file without its folders.
@@ -48,7 +48,8 @@ pub(super) fn kind_of(path: &Path) -> Kind {
 
 /// Whether opening a file opens a queue, by its name.
 fn is_queue(path: &Path) -> bool {
-    let list = has_ending(path, &["jsonl", "ndjson", "txt"]) || is_table_name(path);
+    // A document or JAMS may be anything.
+    let list = has_ending(path, LISTS) && !has_ending(path, &["json", "jams"]);
     list || path.file_name().is_some_and(|name| name == "match_scores.json") || path.join("match_scores.json").is_file()
 }
 
