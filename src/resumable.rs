@@ -5,6 +5,7 @@
 //! is opened again, and its work is redone.
 
 use crate::error::{Error, Result};
+use crate::files::parse_json;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -41,12 +42,12 @@ impl Resumable {
             whole += text.len() as u64;
             let bad = |error: serde_json::Error| refused(format!("line {number}: {error}"));
             if number == 1 {
-                let found: Value = serde_json::from_slice(&text).map_err(bad)?;
+                let found: Value = parse_json(&text).map_err(bad)?;
                 if found != *header {
                     return Err(refused(format!("it was begun with {found}, now {header} is asked for")));
                 }
             } else {
-                lines.push(serde_json::from_slice(&text).map_err(bad)?);
+                lines.push(parse_json(&text).map_err(bad)?);
             }
         }
         if !text.is_empty() {

@@ -4,7 +4,7 @@
 //! files that have moved are found again and files that have changed are named.
 
 use crate::error::{Error, Result};
-use crate::files::{self, Links, SESSION, has_ending, md5_of, plain, portable, walk};
+use crate::files::{self, Links, SESSION, found, has_ending, md5_of, parse_json, plain, portable, walk};
 use crate::job::Progress;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -131,14 +131,17 @@ impl Session {
     /// [`Error::Io`]; [`Error::Session`] if it is not a session, or of a newer format.
     pub fn read(file: &Path) -> Result<Self> {
         let bad = |reason: String| Error::Session { reason, path: file.to_path_buf() };
-        let text = std::fs::read_to_string(file).map_err(Error::io("read", file))?;
-        let mut session: Self = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        let text = std::fs::read(file).map_err(Error::io("read", file))?;
+        let mut session: Self = parse_json(&text).map_err(|error| bad(error.to_string()))?;
         if session.format > FORMAT {
             return Err(bad(format!("format {} is newer than {FORMAT}, the newest known", session.format)));
         }
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
         for used in session.files_mut() {
-            used.path = plain(&folder.join(&used.path));
+            used.path = plain(&match used.path.to_str() {
+                Some(text) => found(&folder, text),
+                None => folder.join(&used.path),
+            });
         }
         Ok(session)
     }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("job", &[]),
-    ("resumable", &[]),
     ("files", &[]),
+    ("resumable", &["files"]),
     ("log", &[]),
     ("demo", &["files"]),
     ("network", &[]),
@@ -49,7 +49,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "collect",
-        &["job", "files", "resumable", "audio", "midi", "synth", "alignment", "pair", "verdict", "dataset", "index"],
+        &[
+            "job",
+            "files",
+            "resumable",
+            "audio",
+            "midi",
+            "synth",
+            "alignment",
+            "pair",
+            "export",
+            "verdict",
+            "dataset",
+            "index",
+        ],
     ),
     ("training", &["job", "files", "features", "network", "dataset", "encoder", "hashing", "embedding"]),
     (

@@ -19,7 +19,7 @@ use std::time::Instant;
 #[derive(Debug, Args)]
 #[command(mut_arg("json", |arg| arg.requires("audio")), mut_arg("hop", |arg| arg.requires("audio")))]
 pub(super) struct Align {
-    /// The MIDI file; or a list of pairs to align (JSON lines, JSON, CSV, a Lakh tree).
+    /// The MIDI file; or a list of pairs to align (JSON lines, JSON, a table, a Lakh tree).
     #[arg(value_name = "MIDI|LIST")]
     midi: PathBuf,
     /// The recording; leave it out for a list.
@@ -64,6 +64,9 @@ impl Align {
         let how = Aligning { font: &font, preset: self.preset.into(), paths: self.paths };
         let out = self.output.unwrap_or_default();
         let found = align_list(&items, &how, &out, &progress.part(0.01, 1.0))?;
+        for remark in items.remarks() {
+            message!("antiphon: {remark}: {:?}", self.midi);
+        }
         for (item, warning) in &found.warned {
             message!("antiphon: {warning}: {item}");
         }
@@ -72,7 +75,8 @@ impl Align {
         }
         let AlignedList { aligned, accepted, skipped, .. } = found;
         answer!("{aligned} pairs aligned, {accepted} of them matches; {} skipped", skipped.len());
-        Ok(if skipped.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+        let whole = skipped.is_empty() && items.remarks().is_empty();
+        Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 
     fn align(self, audio: PathBuf) -> Result<ExitCode> {

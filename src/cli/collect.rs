@@ -2,7 +2,7 @@
 
 use super::flags::{Draw, Json, MidiFont, Quiet};
 use super::output::or_no_folder;
-use super::terminal::skipped_for;
+use super::terminal::{skipped_for, warned};
 use antiphon::collect::{self, Collected, Collecting, FunnelSide, TEXT_SCORE};
 use antiphon::error::Result;
 use antiphon::export;
@@ -21,8 +21,8 @@ pub(super) struct Collect {
     /// Recordings, or folders of them; may be given several times.
     #[arg(long, required = true, num_args = 1.., value_name = "DIR")]
     audio: Vec<PathBuf>,
-    /// Take the names of recordings from this file: JSON lines or a CSV table of `path`, `artist`, `title`. Tags and
-    /// paths supply what is missing.
+    /// Take the names of recordings from this list of `path`, `artist`, `title` (JSON or a table). Tags and paths supply
+    /// what is missing.
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
     /// Write the list of pairs to this file: JSON lines. Run again after an interruption to resume.
@@ -66,6 +66,9 @@ impl Collect {
             font: &font,
         };
         let found = collect::collect(&what, &self.output, &progress)?;
+        for (path, warning) in &found.warned {
+            warned(path, Some(warning));
+        }
         for (path, reason) in &found.skipped {
             skipped_for(path, reason);
         }
@@ -92,6 +95,11 @@ fn document(what: &Collecting<'_>, found: &Collected) -> Value {
         .iter()
         .map(|(path, reason)| json!({ "path": path.to_string_lossy(), "reason": reason }))
         .collect();
+    let warnings: Vec<Value> = found
+        .warned
+        .iter()
+        .map(|(path, warning)| json!({ "path": path.to_string_lossy(), "warning": warning }))
+        .collect();
     json!({
         "antiphon": env!("CARGO_PKG_VERSION"),
         "format": "collect/1",
@@ -104,6 +112,7 @@ fn document(what: &Collecting<'_>, found: &Collected) -> Value {
         "funnel": found.funnel,
         "splits": splits,
         "aligned_now": found.aligned_now,
+        "warnings": warnings,
         "skipped": skipped,
     })
 }

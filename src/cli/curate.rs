@@ -3,9 +3,11 @@
 use super::flags::{Json, MidiFont, Quiet, one_of};
 use super::help::examples;
 use super::output::or_no_folder;
+use super::terminal::warned;
 use antiphon::curation::evaluate::{Agreement, ScoredDecisions, Share, agreement, merge};
 use antiphon::curation::{Act, Decision, Journal, Order, Reason, Record, State, Table, export};
 use antiphon::error::{Error, Result};
+use antiphon::files::Kind;
 use antiphon::job::Progress;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -187,17 +189,16 @@ pub(super) fn read_all(paths: &[PathBuf]) -> Result<(Vec<Vec<Record>>, ExitCode)
     let mut journals = Vec::new();
     let mut code = ExitCode::SUCCESS;
     for path in paths {
-        let is_journal = !antiphon::files::is_decisions_name(path);
-        let records = if is_journal && !path.is_dir() {
-            let (records, remarks) = Journal::read(path)?;
-            for remark in remarks {
-                message!("antiphon: {remark}: {path:?}");
-                code = ExitCode::from(2);
-            }
-            records
-        } else {
-            export::read(path)?
+        let is_journal = match Kind::of(path).unwrap_or(Kind::Unknown) {
+            Kind::Journal => true,
+            Kind::Decisions | Kind::Folder => false,
+            _ => !antiphon::files::is_decisions_name(path),
         };
+        let (records, remarks) = if is_journal { Journal::read(path)? } else { export::read(path)? };
+        for remark in remarks {
+            message!("antiphon: {remark}: {path:?}");
+            code = ExitCode::from(2);
+        }
         journals.push(export::moved(&records, &folder_of(path), &home));
     }
     Ok((journals, code))
@@ -268,7 +269,9 @@ impl Export {
             antiphon::files::write(path, text.as_bytes())?;
         }
         if let Some(path) = &outputs.jams {
-            export::write_jams(&export::moved(&records, &home, path), path)?;
+            for (path, error) in export::write_jams(&export::moved(&records, &home, path), path, &progress)? {
+                message!("antiphon: its duration is not known: {}: {path:?}", error.reason(&path));
+            }
         }
         if let Some(path) = &outputs.pairs {
             antiphon::files::write(path, export::pair_list(&to(path)).as_bytes())?;
@@ -291,6 +294,9 @@ impl Export {
 }
 
 fn name_skipped(tree: &export::Tree, code: &mut ExitCode) {
+    for (path, warning) in &tree.warned {
+        warned(path, Some(warning));
+    }
     for (path, error) in &tree.skipped {
         message!("antiphon: left out: {}: {path:?}", error.reason(path));
         *code = ExitCode::from(2);
@@ -427,7 +433,7 @@ impl Decide {
                 return Ok(ExitCode::SUCCESS);
             }
             let bad = |reason: String| Error::List { reason, path: "standard input".into() };
-            let row: Value = serde_json::from_slice(&line).map_err(|error| bad(error.to_string()))?;
+            let row: Value = antiphon::files::parse_json(&line).map_err(|error| bad(error.to_string()))?;
             let text = |name: &str| row[name].as_str().map(str::to_owned);
             let mut record = Record::new(text("item").ok_or_else(|| bad("no item".into()))?, Decision::Skipped);
             record.reason = text("reason").as_deref().and_then(Reason::named);

@@ -3,7 +3,7 @@
 use super::flags::{Draw, MidiFont, Quiet, split};
 use super::help::examples;
 use super::output::or_no_folder;
-use super::terminal::skipped_for;
+use super::terminal::{skipped_for, warned};
 use antiphon::dataset::{self, Font, Made, Recordings, Split, Synthesis};
 use antiphon::error::Result;
 use clap::{Args, Subcommand};
@@ -108,8 +108,8 @@ impl Synthesize {
 /// Arguments of `antiphon dataset align`.
 #[derive(Debug, Args)]
 pub(super) struct Align {
-    /// Folders of recordings, each beside a MIDI file of its name; or lists: JSON lines with `midi`, `audio` and, if
-    /// wanted, `split`.
+    /// Folders of recordings, each beside a MIDI file of its name; or lists with `midi`, `audio` and, if wanted,
+    /// `split`.
     #[arg(required = true)]
     sources: Vec<PathBuf>,
     /// Write the data set to this folder.
@@ -141,6 +141,9 @@ impl Align {
 
 /// Reports what was made and what was left out.
 fn report(made: &Made) -> ExitCode {
+    for work in made.dataset.all_works() {
+        warned(&work.path, work.warning.as_deref());
+    }
     for (path, reason) in &made.skipped {
         skipped_for(path, reason);
     }

@@ -97,9 +97,9 @@ pub(super) struct Add {
     sources: Vec<PathBuf>,
     #[command(flatten)]
     folder: IndexFolder,
-    /// Take metadata of the files from this file: one JSON object per line, with the fields of a Million Song Dataset
-    /// entry and `path`.
-    #[arg(long, value_name = "JSONL")]
+    /// Take metadata of the files from this list (JSON or a table) with the fields of a Million Song Dataset entry and
+    /// `path`.
+    #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
     #[command(flatten)]
     font: MidiFont,
@@ -148,6 +148,10 @@ impl Add {
         let taken_back = begun && index::take_back(&self.folder.index);
         let Added { added, replaced, kept, renamed, other_kind, copies, seconds, warned: odd, skipped: unread } =
             outcome?;
+        let unlisted = sources.catalogue.as_ref().map(Catalogue::remarks).unwrap_or_default();
+        for remark in &unlisted {
+            warned(self.catalogue.as_deref().unwrap_or(Path::new("")), Some(remark));
+        }
         for (path, warning) in &odd {
             warned(path, Some(warning));
         }
@@ -168,7 +172,7 @@ impl Add {
             unread.len(),
             self.folder.open()?.counts().entries
         );
-        Ok(if unread.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+        Ok(if unread.is_empty() && unlisted.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 pub(super) struct Window {
     /// A MIDI file and recordings to open, in any order.
     files: Vec<PathBuf>,
-    /// Pairs to judge: the result of a search, a list (JSON lines, JSON, CSV), or a Lakh tree.
+    /// Pairs to judge: the result of a search, a list (JSON lines, JSON, a table), or a Lakh tree.
     #[arg(long, value_name = "LIST", conflicts_with = "files")]
     queue: Option<PathBuf>,
     /// Write the decisions to this file [default: LIST.decisions.jsonl].

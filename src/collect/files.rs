@@ -4,13 +4,11 @@ use super::names::Name;
 use crate::audio::{self, Tags};
 use crate::dataset::read_midi;
 use crate::error::{Error, Result};
-use crate::files::csv::Rows;
-use crate::files::{absolute, is_midi, is_midi_name, is_table_name};
-use crate::index::{About, Catalogue, sound_files};
+use crate::files::{absolute, is_midi, is_midi_name};
+use crate::index::{Catalogue, sound_files};
 use crate::job::Progress;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap};
-use std::io::BufReader;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,6 +21,8 @@ pub(super) struct MidiFile {
     pub(super) path: PathBuf,
     pub(super) md5: String,
     pub(super) name: Name,
+    /// What is odd about it.
+    pub(super) warning: Option<String>,
 }
 
 /// A recording.
@@ -49,7 +49,8 @@ pub(super) fn midi_files(listed: &Listed, skipped: &mut Skipped, progress: &Prog
         .map(|path| {
             progress.step(done.fetch_add(1, Ordering::Relaxed), files.len())?;
             let (md5, midi) = read_midi(path)?;
-            Ok(MidiFile { path: path.clone(), md5, name: Name::of_midi(&seen_from(roots, path), &midi) })
+            let (name, warning) = (Name::of_midi(&seen_from(roots, path), &midi), midi.warning());
+            Ok(MidiFile { path: path.clone(), md5, name, warning })
         })
         .collect();
     let mut unique: Vec<MidiFile> = Vec::new();
@@ -151,59 +152,9 @@ fn seen_from(roots: &[PathBuf], path: &Path) -> PathBuf {
     rest.unwrap_or_else(|| path.file_name().unwrap_or_default().into())
 }
 
-/// Reads a catalogue: JSON lines as for an index, or a table with the columns `path`, `artist` and `title`, paths
-/// relative to it.
-///
-/// # Errors
-/// [`Error::Io`], [`Error::Catalogue`], [`Error::List`] with the row.
-pub(super) fn catalogue(file: &Path) -> Result<Catalogue> {
-    if !is_table_name(file) {
-        return Catalogue::read(file);
-    }
-    let folder = absolute(file)?.parent().map(Path::to_path_buf).unwrap_or_default();
-    let opened = std::fs::File::open(file).map_err(Error::io("read", file))?;
-    let mut rows = Rows::new(BufReader::new(opened), file);
-    let header: Vec<String> = rows.next()?.unwrap_or_default().iter().map(|name| name.trim().to_lowercase()).collect();
-    let column = |wanted: &str| header.iter().position(|name| name == wanted);
-    let path = column("path").ok_or_else(|| rows.bad("no column `path`".into()))?;
-    let (artist, title) = (column("artist"), column("title"));
-    let mut about = BTreeMap::new();
-    while let Some(fields) = rows.next()? {
-        let field = |at: Option<usize>| at.and_then(|at| fields.get(at)).filter(|text| !text.is_empty()).cloned();
-        let place = field(Some(path)).ok_or_else(|| rows.bad("no path".into()))?;
-        about.insert(
-            absolute(&folder.join(place))?,
-            About { artist: field(artist), title: field(title), ..About::default() },
-        );
-    }
-    Ok(Catalogue::new(about))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tables_and_json_lines_are_the_same_catalogue() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("c.csv"), "Title,path,more,artist\n\"Air, \"\"on G\"\"\",a/1.ogg,x,Bach\n,b.ogg,,\n")
-            .expect("written");
-        std::fs::write(
-            at("c.jsonl"),
-            "{\"path\": \"a/1.ogg\", \"artist\": \"Bach\", \"title\": \"Air, \\\"on G\\\"\"}\n{\"path\": \"b.ogg\"}\n",
-        )
-        .expect("written");
-        let (table, lines) = (catalogue(&at("c.csv")).expect("a table"), catalogue(&at("c.jsonl")).expect("lines"));
-        for path in ["a/1.ogg", "b.ogg"] {
-            let path = absolute(&at(path)).expect("a path");
-            assert_eq!(table.about(&path), lines.about(&path), "{path:?}");
-            assert!(table.about(&path).is_some());
-        }
-        std::fs::write(at("c.csv"), "artist,title\na,b\n").expect("written");
-        let error = catalogue(&at("c.csv")).expect_err("no path").to_string();
-        assert!(error.contains("row 1: no column `path`"), "{error}");
-    }
 
     #[test]
     fn of_copies_the_one_with_the_better_name_counts() {

@@ -40,6 +40,9 @@ pub(super) enum Outcome {
         judge: Option<String>,
         score: f64,
         transpose: i32,
+        /// What is odd about the recording; lines of earlier versions don't say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        warning: Option<String>,
     },
     /// One of the two can't be used.
     Skipped { skipped: String },
@@ -115,7 +118,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let list = folder.path().join("pairs.jsonl");
         let outcomes = [
-            Outcome::Aligned { confidence: 0.75, judge: Some("1f6c02ab pair".into()), score: 0.1 + 0.2, transpose: -2 },
+            Outcome::Aligned {
+                confidence: 0.75,
+                judge: Some("1f6c02ab pair".into()),
+                score: 0.1 + 0.2,
+                transpose: -2,
+                warning: None,
+            },
             Outcome::Skipped { skipped: "can't decode".into() },
         ];
         let mut journal = Alignments::open(&list, &json!({"font": "a"})).expect("begun");

@@ -32,6 +32,7 @@ use crate::alignment::{self, Preset};
 use crate::audio::Keep;
 use crate::dataset::Split;
 use crate::error::{Error, Result};
+use crate::export;
 use crate::files::{absolute, create_folder, md5_of, portable, write};
 use crate::index::Catalogue;
 use crate::job::Progress;
@@ -60,7 +61,7 @@ pub struct Collecting<'a> {
     pub midi: Vec<PathBuf>,
     /// Recordings, and folders that contain them.
     pub audio: Vec<PathBuf>,
-    /// Gives the names of recordings: JSON lines or a CSV table of `path`, `artist` and `title`. Tags and paths supply
+    /// Gives the names of recordings: a list of `path`, `artist` and `title`. Tags and paths supply
     /// what is missing.
     pub catalogue: Option<PathBuf>,
     /// The BM25 score of the words of artist and title must be above this, unless the titles are equal.
@@ -122,6 +123,8 @@ pub struct Collected {
     pub splits: BTreeMap<Split, (usize, usize)>,
     /// Pairs that this run aligned; the others were in the journal.
     pub aligned_now: usize,
+    /// Files whose names match although something is wrong with them, with what it is: each once.
+    pub warned: Vec<(PathBuf, String)>,
     /// Files that could not be used, with the reason.
     pub skipped: Vec<(PathBuf, String)>,
 }
@@ -146,6 +149,8 @@ struct Pair {
     text_score: f32,
     song: usize,
     split: Split,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<String>,
 }
 
 /// A pair whose names match.
@@ -174,7 +179,9 @@ struct Candidates {
 pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Result<Collected> {
     let mut skipped = Skipped::new();
     let list = absolute(list)?;
-    let catalogue = what.catalogue.as_deref().map_or_else(|| Ok(Catalogue::default()), files::catalogue)?;
+    let catalogue = what.catalogue.as_deref().map_or_else(|| Ok(Catalogue::default()), Catalogue::read)?;
+    let unread = what.catalogue.iter().flat_map(|path| catalogue.left_out().map(|place| (path.clone(), place)));
+    skipped.extend(unread);
     let midi = files::below(&what.midi, true, &mut skipped)?;
     let audio = files::below(&what.audio, false, &mut skipped)?;
     let folder = list.parent().unwrap_or(Path::new(""));
@@ -198,6 +205,7 @@ pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Resul
         }
     };
     let pairs = accepted(&candidates, &journal, what.seed, &mut skipped);
+    let warned = odd(&candidates, &journal);
     // A recording that can't be used counts once, however many MIDI files it was tried with.
     skipped.sort();
     skipped.dedup();
@@ -219,7 +227,7 @@ pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Resul
     }
     let splits = songs.into_iter().map(|(split, (songs, count))| (split, (songs.len(), count))).collect();
     progress.step(1, 1)?;
-    Ok(Collected { funnel, splits, aligned_now, skipped })
+    Ok(Collected { funnel, splits, aligned_now, warned, skipped })
 }
 
 /// Pairs whose names match, each content of a recording once.
@@ -308,6 +316,7 @@ fn align(
                         judge: found.judgement.as_ref().map(|judgement| judgement.judge.clone()),
                         score: found.score,
                         transpose: found.transpose,
+                        warning: recording.recording.warning.clone(),
                     })
                 },
             );
@@ -346,9 +355,11 @@ fn accepted(candidates: &Candidates, journal: &Alignments, seed: u64, skipped: &
     let (mut pairs, mut marks) = (Vec::new(), Vec::new());
     for Candidate { midi, found, key } in &candidates.pairs {
         let (midi, audio) = (&candidates.midi[*midi], &candidates.audio[found.recording]);
-        let (confidence, judge, score, transpose) = match journal.of(key) {
-            Some(Outcome::Aligned { confidence, judge, score, transpose }) if *confidence > alignment::ACCEPTED => {
-                (*confidence, judge.clone(), *score, *transpose)
+        let (confidence, judge, score, transpose, warning) = match journal.of(key) {
+            Some(Outcome::Aligned { confidence, judge, score, transpose, warning })
+                if *confidence > alignment::ACCEPTED =>
+            {
+                (*confidence, judge.clone(), *score, *transpose, warning.clone())
             }
             Some(Outcome::Skipped { skipped: reason }) => {
                 skipped.push((audio.path.clone(), reason.clone()));
@@ -376,6 +387,7 @@ fn accepted(candidates: &Candidates, journal: &Alignments, seed: u64, skipped: &
             text_score: found.score,
             song: 0,
             split: Split::Train,
+            warning: export::warning(midi.warning.as_deref(), warning.as_deref()),
         });
     }
     for (pair, (song, split)) in pairs.iter_mut().zip(groups::songs(&marks, seed)) {
@@ -383,6 +395,19 @@ fn accepted(candidates: &Candidates, journal: &Alignments, seed: u64, skipped: &
     }
     pairs.sort_by(|a, b| (&a.midi, &a.audio).cmp(&(&b.midi, &b.audio)));
     pairs
+}
+
+/// What is odd about the files of pairs that were aligned.
+fn odd(candidates: &Candidates, journal: &Alignments) -> Vec<(PathBuf, String)> {
+    let mut odd = BTreeSet::new();
+    for Candidate { midi, found, key } in &candidates.pairs {
+        let (midi, audio) = (&candidates.midi[*midi], &candidates.audio[found.recording]);
+        odd.extend(midi.warning.clone().map(|warning| (midi.path.clone(), warning)));
+        if let Some(Outcome::Aligned { warning: Some(warning), .. }) = journal.of(key) {
+            odd.insert((audio.path.clone(), warning.clone()));
+        }
+    }
+    odd.into_iter().collect()
 }
 
 fn fill(funnel: &mut Funnel, candidates: &Candidates, pairs: &[Pair]) {

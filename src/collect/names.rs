@@ -65,7 +65,7 @@ impl Name {
         // `Artist/Album/03 Title`: a numbered file is inside an album.
         let above = if numbered && folders.len() > 1 { folders.len() - 2 } else { folders.len().wrapping_sub(1) };
         let folder = folders.get(above).filter(|folder| is_artist(folder));
-        let mut name = Self::of_parts(&parts(stem, folder.is_some(), numbered));
+        let mut name = Self::of_parts(&parts(stem, folder.is_some(), numbered), folder.is_some());
         let nobody = name.artist.as_deref().is_some_and(|artist| NOBODY.contains(&fold(artist).join(" ").as_str()));
         if nobody {
             name.artist = None;
@@ -93,8 +93,8 @@ impl Name {
     fn inside(midi: &Midi) -> Self {
         let texts = midi.texts();
         let mut karaoke = texts.iter().filter_map(|text| text.strip_prefix("@T")).map(str::trim);
-        if let Some(title) = karaoke.next().filter(|title| is_title(title)) {
-            let mut name = Self::of_parts(&parts(title, false, false));
+        if let Some(title) = karaoke.next().filter(|title| is_title(title) || is_short_title(title)) {
+            let mut name = Self::of_parts(&parts(title, false, false), true);
             name.artist = name
                 .artist
                 .filter(|artist| is_artist(artist))
@@ -107,19 +107,22 @@ impl Name {
         if words.len() < 2 || words.iter().any(|word| PARTS.contains(&word.as_str())) {
             return Self::default();
         }
-        Self::of_parts(&parts(without_number(first).0, false, false))
+        Self::of_parts(&parts(without_number(first).0, false, false), false)
     }
 
     /// Takes the name from a recording's tags, and from its path where they say nothing.
     pub(super) fn of_tags(tags: &Tags, below: &Path) -> Self {
         let written = |text: &Option<String>| text.clone().filter(|text| !fold(text).is_empty());
-        let (artist, title) = (written(&tags.artist), written(&tags.title).filter(|title| is_title(title)));
+        let artist = written(&tags.artist);
+        let says = |title: &String| is_title(title) || artist.is_some() && is_short_title(title);
+        let title = written(&tags.title).filter(says);
         let by_path = Self::of_path(below);
         Self { artist: artist.or(by_path.artist), title: title.or(by_path.title) }
     }
 
-    /// Takes the first and the last of the parts between dashes, unless that is only a number or a version.
-    fn of_parts(parts: &[String]) -> Self {
+    /// Takes the first and the last of the parts between dashes, unless that is only a number or a version. Beside an
+    /// artist, a number or a letter is a title if there is no other: `Prince/1999.mid`.
+    fn of_parts(parts: &[String], has_artist: bool) -> Self {
         let mut parts = parts.to_vec();
         while parts.len() > 1 && is_version(&parts[parts.len() - 1]) {
             parts.pop();
@@ -128,7 +131,8 @@ impl Name {
         // `a_h` and the like: a shelf from A to H.
         parts.retain(|part| {
             let words = fold(part);
-            !words.is_empty() && (words.len() < 2 || words.iter().any(|word| word.chars().count() > 1))
+            let letter = |word: &String| word.len() == 1 && letters(word) == 1;
+            !words.is_empty() && (words.len() < 2 || !words.iter().all(letter))
         });
         let mut title = String::new();
         let first = usize::from(parts.len() > 1);
@@ -139,7 +143,9 @@ impl Name {
             }
         }
         let artist = parts.first().filter(|artist| first == 1 && (nobody || is_artist(artist))).cloned();
-        Self { artist, title: Some(title).filter(|title| is_title(title)) }
+        let known = has_artist || artist.is_some() && !nobody;
+        let says = |title: &String| is_title(title) || known && is_short_title(title);
+        Self { artist, title: Some(title).filter(says) }
     }
 }
 
@@ -178,8 +184,19 @@ pub(super) fn fold(text: &str) -> Vec<String> {
         (!counts && !["the", "and"].contains(&word.as_str())).then(|| word.clone())
     };
     let folded: Vec<String> = words.iter().enumerate().filter_map(said).collect();
-    // "The The"
-    if folded.is_empty() { words } else { folded }
+    // "The The"; "!", "÷"
+    match (folded.is_empty(), words.is_empty()) {
+        (true, true) => {
+            Some(text.split_whitespace().collect::<String>()).filter(|text| is_sign(text)).into_iter().collect()
+        }
+        (true, false) => words,
+        (false, _) => folded,
+    }
+}
+
+/// Whether a text without letters and digits is a name all the same, and not the punctuation of one.
+fn is_sign(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|c| c.is_alphanumeric() || c.is_control() || "-–—_.,:;()[]{}\"'".contains(c))
 }
 
 fn letters(text: &str) -> usize {
@@ -188,13 +205,32 @@ fn letters(text: &str) -> usize {
 
 fn is_title(text: &str) -> bool {
     let said = fold(text).into_iter().filter(|word| letters(word) > 0).collect::<Vec<_>>().join(" ");
-    letters(text) > 1 && !NOTHING.contains(&said.as_str())
+    (letters(text) > 1 || is_character(text)) && !NOTHING.contains(&said.as_str())
+}
+
+/// One character that is a word in itself (雪), or a sign.
+fn is_character(text: &str) -> bool {
+    let words = fold(text);
+    words.len() == 1 && (is_sign(&words[0]) || words[0].chars().all(|c| c.is_alphabetic() && !is_alphabet(c)))
+}
+
+/// Letters of alphabets, of which one alone sorts files or numbers them.
+fn is_alphabet(letter: char) -> bool {
+    // Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic
+    letter < '\u{700}'
+}
+
+/// Whether a text may be a title beside an artist: a letter, or figures that are no track number.
+fn is_short_title(text: &str) -> bool {
+    let digits = text.trim().bytes().all(|byte| byte.is_ascii_digit());
+    !fold(text).is_empty() && letters(text) < 2 && !(digits && text.trim().starts_with('0'))
 }
 
 fn is_artist(text: &str) -> bool {
     let words = fold(text);
-    letters(text) > 1
-        && words.iter().any(|word| word.chars().count() > 1)
+    // `U2`, `M83`; not `A`, which sorts files.
+    let short = letters(text) == 1 && words.len() == 2 && words[1].bytes().all(|byte| byte.is_ascii_digit());
+    (is_character(text) || short || letters(text) > 1 && words.iter().any(|word| word.chars().count() > 1))
         && !SHELVES.contains(&words.join(" ").as_str())
         && !NOBODY.contains(&words.join(" ").as_str())
 }
@@ -267,7 +303,7 @@ fn without_brackets(text: &str) -> String {
     let mut text = text.trim();
     while let Some(open) = text.rfind(['(', '[', '{'])
         && text.ends_with([')', ']', '}'])
-        && letters(&text[..open]) > 0
+        && text[..open].chars().any(char::is_alphanumeric)
     {
         text = text[..open].trim_end();
     }
@@ -320,7 +356,22 @@ mod tests {
             ("Paul McCartney/LiveAndLetDie.mid", "Paul McCartney", "Live And Let Die"),
             ("Taylor Swift/Anti-Hero.mid", "Taylor Swift", "Anti-Hero"),
             ("Nena/99 Luftballons.mid", "Nena", "99 Luftballons"),
-            ("Prince/1999.mid", "", ""),
+            ("Prince/1999.mid", "Prince", "1999"),
+            ("Smashing Pumpkins - 1979 (Live).mid", "Smashing Pumpkins", "1979"),
+            ("U2 - One.mid", "U2", "One"),
+            ("U2/40.mid", "U2", "40"),
+            ("M83/Midnight City.mid", "M83", "Midnight City"),
+            ("Moby - Go.mid", "Moby", "Go"),
+            ("Ed Sheeran/X.mid", "Ed Sheeran", "X"),
+            ("Ed Sheeran - ÷.mid", "Ed Sheeran", "÷"),
+            ("!!! - Heart of Hearts.mid", "!!!", "Heart of Hearts"),
+            ("Cornelius/!.mid", "Cornelius", "!"),
+            ("Cornelius/雪.mid", "Cornelius", "雪"),
+            ("雪.mid", "", "雪"),
+            ("1979.mid", "", ""),
+            ("Abba/01.mid", "", ""),
+            ("A/01.mid", "", ""),
+            ("A/7.mid", "", ""),
             ("beethoven-fur_elise.mid", "beethoven", "fur elise"),
             ("bach-bwv001-_400_chorales-027700b.mid", "bach", "400 chorales 027700b"),
             ("unknown_artist-a_h-cannon_d.mid", "", "cannon d"),
@@ -331,7 +382,7 @@ mod tests {
             ("midi/Yesterday.mid", "", "Yesterday"),
             ("B/Yesterday.mid", "", "Yesterday"),
             ("Beatles/(I Can't Get No) Help.mid", "Beatles", "(I Can't Get No) Help"),
-            ("pop909/464.mid", "", ""),
+            ("pop909/464.mid", "pop909", "464"),
             ("track01.mid", "", ""),
             ("Track 7.mid", "", ""),
             ("untitled (3).mid", "", ""),
@@ -362,6 +413,9 @@ mod tests {
             ("Straße", "strasse"),
             ("Пустота", "пустота"),
             ("...", ""),
+            ("!", "!"),
+            ("÷ (Deluxe)", "deluxe"),
+            ("! ! !", "!!!"),
         ] {
             assert_eq!(fold(text).join(" "), folded, "{text}");
         }
@@ -375,6 +429,25 @@ mod tests {
         let tags = Tags { artist: Some(" - ".into()), title: Some("Track 3".into()), ..Tags::default() };
         let name = Name::of_tags(&tags, Path::new("Abba - Waterloo.ogg"));
         assert_eq!((name.artist.as_deref(), name.title.as_deref()), (Some("Abba"), Some("Waterloo")));
+    }
+
+    #[test]
+    fn a_name_is_the_same_in_every_form_of_unicode() {
+        use unicode_normalization::UnicodeNormalization as _;
+        for text in [
+            "Чайковский - Щелкунчик Йод.mid",
+            "ガンダム - ずっと.mid",
+            "한국 - 사랑.mid",
+            "Ελύτης - Ήλιος.mid",
+            "Dvořák - Für Elise.mid",
+        ] {
+            let of = |text: String| {
+                let Name { artist, title } = Name::of_path(Path::new(&text));
+                (fold(&artist.expect("an artist")), fold(&title.expect("a title")))
+            };
+            assert_eq!(of(text.nfd().collect()), of(text.nfc().collect()), "{text}");
+            assert_ne!(text.nfd().collect::<String>(), text.nfc().collect::<String>());
+        }
     }
 
     /// A file of one track with these meta events.

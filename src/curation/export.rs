@@ -6,13 +6,14 @@
 pub use super::places::moved;
 use super::places::track_folder;
 use super::table::Table;
-use super::{Act, Correction, Decision, Journal, Reason, Record, jams};
+use super::{Act, Correction, Decision, Item, Journal, Reason, Record, jams};
 use crate::alignment::Preset;
-use crate::audio::{AudioTime, Keep};
+use crate::audio::{self, AudioTime, Keep};
 use crate::error::{Error, Result};
-use crate::export::{Artefact, Exported};
+use crate::export::{self, Artefact, Exported};
 use crate::files::csv::{self, Rows, field};
-use crate::files::{Links, create_folder, ends_in, is_table_name, md5, md5_of, walk, write};
+use crate::files::list::LeftOut;
+use crate::files::{Layout, Links, create_folder, ends_in, found, md5, md5_of, parse_json, walk, write};
 use crate::job::Progress;
 use crate::midi::MidiTime;
 use crate::pair;
@@ -102,19 +103,41 @@ pub fn document(records: &[Record]) -> Value {
     json!({ "antiphon": env!("CARGO_PKG_VERSION"), "format": "curation/1", "decisions": records })
 }
 
-/// Writes a JAMS document for each decision into a folder, and returns how many.
+/// Writes a JAMS document for each decision into a folder, with the duration of the recording, which is decoded for it.
+/// Paths of `records` are relative to the folder. Returns the recordings that can't be read, with the reason: the
+/// duration is that of the decision then, or 0.
 ///
 /// # Errors
-/// [`Error::Io`].
-pub fn write_jams(records: &[Record], folder: &Path) -> Result<usize> {
+/// [`Error::Io`], [`Error::Cancelled`].
+pub fn write_jams(records: &[Record], folder: &Path, progress: &Progress) -> Result<Vec<(PathBuf, Error)>> {
     create_folder(folder)?;
-    for record in records {
+    let mut lengths: BTreeMap<PathBuf, Option<f64>> = BTreeMap::new();
+    let mut unread = Vec::new();
+    for (number, record) in records.iter().enumerate() {
+        let share = |i: usize| i as f32 / records.len() as f32;
+        let progress = progress.part(share(number), share(number + 1));
+        progress.step(0, 1)?;
+        let audio = record.audio.as_ref().map(|audio| found(folder, audio));
+        let path = audio.map(|audio| Item { audio, ..Item::default() }.recording());
+        if let Some(path) = path.clone().filter(|path| !lengths.contains_key(path)) {
+            let seconds = match audio::decode(&path, Keep::Analysis, &progress) {
+                Ok(recording) => Some(recording.mono.seconds()),
+                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                Err(error) => {
+                    unread.push((path.clone(), error));
+                    None
+                }
+            };
+            lengths.insert(path, seconds);
+        }
+        let seconds = path.and_then(|path| lengths[&path]);
         // An item's id may hold anything, so its hash names the file.
         let name = md5(format!("{}\n{}", record.item, record.curator));
-        let text = serde_json::to_string_pretty(&jams::document(record)).unwrap_or_default();
+        let text = serde_json::to_string_pretty(&jams::document(record, seconds)).unwrap_or_default();
         write(&folder.join(format!("{name}.jams")), text.as_bytes())?;
     }
-    Ok(records.len())
+    progress.step(1, 1)?;
+    Ok(unread)
 }
 
 /// The confirmed pairs, JSON lines with `midi` and `audio`: what `antiphon dataset align` reads.
@@ -150,6 +173,8 @@ pub(crate) fn confirmed(records: &[Record]) -> impl Iterator<Item = &Record> {
 pub struct Tree {
     /// Pairs in it.
     pub written: usize,
+    /// MIDI files that were used although something is wrong with them or their recordings, with what it is.
+    pub warned: Vec<(PathBuf, String)>,
     /// Those that could not be used, with the reason.
     pub skipped: Vec<(PathBuf, Error)>,
 }
@@ -169,14 +194,14 @@ pub fn write_tree(
 ) -> Result<Tree> {
     create_folder(folder)?;
     let mut scores: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
-    let mut tree = Tree { written: 0, skipped: Vec::new() };
+    let mut tree = Tree { written: 0, warned: Vec::new(), skipped: Vec::new() };
     let pairs: Vec<&Record> = confirmed(records).collect();
     for (number, record) in pairs.iter().enumerate() {
         let share = |i: usize| i as f32 / pairs.len() as f32;
         let progress = progress.part(share(number), share(number + 1));
         progress.step(0, 1)?;
         let (Some(midi), Some(audio)) = (&record.midi, &record.audio) else { continue };
-        let (midi, audio) = (base.join(midi), base.join(audio));
+        let (midi, audio) = (found(base, midi), found(base, audio));
         let outcome = (|| {
             let (md5, track) = names(record, &midi, &audio, &progress)?;
             let place = folder.join(track_folder(&track)).join(format!("{md5}.mid"));
@@ -208,6 +233,8 @@ pub struct AlignedPair {
     pub midi: Vec<u8>,
     /// The time map, `audio_s,midi_s,cost`, as CSV.
     pub map: Vec<u8>,
+    /// What is odd about the two files.
+    pub warning: Option<String>,
 }
 
 /// Aligns the two files of a record, with the corrections in that record.
@@ -244,7 +271,8 @@ pub fn aligned(
         scale: 1,
     };
     let [midi, map] = [Artefact::Midi, Artefact::Table].map(|artefact| artefact.bytes(&of, progress));
-    Ok(AlignedPair { midi: midi?, map: map? })
+    let warning = export::warning(of.midi.midi.warning().as_deref(), of.audio.recording.warning.as_deref());
+    Ok(AlignedPair { midi: midi?, map: map?, warning })
 }
 
 /// As [`write_tree`] with aligned MIDI files, `<md5>.mid`, and their time maps beside them, `<md5>.csv`.
@@ -259,13 +287,16 @@ pub fn write_aligned_tree(
     progress: &Progress,
 ) -> Result<Tree> {
     let mut maps: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+    let mut warned = Vec::new();
     let align = |record: &Record, midi: &Path, audio: &Path, progress: &Progress| {
         let made = aligned(record, midi, audio, font, progress)?;
+        warned.extend(made.warning.map(|warning| (midi.to_path_buf(), warning)));
         let (md5, track) = names(record, midi, audio, progress)?;
         maps.insert(folder.join(track_folder(&track)).join(format!("{md5}.csv")), made.map);
         Ok(made.midi)
     };
-    let tree = write_tree(records, base, folder, align, progress)?;
+    let mut tree = write_tree(records, base, folder, align, progress)?;
+    tree.warned = warned;
     for (place, map) in &maps {
         write(place, map)?;
     }
@@ -285,54 +316,79 @@ fn names(record: &Record, midi: &Path, audio: &Path, progress: &Progress) -> Res
 }
 
 /// Reads decisions back: a journal (JSON lines), a table, a document `curation/1`, a JAMS document or a folder of
-/// these. Paths stay as they are in the file.
+/// these; and says what was left out, since it could not be read. The content tells which it is. Paths stay as they are
+/// in the file.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::List`] with the row.
-pub fn read(path: &Path) -> Result<Vec<Record>> {
+/// [`Error::Io`]; [`Error::List`] with the row if none can be read.
+pub fn read(path: &Path) -> Result<(Vec<Record>, Vec<String>)> {
     if path.is_dir() {
-        let mut records = Vec::new();
+        let (mut records, mut remarks) = (Vec::new(), Vec::new());
         for file in walk(path, Links::LeftOut).flatten().filter(|file| ends_in(file, "jams")) {
-            records.extend(read(&file)?);
+            let (read, left_out) = read(&file)?;
+            records.extend(read);
+            let name = file.strip_prefix(path).unwrap_or(&file).display();
+            remarks.extend(left_out.into_iter().map(|remark| format!("{name}: {remark}")));
         }
-        return Ok(records);
+        return Ok((records, remarks));
     }
     let bad = |reason: String| Error::List { reason, path: path.to_path_buf() };
-    if is_table_name(path) {
-        return read_csv(path);
-    }
-    if !ends_in(path, "json") && !ends_in(path, "jams") {
-        let table: Table = Journal::read(path)?.0.into_iter().collect();
-        return Ok(judgements(&table));
+    match Layout::of(path)? {
+        Layout::Table => return read_csv(path),
+        Layout::Lines => {
+            let (lines, remarks) = Journal::read(path)?;
+            let table: Table = lines.into_iter().collect();
+            return Ok((judgements(&table), remarks));
+        }
+        Layout::Document => {}
     }
     let length = std::fs::metadata(path).map_err(Error::io("read", path))?.len();
     if length > LARGEST {
         return Err(bad(format!("{length} bytes are more than {LARGEST}")));
     }
     let text = std::fs::read(path).map_err(Error::io("read", path))?;
-    let mut document: Value = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
-    if ends_in(path, "jams") {
-        return jams::records(&document).map_err(bad);
+    let mut document: Value = parse_json(&text).map_err(|error| bad(error.to_string()))?;
+    if ends_in(path, "jams") || document.get("annotations").is_some() {
+        return jams::records(&document).map_err(bad).map(|records| (records, Vec::new()));
     }
     match document["format"].as_str() {
         Some("curation/1") => {}
         Some(other) => return Err(bad(format!("format {other:?} is not \"curation/1\""))),
         None => return Err(bad("no document \"curation/1\"".into())),
     }
-    serde_json::from_value(document["decisions"].take()).map_err(|error| bad(error.to_string()))
+    let Value::Array(rows) = document["decisions"].take() else { return Err(bad("no `decisions`".into())) };
+    let (mut records, mut left_out) = (Vec::new(), LeftOut::default());
+    for (number, row) in rows.into_iter().enumerate() {
+        match serde_json::from_value(row) {
+            Ok(record) => records.push(record),
+            Err(error) => left_out.note("decision", number + 1, error),
+        }
+    }
+    told(records, &left_out, path)
 }
 
-fn read_csv(path: &Path) -> Result<Vec<Record>> {
+/// The decisions that were read, and what was left out.
+fn told(records: Vec<Record>, left_out: &LeftOut, path: &Path) -> Result<(Vec<Record>, Vec<String>)> {
+    match left_out.error(path).filter(|_| records.is_empty()) {
+        Some(error) => Err(error),
+        None => Ok((records, left_out.remarks())),
+    }
+}
+
+fn read_csv(path: &Path) -> Result<(Vec<Record>, Vec<String>)> {
     let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
     let mut rows = Rows::new(BufReader::new(file), path);
-    let Some(header) = rows.next()? else { return Ok(Vec::new()) };
-    let mut records = Vec::new();
+    let Some(header) = rows.next()? else { return Ok((Vec::new(), Vec::new())) };
+    let (mut records, mut left_out) = (Vec::new(), LeftOut::default());
     while let Some(fields) = rows.next()? {
         let row: BTreeMap<&str, &str> =
             header.iter().map(String::as_str).zip(fields.iter().map(String::as_str)).collect();
-        records.push(record_of(&row).map_err(|reason| rows.bad(reason))?);
+        match record_of(&row) {
+            Ok(record) => records.push(record),
+            Err(reason) => left_out.note("row", rows.number, reason),
+        }
     }
-    Ok(records)
+    told(records, &left_out, path)
 }
 
 fn record_of(row: &BTreeMap<&str, &str>) -> core::result::Result<Record, String> {

@@ -1,6 +1,6 @@
 //! [`Item`]: a pair of a queue.
 
-use crate::files::{is_audio_name, same_place};
+use crate::files::{is_apple_double, is_audio_name, same_place};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ impl Item {
         }
         let files_of = |folder: &Path| {
             let listed = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-            let mut files: Vec<PathBuf> = listed.filter(|path| is_audio_name(path)).collect();
+            let mut files: Vec<PathBuf> = listed.filter(|path| is_audio_name(path) && !is_apple_double(path)).collect();
             files.sort();
             files
         };
@@ -59,6 +59,8 @@ mod tests {
         let item = |audio: &str| Item { audio: at(audio), ..Item::default() };
         assert_eq!(item("De\u{301}ja\u{300}").recording(), at("D\u{e9}j\u{e0}.AIFC"));
         assert_eq!(item("other").recording(), at("other"));
+        std::fs::write(at("._D\u{e9}j\u{e0}.aif"), "").expect("written");
+        assert_eq!(item("De\u{301}ja\u{300}").recording(), at("D\u{e9}j\u{e0}.AIFC"));
         // A file inside takes precedence over one beside.
         std::fs::create_dir(at("D\u{e9}j\u{e0}")).expect("a folder");
         std::fs::write(at("D\u{e9}j\u{e0}/take.webm"), "").expect("written");

@@ -7,22 +7,23 @@ use serde_json::{Value, json};
 /// The tool name by which our annotations are recognised among others.
 const TOOL: &str = "antiphon";
 
-/// The document of a decision.
-pub(super) fn document(record: &Record) -> Value {
+/// The document of a decision about a recording that lasts `seconds`, if that is known.
+pub(super) fn document(record: &Record, seconds: Option<f64>) -> Value {
     let name = |path: &Option<String>| {
         let path = path.as_deref().unwrap_or_default();
         path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
     };
     let tag = record.decision().map_or("noted", super::Decision::name);
-    // Where the decision holds: the part that was set, or everything. The length of the recording is not known here.
-    let [start, end] = record.correction.as_ref().and_then(|c: &Correction| c.span).unwrap_or([0.0, 0.0]);
+    // Where the decision holds: the part that was set, or everything.
+    let whole = [0.0, seconds.unwrap_or(0.0)];
+    let [start, end] = record.correction.as_ref().and_then(|c: &Correction| c.span).unwrap_or(whole);
     let (time, duration) = (start.max(0.0), (end - start).max(0.0));
     json!({
         "file_metadata": {
             "title": name(&record.audio),
             "artist": "",
             "release": "",
-            "duration": (time + duration).max(0.0),
+            "duration": seconds.unwrap_or(time + duration),
             "identifiers": { "antiphon_item": record.item, "audio": record.audio, "midi": record.midi },
             "jams_version": "0.3.4",
         },

@@ -10,6 +10,7 @@ use super::places::moved;
 use super::table::Table;
 use super::{Act, Record, utc};
 use crate::error::{Error, Result};
+use crate::files::parse_json;
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -535,7 +536,7 @@ impl Lines {
                 let record = if too_long {
                     Err(format!("longer than {LONGEST} bytes"))
                 } else {
-                    serde_json::from_slice::<Record>(text).map_err(|error| error.to_string())
+                    parse_json::<Record>(text).map_err(|error| error.to_string())
                 };
                 match record {
                     Ok(record) => {

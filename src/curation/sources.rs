@@ -6,20 +6,17 @@ use super::export;
 use super::item::Item;
 use super::places::track_folder;
 use crate::error::{Error, Result};
-use crate::files::csv::{self, Rows};
-use crate::files::{Kind, ends_in, is_midi_name, is_table_name, search_key};
+use crate::files::list::{self, LeftOut};
+use crate::files::{Kind, csv, found, is_midi_name, name_key, parse_json, search_key};
 use crate::job::Progress;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Numbers that a search may give for a pair in addition to its confidence.
 const PARTS: [&str; 4] = ["score", "hash_distance", "embedding_distance", "transpose"];
-/// Longest line of a list, and largest document, in bytes.
-const LONGEST_LINE: u64 = 16 << 20;
+/// Largest `match_scores.json`, in bytes.
 const LARGEST: u64 = 2 << 30;
 
 /// See the module.
@@ -40,41 +37,50 @@ pub struct Items {
     by_id: Vec<(u64, u32)>,
     /// The file or folder it was read from.
     source: PathBuf,
+    /// What could not be read of it.
+    remarks: Vec<String>,
 }
 
 impl Items {
     /// Reads the pairs to be judged: JSON lines (`match`, `collect`, lists of pairs) with `midi` (or `query`), `audio`
-    /// (or `path`) and `confidence`; a document `search/1`, an exported `curation/1`, or a list of objects; a table
-    /// with a header; a Lakh tree, given as its folder or its `match_scores.json`. Paths are relative to the file.
-    /// Repeated pairs are left out.
+    /// (or `path`) and `confidence`; a document `search/1`, an exported `curation/1`, or a list of objects, tasks of
+    /// Label Studio too; a table with a header, or of a MIDI file and a recording in each row; a Lakh tree, given as
+    /// its folder or its `match_scores.json`. The content tells which, not the name. Paths are relative to the file.
+    /// Repeated pairs are left out, and rows that can't be read, which [`remarks`](Self::remarks) name.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::List`] with the line, [`Error::Nothing`] if there is no pair, [`Error::Cancelled`].
+    /// [`Error::Io`], [`Error::List`] with the line if no pair can be read, [`Error::Nothing`] if there is none,
+    /// [`Error::Cancelled`].
     pub fn read(path: &Path, progress: &Progress) -> Result<Self> {
         let scores = path.join("match_scores.json");
         let (file, tree) = if path.is_dir() { (scores, true) } else { (path.to_path_buf(), false) };
         let base = file.parent().unwrap_or(Path::new("")).to_path_buf();
         let mut items = Self { base, source: path.to_path_buf(), ..Self::default() };
         let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        let opened = File::open(&file).map_err(Error::io("read", &file))?;
-        let length = opened.metadata().map_err(Error::io("read", &file))?.len();
-        let mut reader = BufReader::with_capacity(1 << 18, opened);
+        // A missing file is the first thing to say.
+        std::fs::metadata(&file).map_err(Error::io("read", &file))?;
         let decided = !tree && matches!(Kind::of(&file)?, Kind::Decisions | Kind::Journal);
         let reading = progress.part(0.0, 0.8);
+        let mut left_out = LeftOut::default();
         if decided {
             items.read_decisions(&file)?;
         } else if tree || name == "match_scores.json" {
-            items.read_tree(&document(reader, length, &file)?, &file, &reading)?;
-        } else if is_table_name(&file) {
-            items.read_table(reader, &file, &reading)?;
-        } else if ends_in(&file, "json") {
-            items.read_document(&document(reader, length, &file)?, &file)?;
+            items.read_tree(&document(&file)?, &file, &reading)?;
         } else {
-            items.read_lines(&mut reader, length, &file, &reading)?;
+            list::read(&file, &mut left_out, |place, row| {
+                if place.number.is_multiple_of(1024) {
+                    reading.step((place.share * 1e4) as usize, 10_000)?;
+                }
+                // The output of `match` begins with its settings.
+                let header =
+                    place.number == 1 && row.get("format").is_some_and(Value::is_string) && !row.contains_key("hits");
+                Ok(if header { Ok(()) } else { items.push_row(row) })
+            })?;
         }
         if items.starts.is_empty() {
-            return Err(Error::nothing("no pairs").at(&file));
+            return Err(left_out.error(&file).unwrap_or_else(|| Error::nothing("no pairs").at(&file)));
         }
+        items.remarks.extend(left_out.remarks());
         items.index(&progress.part(0.8, 1.0))?;
         Ok(items)
     }
@@ -100,23 +106,34 @@ impl Items {
         self.starts.is_empty()
     }
 
+    /// What could not be read of the source, and where: bad rows, which were left out.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
     /// The file or folder they were read from.
     pub fn source(&self) -> &Path {
         &self.source
     }
 
-    /// An item.
+    /// An item. Its files are looked for as other systems name them.
     ///
     /// # Panics
     /// If the index is out of range.
     pub fn item(&self, index: usize) -> Item {
+        let [_, midi, audio, _] = self.texts(index);
+        Item { midi: found(&self.base, midi), audio: found(&self.base, audio), ..self.written(index) }
+    }
+
+    /// An item with the paths that the source gives.
+    fn written(&self, index: usize) -> Item {
         let [id, midi, audio, title] = self.texts(index);
         let part = |column: &Vec<f32>| column.get(index).copied().filter(|value| value.is_finite()).map(f64::from);
         let parts = PARTS.iter().zip(&self.parts);
         Item {
             id: id.to_owned(),
-            midi: self.base.join(midi),
-            audio: self.base.join(audio),
+            midi: midi.into(),
+            audio: audio.into(),
             title: title.to_owned(),
             confidence: self.confidence(index).map(f64::from),
             judge: self.judge(index).map(str::to_owned),
@@ -154,10 +171,10 @@ impl Items {
 
     /// The item with this id.
     pub fn find(&self, id: &str) -> Option<usize> {
-        let hash = hash_of(id);
+        let (id, hash) = (name_key(id), hash_of(id));
         let from = self.by_id.partition_point(|entry| entry.0 < hash);
         let same = self.by_id[from..].iter().take_while(|entry| entry.0 == hash);
-        same.map(|entry| entry.1 as usize).find(|&index| self.id(index) == id)
+        same.map(|entry| entry.1 as usize).find(|&index| name_key(self.id(index)) == id)
     }
 
     /// Memory used, in bytes.
@@ -225,21 +242,18 @@ impl Items {
         progress.step(2, 3)?;
         let mut again = std::collections::BTreeSet::new();
         for pair in self.by_id.windows(2) {
-            if pair[0].0 == pair[1].0 && self.id(pair[0].1 as usize) == self.id(pair[1].1 as usize) {
+            if pair[0].0 == pair[1].0 && name_key(self.id(pair[0].1 as usize)) == name_key(self.id(pair[1].1 as usize))
+            {
                 again.insert(pair[1].1 as usize);
             }
         }
         if !again.is_empty() {
-            let kept: Vec<Item> = (0..self.len())
-                .filter(|index| !again.contains(index))
-                .map(|index| {
-                    let [_, midi, audio, _] = self.texts(index);
-                    Item { midi: midi.into(), audio: audio.into(), ..self.item(index) }
-                })
-                .collect();
+            let kept: Vec<Item> =
+                (0..self.len()).filter(|index| !again.contains(index)).map(|index| self.written(index)).collect();
             let mut fresh = Self {
                 base: std::mem::take(&mut self.base),
                 source: std::mem::take(&mut self.source),
+                remarks: std::mem::take(&mut self.remarks),
                 ..Self::default()
             };
             for item in &kept {
@@ -252,80 +266,12 @@ impl Items {
         progress.step(3, 3)
     }
 
-    fn read_lines(&mut self, reader: &mut impl BufRead, length: u64, file: &Path, progress: &Progress) -> Result<()> {
-        let (mut line, mut number, mut at) = (Vec::new(), 0, 0);
-        loop {
-            line.clear();
-            let read =
-                reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut line).map_err(Error::io("read", file))?;
-            if read == 0 {
-                return Ok(());
-            }
-            (number, at) = (number + 1, at + read as u64);
-            let bad = |reason: String| list_error(file, format!("line {number}: {reason}"));
-            if line.len() as u64 > LONGEST_LINE {
-                return Err(bad(format!("longer than {LONGEST_LINE} bytes")));
-            }
-            let text = line.trim_ascii();
-            if !text.is_empty() {
-                let row: Map<String, Value> = serde_json::from_slice(text).map_err(|error| bad(error.to_string()))?;
-                // The output of `match` begins with its settings.
-                let header =
-                    number == 1 && row.get("format").is_some_and(Value::is_string) && !row.contains_key("hits");
-                if !header {
-                    self.push_row(&row).map_err(bad)?;
-                }
-            }
-            if number % 1024 == 0 {
-                progress.step((at / 1024) as usize, (length / 1024) as usize)?;
-            }
-        }
-    }
-
-    fn read_document(&mut self, text: &[u8], file: &Path) -> Result<()> {
-        let document: Value = serde_json::from_slice(text).map_err(|error| list_error(file, error.to_string()))?;
-        match document {
-            Value::Array(rows) => rows.iter().enumerate().try_for_each(|(number, row)| {
-                let row = row.as_object().ok_or("not an object".to_owned());
-                row.and_then(|row| self.push_row(row))
-                    .map_err(|reason| list_error(file, format!("entry {}: {reason}", number + 1)))
-            }),
-            Value::Object(row) => {
-                if let Some(Value::Array(rows)) = row.get("decisions") {
-                    let rows = rows.iter().filter_map(Value::as_object);
-                    return rows.enumerate().try_for_each(|(number, row)| {
-                        self.push_row(row)
-                            .map_err(|reason| list_error(file, format!("decision {}: {reason}", number + 1)))
-                    });
-                }
-                self.push_row(&row).map_err(|reason| list_error(file, reason))
-            }
-            _ => Err(list_error(file, "neither an object nor a list".into())),
-        }
-    }
-
-    fn read_table(&mut self, reader: impl BufRead, file: &Path, progress: &Progress) -> Result<()> {
-        let mut rows = Rows::new(reader, file);
-        let Some(header) = rows.next()? else { return Ok(()) };
-        while let Some(fields) = rows.next()? {
-            let row: Map<String, Value> = header
-                .iter()
-                .zip(fields)
-                .filter(|(_, field)| !field.is_empty())
-                .map(|(name, field)| (name.trim().to_lowercase(), Value::String(field)))
-                .collect();
-            self.push_row(&row).map_err(|reason| rows.bad(reason))?;
-            if rows.number.is_multiple_of(1024) {
-                progress.step(0, 1)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Reads the items that decisions are about: exported ones, or the lines of a journal. One without its files can
     /// still be judged, by its id.
     fn read_decisions(&mut self, file: &Path) -> Result<()> {
-        for record in export::read(file)? {
+        let (records, remarks) = export::read(file)?;
+        self.remarks = remarks;
+        for record in records {
             let path = |path: Option<String>| path.map(PathBuf::from).unwrap_or_default();
             let parts = record.parts.into_iter().chain(record.score.map(|score| ("score".to_owned(), score)));
             self.push(&Item {
@@ -344,8 +290,8 @@ impl Items {
     /// Reads `match_scores.json` beside the tree it describes: `<X>/<Y>/<Z>/<TRACKID>/<md5>.mid` for ids of the Million
     /// Song Dataset (retrieval specification, J), `<first two>/<id>/<md5>.mid` for others.
     fn read_tree(&mut self, text: &[u8], file: &Path, progress: &Progress) -> Result<()> {
-        let scores: BTreeMap<String, BTreeMap<String, f64>> =
-            serde_json::from_slice(text).map_err(|error| list_error(file, error.to_string()))?;
+        let scores: BTreeMap<String, BTreeMap<String, Option<f64>>> =
+            parse_json(text).map_err(|error| list_error(file, error.to_string()))?;
         let count = scores.len();
         for (number, (track, matches)) in scores.iter().enumerate() {
             if number % 1024 == 0 {
@@ -358,7 +304,7 @@ impl Items {
                     midi: format!("{folder}/{md5}.mid").into(),
                     audio: folder.as_str().into(),
                     title: String::new(),
-                    confidence: Some(confidence).filter(|value| value.is_finite()),
+                    confidence: confidence.filter(|value| value.is_finite()),
                     judge: None,
                     parts: BTreeMap::new(),
                 });
@@ -376,20 +322,35 @@ impl Items {
                 _ => None,
             })
         };
+        // The first that is bad is named, and those after it are taken.
+        let mut bad = Ok(());
+        let mut note = |name: &str, number: usize, outcome: core::result::Result<(), String>| {
+            if let (Ok(()), Err(reason)) = (&bad, outcome) {
+                bad = Err(format!("{name} {}: {reason}", number + 1));
+            }
+        };
         if let Some(Value::Array(hits)) = row.get("hits") {
-            for hit in hits.iter().filter_map(Value::as_object) {
+            for (number, hit) in hits.iter().enumerate() {
+                let Some(hit) = hit.as_object() else {
+                    note("hit", number, Err("not an object".into()));
+                    continue;
+                };
                 let mut whole = hit.clone();
                 for name in ["query", "midi", "midi_md5"] {
                     if let (None, Some(value)) = (hit.get(name), row.get(name)) {
                         whole.insert(name.to_owned(), value.clone());
                     }
                 }
-                self.push_row(&whole)?;
+                note("hit", number, self.push_row(&whole));
             }
-            return Ok(());
+            return bad;
         }
         if let Some(Value::Array(matches)) = row.get("matches") {
-            for found in matches.iter().filter_map(Value::as_object) {
+            for (number, found) in matches.iter().enumerate() {
+                let Some(found) = found.as_object() else {
+                    note("match", number, Err("not an object".into()));
+                    continue;
+                };
                 let mut pair = found.clone();
                 // The query is outside, the results inside; either may be the MIDI file.
                 let sides = [row.get("path"), found.get("path")].map(|path| path.cloned().unwrap_or_default());
@@ -405,11 +366,15 @@ impl Items {
                 ] {
                     pair.insert(name.to_owned(), value.cloned().unwrap_or_default());
                 }
-                self.push_row(&pair)?;
+                note("match", number, self.push_row(&pair));
             }
-            return Ok(());
+            return bad;
         }
-        let midi = text(row, &["midi", "midi_path", "query"]).ok_or("missing field `midi`")?;
+        let midi = text(row, &["midi", "midi_path", "query"]);
+        if let (None, Some(Value::Object(task))) = (&midi, row.get("data")) {
+            return self.push_row(task);
+        }
+        let midi = midi.ok_or("missing field `midi`")?;
         let audio = text(row, &["audio", "audio_path", "recording", "path"]).ok_or("missing field `audio`")?;
         let number = |name: &str| match row.get(name)? {
             Value::Number(number) => number.as_f64(),
@@ -443,18 +408,18 @@ fn list_error(file: &Path, reason: String) -> Error {
     Error::List { reason, path: file.to_path_buf() }
 }
 
-fn document(mut reader: impl BufRead, length: u64, file: &Path) -> Result<Vec<u8>> {
+fn document(file: &Path) -> Result<Vec<u8>> {
+    let length = std::fs::metadata(file).map_err(Error::io("read", file))?.len();
     if length > LARGEST {
         return Err(list_error(file, format!("{length} bytes are more than {LARGEST}; JSON lines have no limit")));
     }
-    let mut text = Vec::with_capacity(length as usize);
-    reader.read_to_end(&mut text).map_err(Error::io("read", file))?;
-    Ok(text)
+    std::fs::read(file).map_err(Error::io("read", file))
 }
 
+/// Ids contain names of files, which are compared in one form.
 fn hash_of(id: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
+    name_key(id).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -1,6 +1,7 @@
 //! [`Table`]: the current state of every item, folded from the lines of a journal.
 
 use super::{Act, Record};
+use crate::files::name_key;
 use std::collections::BTreeMap;
 
 /// An item's lines that hold, oldest first: undoing removes the last one of its curator.
@@ -27,6 +28,7 @@ impl ItemRecords {
 /// See the module. Taking in a line is O(log n).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
+    /// By the item's id, which contains names of files, [as they are compared](name_key).
     numbers: BTreeMap<String, u32>,
     entries: Vec<ItemRecords>,
 }
@@ -35,10 +37,11 @@ impl Table {
     /// Takes in a line. Returns the number of its entry and the record it undid; a line with nothing to undo changes
     /// nothing.
     pub fn take(&mut self, record: Record) -> (u32, Option<Record>) {
-        let known = self.numbers.get(&record.item).copied();
+        let key = name_key(&record.item);
+        let known = self.numbers.get(&key).copied();
         let number = known.unwrap_or(self.entries.len() as u32);
         if known.is_none() {
-            self.numbers.insert(record.item.clone(), number);
+            self.numbers.insert(key, number);
             self.entries.push(ItemRecords { item: record.item.clone(), records: Vec::new() });
         }
         let records = &mut self.entries[number as usize].records;
@@ -57,7 +60,7 @@ impl Table {
 
     /// All records that hold for an item.
     pub fn entry(&self, item: &str) -> Option<&ItemRecords> {
-        self.numbers.get(item).map(|&number| &self.entries[number as usize])
+        self.numbers.get(&name_key(item)).map(|&number| &self.entries[number as usize])
     }
 
     /// The entry of this number.
@@ -100,6 +103,14 @@ mod tests {
 
     fn by(curator: &str, item: &str, act: Act) -> Record {
         Record { curator: curator.into(), act, ..Record::new(item, Decision::Skipped) }
+    }
+
+    #[test]
+    fn an_item_is_the_same_in_every_form_of_its_name() {
+        let yes = Act::Decided(Decision::Confirmed);
+        let mut table: Table = [by("ann", "e\u{301}.mid|a", yes), by("bob", "\u{e9}.mid|a", yes)].into_iter().collect();
+        assert_eq!((table.entries().count(), table.current("\u{e9}.mid|a").unwrap().curator.as_str()), (1, "bob"));
+        assert!(table.take(by("ann", "\u{e9}.mid|a", Act::Undone)).1.is_some());
     }
 
     #[test]

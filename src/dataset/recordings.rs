@@ -9,7 +9,8 @@ use crate::audio::{ANALYSIS_RATE, AudioTime, Keep};
 use crate::error::{Error, Result};
 use crate::export;
 use crate::features::{self, FRAME_S, WIDE_BINS, WIDE_FIRST_NOTE};
-use crate::files::{MIDI, below, ends_in, is_audio_name, is_midi_name, stem};
+use crate::files::list::{self, LeftOut};
+use crate::files::{MIDI, below, ends_in, found, is_audio_name, is_midi_name, stem};
 use crate::job::Progress;
 use crate::midi::Midi;
 use crate::pair::{self, MidiSide};
@@ -64,8 +65,11 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
     super::continues(folder, &parameters)?;
     let mut recordings: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     let mut listed: BTreeMap<PathBuf, Split> = BTreeMap::new();
+    let mut unread = Vec::new();
     for source in &what.sources {
-        for Line { midi, audio, split } in pairs(source)? {
+        let (lines, left_out) = pairs(source)?;
+        unread.extend(left_out.into_iter().map(|place| (source.clone(), place)));
+        for Line { midi, audio, split } in lines {
             if let Some(split) = split {
                 let known = listed.entry(midi.clone()).or_insert(split);
                 *known = split.max(*known);
@@ -90,7 +94,7 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
     let mut entries: Vec<Work> = found.works.iter().map(entry).collect();
     Dataset::new(folder, parameters.clone(), entries.clone()).save()?;
     let (mut made, mut kept) = (0, 0);
-    let mut skipped = found.skipped;
+    let mut skipped = [unread, found.skipped].concat();
     let count = found.works.len();
     for (number, work) in entries.iter_mut().enumerate() {
         let progress =
@@ -102,6 +106,8 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
             // Recordings before this one may have been rejected: the pair itself says which one it belongs to.
             let is_this = there.made_by(work, variant).is_ok_and(|made_by| made_by["audio"] == json!(audio));
             if let (true, Ok(pair)) = (is_this, there.load(work, variant)) {
+                let made_by = there.made_by(work, variant).unwrap_or_default();
+                work.warning = joined(work.warning.take(), made_by["warning"].as_str());
                 work.frames.push(pair.midi_time.len());
                 work.recordings.push(audio.clone());
                 kept += 1;
@@ -116,6 +122,7 @@ fn aligned(what: &Recordings, folder: &Path, progress: &Progress) -> Result<Made
             })();
             match outcome {
                 Ok((pair, made_by)) => {
+                    work.warning = joined(work.warning.take(), made_by["warning"].as_str());
                     Dataset::store(folder, &work.id, variant, &pair, &made_by)?;
                     work.frames.push(pair.midi_time.len());
                     work.recordings.push(audio.clone());
@@ -165,6 +172,7 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
         "tuning": audio.tuning,
         "first_frame": from,
         "soundfont": font.name,
+        "warning": audio.recording.warning,
     });
     let pair = Pair {
         midi: of_midi.slice(s![from..to, ..]).to_owned(),
@@ -175,32 +183,43 @@ fn real_pair(midi: &MidiSide, path: &Path, font: &Font, progress: &Progress) -> 
     Ok((pair, made_by))
 }
 
+/// What is odd about a MIDI file and its recordings, each once.
+fn joined(known: Option<String>, recording: Option<&str>) -> Option<String> {
+    match (known, recording) {
+        (Some(known), Some(odd)) if !known.contains(odd) => Some(format!("{known}; {odd}")),
+        (known, odd) => known.or_else(|| odd.map(str::to_owned)),
+    }
+}
+
 /// A line of a list of pairs.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, PartialEq)]
 struct Line {
     midi: PathBuf,
     audio: PathBuf,
-    #[serde(default)]
     split: Option<Split>,
 }
 
-/// The pairs of a folder or a list.
-fn pairs(source: &Path) -> Result<Vec<Line>> {
+/// The pairs of a folder or a list, and what of the list was left out.
+fn pairs(source: &Path) -> Result<(Vec<Line>, Vec<String>)> {
     if source.is_dir() {
-        return Ok(beside(source));
+        return Ok((beside(source), Vec::new()));
     }
-    let text = std::fs::read_to_string(source).map_err(Error::io("read", source))?;
     let base = source.parent().unwrap_or(Path::new(""));
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(number, line)| {
-            let line: Line = serde_json::from_str(line).map_err(|error| Error::Dataset {
-                reason: format!("line {}: {error}", number + 1),
-                path: source.to_path_buf(),
-            })?;
-            Ok(Line { midi: base.join(line.midi), audio: base.join(line.audio), ..line })
-        })
-        .collect()
+    let (mut lines, mut left_out) = (Vec::new(), LeftOut::default());
+    list::read(source, &mut left_out, |_, fields| {
+        let file = |name: &str| {
+            let text = fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+            text.map(|text| found(base, text)).ok_or_else(|| format!("missing field `{name}`"))
+        };
+        let split = fields.get("split").filter(|split| !split.is_null());
+        let split = split.map(|split| Split::deserialize(split).map_err(|error| error.to_string())).transpose();
+        let line = || Ok(Line { midi: file("midi")?, audio: file("audio")?, split: split? });
+        Ok(line().map(|line| lines.push(line)))
+    })?;
+    match left_out.places().next().filter(|_| lines.is_empty()) {
+        Some(reason) => Err(Error::Dataset { reason, path: source.to_path_buf() }),
+        None => Ok((lines, left_out.places().collect())),
+    }
 }
 
 /// Recordings below a folder that have a MIDI file of the same name beside them.
@@ -239,11 +258,11 @@ mod tests {
             std::fs::write(at(audio), b"x").expect("written");
             std::fs::write(at(midi), b"x").expect("written");
         }
-        let found = pairs(folder.path()).expect("a folder");
+        let found = pairs(folder.path()).expect("a folder").0;
         assert_eq!(found, pairs_of.map(|(audio, midi)| Line { midi: at(midi), audio: at(audio), split: None }));
         // Of two kinds under one name, the first in the list of kinds counts, not the first in the alphabet.
         std::fs::write(at("1.kar"), b"x").expect("written");
-        assert_eq!(pairs(folder.path()).expect("a folder")[0].midi, at("1.mid"));
+        assert_eq!(pairs(folder.path()).expect("a folder").0[0].midi, at("1.mid"));
     }
 
     #[test]
@@ -253,7 +272,7 @@ mod tests {
         for name in ["a.mid", "a.ogg", "a.mp3", "b.ogg", "c.mid", "notes.txt"] {
             std::fs::write(at(name), b"x").expect("written");
         }
-        let found = pairs(folder.path()).expect("a folder");
+        let found = pairs(folder.path()).expect("a folder").0;
         let line = |midi: &str, audio: &str, split| Line { midi: at(midi), audio: at(audio), split };
         assert_eq!(found, [line("a.mid", "a.mp3", None), line("a.mid", "a.ogg", None)]);
 
@@ -261,7 +280,7 @@ mod tests {
                     {\"midi\": \"a.mid\", \"audio\": \"a.ogg\", \"split\": \"develop\"}\n";
         std::fs::write(at("list.jsonl"), list).expect("written");
         let expected = [line("c.mid", "b.ogg", None), line("a.mid", "a.ogg", Some(Split::Develop))];
-        assert_eq!(pairs(&at("list.jsonl")).expect("a list"), expected);
+        assert_eq!(pairs(&at("list.jsonl")).expect("a list").0, expected);
         std::fs::write(at("list.jsonl"), "{\"midi\": \"c.mid\"}").expect("written");
         let error = pairs(&at("list.jsonl")).expect_err("no recording").to_string();
         assert!(error.contains("line 1: missing field `audio`"), "{error}");

@@ -63,6 +63,9 @@ pub struct Work {
     /// Why there is no pair of it, or not one for every variant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// What is odd about its files, which are used all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 impl Work {
@@ -170,7 +173,7 @@ impl Dataset {
         let path = Self::document_of(folder);
         let text = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         let damaged = |reason: String| Error::Dataset { reason, path: path.clone() };
-        let value: Value = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        let value: Value = files::parse_json(text.as_bytes()).map_err(|error| damaged(error.to_string()))?;
         match value.get("format").and_then(Value::as_str) {
             Some(FORMAT) => {}
             Some(other) => return Err(damaged(format!("its format is {other:?}, {FORMAT:?} is read"))),
@@ -308,6 +311,7 @@ mod tests {
             frames: vec![frames],
             recordings: Vec::new(),
             skipped: None,
+            warning: None,
         }
     }
 

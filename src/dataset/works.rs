@@ -21,6 +21,8 @@ pub(super) struct Source {
     /// Works of one group are the same music.
     pub(super) group: usize,
     pub(super) split: Split,
+    /// What is odd about it.
+    warning: Option<String>,
     fingerprint: Fingerprint,
 }
 
@@ -36,6 +38,7 @@ impl Source {
             frames: Vec::new(),
             recordings: Vec::new(),
             skipped: None,
+            warning: self.warning.clone(),
         }
     }
 }
@@ -130,7 +133,9 @@ fn read_all(paths: &[PathBuf], progress: &Progress) -> Result<Read> {
             progress.step(done.fetch_add(1, Ordering::Relaxed), paths.len())?;
             let (id, midi) = read(path)?;
             let fingerprint = Fingerprint::new(midi.notes());
-            Ok(Source { id, path: path.clone(), title: title(path), group: 0, split: Split::Train, fingerprint })
+            let warning = midi.warning().map(|warning| format!("MIDI: {warning}"));
+            let title = title(path);
+            Ok(Source { id, path: path.clone(), title, group: 0, split: Split::Train, warning, fingerprint })
         })
         .collect();
     let (mut works, mut skipped, mut copies) = (Vec::new(), Vec::new(), 0);

@@ -193,6 +193,7 @@ mod tests {
                 frames: vec![80],
                 recordings: Vec::new(),
                 skipped: None,
+                warning: None,
             });
         }
         Dataset::new(folder.path(), Value::Null, entries).save().expect("saved");

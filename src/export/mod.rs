@@ -11,6 +11,7 @@ use crate::alignment::warp::TimeMap;
 use crate::alignment::{ACCEPTED, Alignment, Played, Preset, Segment, retime};
 use crate::audio::{AudioTime, Stereo};
 use crate::error::{Error, Result};
+use crate::files::{found, parse_json};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
 use crate::pair::{AudioSide, MidiSide};
@@ -69,16 +70,16 @@ pub fn document(
         "segments": segments(alignment),
         "unreliable": alignment.unreliable,
         "remarks": alignment.remarks,
-        "warning": warning(midi, audio),
+        "warning": warning(midi.midi.warning().as_deref(), audio.recording.warning.as_deref()),
         "parameters": { "preset": preset, "soundfont": soundfont },
         "seconds": seconds,
     })
 }
 
 /// What was wrong with the files, in one line.
-fn warning(midi: &MidiSide, audio: &AudioSide) -> Option<String> {
-    let midi = midi.midi.warning().map(|warning| format!("MIDI: {warning}"));
-    let all: Vec<String> = midi.into_iter().chain(audio.recording.warning.clone()).collect();
+pub(crate) fn warning(midi: Option<&str>, recording: Option<&str>) -> Option<String> {
+    let midi = midi.map(|warning| format!("MIDI: {warning}"));
+    let all: Vec<String> = midi.into_iter().chain(recording.map(str::to_owned)).collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
 
@@ -143,11 +144,13 @@ pub(crate) fn aligned_part(midi: &MidiSide, alignment: &Alignment, span: (AudioT
 pub fn pair_of(document: &Path) -> Result<[PathBuf; 2]> {
     let bad = |reason: String| Error::List { reason, path: document.to_path_buf() };
     let text = std::fs::read(document).map_err(Error::io("read", document))?;
-    let value: Value = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+    let value: Value = parse_json(&text).map_err(|error| bad(error.to_string()))?;
     let folder = document.parent().unwrap_or(Path::new(""));
     let find = |side: &str| {
-        let path = PathBuf::from(value[side].as_str().ok_or_else(|| bad(format!("it names no {side}")))?);
-        let places = [path.clone(), folder.join(&path), folder.join(path.file_name().unwrap_or_default())];
+        let text = value[side].as_str().ok_or_else(|| bad(format!("it names no {side}")))?;
+        let path = PathBuf::from(text);
+        let name = text.rsplit(['/', '\\']).next().unwrap_or_default();
+        let places = [path.clone(), found(folder, text), found(folder, name)];
         let there = places.into_iter().find(|place| place.is_file());
         there.ok_or_else(|| bad(format!("its {side} is neither there nor beside it: {path:?}")))
     };

@@ -6,24 +6,23 @@
 //! neither, Windows-1252. Rows without any text are skipped. Parsed by `csv-core`; `csv` itself does not limit the
 //! length of a row or count empty lines.
 
+use super::text::{Opened, look_ahead};
 use crate::error::{Error, Result};
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
-use std::io::{BufRead, Chain, Cursor, Read as _};
+use std::io::{BufRead, Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Longest row that is read, in bytes.
 const LONGEST: usize = 1 << 20;
 /// Bytes examined to detect the dialect.
 const HEAD: u64 = 1 << 16;
-/// Longest UTF-16 table that is read, in bytes: it is converted to UTF-8 as a whole.
-const LONGEST_UTF16: u64 = 256 << 20;
 /// The characters of Windows-1252 from 0x80 to 0x9f, where Latin-1 has only control codes; the rest is equal.
 const WINDOWS: &str = "€\u{81}‚ƒ„…†‡ˆ‰Š‹Œ\u{8d}Ž\u{8f}\u{90}‘’“”•–—˜™š›œ\u{9d}žŸ";
 
 /// Reads a table row by row.
 pub(crate) struct Rows<R> {
     /// The bytes read to detect the dialect, and the rest.
-    from: Chain<Cursor<Vec<u8>>, R>,
+    from: Opened<R>,
     path: PathBuf,
     parser: Reader,
     line_end: u8,
@@ -56,19 +55,7 @@ impl<R: BufRead> Rows<R> {
         self.begun = true;
         let (head, rest) = self.from.get_mut();
         let head = head.get_mut();
-        rest.by_ref().take(HEAD).read_to_end(head).map_err(Error::io("read", &self.path))?;
-        if let Some(number) = [[0xff, 0xfe], [0xfe, 0xff]].iter().position(|mark| head.starts_with(mark)) {
-            rest.by_ref().take(LONGEST_UTF16).read_to_end(head).map_err(Error::io("read", &self.path))?;
-            if head.len() as u64 > LONGEST_UTF16 {
-                return Err(self.bad(format!("UTF-16 of more than {LONGEST_UTF16} bytes: save it as UTF-8")));
-            }
-            let unit = if number == 0 { u16::from_le_bytes } else { u16::from_be_bytes };
-            let units: Vec<u16> = head[2..].chunks_exact(2).map(|two| unit([two[0], two[1]])).collect();
-            *head = String::from_utf16_lossy(&units).into_bytes();
-        }
-        if head.starts_with("\u{feff}".as_bytes()) {
-            head.drain(..3);
-        }
+        look_ahead(head, rest, HEAD, &self.path)?;
         let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.contains(&b'\r') {
@@ -76,14 +63,14 @@ impl<R: BufRead> Rows<R> {
         }
         let said = head.get(..4).filter(|sep| sep.eq_ignore_ascii_case(b"sep=")).and_then(|_| head.get(4).copied());
         let ends = |at: usize| head.get(at).is_none_or(|byte| matches!(byte, b'\r' | b'\n'));
-        let delimiter = match said.filter(|byte| byte.is_ascii() && ends(5)) {
-            Some(delimiter) => {
-                let end = head.iter().position(|&byte| byte == self.line_end).map_or(head.len(), |at| at + 1);
-                head.drain(..end);
-                self.number = 1;
-                delimiter
-            }
-            None => most_frequent(line.split(|&byte| byte == b'\r').next().unwrap_or_default()),
+        let delimiter = if let Some(delimiter) = said.filter(|byte| byte.is_ascii() && ends(5)) {
+            let end = head.iter().position(|&byte| byte == self.line_end).map_or(head.len(), |at| at + 1);
+            head.drain(..end);
+            self.number = 1;
+            delimiter
+        } else {
+            let mut lines = head.split(|byte| matches!(byte, b'\r' | b'\n'));
+            most_frequent(lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default())
         };
         self.parser = ReaderBuilder::new().delimiter(delimiter).build();
         Ok(())
@@ -205,6 +192,7 @@ mod tests {
             (b"a;b\r\n1;\"x;y\"\r\n".to_vec(), "x;y"),
             (b"\"a,c,d\";b\n1;2\n".to_vec(), "2"),
             (b"a\tb\n1\tx,y;z\n".to_vec(), "x,y;z"),
+            (b"\r\n\r\na;b\r\n1;x,y\r\n".to_vec(), "x,y"),
             (b"a,b\r1,2".to_vec(), "2"),
             (b"a,b\r1,2\r".to_vec(), "2"),
             (b"sep=;\r\na;b\r\n1;2,5\r\n".to_vec(), "2,5"),

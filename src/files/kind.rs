@@ -1,7 +1,10 @@
 //! [`Kind`]: what a file is, judged by its content, so that whatever Antiphon has written opens again as what it is.
 
 use super::csv::Rows;
-use super::names::{LISTS, ends_in, has_ending, is_midi_name, is_table_name};
+use super::json;
+use super::layout::Layout;
+use super::names::{LISTS, ends_in, has_ending, is_midi_name, sides_of};
+use super::text::{self, unmarked};
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -14,6 +17,9 @@ use std::path::Path;
 
 /// Longest header of a safetensors file that is read, in bytes.
 const LONGEST_HEADER: u64 = 16 << 20;
+/// Longest line that is read, and largest document that is read as a whole, in bytes.
+const LONGEST_LINE: u64 = 16 << 20;
+const LARGEST: u64 = 64 << 20;
 
 /// What a file or folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,18 +92,16 @@ impl Kind {
         if ends_in(path, "safetensors") {
             return model(all).map_err(io);
         }
-        // A byte order mark is not part of a document.
-        let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
-        if text.starts_with(b"{") || text.starts_with(b"[") {
-            let skip = head.len() - text.len();
-            let mut all = all;
-            std::io::copy(&mut all.by_ref().take(skip as u64), &mut std::io::sink()).map_err(io)?;
-            return Ok(document(path, all));
+        let text = unmarked(head);
+        let text = text.trim_ascii_start();
+        if !has_ending(path, LISTS) && !text.starts_with(b"{") && !text.starts_with(b"[") {
+            return Ok(Self::Audio);
         }
-        if is_table_name(path) {
-            return table(path, all);
+        match Layout::of(path)? {
+            _ if head.is_empty() => Ok(Self::Unknown),
+            Layout::Table => table(path, all),
+            layout => document(path, layout, text::open(all, path)?),
         }
-        Ok(if has_ending(path, LISTS) { Self::Unknown } else { Self::Audio })
     }
 }
 
@@ -170,14 +174,35 @@ impl<'de> Deserialize<'de> for Top {
     }
 }
 
-/// The kind of a JSON document, or of JSON lines by the first line.
-fn document(path: &Path, reader: impl std::io::Read) -> Kind {
-    let first = serde_json::Deserializer::from_reader(BufReader::new(reader)).into_iter::<Top>().next();
-    // A truncated document is read, and refused, as what its name says.
-    let Some(Ok(top)) = first else {
-        let lines = ends_in(path, "jsonl");
-        return if lines { Kind::Pairs } else { Kind::Unknown };
+/// The kind of a JSON document, or of JSON lines by the first line that can be read.
+fn document(path: &Path, layout: Layout, reader: impl BufRead) -> Result<Kind> {
+    let top: Option<Top> = if layout == Layout::Lines {
+        let mut lines = json::Lines::new(reader, path, LONGEST_LINE)?;
+        loop {
+            match lines.next()? {
+                Some(Ok(top)) => break Some(top),
+                Some(Err(_)) => {}
+                None => break None,
+            }
+        }
+    } else {
+        let whole = serde_json::Deserializer::from_reader(reader).into_iter().next();
+        // What is not quite JSON is read as a whole.
+        let small = std::fs::metadata(path).is_ok_and(|there| there.len() <= LARGEST);
+        whole.and_then(core::result::Result::ok).or_else(|| {
+            let text = std::fs::read(path).ok().filter(|_| small)?;
+            json::parse(&text).ok()
+        })
     };
+    // A truncated document is read, and refused, as what its name says.
+    let Some(top) = top else {
+        let lines = ends_in(path, "jsonl");
+        return Ok(if lines { Kind::Pairs } else { Kind::Unknown });
+    };
+    Ok(of_top(path, &top))
+}
+
+fn of_top(path: &Path, top: &Top) -> Kind {
     let has = |name: &str| top.names.contains(name);
     match &top.format {
         Some(Value::Number(_)) if has("recordings") => return Kind::Session,
@@ -195,7 +220,8 @@ fn document(path: &Path, reader: impl std::io::Read) -> Kind {
     match () {
         () if has("annotations") && has("file_metadata") => Kind::Decisions,
         () if has("decision") && has("item") && has("at") => Kind::Journal,
-        () if pair || top.list || scores => Kind::Pairs,
+        // `data` holds a task of Label Studio.
+        () if pair || top.list || scores || has("data") => Kind::Pairs,
         () => Kind::Unknown,
     }
 }
@@ -206,6 +232,9 @@ fn table(path: &Path, reader: impl BufRead) -> Result<Kind> {
         Err(Error::List { .. }) => None,
         header => header?,
     };
+    if header.as_deref().is_some_and(|row| sides_of(row).is_some()) {
+        return Ok(Kind::Pairs);
+    }
     let names: BTreeSet<String> = header.into_iter().flatten().map(|name| name.trim().to_lowercase()).collect();
     let has = |name: &str| names.contains(name);
     Ok(match () {

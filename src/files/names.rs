@@ -15,18 +15,22 @@ pub const MIDI: &[&str] = &["mid", "midi", "kar", "rmi", "smf"];
 pub(crate) const SESSION: &[&str] = &["json"];
 /// Extensions of soundfonts.
 pub const SOUNDFONT: &[&str] = &["sf2"];
-/// Extensions of tables.
-const TABLES: &[&str] = &["csv", "tsv"];
 /// Extensions of files with decisions, journals excluded.
 const DECISIONS: &[&str] = &["csv", "tsv", "json", "jams"];
 /// Extensions of files with pairs or decisions.
-pub const LISTS: &[&str] = &["jsonl", "json", "csv", "tsv", "jams"];
+pub const LISTS: &[&str] = &["jsonl", "ndjson", "json", "csv", "tsv", "txt", "jams"];
 /// Extensions of files that are examined before they are opened: their names do not say what they are.
-pub(crate) const DOCUMENTS: &[&str] = &["json", "jsonl", "csv", "tsv", "jams", "safetensors", "sf2", "npy", "png"];
+pub(crate) const DOCUMENTS: &[&str] =
+    &["json", "jsonl", "ndjson", "csv", "tsv", "txt", "jams", "safetensors", "sf2", "npy", "png"];
 
 /// Whether a file's extension is one of `endings`, which are in lower case.
 pub(crate) fn has_ending(path: &Path, endings: &[&str]) -> bool {
     path.extension().is_some_and(|is| endings.iter().any(|ending| is.eq_ignore_ascii_case(ending)))
+}
+
+/// Whether macOS keeps what it knows about another file in this one, by its name: `._Song.mid`.
+pub(crate) fn is_apple_double(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"._"))
 }
 
 /// Whether a file's extension is `ending`, in any letter case.
@@ -49,14 +53,15 @@ pub(crate) fn is_sound_name(path: &Path) -> bool {
     is_audio_name(path) || is_midi_name(path)
 }
 
+/// Where the MIDI file and the recording stand in a row of a table without a header; `None` in any other row.
+pub(crate) fn sides_of(row: &[String]) -> Option<[usize; 2]> {
+    let place = |is: fn(&Path) -> bool| row.iter().position(|field| is(Path::new(field.trim())));
+    place(is_midi_name).zip(place(is_audio_name)).map(<[usize; 2]>::from)
+}
+
 /// Whether a file holds decisions and is not a journal, by its name.
 pub fn is_decisions_name(path: &Path) -> bool {
     has_ending(path, DECISIONS)
-}
-
-/// Whether a file is a table by its name.
-pub(crate) fn is_table_name(path: &Path) -> bool {
-    has_ending(path, TABLES)
 }
 
 /// Whether a file is examined before it is opened.
@@ -109,7 +114,7 @@ mod tests {
         let unique: std::collections::BTreeSet<&str> = all.iter().copied().collect();
         assert_eq!(unique.len(), all.len());
         assert!(all.iter().all(|ending| ending.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())));
-        for endings in [SESSION, SOUNDFONT, TABLES, DECISIONS, LISTS] {
+        for endings in [SESSION, SOUNDFONT, DECISIONS, LISTS] {
             assert!(endings.iter().all(|ending| DOCUMENTS.contains(ending)), "{endings:?}");
         }
     }

@@ -1,5 +1,6 @@
 //! Paths as they are written in files that name other files: journals, lists, sessions and catalogues.
 
+use super::names::name_key;
 use crate::error::{Error, Result};
 use std::path::{Component, MAIN_SEPARATOR, Path, PathBuf};
 
@@ -54,6 +55,99 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
         }
     }
     Ok(plain)
+}
+
+/// The path that a list in `folder` names. Lists come from other systems, so a file that isn't where the text says is
+/// looked for as a `file:` URL, with `\` between the names, and with its letters composed or decomposed; one on a drive
+/// of Windows also below `folder`, by as much of its path as fits. If none is there, the path as this system writes it.
+pub(crate) fn found(folder: &Path, text: &str) -> PathBuf {
+    let as_it_is = folder.join(text);
+    if text.is_empty() || as_it_is.exists() {
+        return as_it_is;
+    }
+    let url = of_url(text);
+    let native = url.as_deref().unwrap_or(text);
+    let slashes = if MAIN_SEPARATOR == '/' { native.replace('\\', "/") } else { native.to_owned() };
+    let mut places = vec![folder.join(&slashes)];
+    if let (Some(decoded), None) = (percent_decoded(&slashes), &url) {
+        places.push(folder.join(decoded));
+    }
+    if let Some(names) = of_other_system(&slashes) {
+        let starts = std::iter::once(0).chain(names.match_indices('/').map(|(at, _)| at + 1));
+        places.extend(starts.map(|at| folder.join(&names[at..])));
+    }
+    places.iter().find_map(|place| in_any_form(place)).unwrap_or_else(|| places.swap_remove(0))
+}
+
+/// The path of a `file:` URL, or of the local storage of Label Studio.
+fn of_url(text: &str) -> Option<String> {
+    let stored = text.split_once("/data/local-files/?d=").map(|(_, path)| path);
+    let path = match stored {
+        Some(path) => path,
+        None if text.get(..5)?.eq_ignore_ascii_case("file:") => {
+            let path = &text[5..];
+            match path.strip_prefix("//") {
+                // `file://localhost/…`; an empty name means the same.
+                Some(named) => &named[named.find('/')?..],
+                None => path,
+            }
+        }
+        None => return None,
+    };
+    let path = percent_decoded(path).unwrap_or_else(|| path.to_owned());
+    // `/C:/Music`
+    let drive = path.strip_prefix('/').filter(|path| drive(path).is_some());
+    Some(drive.map(str::to_owned).unwrap_or(path))
+}
+
+/// The text with `%20` and the like replaced; nothing if there are none or they are not UTF-8.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts.by_ref() {
+        let code = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        match code {
+            Some(byte) => bytes.push(byte),
+            None => bytes.push(b'%'),
+        }
+        bytes.extend(&part.as_bytes()[if code.is_some() { 2 } else { 0 }..]);
+    }
+    String::from_utf8(bytes).ok().filter(|decoded| decoded != text)
+}
+
+/// What follows `C:` or `C:/`.
+fn drive(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix(|c: char| c.is_ascii_alphabetic())?.strip_prefix(':')?;
+    rest.strip_prefix('/').or(Some(rest).filter(|rest| rest.starts_with('\\') || rest.is_empty()))
+}
+
+/// The names of a path with a drive (`C:/Music/a.mp3`) or a server (`//server/music/a.mp3`), where there are none.
+fn of_other_system(path: &str) -> Option<&str> {
+    if cfg!(windows) { None } else { drive(path).or_else(|| path.strip_prefix("//")) }
+}
+
+/// The path if it is there, or one whose names differ only in how their letters are composed.
+fn in_any_form(path: &Path) -> Option<PathBuf> {
+    if path.exists() {
+        return Some(path.to_path_buf());
+    }
+    if path.to_str()?.is_ascii() {
+        return None;
+    }
+    let mut there = PathBuf::new();
+    for part in path.components() {
+        let next = there.join(part);
+        if next.exists() {
+            there = next;
+            continue;
+        }
+        let wanted = name_key(part.as_os_str().to_str()?);
+        let folder = if there.as_os_str().is_empty() { Path::new(".") } else { &there };
+        let names = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name());
+        let mut same = names.filter(|name| name.to_str().is_some_and(|name| name_key(name) == wanted));
+        there.push(same.next()?);
+    }
+    Some(there)
 }
 
 /// Paths as JSON: a string, or an array of bytes if the name is not UTF-8.
@@ -126,5 +220,53 @@ mod tests {
         assert_eq!(plain(Path::new("../a/..")), Path::new(".."));
         let here = std::env::current_dir().expect("a folder");
         assert_eq!(absolute(Path::new("a/../b")).expect("a path"), here.join("b"));
+    }
+
+    #[test]
+    fn files_are_found_as_other_systems_name_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("Mu\u{308}ll er/1")).expect("folders");
+        // Decomposed, as macOS writes them.
+        let (song, kana, plain) = ("Mu\u{308}ll er/1/e\u{301}.mid", "\u{30ab}\u{3099}.mid", "a b#%.mid");
+        for name in [song, kana, plain] {
+            std::fs::write(at(name), "").expect("written");
+        }
+        let root = folder.path().to_str().expect("UTF-8");
+        for (text, name) in [
+            (song, song),
+            ("M\u{fc}ll er/1/\u{e9}.mid", song),
+            ("M\u{fc}ll er\\1\\\u{e9}.mid", song),
+            (".\\Mu\u{308}ll er\\..\\a b#%.mid", plain),
+            ("\u{30ac}.mid", kana),
+            ("a%20b%23%25.mid", plain),
+            ("C:\\Music\\M\u{fc}ll er\\1\\\u{e9}.mid", song),
+            ("d:/a b#%.mid", plain),
+            ("\\\\server\\music\\a b#%.mid", plain),
+            ("file:///C:/Music/a%20b%23%25.mid", plain),
+            ("/data/local-files/?d=M%C3%BCll%20er/1/%C3%A9.mid", song),
+            (&format!("file://{root}/a%20b%23%25.mid"), plain),
+            (&format!("FILE://localhost{root}/M%C3%BCll%20er/1/%C3%A9.mid"), song),
+            (&format!("file:{root}/%E3%82%AC.mid"), kana),
+        ] {
+            let found = found(folder.path(), text);
+            assert!(found.is_file(), "{text}: {found:?}");
+            assert_eq!(found.canonicalize().expect("there"), at(name).canonicalize().expect("there"), "{text}");
+        }
+        for (text, path) in
+            [("", at("")), ("none\\a.mid", at("none/a.mid")), ("file:///x%20y/\u{e9}", "/x y/\u{e9}".into())]
+        {
+            assert_eq!(found(folder.path(), text), path, "{text}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_with_a_backslash_or_percent_is_taken_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["a\\b.mid", "a%20b.mid"] {
+            std::fs::write(folder.path().join(name), "").expect("written");
+            assert_eq!(found(folder.path(), name), folder.path().join(name));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Finding the files below a folder.
 
-use super::names::{is_audio_name, is_midi_name};
+use super::names::{is_apple_double, is_audio_name, is_midi_name};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -13,11 +13,13 @@ pub(crate) enum Links {
     LeftOut,
 }
 
-/// The files below a folder, folder by folder and by name, or the file itself; errors for what can't be listed.
+/// The files below a folder, folder by folder and by name, or the file itself; errors for what can't be listed. What
+/// macOS keeps about files on foreign disks in others (`._Song.mid`) is passed over.
 pub(crate) fn walk(from: &Path, links: Links) -> impl Iterator<Item = Result<PathBuf>> {
     let start = from.to_path_buf();
     let found = walkdir::WalkDir::new(from).follow_links(links == Links::Followed).sort_by_file_name();
     found.into_iter().filter_map(move |found| match found {
+        Ok(found) if found.depth() > 0 && is_apple_double(found.path()) => None,
         Ok(found) => found.file_type().is_file().then(|| Ok(found.into_path())),
         Err(error) => {
             let path = error.path().unwrap_or(&start).to_path_buf();
@@ -51,6 +53,19 @@ mod tests {
         let (midis, recordings) = (of(MIDI), of(AUDIO));
         let others = ["x.csv", "x.json", "x.txt", "x", "mid", "x.sound"].map(PathBuf::from).to_vec();
         assert_eq!(sides([recordings.clone(), others, midis.clone()].concat()), (midis, recordings));
+    }
+
+    #[test]
+    fn what_macos_keeps_beside_files_is_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("a/__MACOSX")).expect("folders");
+        for name in ["Song.mid", "._Song.mid", "._Song.ogg", "a/._x.flac", "a/.y.mid", "a/__MACOSX/._z.mid", "a/z._"] {
+            std::fs::write(at(name), "").expect("written");
+        }
+        assert_eq!(below(folder.path()), [at("Song.mid"), at("a/.y.mid"), at("a/z._")]);
+        // Who names one means it.
+        assert_eq!(below(&at("._Song.mid")), [at("._Song.mid")]);
     }
 
     #[cfg(unix)]

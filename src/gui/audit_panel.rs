@@ -248,7 +248,11 @@ impl AuditPanel {
         let cursor = model.hover().filter(|_| response.has_focus());
         let at = model.transport().position(ui.input(|i| i.time));
         response.widget_info(|| WidgetInfo {
-            current_text_value: Some(cursor.map_or_else(|| spoken(model, at), |cursor| describe(&cursor, model))),
+            current_text_value: Some(match (failure(model), cursor) {
+                (Some(failure), _) => failure.to_owned(),
+                (None, Some(cursor)) => describe(&cursor, model),
+                (None, None) => spoken(model, at),
+            }),
             ..WidgetInfo::labeled(Role::Image, true, name)
         });
         hover
@@ -358,8 +362,17 @@ fn divider(ui: &Ui, inner: Rect, top: f32, first: f32, high: f32, model: &Model,
     }
 }
 
+/// Why the selected pair of a queue can't be shown.
+fn failure(model: &Model) -> Option<&str> {
+    let curating = model.curating()?;
+    curating.failure(curating.queue().current()?)
+}
+
 /// The text of a strip that has no picture yet.
 fn waiting_text(side: Side, model: &Model) -> String {
+    if let Some(failure) = failure(model) {
+        return failure.to_owned();
+    }
     match side {
         Side::Midi => match model.midi_path() {
             Some(_) => "Reading the MIDI file and playing it silently".into(),

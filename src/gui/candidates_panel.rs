@@ -14,6 +14,7 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
     match model.midi_path() {
         Some(path) => {
             ui.add(Label::new(file_name(path)).truncate()).on_hover_text(path.display().to_string());
+            warning(ui, model.midi().and_then(|midi| midi.side.midi.warning()), &palette);
         }
         None => {
             ui.label(RichText::new("None yet. Drop one here.").color(palette.faint));
@@ -42,6 +43,14 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
     ui.add_space(4.0);
     if ui.button("Open…").on_hover_text("Choose a MIDI file, recordings, or both").clicked() {
         out.push(Command::ChooseFiles);
+    }
+}
+
+/// What is odd about a file that is used all the same, in one line.
+pub(super) fn warning(ui: &mut Ui, text: Option<String>, palette: &Palette) {
+    if let Some(text) = text {
+        let line = Label::new(RichText::new(&text).font(theme::small()).color(palette.warning)).truncate();
+        ui.add(line).on_hover_text(text);
     }
 }
 
@@ -89,5 +98,7 @@ fn row(ui: &mut Ui, model: &Model, index: usize, palette: &Palette, out: &mut Ve
                 }
             });
         });
+        let odd = candidate.recording.as_ref().and_then(|recording| recording.side.recording.warning.clone());
+        warning(ui, odd, palette);
     });
 }

@@ -1,5 +1,6 @@
 //! The queue on the left: the items to judge, the progress so far, and the effect of a threshold.
 
+use super::candidates_panel::warning;
 use super::command::{Command, Curate};
 use super::icon::Icon;
 use super::loading::file_name;
@@ -36,8 +37,9 @@ impl QueuePanel {
             });
         });
         self.choices(ui, model, curating, out);
-        let counts_height = 150.0;
         let row = ui.spacing().interact_size.y;
+        let said = remark(model, curating);
+        let counts_height = 150.0 + if said.is_some() { row } else { 0.0 };
         let list = ScrollArea::vertical().max_height((ui.available_height() - counts_height).max(3.0 * row));
         let place = queue.place();
         let mut list = list.auto_shrink([false, false]).id_salt("queue");
@@ -52,6 +54,7 @@ impl QueuePanel {
                 line(ui, model, curating, place, &palette, out);
             }
         });
+        warning(ui, said, &palette);
         ui.separator();
         counts(ui, model, curating, &palette);
         threshold(ui, model, curating, &palette, out);
@@ -106,6 +109,14 @@ impl QueuePanel {
     }
 }
 
+/// Why the selected pair can't be judged, or what is odd about its files.
+fn remark(model: &Model, curating: &Curating) -> Option<String> {
+    let failure = curating.queue().current().and_then(|index| curating.failure(index));
+    let midi = model.midi().and_then(|midi| midi.side.midi.warning());
+    let recording = model.recording().and_then(|recording| recording.side.recording.warning.as_deref());
+    failure.map(str::to_owned).or_else(|| crate::export::warning(midi.as_deref(), recording))
+}
+
 /// The icon of a state, and its colour.
 pub(super) fn sign(state: State, palette: &Palette) -> (Option<Icon>, egui::Color32) {
     match state {
@@ -151,7 +162,11 @@ fn line(ui: &mut Ui, model: &Model, curating: &Curating, place: usize, palette: 
             (false, Some(confidence)) => format!("{name}, {}, confidence {confidence:.2}", state.name()),
             (false, None) => format!("{name}, {}", state.name()),
         };
-        if response.on_hover_text(&spoken).accessible_name(spoken).clicked() {
+        let failure = curating.failure(index);
+        if let Some(failure) = failure {
+            ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(failure));
+        }
+        if response.on_hover_text(failure.unwrap_or(&spoken)).accessible_name(spoken).clicked() {
             out.push(Command::Curate(Curate::GoTo(place)));
         }
     });

@@ -4,7 +4,7 @@ use super::model::{SearchForm, ToyForm, TrainingForm};
 use super::timeline::Follow;
 use crate::dataset::Split;
 use crate::error::Result;
-use crate::files;
+use crate::files::{self, parse_json};
 use crate::picture::{ColorMap, Tone};
 use crate::playback::Rendition;
 use crate::playback::mixer::Mix;
@@ -227,11 +227,11 @@ impl Settings {
 
     /// Parses a file, and describes what could not be read.
     fn parse(bytes: &[u8]) -> (Self, Option<String>) {
-        let error = match serde_json::from_slice(bytes) {
+        let error = match parse_json(bytes) {
             Ok(settings) => return (settings, None),
             Err(error) => error,
         };
-        let Ok(fields) = serde_json::from_slice::<serde_json::Map<String, Value>>(bytes) else {
+        let Ok(fields) = parse_json::<serde_json::Map<String, Value>>(bytes) else {
             return (Self::default(), Some(format!("{error}, so the defaults hold")));
         };
         let reads = |(name, value): &(String, Value)| {

@@ -2,15 +2,13 @@
 
 use crate::audio::Tags;
 use crate::error::{Error, Result};
-use crate::files::{absolute, any_path};
+use crate::files::list::{self, Fields, LeftOut};
+use crate::files::{absolute, any_path, csv, found, name_key};
 use crate::hashing::Side;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-
-/// Longest line of a catalogue that is read, in bytes.
-const MOST_LINE: usize = 1 << 20;
 
 /// A file in an index.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +78,21 @@ pub struct About {
 }
 
 impl About {
+    /// What a line of a catalogue says.
+    fn of(fields: &Fields) -> Self {
+        Self {
+            artist: text(fields, "artist"),
+            release: text(fields, "release"),
+            title: text(fields, "title"),
+            id: text(fields, "id"),
+            duration: number(fields, "duration"),
+            sample_rate: number(fields, "sample_rate"),
+            audio_md5: text(fields, "audio_md5"),
+            seven_digital_id: number(fields, "7digitalid").map(|id| id as i64),
+            year: number(fields, "year").map(|year| year as i64),
+        }
+    }
+
     /// Fills in what is unknown from the file's own tags.
     pub(crate) fn or(mut self, tags: Tags) -> Self {
         self.artist = self.artist.or(tags.artist);
@@ -94,57 +107,75 @@ impl About {
 /// What is known about files, by their paths.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    about: BTreeMap<PathBuf, About>,
+    /// Files and what is said of them, by their paths as [names are compared](name_key).
+    about: BTreeMap<PathBuf, (PathBuf, About)>,
+    left_out: LeftOut,
 }
 
 impl Catalogue {
-    /// Builds it from what is already known, by absolute paths.
-    pub(crate) fn new(about: BTreeMap<PathBuf, About>) -> Self {
-        Self { about }
-    }
-
-    /// Reads JSON lines with the fields of [`About`] and `path`, which is relative to the catalogue's folder.
+    /// Reads JSON lines (or a list of objects) with the fields of [`About`] and `path`, or a table with such columns.
+    /// The content tells which, not the name. Paths are relative to the catalogue's folder. Lines that can't be read
+    /// are left out, and [`remarks`](Self::remarks) name them.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Catalogue`] with the line that can't be read.
+    /// [`Error::Io`]; [`Error::Catalogue`] with the line if none can be read.
     pub fn read(file: &Path) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Line {
-            path: PathBuf,
-            #[serde(flatten)]
-            about: About,
-        }
         let folder = absolute(file)?.parent().map(Path::to_path_buf).unwrap_or_default();
-        let mut reader = BufReader::new(std::fs::File::open(file).map_err(Error::io("read", file))?);
-        let mut about = BTreeMap::new();
-        let mut text = Vec::new();
-        for line in 1.. {
-            text.clear();
-            let refused = |reason: String| Error::Catalogue { line, reason, path: file.to_path_buf() };
-            let mut limited = std::io::Read::take(&mut reader, MOST_LINE as u64);
-            if limited.read_until(b'\n', &mut text).map_err(Error::io("read", file))? == 0 {
-                break;
+        let mut read = Self::default();
+        let Self { about, left_out } = &mut read;
+        list::read(file, left_out, |_, fields| {
+            let Some(path) = text(fields, "path") else { return Ok(Err("missing field `path`".into())) };
+            let path = absolute(&found(&folder, &path))?;
+            about.insert(key(&path), (path, About::of(fields)));
+            Ok(Ok(()))
+        })?;
+        match read.left_out.first() {
+            Some((line, reason)) if read.about.is_empty() => {
+                Err(Error::Catalogue { line, reason: reason.into(), path: file.to_path_buf() })
             }
-            if text.len() == MOST_LINE {
-                return Err(refused(format!("longer than {MOST_LINE} bytes")));
-            }
-            if text.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            let parsed: Line = serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))?;
-            about.insert(absolute(&folder.join(parsed.path))?, parsed.about);
+            _ => Ok(read),
         }
-        Ok(Self { about })
     }
 
     /// What it says about a file.
     pub fn about(&self, path: &Path) -> Option<&About> {
-        self.about.get(path)
+        self.about.get(&key(path)).map(|(_, about)| about)
     }
 
     /// Its files, sorted.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.about.keys().map(PathBuf::as_path)
+        self.about.values().map(|(path, _)| path.as_path())
+    }
+
+    /// The lines that could not be read.
+    pub(crate) fn left_out(&self) -> impl Iterator<Item = String> {
+        self.left_out.places()
+    }
+
+    /// What could not be read of it.
+    pub fn remarks(&self) -> Vec<String> {
+        self.left_out.remarks()
+    }
+}
+
+fn key(path: &Path) -> PathBuf {
+    path.to_str().map_or_else(|| path.to_path_buf(), |text| name_key(text).into())
+}
+
+fn text(fields: &Fields, name: &str) -> Option<String> {
+    match fields.get(name)? {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Value::Number(number) if name != "path" => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// In a table, numbers are text, perhaps with a decimal comma.
+fn number(fields: &Fields, name: &str) -> Option<f64> {
+    match fields.get(name)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => csv::number(text),
+        _ => None,
     }
 }
 
@@ -163,9 +194,59 @@ mod tests {
         let about = catalogue.about(&absolute(&folder.path().join("a/x.mp3")).expect("a path")).expect("known");
         assert_eq!((about.seven_digital_id, about.year, about.duration), (Some(26), Some(1981), Some(201.8)));
         assert_eq!(catalogue.paths().count(), 2);
-        std::fs::write(&file, "{\"path\": \"b.mp3\"}\n{\"path\": 3}\n").expect("written");
+        std::fs::write(&file, "\n{\"path\": 3}\n").expect("written");
         let message = Catalogue::read(&file).expect_err("a number for a path").to_string();
         assert!(message.starts_with("can't read catalogue: line 2:"), "{message}");
+        std::fs::write(&file, "{\"path\": 3}\n{\"path\": \"b.mp3\"}\n{\"path\": ").expect("written");
+        let catalogue = Catalogue::read(&file).expect("a line");
+        assert_eq!((catalogue.paths().count(), catalogue.remarks().len()), (1, 2));
+        assert!(catalogue.remarks()[1].starts_with("left out: line 3: EOF"), "{:?}", catalogue.remarks());
+    }
+
+    #[test]
+    fn tables_and_json_lines_are_the_same_catalogue() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("c.csv"), "Title,path,more,artist\n\"Air, \"\"on G\"\"\",a/1.ogg,x,Bach\n,b.ogg,,\n")
+            .expect("written");
+        std::fs::write(
+            at("c.jsonl"),
+            "{\"path\": \"a/1.ogg\", \"artist\": \"Bach\", \"title\": \"Air, \\\"on G\\\"\"}\n{\"path\": \"b.ogg\"}\n",
+        )
+        .expect("written");
+        let list = "\u{feff}[{\"path\": \"a\\\\1.ogg\", \"artist\": \"Bach\", \"title\": \"Air, \\\"on G\\\"\", \"duration\": NaN},
+            {\"path\": \"b.ogg\"}]";
+        std::fs::write(at("c.txt"), list).expect("written");
+        std::fs::create_dir(at("a")).expect("a folder");
+        std::fs::write(at("a/1.ogg"), "").expect("written");
+        let read = |name: &str| Catalogue::read(&at(name)).expect("a catalogue");
+        let (table, lines, list) = (read("c.csv"), read("c.jsonl"), read("c.txt"));
+        for path in ["a/1.ogg", "b.ogg"] {
+            let path = absolute(&at(path)).expect("a path");
+            assert_eq!(table.about(&path), lines.about(&path), "{path:?}");
+            assert_eq!(table.about(&path), list.about(&path), "{path:?}");
+            assert!(table.about(&path).is_some());
+        }
+        std::fs::write(at("c.csv"), "artist,title\na,b\n").expect("written");
+        let error = Catalogue::read(&at("c.csv")).expect_err("no path").to_string();
+        assert!(error.contains("line 2: missing field `path`"), "{error}");
+    }
+
+    #[test]
+    fn names_in_a_catalogue_are_compared_in_one_form() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("e\u{301}.ogg"), "").expect("written");
+        std::fs::write(at("c.csv"), "path;year;duration\n\u{e9}.ogg;1999;12,5\nO\u{308}.ogg;x;\n;1;2\n")
+            .expect("written");
+        let catalogue = Catalogue::read(&at("c.csv")).expect("a table");
+        for path in ["e\u{301}.ogg", "\u{e9}.ogg"] {
+            let about = catalogue.about(&at(path)).expect("known");
+            assert_eq!((about.year, about.duration), (Some(1999), Some(12.5)));
+        }
+        assert_eq!(catalogue.about(&at("\u{d6}.ogg")), Some(&About::default()));
+        assert!(catalogue.paths().any(Path::is_file));
+        assert_eq!(catalogue.remarks(), ["left out: row 4: missing field `path`"]);
     }
 
     #[test]

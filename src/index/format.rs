@@ -148,7 +148,8 @@ impl Manifest {
         let mut text = String::new();
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         file.take(MOST_BYTES).read_to_string(&mut text).map_err(Error::io("read", &path))?;
-        let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| refused(format!("damaged: {e}")))?;
+        let value: serde_json::Value =
+            files::parse_json(text.as_bytes()).map_err(|e| refused(format!("damaged: {e}")))?;
         match value.get("format").and_then(serde_json::Value::as_str) {
             Some(FORMAT) => {}
             Some(other) => return Err(refused(format!("its format is {other:?}, {FORMAT:?} is read"))),

@@ -9,7 +9,7 @@ use crate::alignment::Preset;
 use crate::audio::Keep;
 use crate::error::{Error, Result};
 use crate::export;
-use crate::files::{self, ends_in, is_midi, md5_of};
+use crate::files::{self, ends_in, is_midi, md5_of, parse_json};
 use crate::hashing::Side;
 use crate::index::Index;
 use crate::job::Progress;
@@ -282,7 +282,7 @@ fn lines_of(path: &Path, expected: Option<&Value>) -> Result<Vec<Line>> {
         }
         whole += text.len() as u64;
         if number == 0 {
-            let found: Value = serde_json::from_slice(&text).map_err(|error| refused(error.to_string()))?;
+            let found: Value = parse_json(&text).map_err(|error| refused(error.to_string()))?;
             if found["format"] != FORMAT {
                 return Err(refused(format!("its format is {}, {FORMAT:?} is read", found["format"])));
             }
@@ -292,7 +292,7 @@ fn lines_of(path: &Path, expected: Option<&Value>) -> Result<Vec<Line>> {
                 ));
             }
         } else {
-            lines.push(serde_json::from_slice(&text).map_err(|e| refused(format!("line {}: {e}", number + 1)))?);
+            lines.push(parse_json(&text).map_err(|e| refused(format!("line {}: {e}", number + 1)))?);
         }
     }
     if expected.is_some() && !text.is_empty() {
@@ -357,7 +357,7 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MatchSummary> {
         let mut first = String::new();
         let file = File::open(path).map_err(Error::io("read", path))?;
         BufReader::new(file).read_line(&mut first).map_err(Error::io("read", path))?;
-        let found: Value = serde_json::from_str(&first).unwrap_or_default();
+        let found: Value = parse_json(first.as_bytes()).unwrap_or_default();
         if header.as_ref().is_some_and(|header| *header != found) {
             let reason = format!("it holds the matches of another search than {:?}", files[0]);
             return Err(Error::Index { reason, path: path.clone() });

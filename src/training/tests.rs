@@ -46,7 +46,17 @@ pub(super) fn data(works: usize, frames: usize) -> tempfile::TempDir {
             Dataset::store(folder.path(), &id, 0, &pair, &Value::Null).expect("stored");
             let split = if index < works { Split::Train } else { Split::Valid };
             let (path, title) = (PathBuf::from("a.mid"), format!("{index}"));
-            Work { id, path, title, group: index, split, frames: vec![frames], recordings: Vec::new(), skipped: None }
+            Work {
+                id,
+                path,
+                title,
+                group: index,
+                split,
+                frames: vec![frames],
+                recordings: Vec::new(),
+                skipped: None,
+                warning: None,
+            }
         })
         .collect();
     Dataset::new(folder.path(), Value::Null, entries).save().expect("saved");

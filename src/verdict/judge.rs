@@ -6,7 +6,7 @@ use super::quality::Quality;
 use crate::alignment::{Judgement, Term, Verdict};
 use crate::embedding::EmbeddingModel;
 use crate::error::{Error, Result};
-use crate::files::md5;
+use crate::files::{md5, parse_json};
 use crate::hashing::HashModel;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -157,7 +157,7 @@ impl Judge {
     /// None in a sound build; the signature is that of [`load`](Self::load), so that a caller can use either.
     pub fn bundled() -> Result<&'static Self> {
         static PARSED: OnceLock<core::result::Result<Judge, String>> = OnceLock::new();
-        let parsed = PARSED.get_or_init(|| Self::parse(BUNDLED));
+        let parsed = PARSED.get_or_init(|| Self::parse(BUNDLED.as_bytes()));
         parsed.as_ref().map_err(|reason| Error::Model { reason: reason.clone(), path: PathBuf::new() })
     }
 
@@ -166,12 +166,12 @@ impl Judge {
     /// # Errors
     /// [`Error::Io`]; [`Error::Model`] if it is of another kind or version, or contains NaN.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
+        let text = std::fs::read(path).map_err(Error::io("read", path))?;
         Self::parse(&text).map_err(|reason| Error::Model { reason, path: path.to_path_buf() })
     }
 
-    fn parse(text: &str) -> core::result::Result<Self, String> {
-        let judge: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    fn parse(text: &[u8]) -> core::result::Result<Self, String> {
+        let judge: Self = parse_json(text).map_err(|error| error.to_string())?;
         if judge.format != FORMAT {
             return Err(format!("its format is {:?}, {FORMAT:?} is read", judge.format));
         }

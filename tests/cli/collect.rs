@@ -64,6 +64,57 @@ fn collect<'a>(midi: &'a str, audio: &'a str, list: &'a str) -> Vec<&'a str> {
 }
 
 #[test]
+fn names_in_any_form_and_short_ones_are_found_and_what_is_odd_is_said_once() {
+    use unicode_normalization::UnicodeNormalization as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = [
+        "Чайковский - Йод",
+        "ガンダム - ずっと",
+        "한국 - 사랑",
+        "Ελύτης - Ήλιος",
+        "U2 - One",
+        "Cornelius - !",
+        "Prince - 1999",
+    ];
+    for (number, name) in (70..).zip(names) {
+        let [composed, decomposed] = [name.nfc().collect::<String>(), name.nfd().collect()];
+        let mut midi = tune(number);
+        let sound = sound(&midi);
+        if name.starts_with('U') {
+            // A velocity that no MIDI file may have.
+            midi[22 + 3] = 200;
+        }
+        let [of_midi, of_audio] = if number % 2 == 0 { [&composed, &decomposed] } else { [&decomposed, &composed] };
+        write(&folder.path().join(format!("midi/{of_midi}.mid")), &midi);
+        write(&folder.path().join(format!("audio/{of_audio}.wav")), &sound);
+        for kind in ["midi/", "audio/"] {
+            write(
+                &folder.path().join(format!("{kind}._{of_midi}.{}", if kind == "midi/" { "mid" } else { "wav" })),
+                b"\0\x05\x16\x07",
+            );
+        }
+    }
+    std::fs::write(folder.path().join("c.csv"), "path;artist\n;nobody\naudio/x.wav;x\n").expect("written");
+    let at = |name: &str| path(folder.path(), name);
+    let (midi, audio, list, catalogue) = (at("midi"), at("audio"), at("pairs.jsonl"), at("c.csv"));
+    let output =
+        antiphon(&[&collect(&midi, &audio, &list)[..], &["--json", "--quiet", "--catalogue", &catalogue]].concat());
+    let said: Vec<String> = text(&output.stderr).lines().map(str::to_owned).collect();
+    let mended = "track 1: 1 data bytes above 127 were brought into range";
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].starts_with(&format!("antiphon: {mended}: ")) && said[0].ends_with("U2 - One.mid\""), "{said:?}");
+    assert_eq!(said[1], format!("antiphon: skipped: row 2: missing field `path`: {catalogue:?}"));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!(document["funnel"]["accepted"], 7, "{document:#}");
+    assert_eq!(
+        (&document["funnel"]["midi"]["files"], &document["warnings"][0]["warning"]),
+        (&7.into(), &mended.into())
+    );
+    let odd: Vec<Value> = lines(Path::new(&list)).into_iter().filter(|pair| !pair["warning"].is_null()).collect();
+    assert_eq!((odd.len(), &odd[0]["warning"]), (1, &format!("MIDI: {mended}").into()));
+}
+
+#[test]
 fn names_and_sound_make_pairs_that_a_queue_and_a_data_set_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);

@@ -137,7 +137,7 @@ fn exports_are_equal_when_they_are_read_again_and_confirmed_pairs_go_on() {
         ["curate", "export", &journal, "--csv", &csv, "--document", &document, "--jams", &jams, "--pairs", &pairs];
     let output = antiphon(&[&arguments[..], &["--tree", &tree, "--aligned", &aligned, "--quiet"]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let export = |name: &str| antiphon::curation::export::read(Path::new(name)).expect("an export");
+    let export = |name: &str| antiphon::curation::export::read(Path::new(name)).expect("an export").0;
     let table: Table = Journal::read(Path::new(&journal)).expect("a journal").0.into_iter().collect();
     let original = antiphon::curation::export::judgements(&table);
     let home = |records: Vec<_>, of: &str| antiphon::curation::export::moved(&records, Path::new(of), folder.path());
@@ -146,6 +146,18 @@ fn exports_are_equal_when_they_are_read_again_and_confirmed_pairs_go_on() {
     let mut from_jams = home(export(&jams), &jams);
     from_jams.sort_by(|a, b| a.at.cmp(&b.at));
     assert_eq!(from_jams, original);
+    // The decision holds for the whole recording, which is as long as it is.
+    let seconds = antiphon::audio::decode(Path::new(RIGHT), antiphon::audio::Keep::Analysis, &Progress::silent());
+    let seconds = seconds.expect("a recording").mono.seconds();
+    let of_right = std::fs::read_dir(&jams).expect("a folder").map(|file| {
+        let text = std::fs::read(file.expect("listed").path()).expect("read");
+        serde_json::from_slice::<serde_json::Value>(&text).expect("JSON")
+    });
+    let of_right = of_right.into_iter().find(|jams| jams["file_metadata"]["identifiers"]["antiphon_item"] == "right");
+    let of_right = of_right.expect("a document");
+    for length in [&of_right["file_metadata"]["duration"], &of_right["annotations"][0]["duration"]] {
+        assert!(seconds > 10.0 && (length.as_f64().expect("a number") - seconds).abs() < 1e-9, "{length} {seconds}");
+    }
     // Each can be a queue again, too.
     for (name, count) in [(&csv, 2), (&document, 2), (&pairs, 1), (&tree, 1)] {
         let items = Items::read(Path::new(name), &Progress::silent()).expect("a list");

@@ -210,3 +210,62 @@ fn what_was_mended_in_a_midi_file_is_said_once_on_stderr_and_in_the_json() {
     let last: serde_json::Value = serde_json::from_str(lines.lines().last().expect("a line")).expect("JSON");
     assert_eq!(last["warning"], format!("MIDI: {said}"));
 }
+
+#[test]
+fn lists_are_aligned_and_bad_rows_are_named_with_exit_code_2() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [midi, audio] = [DEMO_MIDI, RIGHT].map(|path| std::fs::canonicalize(path).expect("the demo"));
+    let (list, out) = (path(folder.path(), "list.txt"), path(folder.path(), "out.jsonl"));
+    let url = format!("file://{}", audio.display().to_string().replace('-', "%2D"));
+    let rows = format!("\u{feff}midi\taudio\r\n{}\t{url}\r\n\t\r\nonly.mid\r\n", midi.display());
+    std::fs::write(&list, rows).expect("written");
+    let output = antiphon(&["align", &list, "-o", &out, "--quiet"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), format!("antiphon: left out: row 4: missing field `audio`: {list:?}\n"));
+    assert!(
+        text(&output.stdout).starts_with("1 pairs aligned, 1 of them matches; 0 skipped"),
+        "{}",
+        text(&output.stdout)
+    );
+}
+
+#[test]
+fn a_byte_order_mark_and_nan_lose_nothing_in_journals_sessions_and_documents() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| path(folder.path(), name);
+    let marked = |name: &str| {
+        let text = std::fs::read_to_string(at(name)).expect("read");
+        std::fs::write(at(name), format!("\u{feff}{text}")).expect("written");
+    };
+    let journal = at("d.jsonl");
+    for (item, decision) in [("a", "confirmed"), ("b", "rejected")] {
+        let output = antiphon(&["curate", "decide", &journal, "--item", item, "--decision", decision]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    marked("d.jsonl");
+    let output = antiphon(&["curate", "report", &journal]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    assert!(text(&output.stdout).starts_with("1 confirmed  1 rejected"), "{}", text(&output.stdout));
+    let (csv, document) = (at("d.csv"), at("d.json"));
+    let output = antiphon(&["curate", "export", &journal, "--csv", &csv, "--document", &document]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for name in ["d.csv", "d.json"] {
+        marked(name);
+        // The content tells what it is.
+        let other = at(&format!("{name}.txt"));
+        std::fs::rename(at(name), &other).expect("renamed");
+        let output = antiphon(&["curate", "report", &other]);
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{name}");
+        assert!(text(&output.stdout).starts_with("1 confirmed  1 rejected"), "{}", text(&output.stdout));
+    }
+    std::fs::write(at("s.json"), "\u{feff}{\"format\": 1, \"saved_s\": 7, \"recordings\": [], \"playhead_s\": 2.5}")
+        .expect("written");
+    let session = antiphon::session::Session::read(Path::new(&at("s.json"))).expect("a session");
+    assert_eq!(session.saved_s, 7);
+    let midi = std::fs::canonicalize(DEMO_MIDI).expect("the demo");
+    let alignment =
+        serde_json::json!({ "format": "alignment/1", "midi": midi, "audio": midi, "score": "x" }).to_string();
+    std::fs::write(at("a.json"), format!("\u{feff}{}", alignment.replace("\"x\"", "NaN"))).expect("written");
+    assert_eq!(antiphon::export::pair_of(Path::new(&at("a.json"))).expect("a pair")[0], midi);
+    assert_eq!(antiphon::files::Kind::of(Path::new(&at("a.json"))).expect("read"), antiphon::files::Kind::Alignment);
+}

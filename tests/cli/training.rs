@@ -21,7 +21,7 @@ fn data(folder: &Path, works: usize, frames: usize) -> String {
         let (path, title) = (PathBuf::from("a.mid"), index.to_string());
         let split = [Split::Train, Split::Train, Split::Valid, Split::Test][index % 4];
         let (recordings, skipped) = (Vec::new(), None);
-        Work { id, path, title, group: index, split, frames: vec![frames], recordings, skipped }
+        Work { id, path, title, group: index, split, frames: vec![frames], recordings, skipped, warning: None }
     };
     let works = (0..works).map(work).collect();
     Dataset::new(&data, Value::Null, works).save().expect("saved");

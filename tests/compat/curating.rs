@@ -83,7 +83,7 @@ fn exports_of_0_1_0_say_what_the_journal_says() {
     for (name, folder) in
         [("decisions.csv", &curation), ("decisions.json", &curation), ("jams", &curation.join("jams"))]
     {
-        let read = export::read(&curation.join(name)).unwrap();
+        let (read, _) = export::read(&curation.join(name)).unwrap();
         assert_eq!(ordered(&read, folder), expected, "{name}");
     }
 }

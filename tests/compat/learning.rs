@@ -90,7 +90,7 @@ fn data(folder: &Path) -> PathBuf {
         let split = [Split::Train, Split::Train, Split::Valid, Split::Test][index % 4];
         let (path, title) = (PathBuf::from("a.mid"), index.to_string());
         let (recordings, skipped) = (Vec::new(), None);
-        Work { id, path, title, group: index, split, frames: vec![FRAMES], recordings, skipped }
+        Work { id, path, title, group: index, split, frames: vec![FRAMES], recordings, skipped, warning: None }
     };
     Dataset::new(&data, Value::Null, (0..8).map(work).collect()).save().unwrap();
     data

@@ -208,6 +208,61 @@ fn a_pair_that_nobody_has_seen_is_not_decided() {
 }
 
 #[test]
+fn an_item_whose_file_cannot_be_read_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = curating(folder.path(), 3);
+    let error = |file: &str| antiphon::Error::Decode { reason: "unknown format".into(), path: file.into() };
+    model.receive(Arrival::Pair(0, Err(error("/music/0.wav"))), 0.0);
+    bring(&mut model, 1);
+    let mut harness = window(model);
+    harness.run_steps(3);
+    let said = "0.wav: can't decode audio: unknown format";
+    // In the strips and under the list.
+    let strips = |harness: &Harness<'static, App>| {
+        harness
+            .query_all_by_role(Role::Image)
+            .filter(|node| node.accesskit_node().value().as_deref() == Some(said))
+            .count()
+    };
+    assert_eq!(strips(&harness), 2);
+    assert!(harness.query_by_label(said).is_some());
+    // The next one is there; back at the first, it says so again.
+    press(&mut harness, Modifiers::NONE, Key::J);
+    assert_eq!((current(harness.state().model()), strips(&harness)), (1, 0));
+    press(&mut harness, Modifiers::NONE, Key::K);
+    assert_eq!((current(harness.state().model()), strips(&harness)), (0, 2));
+    // Tried again, it is waited for.
+    let problem = harness.state().model().problems()[0].id;
+    harness.state_mut().model_mut().apply(Command::Retry(problem), 0.0);
+    harness.run_steps(2);
+    assert_eq!(strips(&harness), 0);
+    // One that was mended is used, and says what was mended.
+    let made = pair::pair(6, "/music/0.wav");
+    let mut recording = made.recording;
+    recording.side.recording.warning = Some("cut short: 6.0 of 9.0 s".into());
+    let aligned = Aligned::new(made.alignment, &made.midi, &recording);
+    let ready = ReadyPair { midi: Arc::new(made.midi), recording, aligned, material: None };
+    harness.state_mut().model_mut().receive(Arrival::Pair(0, Ok(Box::new(ready))), 0.0);
+    harness.run_steps(2);
+    assert!(harness.query_by_label("cut short: 6.0 of 9.0 s").is_some());
+}
+
+#[test]
+fn rows_that_a_list_leaves_out_are_named_when_it_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("list.csv");
+    std::fs::write(&source, "midi,audio\na.mid,a.ogg\nb.mid\n").unwrap();
+    let mut model = empty(Theme::Dark);
+    model.apply(Command::Curate(Curate::Open(source, None)), 0.0);
+    while model.curating().is_none() {
+        model.collect(0.0);
+        std::thread::yield_now();
+    }
+    let said = "list.csv: left out: row 3: missing field `audio`";
+    assert!(model.problems().iter().any(|problem| problem.text == said), "{:?}", model.problems());
+}
+
+#[test]
 fn it_plays_from_the_most_telling_moment() {
     let folder = tempfile::tempdir().unwrap();
     let mut model = curating(folder.path(), 3);
@@ -498,7 +553,7 @@ fn decisions_are_exported_from_the_window_and_are_equal_when_read_again() {
     let table = model.curating().unwrap().journal().table();
     let original = antiphon::curation::export::judgements(table);
     for name in ["decisions.csv", "decisions.json"] {
-        let again = antiphon::curation::export::read(&out.join(name)).unwrap();
+        let (again, _) = antiphon::curation::export::read(&out.join(name)).unwrap();
         assert_eq!(antiphon::curation::export::moved(&again, &out, folder.path()), original, "{name}");
     }
     assert_eq!(std::fs::read_to_string(out.join("confirmed.jsonl")).unwrap().lines().count(), 1);

@@ -92,7 +92,7 @@ impl Learning {
     fn set_architecture<T: DeserializeOwned>(&self, architecture: &mut T) -> Result<()> {
         let Some(path) = &self.architecture else { return Ok(()) };
         let text = std::fs::read(path).map_err(|source| Error::Io { action: "read", source, path: path.into() })?;
-        let written = serde_json::from_slice(&text);
+        let written = antiphon::files::parse_json(&text);
         *architecture = written.map_err(|error| Error::Model { reason: error.to_string(), path: path.into() })?;
         Ok(())
     }

@@ -135,6 +135,12 @@ impl TrainVerdict {
         let progress = self.terminal.progress();
         let queues = self.queue.iter().map(|path| Items::read(path, &progress.part(0.0, 0.02)));
         let queues = queues.collect::<Result<Vec<Items>>>()?;
+        for items in &queues {
+            for remark in items.remarks() {
+                message!("antiphon: {remark}: {:?}", items.source());
+                *code = ExitCode::from(2);
+            }
+        }
         let queues: Vec<&Items> = queues.iter().collect();
         let table: Table = merge(&journals).into_iter().collect();
         let records: Vec<Record> = table.records().cloned().collect();
@@ -204,7 +210,7 @@ fn say(taught: &Taught) {
 fn read(path: &Path) -> Result<(Vec<LabelledPair>, Fingerprints, usize)> {
     let refused = |reason: String| Error::List { reason, path: path.to_path_buf() };
     let bytes = std::fs::read(path).map_err(|source| Error::Io { action: "read", source, path: path.into() })?;
-    let mut document: Value = serde_json::from_slice(&bytes).map_err(|error| refused(error.to_string()))?;
+    let mut document: Value = antiphon::files::parse_json(&bytes).map_err(|error| refused(error.to_string()))?;
     let pairs = serde_json::from_value(document["results"]["pairs"].take());
     let pairs = pairs.map_err(|error| refused(format!("no document of `evaluate verdict --json`: {error}")))?;
     let parameters = &document["parameters"];

@@ -1,4 +1,5 @@
 use super::*;
+use unicode_normalization::UnicodeNormalization as _;
 
 fn read(name: &str, text: &str) -> Result<Items> {
     let folder = tempfile::tempdir().unwrap();
@@ -99,7 +100,7 @@ fn tables_open_as_spreadsheets_write_them() {
 #[test]
 fn what_is_no_list_is_said_with_its_line() {
     for (name, text, said) in [
-        ("a.jsonl", "{\"midi\": \"a\", \"audio\": \"b\"}\n{\"midi\": \"a\"}", "line 2: missing field `audio`"),
+        ("a.jsonl", "\n{\"midi\": \"a\"}\n{\"midi\": \"b\"}", "line 2: missing field `audio`"),
         ("a.jsonl", "{\"midi\": ", "line 1: EOF"),
         ("a.jsonl", "", "no pairs: "),
         ("a.json", "7", "neither an object nor a list"),
@@ -123,4 +124,98 @@ fn numbers_that_are_none_are_left_out() {
     assert!(items.item(0).parts.is_empty());
     assert!((items.item(1).parts["transpose"] - 2.0).abs() < 1e-9);
     assert_eq!(items.item(2).parts.len(), 1);
+}
+
+/// A row that is bad is named, and the others open.
+#[test]
+fn every_list_opens_by_its_content_and_bad_rows_are_named() {
+    let row =
+        |number: usize| format!("{{\"midi\": \"{number}.mid\", \"audio\": \"{number}.ogg\", \"confidence\": 0.5}}");
+    let rows = [row(1), row(2), row(3)];
+    let task = |row: &String| format!("{{\"id\": 7, \"data\": {row}, \"annotations\": []}}");
+    let table = |comma: &str| {
+        let line = |number: usize| [format!("{number}.mid"), format!("{number}.ogg"), ".5".into()].join(comma) + "\r\n";
+        ["midi", "audio", "confidence"].join(comma) + "\r\n" + &(1..=3).map(line).collect::<String>()
+    };
+    let hits =
+        |hits: &str| format!("{{\"format\": \"search/1\", \"query\": \"1.mid\", \"hits\": [{hits}]}}\n{}", rows[2]);
+    for (names, text, remarks) in [
+        (&["a.jsonl", "a.json", "a.txt", "a.ndjson"][..], rows.join("\n"), &[][..]),
+        (&["a.jsonl", "a.json", "a.txt"], format!("\u{feff}{}\r\n", rows.join("\r\n")), &[]),
+        (&["a.jsonl", "a.json"], format!("\u{feff}[{}]", rows.join(",\n")), &[]),
+        (&["a.jsonl", "a.json"], format!("[{}]", rows.each_ref().map(task).join(", ")), &[]),
+        (&["a.jsonl", "a.json"], rows.each_ref().map(task).join("\n"), &[]),
+        (
+            &["a.jsonl"],
+            rows.join("\n").replace("3.mid", "3.mid\", \"score\": NaN, \"transpose\": -Infinity, \"x\": \""),
+            &[],
+        ),
+        (&["a.csv", "a.tsv", "a.txt", "a.json"], table("\t"), &[]),
+        (&["a.csv", "a.txt"], table(";"), &[]),
+        (&["a.txt", "a.jsonl"], table(","), &[]),
+        (&["a.csv", "a.txt"], table(",") + "\r\n,,\r\n  \r\n", &[]),
+        (&["a.csv"], table(",").replace("midi,audio,confidence\r\n", ""), &[]),
+        (&["a.csv", "a.txt"], table(",") + "4.mid\r\n", &["left out: row 5: missing field `audio`"]),
+        (
+            &["a.csv"],
+            table(",") + "x;y,,\r\n,b.ogg\r\n",
+            &["left out: row 5: missing field `audio`", "left out: row 6: missing field `midi`"],
+        ),
+        (
+            &["a.jsonl", "a.json"],
+            rows.join("\n") + "\n{\"midi\": \"4.mid\", \"aud",
+            &["left out: line 4: EOF while parsing a string at column 22"],
+        ),
+        (
+            &["a.jsonl"],
+            hits("{\"path\": \"1.ogg\"}, {}, {\"path\": \"2.ogg\"}"),
+            &["left out: line 1: hit 2: missing field `audio`"],
+        ),
+    ] {
+        for name in names {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join(name);
+            std::fs::write(&file, &text).unwrap();
+            assert_eq!(Kind::of(&file).unwrap(), Kind::Pairs, "{name} {text}");
+            let items = Items::read(&file, &Progress::silent()).unwrap();
+            assert_eq!(
+                (items.len(), items.remarks()),
+                (3, &remarks.iter().map(|&r| r.to_owned()).collect::<Vec<_>>()[..]),
+                "{name} {text}"
+            );
+            assert!(items.item(2).audio.ends_with("3.ogg") && items.item(0).midi.ends_with("1.mid"), "{name} {text}");
+        }
+    }
+}
+
+#[test]
+fn files_are_found_whatever_form_their_names_have() {
+    let folder = tempfile::tempdir().unwrap();
+    // In one form on the disk, in the other in the list: й, ガ, 각, ά.
+    let letters = [
+        ("\u{439}", "\u{438}\u{306}"),
+        ("\u{30ac}", "\u{30ab}\u{3099}"),
+        ("\u{ac01}", "\u{1100}\u{1161}\u{11a8}"),
+        ("\u{3ac}", "\u{3b1}\u{301}"),
+    ];
+    let mut list = String::from("midi,audio\n");
+    for (number, (composed, decomposed)) in letters.iter().enumerate() {
+        for (form, (disk, listed)) in [(composed, decomposed), (decomposed, composed)].into_iter().enumerate() {
+            for ending in ["mid", "ogg"] {
+                std::fs::write(folder.path().join(format!("{number}{form} {disk}.{ending}")), "").unwrap();
+            }
+            list +=
+                &format!("{number}{form} {listed}.mid,C:\\Music\\{number}{form}%20{listed}.ogg\n").replace("%20", " ");
+        }
+    }
+    std::fs::write(folder.path().join("a.csv"), list).unwrap();
+    let items = Items::read(&folder.path().join("a.csv"), &Progress::silent()).unwrap();
+    assert_eq!(items.len(), 8);
+    for index in 0..8 {
+        let item = items.item(index);
+        assert!(item.midi.is_file() && item.recording().is_file(), "{item:?}");
+        // A journal may have the other form.
+        let id = |form: fn(&str) -> String| items.find(&form(items.id(index)));
+        assert_eq!((id(|text| text.nfc().collect()), id(|text| text.nfd().collect())), (Some(index), Some(index)));
+    }
 }

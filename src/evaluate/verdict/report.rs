@@ -2,9 +2,11 @@
 
 use crate::alignment::Verdict;
 use crate::error::{Error, Result};
+use crate::files::csv::Rows;
 use crate::verdict::{Judge, Judged, LabelledPair, Quality, Sight};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufReader;
 use std::path::Path;
 
 /// Pairs of a kind, or all, as a judge sees them.
@@ -93,30 +95,19 @@ fn shares(judged: &[Judged], same: bool) -> Vec<f64> {
 /// # Errors
 /// [`Error::Io`]; [`Error::List`] if these columns are missing.
 pub fn kinds(table: &Path) -> Result<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(table).map_err(Error::io("read", table))?;
-    let mut lines = text.lines().map(fields);
-    let header = lines.next().unwrap_or_default();
+    let opened = std::fs::File::open(table).map_err(Error::io("read", table))?;
+    let mut rows = Rows::new(BufReader::new(opened), table);
+    let header = rows.next()?.unwrap_or_default();
     let find = |names: &[&str]| names.iter().find_map(|name| header.iter().position(|column| column == name));
     let (Some(id), Some(kind)) = (find(&["id"]), find(&["midi_kind", "kind", "instrumentation"])) else {
         let reason = "it has no column \"id\", or none \"midi_kind\", \"kind\" or \"instrumentation\"".into();
         return Err(Error::List { reason, path: table.to_path_buf() });
     };
-    let row = |fields: Vec<String>| Some((fields.get(id)?.clone(), fields.get(kind)?.clone()));
-    Ok(lines.filter_map(row).collect())
-}
-
-/// Fields separated by commas; a quoted field may contain some.
-fn fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    for c in line.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            c => fields.last_mut().into_iter().for_each(|field| field.push(c)),
-        }
+    let mut kinds = BTreeMap::new();
+    while let Some(fields) = rows.next()? {
+        kinds.extend(fields.get(id).cloned().zip(fields.get(kind).cloned()));
     }
-    fields
+    Ok(kinds)
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ impl Tasks {
             let (mut journal, obstacle) = open_journal(&journal.unwrap_or_else(|| journal_of(&source, kind)));
             if kind == Kind::Decisions {
                 let folder = |path: &Path| path.parent().map(Path::to_path_buf).unwrap_or_default();
-                let decided = export::read(&source)?;
+                let (decided, _) = export::read(&source)?;
                 journal.import(export::moved(&decided, &folder(&source), &folder(journal.path())));
                 // What can't be written now is kept, and reported if it can't be written later either.
                 drop(journal.flush());
@@ -249,7 +249,8 @@ impl Tasks {
                 write(&folder.join(name), text.as_bytes())?;
             }
             let jams = folder.join("jams");
-            export::write_jams(&export::moved(&records, &home, &jams), &jams)?;
+            // A recording that can't be read has no duration there.
+            drop(export::write_jams(&export::moved(&records, &home, &jams), &jams, progress)?);
             let files = ["decisions.csv", "decisions.json", "confirmed.jsonl", "jams"].map(str::to_owned).to_vec();
             Ok(Exported { folder, files })
         });

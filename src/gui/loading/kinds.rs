@@ -1,6 +1,6 @@
 //! The kind of a file, judged by its name, and what opening it will do.
 
-use crate::files::{Kind, ends_in, is_document_name, is_midi_name, is_table_name};
+use crate::files::{Kind, LISTS, has_ending, is_document_name, is_midi_name};
 use std::path::{Path, PathBuf};
 
 /// The name of a file without its folders.
@@ -48,7 +48,8 @@ pub(super) fn kind_of(path: &Path) -> Kind {
 
 /// Whether opening a file opens a queue, by its name.
 fn is_queue(path: &Path) -> bool {
-    let list = ends_in(path, "jsonl") || is_table_name(path);
+    // A document or JAMS may be anything.
+    let list = has_ending(path, LISTS) && !has_ending(path, &["json", "jams"]);
     list || path.file_name().is_some_and(|name| name == "match_scores.json") || path.join("match_scores.json").is_file()
 }
 

@@ -16,7 +16,7 @@ use super::{Candidate, LoadedMidi, Model, Retry};
 use crate::curation::evaluate::{AtThreshold, ScoredDecisions};
 use crate::curation::export::judgements;
 use crate::curation::{Act, Arrangement, Correction, Decision, Journal, Queue, Record, State};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub struct Curating {
     note_asked: u64,
     /// Oldest first.
     ready: Vec<Ready>,
-    failed: BTreeSet<usize>,
+    failed: BTreeMap<usize, String>,
     /// The selected item plays as soon as it is ready.
     arriving: bool,
     decided_at: VecDeque<f64>,
@@ -105,6 +105,11 @@ impl Curating {
     /// Goes up whenever the curator asks to write a note.
     pub fn note_asked(&self) -> u64 {
         self.note_asked
+    }
+
+    /// Why the pair of an item can't be judged: a file of it can't be read.
+    pub fn failure(&self, index: usize) -> Option<&str> {
+        self.failed.get(&index).map(String::as_str)
     }
 
     /// The id of the selected item.
@@ -237,6 +242,10 @@ impl Model {
     pub(super) fn take_queue(&mut self, opened: OpenedQueue, now: f64) {
         self.close_queue(now);
         let OpenedQueue { mut queue, journal, item, obstacle } = opened;
+        if !queue.items().remarks().is_empty() {
+            let source = file_name(queue.items().source());
+            self.report_text(format!("{source}: {}", queue.items().remarks().join("; ")), Retry::No);
+        }
         for remark in journal.remarks() {
             self.report_text(format!("{remark}: {}", file_name(journal.path())), Retry::No);
         }
@@ -267,7 +276,7 @@ impl Model {
             choosing_reason: false,
             note_asked: 0,
             ready: Vec::new(),
-            failed: BTreeSet::new(),
+            failed: BTreeMap::new(),
             arriving: false,
             decided_at: VecDeque::new(),
             failed_at: None,

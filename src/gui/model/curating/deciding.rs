@@ -108,7 +108,7 @@ impl Model {
     /// Whether the curator has seen the item: it was on the screen before the key was pressed.
     fn seen(&self) -> Seen {
         let Some(curating) = self.curating() else { return Seen::No("") };
-        let broken = curating.queue.current().is_some_and(|index| curating.failed.contains(&index));
+        let broken = curating.queue.current().is_some_and(|index| curating.failure(index).is_some());
         match curating.came {
             None if broken => Seen::Broken,
             None => Seen::No("Not decided: this pair is still being read"),

@@ -1,15 +1,18 @@
 //! Pairs are loaded and aligned before the curator gets to them.
 
-use super::super::super::loading::{ReadyPair, ToRead};
+use super::super::super::loading::{ReadyPair, ToRead, file_name};
 use super::super::{Candidate, LoadedMidi, Model, ProgrammeKey, Retry};
 use super::Ready;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::sync::Arc;
 
 /// The number of items prepared ahead.
 pub(super) const AHEAD: usize = 3;
 /// The number of earlier items kept ready, for undo.
 const BEHIND: usize = 2;
+
+/// Why an item is not prepared that the user has given up.
+const CANCELLED: &str = "Not read: it was cancelled";
 
 impl Model {
     /// Takes in a prepared pair.
@@ -18,7 +21,7 @@ impl Model {
             Ok(pair) => pair,
             Err(error) => {
                 self.with_queue(|curating| {
-                    curating.failed.insert(index);
+                    curating.failed.insert(index, words(&error));
                 });
                 return self.report(&error, Retry::Item(index));
             }
@@ -88,7 +91,7 @@ impl Model {
         let mut keep = keep.into_iter().rev();
         curating.ready.retain(|_| keep.next().unwrap_or(true));
         let missing = |index: &usize| {
-            !curating.failed.contains(index) && curating.ready.iter().all(|ready| ready.index != *index)
+            !curating.failed.contains_key(index) && curating.ready.iter().all(|ready| ready.index != *index)
         };
         let Some(next) = wanted.iter().copied().find(missing) else { return };
         match self.loads.pairing() {
@@ -106,9 +109,10 @@ impl Model {
         self.loads.load_pair(next, ToRead { midi: item.midi, recording, known, font_path, font, sample_rate });
     }
 
+    /// Stops waiting for a pair.
     pub(in super::super) fn give_item_up(&mut self, index: usize) {
         self.with_queue(|curating| {
-            curating.failed.insert(index);
+            curating.failed.insert(index, CANCELLED.into());
         });
     }
 
@@ -118,7 +122,9 @@ impl Model {
         let ahead = curating.queue.ahead(AHEAD).into_iter().map(|(_, index)| index);
         let wanted = curating.queue.current().into_iter().chain(ahead);
         let ready = &curating.ready;
-        curating.failed.extend(wanted.filter(|index| ready.iter().all(|ready| ready.index != *index)));
+        for index in wanted.filter(|index| ready.iter().all(|ready| ready.index != *index)) {
+            curating.failed.insert(index, CANCELLED.into());
+        }
         curating.failed.len()
     }
 
@@ -131,4 +137,10 @@ impl Model {
             curating.failed.remove(&index);
         });
     }
+}
+
+/// What an error says of a pair, with the name of the file but not its folders.
+fn words(error: &Error) -> String {
+    let Some(path) = error.path() else { return error.to_string() };
+    format!("{}: {}", file_name(path), error.reason(path))
 }
