@@ -32,8 +32,8 @@ const LOW_FREQUENCY: Position = Position::LFE1.union(Position::LFE2);
 pub(super) struct Downmix {
     channels: Channels,
     gains: Vec<[f32; 2]>,
-    pub(super) left: Vec<f32>,
-    pub(super) right: Vec<f32>,
+    left: Vec<f32>,
+    right: Vec<f32>,
     pub(super) mono: Vec<f32>,
     /// How many samples of float files were not usable numbers so far.
     pub(super) not_numbers: u64,

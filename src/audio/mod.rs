@@ -2,7 +2,7 @@
 //!
 //! [`decode`] reads WAV (RF64 and BW64 too), AIFF, CAF, FLAC, MP3, Ogg Vorbis, Opus, M4A (AAC-LC, ALAC), ADTS and
 //! Matroska/WebM. The container is recognised by its content, never by the file's name; what is known and not read is
-//! named in the error. The result is mono at [`ANALYSIS_RATE`] and, on demand, the stereo original.
+//! named in the error. The result is mono at [`ANALYSIS_RATE`] and, on demand, the mono mix at the file's own rate.
 //!
 //! The modules, in the order in which a packet meets them: `extent` says which bytes of the file Symphonia sees (`riff`
 //! finds the samples of WAV files whose headers are odd, `covers` leaves out large pictures, `splice` presents what is
@@ -64,7 +64,16 @@ impl Waveform {
     }
 }
 
-/// Two channels at the file's own rate, for listening.
+/// The mono mix of a file at its own rate, which is what is played. Copies share their samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Original {
+    /// One value per sample.
+    pub samples: Arc<Vec<f32>>,
+    /// Samples per second.
+    pub sample_rate: u32,
+}
+
+/// Two channels, for listening.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stereo {
     /// Left channel.
@@ -93,7 +102,7 @@ pub struct Tags {
 pub enum Keep {
     /// Mono at [`ANALYSIS_RATE`] only: what a batch needs, a quarter of the memory.
     Analysis,
-    /// Also the original stereo, for listening.
+    /// Also the mono mix at the file's own rate, for listening.
     Listening,
 }
 
@@ -102,8 +111,8 @@ pub enum Keep {
 pub struct Recording {
     /// Mono mix at [`ANALYSIS_RATE`].
     pub mono: Waveform,
-    /// The original at its own rate; `None` with [`Keep::Analysis`].
-    pub stereo: Option<Stereo>,
+    /// The mix at its own rate; `None` with [`Keep::Analysis`].
+    pub original: Option<Original>,
     /// Artist, title and the like.
     pub tags: Tags,
     /// The file's own sample rate, in Hz.

@@ -4,9 +4,10 @@
 
 use super::downmix::Downmix;
 use super::resample::Resampler;
-use super::{ANALYSIS_RATE, Keep, Recording, Stereo, Tags, Waveform};
+use super::{ANALYSIS_RATE, Keep, Original, Recording, Tags, Waveform};
 use crate::error::{Error, Result};
 use std::path::PathBuf;
+use std::sync::Arc;
 use symphonia::core::audio::GenericAudioBufferRef;
 
 /// Sample rates that are decoded, in Hz. Our choice: half the lowest to twice the highest rate in use.
@@ -48,7 +49,8 @@ struct Kept {
     channels: usize,
     frames: usize,
     mono: Resampler,
-    stereo: Option<Stereo>,
+    /// The mix at the file's own rate.
+    original: Option<Vec<f32>>,
 }
 
 #[derive(Default)]
@@ -134,10 +136,10 @@ impl Output {
         let mut silent_frames = (silence_s * f64::from(rate)).round() as usize;
         while silent_frames > 0 {
             let silence = &[0.0; 1024][..silent_frames.min(1024)];
-            kept.add(silence, silence, silence, &mut self.skip_s)?;
+            kept.add(silence, &mut self.skip_s)?;
             silent_frames -= silence.len();
         }
-        kept.add(&self.downmix.left, &self.downmix.right, &self.downmix.mono, &mut self.skip_s)?;
+        kept.add(&self.downmix.mono, &mut self.skip_s)?;
         if kept.samples() >= self.max_samples {
             self.ended = Some(End::Full);
         }
@@ -187,14 +189,13 @@ impl Output {
             0
         };
         let frames = kept.frames - padding;
-        let stereo = kept.stereo.map(|mut stereo| {
-            stereo.left.truncate(frames);
-            stereo.right.truncate(frames);
-            stereo
+        let original = kept.original.map(|mut samples| {
+            samples.truncate(frames);
+            Original { samples: Arc::new(samples), sample_rate: kept.source_rate }
         });
         Ok(Recording {
             mono: Waveform { samples: kept.mono.finish(padding)?, sample_rate: ANALYSIS_RATE },
-            stereo,
+            original,
             tags,
             source_rate: kept.source_rate,
             channels: kept.channels,
@@ -227,32 +228,30 @@ impl Output {
 
 impl Kept {
     fn new(source_rate: u32, channels: usize, keep: Keep) -> Result<Self> {
-        let stereo = Stereo { left: Vec::new(), right: Vec::new(), sample_rate: source_rate };
         Ok(Self {
             source_rate,
             channels,
             frames: 0,
             mono: Resampler::new(source_rate, ANALYSIS_RATE)?,
-            stereo: (keep == Keep::Listening).then_some(stereo),
+            original: (keep == Keep::Listening).then(Vec::new),
         })
     }
 
-    /// Takes equally long sides and their mono, minus what is to be skipped.
-    fn add(&mut self, left: &[f32], right: &[f32], mono: &[f32], skip_s: &mut f64) -> Result<()> {
+    /// Takes samples, minus what is to be skipped.
+    fn add(&mut self, mono: &[f32], skip_s: &mut f64) -> Result<()> {
         let rate = f64::from(self.source_rate);
         let skipped = ((*skip_s * rate).round() as usize).min(mono.len());
         *skip_s = (*skip_s - skipped as f64 / rate).max(0.0);
         self.frames += mono.len() - skipped;
         self.mono.push(&mono[skipped..])?;
-        if let Some(stereo) = &mut self.stereo {
-            stereo.left.extend_from_slice(&left[skipped..]);
-            stereo.right.extend_from_slice(&right[skipped..]);
+        if let Some(original) = &mut self.original {
+            original.extend_from_slice(&mono[skipped..]);
         }
         Ok(())
     }
 
     fn samples(&self) -> usize {
-        self.mono.len() + self.stereo.as_ref().map_or(0, |stereo| 2 * stereo.left.len())
+        self.mono.len() + self.original.as_ref().map_or(0, Vec::len)
     }
 }
 

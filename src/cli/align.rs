@@ -115,7 +115,7 @@ impl Align {
             alignment: &alignment,
             preset,
             font: Some(&font),
-            sound: audio.recording.stereo.as_ref(),
+            sound: audio.recording.original.as_ref(),
             seconds: Some(seconds),
             span: None,
             colours: Default::default(),

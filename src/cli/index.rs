@@ -103,7 +103,8 @@ pub(super) struct Add {
     catalogue: Option<PathBuf>,
     #[command(flatten)]
     font: MidiFont,
-    /// Which files of folders to add; without this, the recordings, or the MIDI files if there is no recording.
+    /// Which files of folders to add; without this, the recordings; MIDI files only if there is
+    /// no recording, or if the index has some already.
     #[arg(long, value_enum)]
     take: Option<Take>,
     /// Index the syntheses of MIDI files as if they were recordings, to measure searches on.

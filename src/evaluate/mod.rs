@@ -160,7 +160,7 @@ pub struct Report<T> {
 fn rendering(mono: Waveform) -> Recording {
     Recording {
         mono,
-        stereo: None,
+        original: None,
         tags: Tags::default(),
         source_rate: ANALYSIS_RATE,
         channels: 1,

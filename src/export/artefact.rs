@@ -2,7 +2,7 @@
 
 use super::{Seconds, aligned_midi, aligned_part, csv, document, listen, png, wav};
 use crate::alignment::{Alignment, Preset};
-use crate::audio::{AudioTime, Stereo};
+use crate::audio::{AudioTime, Original};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::job::Progress;
@@ -42,7 +42,7 @@ pub struct Exported<'a> {
     /// The soundfont that the MIDI is synthesised with; the window may have none.
     pub font: Option<&'a SoundFont>,
     /// The recording to listen to, if it was kept.
-    pub sound: Option<&'a Stereo>,
+    pub sound: Option<&'a Original>,
     /// How long the stages took, if that was measured.
     pub seconds: Option<Seconds>,
     /// The part of the recording that the MIDI is cut to; `None` for all of it.

@@ -9,7 +9,7 @@ pub use artefact::{Artefact, Exported, write_artefacts};
 
 use crate::alignment::warp::TimeMap;
 use crate::alignment::{ACCEPTED, Alignment, Played, Preset, Segment, retime};
-use crate::audio::{AudioTime, Stereo};
+use crate::audio::{AudioTime, Original, Stereo};
 use crate::error::{Error, Result};
 use crate::files::{found, parse_json};
 use crate::job::Progress;
@@ -164,7 +164,7 @@ pub fn pair_of(document: &Path) -> Result<[PathBuf; 2]> {
 /// [`Error::Nothing`] if the recording was loaded without its listening samples; those of synthesising.
 pub fn listen(
     midi: &MidiSide,
-    original: Option<&Stereo>,
+    original: Option<&Original>,
     alignment: &Alignment,
     font: &SoundFont,
     progress: &Progress,
@@ -175,10 +175,9 @@ pub fn listen(
     let score = Score::new(&midi, |time| map.to_audio(time).0);
     let rate = original.sample_rate.clamp(16_000, 192_000);
     let rendered = synth::render_stereo(&score, font, rate, &progress.part(0.0, 0.9))?;
-    let fold = |s: &Stereo| -> Vec<f32> { s.left.iter().zip(&s.right).map(|(l, r)| 0.5 * (l + r)).collect() };
-    let mut left = fold(&rendered);
+    let mut left: Vec<f32> = rendered.left.iter().zip(&rendered.right).map(|(l, r)| 0.5 * (l + r)).collect();
     progress.step(92, 100)?;
-    let mut right = fold(original);
+    let mut right = original.samples.to_vec();
     progress.step(94, 100)?;
     if original.sample_rate != rendered.sample_rate {
         // The synthesiser can't go below 16 kHz; then the recording's samples are held instead: this is a listening

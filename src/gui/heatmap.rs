@@ -347,7 +347,7 @@ mod tests {
         let features = |rows| Features { frames: Array2::ones((rows, 4)), times: FrameTimes::Regular(0.05) };
         let recording = Recording {
             mono: Waveform { samples: Vec::new(), sample_rate: 22_050 },
-            stereo: None,
+            original: None,
             tags: Tags::default(),
             source_rate: 22_050,
             channels: 1,

@@ -133,8 +133,11 @@ pub(super) fn index(ctx: &Context, model: &Model, out: &mut Vec<Command>) {
             path(ui, folder);
         }
         ui.horizontal(|ui| {
-            for (kinds, name) in [(Kinds::Recordings, "Recordings"), (Kinds::Midi, "MIDI files"), (Kinds::Both, "Both")]
-            {
+            for (kinds, name) in [
+                (Kinds::Recordings, "Recordings"),
+                (Kinds::Midi, "MIDI files"),
+                (Kinds::Both, "Recordings and MIDI files"),
+            ] {
                 ui.radio_value(&mut changed.kinds, kinds, name);
             }
         });

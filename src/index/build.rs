@@ -45,7 +45,7 @@ pub struct Sources {
 /// Which files of the folders among the sources go into an index. A file that is a source itself always does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kinds {
-    /// Recordings; MIDI files only if there is no recording at all.
+    /// Recordings; MIDI files only if there is no recording at all, or if the index has some already.
     #[default]
     RecordingsFirst,
     /// Recordings.
@@ -235,18 +235,22 @@ pub fn add(folder: &Path, sources: &Sources, font: &SoundFont, progress: &Progre
         return Err(Error::Limit { what: "soundfont", value: format!("{:?}", font.name()), limit });
     }
     let mut report = Added::default();
+    let mut known = known(&index)?;
     let files = match &sources.catalogue {
         Some(catalogue) if sources.paths.is_empty() => catalogue.paths().map(Path::to_path_buf).collect(),
         _ => {
             let (mut files, skipped) = sound_files(&sources.paths);
             report.skipped = skipped;
             let named = sources.paths.iter().filter_map(|path| absolute(path).ok()).collect();
-            let kinds = if sources.as_recordings { Kinds::Both } else { sources.kinds };
+            let has_midi = || known.entries.iter().any(|known| known.entry.side == Side::Midi);
+            let kinds = match sources.kinds {
+                Kinds::RecordingsFirst if sources.as_recordings || has_midi() => Kinds::Both,
+                kinds => kinds,
+            };
             report.other_kind = kinds.pick(&mut files, &named);
             files
         }
     };
-    let mut known = known(&index)?;
     let mut batch = Batch::default();
     let mut done = 0;
     for chunk in files.chunks(FILES_AT_ONCE) {

@@ -91,7 +91,7 @@ mod tests {
     use super::super::{Material, Rendition, Warp};
     use super::*;
     use crate::alignment::warp::TimeMap;
-    use crate::audio::{AudioTime, Stereo};
+    use crate::audio::{AudioTime, Original};
     use crate::job::Progress;
     use crate::midi::{Midi, MidiTime};
     use crate::synth::SoundFont;
@@ -103,12 +103,12 @@ mod tests {
         let bytes = b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\0\0\x14\0\x90\x45\x64\x60\x80\x45\0\0\x90\x48\x64\x60\x80\x48\0\0\xff\x2f\0";
         let midi = Arc::new(Midi::parse(bytes).expect("parsed"));
         let wave: Vec<f32> = (0..2 * RATE).map(|i| (i as f32 * 0.05).sin() * 0.3).collect();
-        let stereo = Stereo { left: wave.clone(), right: wave, sample_rate: RATE };
+        let original = Original { samples: Arc::new(wave), sample_rate: RATE };
         let map = TimeMap::new([(MidiTime(0.0), AudioTime(0.1)), (MidiTime(1.0), AudioTime(1.4))]).expect("a map");
         let progress = Progress::silent();
         let font = SoundFont::bundled().expect("bundled");
         let material =
-            Material::new(Some((midi, font)), Some(&stereo), Some(Arc::new(map)), RATE, &progress).expect("made");
+            Material::new(Some((midi, font)), Some(&original), Some(Arc::new(map)), RATE, &progress).expect("made");
         let (mut line, mut feed) = line(RATE);
         let mut ways = vec![Rendition::default()];
         ways.push(Rendition { speed: 0.5, ..Rendition::default() });

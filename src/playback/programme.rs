@@ -4,7 +4,7 @@ use super::mixer::{level, rms};
 use super::source::{Clicks, Source};
 use super::stretch::{Pace, Stretch};
 use crate::alignment::warp::TimeMap;
-use crate::audio::{AudioTime, Stereo};
+use crate::audio::{AudioTime, Original};
 use crate::error::{Error, Result};
 use crate::job::Progress;
 use crate::midi::{Midi, MidiTime};
@@ -70,7 +70,7 @@ struct Player {
 }
 
 struct Sound {
-    samples: Arc<[f32]>,
+    samples: Arc<Vec<f32>>,
     gain: f32,
 }
 
@@ -99,16 +99,15 @@ impl Material {
     /// [`Error::Limit`] for rates that cannot be resampled or synthesised; [`Error::Cancelled`].
     pub fn new(
         midi: Option<(Arc<Midi>, SoundFont)>,
-        recording: Option<&Stereo>,
+        recording: Option<&Original>,
         map: Option<Arc<TimeMap>>,
         sample_rate: u32,
         progress: &Progress,
     ) -> Result<Self> {
         let mut material = Self { sample_rate, midi: None, recording: None, map, kept: Mutex::new(Vec::new()) };
-        if let Some(stereo) = recording {
-            let mono = stereo.left.iter().zip(&stereo.right).map(|(l, r)| 0.5 * (l + r)).collect();
-            let rates = (stereo.sample_rate, sample_rate);
-            let samples: Arc<[f32]> = resample(mono, rates, &progress.part(0.0, 0.6))?.into();
+        if let Some(original) = recording {
+            let rates = (original.sample_rate, sample_rate);
+            let samples = resample(&original.samples, rates, &progress.part(0.0, 0.6))?;
             let frames = samples.len() as u64;
             let gain = matched(Source::samples(Arc::clone(&samples)), frames, sample_rate, progress)?;
             material.recording = Some(Sound { samples, gain });
@@ -221,11 +220,11 @@ impl Material {
                 work.run(&progress.part(0.0, 0.8))?;
                 let mut out = vec![0.0; whole];
                 work.output().copy(0, &mut out);
-                samples = out.into();
+                samples = Arc::new(out);
             }
             let steps = (1.0 / SPEED_STEP).round();
             let rates = ((rendition.speed * steps).round() as u32, steps as u32);
-            (Source::samples(resample(samples.to_vec(), rates, &progress.part(0.8, 1.0))?.into()), None)
+            (Source::samples(resample(&samples, rates, &progress.part(0.8, 1.0))?), None)
         } else {
             let first = (at_s / rendition.speed * f64::from(self.sample_rate)).max(0.0) as usize;
             let work = Stretch::new(Arc::clone(&sound.samples), pace(rendition.speed), frames as usize, first);
@@ -349,11 +348,12 @@ impl Programme {
     }
 }
 
-/// The same mono sound at another rate; `rates` are the old and the new one, in Hz or as a ratio.
-pub(crate) fn resample(mono: Vec<f32>, rates: (u32, u32), progress: &Progress) -> Result<Vec<f32>> {
+/// The same mono sound at another rate; `rates` are the old and the new one, in Hz or as a ratio. Equal rates share the
+/// samples.
+pub(crate) fn resample(mono: &Arc<Vec<f32>>, rates: (u32, u32), progress: &Progress) -> Result<Arc<Vec<f32>>> {
     let (from, to) = (rates.0 as usize, rates.1 as usize);
     if from == to || mono.is_empty() {
-        return Ok(mono);
+        return Ok(Arc::clone(mono));
     }
     let refused = |reason: String| Error::Limit {
         what: "sample rate",
@@ -391,7 +391,7 @@ pub(crate) fn resample(mono: Vec<f32>, rates: (u32, u32), progress: &Progress) -
         let take = (made - from).min(wanted - out.len());
         out.extend_from_slice(&block[from..from + take]);
     }
-    Ok(out)
+    Ok(Arc::new(out))
 }
 
 /// Converts a moment on the clock of `warp` to a moment of the recording: see [`Warp`].

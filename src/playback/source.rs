@@ -13,7 +13,7 @@ pub enum Source {
     /// Samples at the device's rate; silence before and after.
     Samples {
         /// Mono.
-        samples: Arc<[f32]>,
+        samples: Arc<Vec<f32>>,
         /// Next sample.
         at: i64,
     },
@@ -37,7 +37,7 @@ pub enum Source {
 
 impl Source {
     /// A source of mono samples, at its start.
-    pub fn samples(samples: Arc<[f32]>) -> Self {
+    pub fn samples(samples: Arc<Vec<f32>>) -> Self {
         Self::Samples { samples, at: 0 }
     }
 

@@ -120,7 +120,7 @@ impl Pace {
 /// The work that fills an [`Ahead`].
 #[derive(Debug)]
 pub struct Stretch {
-    from: Arc<[f32]>,
+    from: Arc<Vec<f32>>,
     pace: Pace,
     into: Arc<Ahead>,
 }
@@ -135,7 +135,7 @@ struct Edge {
 
 impl Stretch {
     /// Work that makes `frames` samples of `from`, beginning at sample `first` of the output.
-    pub(super) fn new(from: Arc<[f32]>, pace: Pace, frames: usize, first: usize) -> Self {
+    pub(super) fn new(from: Arc<Vec<f32>>, pace: Pace, frames: usize, first: usize) -> Self {
         Self { from, pace, into: Arc::new(Ahead::new(frames, first)) }
     }
 
@@ -262,12 +262,15 @@ mod tests {
     use super::super::measure::{RATE, hertz, moments};
     use super::*;
 
-    fn tone(hertz: f64, seconds: f64) -> Arc<[f32]> {
+    fn tone(hertz: f64, seconds: f64) -> Arc<Vec<f32>> {
         let step = std::f64::consts::TAU * hertz / f64::from(RATE);
-        (0..(seconds * f64::from(RATE)) as usize).map(|i| (0.3 * (step * i as f64).sin()) as f32).collect()
+        (0..(seconds * f64::from(RATE)) as usize)
+            .map(|i| (0.3 * (step * i as f64).sin()) as f32)
+            .collect::<Vec<_>>()
+            .into()
     }
 
-    fn clicks(times: &[f64], seconds: f64) -> Arc<[f32]> {
+    fn clicks(times: &[f64], seconds: f64) -> Arc<Vec<f32>> {
         let mut samples = vec![0.0; (seconds * f64::from(RATE)) as usize];
         for time in times {
             let at = (time * f64::from(RATE)).round() as usize;
@@ -278,7 +281,7 @@ mod tests {
         samples.into()
     }
 
-    fn stretched(from: Arc<[f32]>, map: Option<TimeMap>, speed: f64, seconds: f64) -> Vec<f32> {
+    fn stretched(from: Arc<Vec<f32>>, map: Option<TimeMap>, speed: f64, seconds: f64) -> Vec<f32> {
         let pace = Pace { map: map.map(Arc::new), speed, sample_rate: RATE };
         let frames = (seconds * f64::from(RATE)).round() as usize;
         let work = Stretch::new(from, pace, frames, 0);

@@ -27,7 +27,7 @@ fn side(midi: Midi) -> MidiSide {
 fn recording(mono: Waveform) -> AudioSide {
     let recording = Recording {
         mono,
-        stereo: None,
+        original: None,
         tags: Tags::default(),
         source_rate: ANALYSIS_RATE,
         channels: 1,

@@ -6,7 +6,7 @@
 mod tune;
 
 use antiphon::alignment::Preset;
-use antiphon::audio::{Keep, Stereo};
+use antiphon::audio::{Keep, Original, Stereo};
 use antiphon::job::{Job, Progress};
 use antiphon::picture::{ColorMap, Panel, Tone, accumulated, alignment_png, panel_png};
 use antiphon::playback::{Material, Rendition, Warp};
@@ -53,6 +53,8 @@ fn main() {
     std::fs::write(&take, export::wav(&stereo, &Progress::silent()).expect("a file")).expect("written");
     let silent = Progress::silent();
     let midi = Arc::new(pair::load_midi(&song, &font, &silent).expect("read"));
+    let mix = stereo.left.iter().zip(&stereo.right).map(|(l, r)| 0.5 * (l + r)).collect();
+    let original = Original { samples: Arc::new(mix), sample_rate: stereo.sample_rate };
     let audio = Arc::new(pair::load_audio(&take, Keep::Analysis, &silent).expect("read"));
     let aligned = Arc::new(pair::align(&midi, &audio, Preset::Antiphon, &silent).expect("aligned"));
 
@@ -74,9 +76,9 @@ fn main() {
     measure("export the matrix", move |p| {
         export::png(&panel_png(Panel::Matrix, &m, &a, &al, (ColorMap::default(), Tone::default()), 2, p)?)
     });
-    let (m, al, with, take) = (Arc::clone(&midi), Arc::clone(&aligned), font.clone(), Arc::clone(&stereo));
+    let (m, al, with, take) = (Arc::clone(&midi), Arc::clone(&aligned), font.clone(), original.clone());
     measure("export the sound", move |p| export::wav(&export::listen(&m, Some(&take), &al, &with, p)?, p));
-    let (m, al, with, take) = (Arc::clone(&midi), Arc::clone(&aligned), font.clone(), Arc::clone(&stereo));
+    let (m, al, with, take) = (Arc::clone(&midi), Arc::clone(&aligned), font.clone(), original.clone());
     let material = move |p: &Progress| {
         let map = Some(Arc::new(al.map.clone()));
         Material::new(Some((Arc::new(m.midi.clone()), with.clone())), Some(&take), map, 48_000, p)

@@ -60,7 +60,7 @@ fn model() -> Model {
         LoadedMidi::new(MidiSide::from_features("score.mid".into(), midi, unit_rows(MIDI_FRAMES, 1)), None, None);
     let recording = Recording {
         mono: Waveform { samples: vec![0.0; (FRAMES as f64 * FRAME_S * 22_050.0) as usize], sample_rate: 22_050 },
-        stereo: None,
+        original: None,
         tags: Tags::default(),
         source_rate: 22_050,
         channels: 1,

@@ -2,13 +2,14 @@
 
 use antiphon::alignment::warp::TimeMap;
 use antiphon::alignment::{Alignment, Segments};
-use antiphon::audio::{AudioTime, Recording, Stereo, Tags, Waveform};
+use antiphon::audio::{AudioTime, Original, Recording, Tags, Waveform};
 use antiphon::features::{Features, FrameTimes, piano_roll};
 use antiphon::gui::{Aligned, Arrival, LoadedMidi, LoadedRecording, Model};
 use antiphon::midi::{Midi, MidiTime};
 use antiphon::pair::{AudioSide, MidiSide};
 use ndarray::Array2;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Seconds from one frame to the next, hop 1024 at 22 050 Hz.
 pub(super) use antiphon::features::FRAME_S;
@@ -99,7 +100,7 @@ pub(super) fn pair(bars: u32, name: &str) -> Pair {
     let side = MidiSide::from_features(PathBuf::from("/music/A tune made for the tests.mid"), midi, features);
     let recording = Recording {
         mono: Waveform { samples: vec![0.0; (seconds * 22_050.0) as usize], sample_rate: 22_050 },
-        stereo: Some(Stereo { left: vec![0.0; 100], right: vec![0.0; 100], sample_rate: 44_100 }),
+        original: Some(Original { samples: Arc::new(vec![0.0; 100]), sample_rate: 44_100 }),
         tags: Tags::default(),
         source_rate: 44_100,
         channels: 2,

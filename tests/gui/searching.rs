@@ -184,7 +184,7 @@ fn an_index_asks_what_goes_where() {
     harness.run_steps(3);
     assert!(harness.query_by_label("/music/Songs.index").is_some());
     assert!(harness.query_by_label("To a new index").is_some());
-    harness.get_by_label("Both").click();
+    harness.get_by_label("Recordings and MIDI files").click();
     harness.run_steps(3);
     harness.state_mut().model_mut().receive(Arrival::IndexTo(Ok(vec!["/elsewhere/all.index".into()])), 0.0);
     harness.run_steps(3);

@@ -151,7 +151,7 @@ impl Tasks {
                         let played = aligned.alignment.played(&midi.side.midi)?;
                         let (heard, map) = (Some((Arc::new(played.midi), font.clone())), Some(Arc::new(played.map)));
                         let part = progress.part(0.85, 1.0);
-                        Some(Arc::new(Material::new(heard, recording.sound.as_deref(), map, rate, &part)?))
+                        Some(Arc::new(Material::new(heard, recording.sound.as_ref(), map, rate, &part)?))
                     }
                     _ => None,
                 };

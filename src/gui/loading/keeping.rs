@@ -3,7 +3,7 @@
 use super::super::model::{Aligned, LoadedMidi, LoadedRecording};
 use super::{Arrival, Slot, Tasks, file_name, kind_of};
 use crate::alignment::Preset;
-use crate::audio::Stereo;
+use crate::audio::Original;
 use crate::error::Result;
 use crate::export::{self, Artefact, write_artefacts};
 use crate::files::{self, Kind, Links, SESSION, is_audio_name, is_midi_name, walk};
@@ -52,7 +52,7 @@ pub(in super::super) struct ToExport {
     pub(in super::super) midi: Arc<LoadedMidi>,
     pub(in super::super) recording: Arc<LoadedRecording>,
     pub(in super::super) aligned: Arc<Aligned>,
-    pub(in super::super) sound: Option<Arc<Stereo>>,
+    pub(in super::super) sound: Option<Original>,
     pub(in super::super) colours: (ColorMap, Tone),
 }
 
@@ -154,7 +154,7 @@ impl Tasks {
                 alignment: &pair.aligned.alignment,
                 preset: Preset::default(),
                 font: pair.midi.font.as_ref(),
-                sound: pair.sound.as_deref(),
+                sound: pair.sound.as_ref(),
                 seconds: None,
                 span: None,
                 colours: pair.colours,

@@ -25,7 +25,7 @@ use super::model::{
     LoadedRecording, Searched,
 };
 use crate::alignment::{Alignment, Preset};
-use crate::audio::{self, Keep, Stereo};
+use crate::audio::{self, Keep, Original};
 use crate::curation::{Arrangement, Batch};
 use crate::error::Result;
 use crate::evaluate::{CodeQuality, PairSource};
@@ -257,7 +257,7 @@ impl Tasks {
         &mut self,
         midi: Option<Arc<LoadedMidi>>,
         aligned: Option<Arc<Aligned>>,
-        recording: Option<Arc<Stereo>>,
+        recording: Option<Original>,
         sample_rate: u32,
         rendition: Rendition,
         at: f64,
@@ -273,7 +273,7 @@ impl Tasks {
             let written = || midi.as_deref().map(|midi| Arc::new(midi.side.midi.clone()));
             let heard = unfolded.or_else(written).zip(font);
             let part = progress.part(0.0, 0.8);
-            let material = Material::new(heard, recording.as_deref(), map, sample_rate, &part)?;
+            let material = Material::new(heard, recording.as_ref(), map, sample_rate, &part)?;
             prepared(Arc::new(material), rendition, at, &progress.part(0.8, 1.0))
         });
     }

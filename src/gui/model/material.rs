@@ -1,7 +1,7 @@
 //! The output of the jobs that read files, ready to be shown and heard.
 
 use crate::alignment::Alignment;
-use crate::audio::Stereo;
+use crate::audio::Original;
 use crate::embedding::{Distances, Embedded, EmbeddingModel, squared_distance};
 use crate::evaluate::EmbeddingMatrix;
 use crate::features::Features;
@@ -38,10 +38,10 @@ impl LoadedMidi {
 
 /// A recording in the form the window needs.
 pub struct LoadedRecording {
-    /// The file and its features; its stereo signal is in `sound`.
+    /// The file and its features; its original sound is in `sound`.
     pub side: AudioSide,
     /// The sound at its own sample rate; the model moves it elsewhere.
-    pub sound: Option<Arc<Stereo>>,
+    pub sound: Option<Original>,
     /// Its features.
     pub strip: Arc<Strip>,
 }
@@ -49,7 +49,7 @@ pub struct LoadedRecording {
 impl LoadedRecording {
     /// Prepares the drawable and audible parts.
     pub fn new(mut side: AudioSide) -> Self {
-        let sound = side.recording.stereo.take().map(Arc::new);
+        let sound = side.recording.original.take();
         let strip = Arc::new(Strip::of(&side.features));
         Self { side, sound, strip }
     }

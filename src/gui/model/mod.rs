@@ -43,7 +43,7 @@ use super::keys;
 use super::loading::{ExportOrder, Tasks, WakeUp};
 use super::settings::{Settings, Tab, Theme};
 use super::timeline::{Follow, PitchView, TimeView};
-use crate::audio::Stereo;
+use crate::audio::Original;
 use crate::curation::Correction;
 use crate::features::FRAME_S;
 use crate::picture::Tone;
@@ -76,7 +76,7 @@ pub struct Candidate {
     /// The embeddings of both, once computed.
     pub embedded: Option<Arc<EmbeddedPair>>,
     /// Its sound, at its own sample rate.
-    sound: Option<Arc<Stereo>>,
+    sound: Option<Original>,
     /// Its length in seconds and whether it was analysed, once it has been read.
     seconds: Option<f64>,
     analysed: bool,

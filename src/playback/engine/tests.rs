@@ -63,7 +63,7 @@ fn splash(signal: &[f32]) -> f32 {
 
 #[test]
 fn split_keeps_each_source_in_its_own_ear() {
-    let silent = || Source::samples(Arc::from([0.0; 8]));
+    let silent = || Source::samples(Arc::new(vec![0.0; 8]));
     for (side, midi, recording) in [(0, sine(300.0, 2.0), silent()), (1, silent(), sine(700.0, 2.0))] {
         let mut engine = playing(Some(midi), Some(recording), 2.0);
         order(&mut engine, EngineOrder::Play(1));
@@ -149,7 +149,7 @@ fn loading_while_playing_hands_the_old_programme_back_and_keeps_the_place() {
 
 #[test]
 fn loud_sources_stay_within_full_scale() {
-    let loud = || Source::samples(samples(200.0, 1.0).into_iter().map(|s| s * 30.0).collect());
+    let loud = || Source::samples(samples(200.0, 1.0).into_iter().map(|s| s * 30.0).collect::<Vec<_>>().into());
     let mut engine = playing(Some(loud()), Some(loud()), 1.0);
     order(&mut engine, EngineOrder::Mix(Mix { split: false, ..Mix::default() }));
     order(&mut engine, EngineOrder::Play(1));
@@ -159,7 +159,7 @@ fn loud_sources_stay_within_full_scale() {
 
 /// A recording whose samples encode their position: sample i has the height i / frames / 2. Fades only lower it.
 fn ramp(frames: usize) -> Engine {
-    let height = (0..frames).map(|i| i as f32 / frames as f32 * 0.5).collect();
+    let height = (0..frames).map(|i| i as f32 / frames as f32 * 0.5).collect::<Vec<_>>().into();
     let mut engine = playing(None, Some(Source::samples(height)), frames as f32 / RATE as f32);
     order(&mut engine, EngineOrder::Mix(Mix { listen: Listen::Recording, split: false, ..Mix::default() }));
     render(&mut engine, 1000);

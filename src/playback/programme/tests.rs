@@ -11,7 +11,8 @@ fn sine(hertz: f32, sample_rate: u32, frames: usize) -> Vec<f32> {
 #[test]
 fn resampling_keeps_time_and_shape() {
     for (from, to) in [(44_100, 48_000), (48_000, 44_100), (8_000, 48_000)] {
-        let there = resample(sine(440.0, from, from as usize), (from, to), &Progress::silent()).expect("resampled");
+        let there =
+            resample(&Arc::new(sine(440.0, from, from as usize)), (from, to), &Progress::silent()).expect("resampled");
         assert_eq!(there.len(), to as usize);
         let wanted = sine(440.0, to, to as usize);
         let edge = 2000;
@@ -88,7 +89,7 @@ fn a_click_track_meets_its_own_rendering_stretched_by_a_known_curve() {
     performance.run(&Progress::silent()).expect("stretched");
     let mut left = vec![0.0; frames];
     performance.output().copy(0, &mut left);
-    let recording = Stereo { right: left.clone(), left, sample_rate: RATE };
+    let recording = Original { samples: Arc::new(left), sample_rate: RATE };
 
     let font = Some((midi, font));
     let material =
@@ -118,7 +119,7 @@ fn on_a_tape_pitch_follows_speed_and_otherwise_it_stays() {
     let midi = midi(&[(0, [0xc0, 80, 0]), (0, [0x90, 69, 100]), (6_000, [0x80, 69, 0])]);
     let font = SoundFont::bundled().expect("bundled");
     let left = sine(440.0, RATE, 6 * RATE as usize);
-    let recording = Stereo { right: left.clone(), left, sample_rate: RATE };
+    let recording = Original { samples: Arc::new(left), sample_rate: RATE };
     let identity = Some(Arc::new(TimeMap::identity()));
     let material =
         Material::new(Some((midi, font)), Some(&recording), identity, RATE, &Progress::silent()).expect("made");
@@ -141,7 +142,7 @@ fn on_a_tape_pitch_follows_speed_and_otherwise_it_stays() {
 #[test]
 fn a_stretched_recording_is_made_once() {
     let left = sine(300.0, RATE, RATE as usize);
-    let recording = Stereo { right: left.clone(), left, sample_rate: RATE };
+    let recording = Original { samples: Arc::new(left), sample_rate: RATE };
     let material = Material::new(None, Some(&recording), None, RATE, &Progress::silent()).expect("made");
     let slow = Rendition::default().at_speed(0.5);
     let prepared = |rendition| material.programme(rendition, 0.0, &Progress::silent()).expect("prepared");
