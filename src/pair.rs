@@ -51,6 +51,7 @@ pub struct AudioSide {
     /// Empty if built from features.
     spectrum: Spectrum,
     onsets: Option<Onsets>,
+    seconds: f64,
 }
 
 impl MidiSide {
@@ -152,12 +153,25 @@ impl AudioSide {
         let features = spectrum.features(0);
         seen(&features);
         let onsets = Onsets::new(&recording.mono, tuning, &progress.part(0.3, 1.0))?;
-        Ok(Self { path, recording, tuning, features, spectrum, onsets: Some(onsets) })
+        let seconds = recording.mono.seconds();
+        Ok(Self { path, recording, tuning, features, spectrum, onsets: Some(onsets), seconds })
     }
 
     /// Whether it was analysed rather than built from features.
     pub fn analysed(&self) -> bool {
         !self.spectrum.is_empty()
+    }
+
+    /// Its length in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// Drops the samples at the analysis rate, which only gen1 and an analysis at 440 Hz need again.
+    #[cfg(feature = "gui")]
+    pub(crate) fn without_samples(mut self) -> Self {
+        self.recording.mono.samples = Vec::new();
+        self
     }
 
     /// Its spectrum, 48 bins; empty if built from features.
@@ -173,7 +187,8 @@ impl AudioSide {
     /// Builds it from an earlier analysis. It has no samples, so gen1 can't align it.
     pub(crate) fn from_analysis(path: PathBuf, recording: Recording, spectrum: Spectrum, onsets: Onsets) -> Self {
         // Nothing can be analysed again, at 440 Hz or otherwise.
-        Self { path, recording, tuning: 0.0, features: spectrum.features(0), spectrum, onsets: Some(onsets) }
+        let seconds = recording.mono.seconds();
+        Self { path, recording, tuning: 0.0, features: spectrum.features(0), spectrum, onsets: Some(onsets), seconds }
     }
 
     /// Its [`features`](Self::features) at 440 Hz whatever its tuning, as the published systems compute them.
@@ -191,7 +206,8 @@ impl AudioSide {
 
     /// A side that can be shown but not aligned: its features are given and nothing is analysed.
     pub fn from_features(path: PathBuf, recording: Recording, features: Features) -> Self {
-        Self { path, recording, tuning: 0.0, features, spectrum: Spectrum::empty(), onsets: None }
+        let seconds = recording.mono.seconds();
+        Self { path, recording, tuning: 0.0, features, spectrum: Spectrum::empty(), onsets: None, seconds }
     }
 }
 

@@ -198,7 +198,7 @@ pub fn clock(
         let midi = pair::load_midi(path, font, p)?;
         let audio = pair::load_audio(audio_path, Keep::Analysis, p)?;
         let diagonal = Diagonal::new(&midi.features.frames, &audio.features.frames);
-        let audio_s = audio.recording.mono.seconds();
+        let audio_s = audio.seconds();
         let errors = |&preset: &Preset| {
             let found = verdict::align(&midi, &audio, preset, p)?;
             Ok(ClockErrors::new((stem(path), preset), &midi.midi, audio_s, &diagonal, &found))

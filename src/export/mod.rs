@@ -122,7 +122,7 @@ fn segments(alignment: &Alignment) -> Vec<Value> {
 /// # Errors
 /// Those of [`retime::retime`].
 pub(crate) fn aligned_midi(midi: &MidiSide, audio: &AudioSide, alignment: &Alignment) -> Result<Midi> {
-    aligned_part(midi, alignment, (AudioTime(0.0), AudioTime(audio.recording.mono.seconds())))
+    aligned_part(midi, alignment, (AudioTime(0.0), AudioTime(audio.seconds())))
 }
 
 /// Like [`aligned_midi`], but with only what lies between two moments of the recording.

@@ -61,7 +61,7 @@ pub fn align(midi: &MidiSide, audio: &AudioSide, preset: Preset, progress: &Prog
         let midi_traits = Traits::of_midi(midi, &models, &here)?;
         let audio_traits = Traits::of_audio(audio, &models, &here)?;
         let found = evidence(&midi_traits, &audio_traits, midi, &models, &alignment, &here)?;
-        judge(&mut alignment, Judge::bundled()?, &found, audio.recording.mono.seconds());
+        judge(&mut alignment, Judge::bundled()?, &found, audio.seconds());
     }
     Ok(alignment)
 }

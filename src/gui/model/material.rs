@@ -51,7 +51,7 @@ impl LoadedRecording {
     pub fn new(mut side: AudioSide) -> Self {
         let sound = side.recording.original.take();
         let strip = Arc::new(Strip::of(&side.features));
-        Self { side, sound, strip }
+        Self { side: side.without_samples(), sound, strip }
     }
 
     /// Its features (frames × bins), rows of unit length.
@@ -61,7 +61,7 @@ impl LoadedRecording {
 
     /// Length in seconds.
     pub fn seconds(&self) -> f64 {
-        self.side.recording.mono.seconds()
+        self.side.seconds()
     }
 }
 
