@@ -11,8 +11,7 @@
 use antiphon::audio::{Keep, decode_bytes};
 use antiphon::job::Progress;
 
-// libFuzzer's hook aborts at any panic. Those of Symphonia are contained by the library: report them and go on.
-libfuzzer_sys::fuzz_target!(init: std::panic::set_hook(Box::new(|panic| eprintln!("{panic}"))), |bytes: &[u8]| {
+libfuzzer_sys::fuzz_target!(init: antiphon_fuzz::report_panics(), |bytes: &[u8]| {
     if let Ok(recording) = decode_bytes(bytes.to_vec(), Keep::Listening, &Progress::silent()) {
         assert!(recording.mono.samples.iter().all(|sample| sample.is_finite()));
         let stereo = recording.stereo.expect("asked for");
