@@ -5,6 +5,7 @@ mod audio;
 mod bounds;
 mod cli;
 mod compat;
+mod corpus;
 mod dependencies;
 mod face;
 mod golden;

@@ -158,3 +158,16 @@ fn warnings_do_not_grow_without_bound() {
     let broken = vec![vec![0, 1, 2, 3]; 1000];
     assert_eq!(Midi::parse(&file(1, quarter(96), &broken)).expect("readable").warnings().len(), 51);
 }
+
+#[test]
+fn a_length_beyond_all_numbers_costs_no_note() {
+    // A system message and a text of 2^64 − 1 bytes, as ten digits of seven bits hold them.
+    let most = [0x81, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F];
+    for event in [[0xF0].as_slice(), &[0xFF, 1]] {
+        let huge = [event, &most].concat();
+        let midi = Midi::parse(&file(0, quarter(96), &[track(&[(0, ON), (96, OFF), (0, &huge), (0, ON), (96, OFF)])]));
+        let midi = midi.expect("the notes are there");
+        assert_eq!((midi.notes()[0].start_tick, midi.notes()[0].end_tick), (0, 96), "{event:?}");
+        assert!(!midi.warnings().is_empty(), "{event:?}");
+    }
+}

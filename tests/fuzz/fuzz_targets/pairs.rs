@@ -1,27 +1,3 @@
-//! Pairs to be judged: JSON lines, documents, the scores of a Lakh tree.
 #![no_main]
 
-use antiphon::curation::{Items, Queue, Table};
-use antiphon::files::Kind;
-use antiphon::job::Progress;
-use antiphon_fuzz::{Folder, kind};
-use std::sync::{Arc, LazyLock};
-
-static FOLDER: LazyLock<Folder> = LazyLock::new(|| Folder::of("pairs"));
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let Some((what, rest)) = kind(bytes, 3) else { return };
-    let path = FOLDER.put(["l.jsonl", "l.json", "match_scores.json"][usize::from(what)], rest);
-    drop(Kind::of(&path));
-    let Ok(items) = Items::read(&path, &Progress::silent()) else { return };
-    for index in 0..items.len() {
-        let item = items.item(index);
-        assert_eq!(items.find(&item.id), Some(index));
-        assert!(item.confidence.is_none_or(f64::is_finite) && item.parts.values().all(|value| value.is_finite()));
-        assert!(item.judge.is_none() || item.confidence.is_some());
-        drop(items.name(index));
-    }
-    let count = items.len();
-    let queue = Queue::new(Arc::new(items), &Table::default(), &Progress::silent()).expect("never cancelled");
-    assert_eq!(queue.shown().len(), count);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| antiphon_fuzz::pairs::check(bytes));

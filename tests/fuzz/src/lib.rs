@@ -1,40 +1,57 @@
-//! What the targets share: a folder in memory for readers that take a path, and inputs that a mutation leaves whole.
+//! What must hold whatever bytes a file has: one module for each reader, with a function that panics if it doesn't.
+//!
+//! `cargo fuzz` looks for bytes for which it does not hold (README, "Fuzzing"); the integration tests try the few that are
+//! kept in `corpus`.
+
+pub mod alignment;
+pub mod audio;
+pub mod catalogue;
+pub mod checkpoint;
+pub mod dataset;
+pub mod decisions;
+pub mod index;
+pub mod journal;
+pub mod midi;
+pub mod model;
+pub mod pairs;
+pub mod results;
+pub mod session;
+pub mod settings;
+pub mod soundfont;
+pub mod table;
 
 use md5::{Digest as _, Md5};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
-/// A folder of this process, in memory where the system has that.
+/// A folder for one input, in memory where the system has that.
 pub struct Folder {
-    path: PathBuf,
+    inside: TempDir,
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Folder {
-    /// Creates it, and removes those that ended runs have left behind.
-    pub fn of(target: &str) -> Self {
+    /// Creates it; it goes when it is dropped.
+    pub fn new() -> Self {
         let memory = Path::new("/dev/shm");
-        let base = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
-        let begin = format!("antiphon-fuzz-{target}-");
-        for left in std::fs::read_dir(&base).into_iter().flatten().flatten() {
-            let name = left.file_name().to_string_lossy().into_owned();
-            let ended = name.strip_prefix(&begin).is_some_and(|id| !Path::new("/proc").join(id).exists());
-            if ended && Path::new("/proc/self").exists() {
-                drop(std::fs::remove_dir_all(left.path()));
-            }
-        }
-        let path = base.join(format!("{begin}{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a folder in memory");
-        Self { path }
+        let inside = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        Self { inside: inside.expect("a folder") }
     }
 
     /// Its path.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.inside.path()
     }
 
     /// Writes a file in it, and the folders that it lies in.
     pub fn put(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.path.join(name);
+        let path = self.path().join(name);
         if std::fs::write(&path, bytes).is_err() {
             std::fs::create_dir_all(path.parent().expect("in the folder")).expect("a folder in memory");
             std::fs::write(&path, bytes).expect("written to memory");
@@ -45,7 +62,10 @@ impl Folder {
 
 /// A file of the tests.
 pub fn sample(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/samples/0.1.0").join(name)
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // In the tests this is the repository, for `cargo fuzz` the folder of the targets.
+    let data = [here.join("tests/data"), here.join("../data")].into_iter().find(|data| data.is_dir());
+    data.expect("the files of the tests").join("samples/0.1.0").join(name)
 }
 
 /// The first byte, which says what the rest is.
