@@ -19,7 +19,6 @@
 //! Numbers are little-endian. Codes lie one after another and not side by side as the kernel needs them: the second
 //! stage of a search compares a few out of very many, in any order, so 32 of them are rearranged just before.
 
-use super::segment::Column;
 use crate::error::{Error, Result};
 use crate::files;
 use serde::{Deserialize, Serialize};
@@ -181,7 +180,8 @@ impl Manifest {
             if !digits || segment.name.parse().is_ok_and(|number: u64| number >= self.next_segment) {
                 return Err(format!("a segment is called {:?}, the next {}", segment.name, self.next_segment));
             }
-            if let Some(file) = segment.files.iter().find(|file| Column::ALL.iter().all(|c| c.name() != file.name)) {
+            let plain = |file: &&FileRecord| Path::new(&file.name).file_name().is_some_and(|name| name == &*file.name);
+            if let Some(file) = segment.files.iter().find(|file| !plain(file)) {
                 return Err(format!("a file of segment {} is called {:?}", segment.name, file.name));
             }
             let ascend = segment.removed.windows(2).all(|pair| pair[0] < pair[1]);

@@ -99,9 +99,3 @@ pub fn safetensors(parts: &[u8]) -> Vec<u8> {
     file.extend(data);
     file
 }
-
-/// libFuzzer's hook aborts at any panic. Those of other crates are contained by the library: this reports them and goes
-/// on, and what is not contained still ends the run.
-pub fn report_panics() {
-    std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
-}

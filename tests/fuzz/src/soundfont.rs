@@ -1,6 +1,6 @@
 //! A soundfont, and a chord and a drum played with it.
 
-use super::{Folder, report_panics};
+use super::Folder;
 use antiphon::job::Progress;
 use antiphon::midi::Midi;
 use antiphon::synth::{SoundFont, render};
