@@ -68,6 +68,6 @@ fn memory_is_counted_while_it_is_held() {
         vec![0_u8; 1_000_000]
     });
     assert_eq!((kept.len(), most), (1_000_000, 3_000_000));
-    let (_, most) = peak(|| Vec::<u8>::with_capacity(5_000_000).reserve_exact(7_000_000));
+    let ((), most) = peak(|| Vec::<u8>::with_capacity(5_000_000).reserve_exact(7_000_000));
     assert_eq!(most, 12_000_000);
 }

@@ -22,8 +22,7 @@ const OUT: [&str; 4] = ["../../out", "/tmp/antiphon-out", "a/../../../out", "..\
 
 #[test]
 fn a_catalogue_names_files_wherever_they_are_and_writes_nothing() {
-    let lines: String =
-        OUT.iter().map(|path| format!("{}\n", serde_json::json!({ "path": path, "title": "x" }))).collect();
+    let lines = OUT.map(|path| serde_json::json!({ "path": path, "title": "x" }).to_string()).join("\n");
     let (folder, path) = written("deep/er/c.jsonl", lines.as_bytes());
     let catalogue = Catalogue::read(&path).unwrap();
     // Where `/` is the separator, `\` is part of a name. A path is an answer to what a file is called, no more.

@@ -79,15 +79,14 @@ pub fn check(bytes: &[u8]) {
     let folder = Folder::new();
     let Some((what, rest)) = kind(bytes, 3) else { return };
     let made_with = MADE_WITH.as_str();
-    let checkpoint = match what {
-        0 => rest.to_vec(),
-        _ => {
-            // A mutation need not spell out the options.
-            let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
-            let mut parts = String::from_utf8_lossy(&rest[..end]).replacen("\"MADE_WITH\"", made_with, 1).into_bytes();
-            parts.extend(&rest[end..]);
-            safetensors(&parts)
-        }
+    let checkpoint = if what == 0 {
+        rest.to_vec()
+    } else {
+        // A mutation need not spell out the options.
+        let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+        let mut parts = String::from_utf8_lossy(&rest[..end]).replacen("\"MADE_WITH\"", made_with, 1).into_bytes();
+        parts.extend(&rest[end..]);
+        safetensors(&parts)
     };
     folder.put("model.safetensors.checkpoint", &checkpoint);
     match train(&folder) {

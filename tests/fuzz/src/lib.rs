@@ -76,7 +76,7 @@ pub fn kind(bytes: &[u8], kinds: u8) -> Option<(u8, &[u8])> {
 
 /// MD5 in hexadecimal.
 pub fn md5(bytes: impl AsRef<[u8]>) -> String {
-    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// A safetensors file of a line of metadata, a line of tensors and their bytes, so that lengths and quotes are right
