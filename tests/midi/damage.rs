@@ -171,3 +171,16 @@ fn a_length_beyond_all_numbers_costs_no_note() {
         assert!(!midi.warnings().is_empty(), "{event:?}");
     }
 }
+
+#[test]
+fn a_note_that_sounds_through_a_wait_left_out_is_kept() {
+    // 2^28 ticks of half a second are years: they are left out, and with them was the note.
+    let midi = Midi::parse(&file(0, quarter(1), &[track(&[(10, ON), (0x0FFF_FFFF, OFF), (5, ON), (3, OFF)])]));
+    let midi = midi.expect("what is left is short");
+    let spans: Vec<_> = midi.notes().iter().map(|note| (note.start_tick, note.end_tick)).collect();
+    assert_eq!(spans, [(10, 11), (15, 18)]);
+    let warnings =
+        ["track 1: a wait of 37282.7 hours was left out", "track 1: 1 notes without length were given one tick"];
+    assert_eq!(midi.warnings(), warnings);
+    assert_eq!(Midi::parse(&midi.to_bytes()).expect("our own file").notes().len(), 2);
+}

@@ -388,7 +388,7 @@ impl Contents {
         }
         let struck = self.track.strike();
         if struck > 0 {
-            warnings.add(format!("track {number}: {struck} notes without length were given one tick"));
+            warnings.add(super::struck(number, struck));
         }
         let hanging = self.track.end_hanging_notes();
         if hanging > 0 {
