@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 mod audio;
+mod bounds;
 mod cli;
 mod compat;
+mod corpus;
 mod dependencies;
 mod face;
 mod golden;

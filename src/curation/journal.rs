@@ -267,8 +267,11 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::Io`] if it can't be written: it is kept and holds, and is written with the next one, or by
-    /// `flush`.
+    /// `flush`. [`Error::Journal`] if it is about no item.
     pub fn decide(&mut self, record: Record) -> Result<()> {
+        if record.item.is_empty() {
+            return Err(Error::Journal { reason: "a decision on no item".into(), path: self.path.clone() });
+        }
         self.push(record);
         self.flush()
     }

@@ -209,7 +209,8 @@ pub struct Record {
     /// Who.
     #[serde(default)]
     pub curator: String,
-    /// The item's id in the queue.
+    /// The item's id in the queue, which is not empty.
+    #[serde(deserialize_with = "named")]
     pub item: String,
     /// What the line does.
     #[serde(rename = "decision", default = "noted")]
@@ -267,6 +268,12 @@ pub struct Record {
 
 fn noted() -> Act {
     Act::Noted
+}
+
+/// What has no name can't be found again, and no table could say it.
+fn named<'a, D: Deserializer<'a>>(from: D) -> Result<String, D::Error> {
+    let item = String::deserialize(from)?;
+    if item.is_empty() { Err(serde::de::Error::custom("no item")) } else { Ok(item) }
 }
 
 impl Record {
@@ -362,5 +369,6 @@ mod tests {
         let record: Record = serde_json::from_str(least).unwrap();
         assert_eq!((record.act, record.reason), (Act::Noted, Some(Reason::Other)));
         assert!(serde_json::from_str::<Record>(r#"{"at": "", "item": "x", "decision": "maybe"}"#).is_err());
+        assert!(serde_json::from_str::<Record>(r#"{"at": "", "item": "", "decision": null}"#).is_err());
     }
 }

@@ -24,10 +24,11 @@ pub enum Attention {
 
 impl Attention {
     /// Number of parameters for steps of `width` values.
-    fn size(self, width: usize) -> usize {
+    pub(super) fn size(self, width: usize) -> usize {
         match self {
             Self::Scalar => width + 1,
-            Self::Hidden { units } => (width + 2) * units,
+            // Units come from a file.
+            Self::Hidden { units } => (width + 2).saturating_mul(units),
         }
     }
 }

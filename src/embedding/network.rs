@@ -1,8 +1,8 @@
 //! [`AttentionNetwork`]: layers over the frames, attention over their steps, layers over the result.
 
 use super::attention::{Attention, Pooled, Pooling};
-use crate::error::Result;
-use crate::network::{Layer, Network, Trace};
+use crate::error::{Error, Result};
+use crate::network::{Layer, MOST_PARAMETERS, Network, Trace};
 use ndarray::{ArrayView2, Axis};
 
 /// The network of one side.
@@ -32,6 +32,11 @@ impl AttentionNetwork {
     /// An untrained network for frames of `bins` bins.
     pub(crate) fn new(bins: usize, front: &[Layer], attention: Attention, head: &[Layer], seed: u64) -> Result<Self> {
         let front = Network::new(bins, front, seed)?;
+        let size = attention.size(front.outputs());
+        if size > MOST_PARAMETERS {
+            let limit = format!("0 ..= {MOST_PARAMETERS}");
+            return Err(Error::Limit { what: "number of parameters", value: size.to_string(), limit });
+        }
         let pooling = Pooling::new(attention, front.outputs(), seed ^ 0xA77);
         let head = Network::new(front.outputs(), head, seed ^ 0x4EAD)?;
         Ok(Self { front, pooling, head })

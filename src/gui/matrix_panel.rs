@@ -203,7 +203,11 @@ impl MatrixPanel {
         let mut matrix = Matrix::Similarity { midi: Arc::clone(&aligned.features), audio: Arc::clone(recording) };
         if let Some(hashed) = model.hashed().filter(|_| shows_hamming(model)) {
             matrix = Matrix::Grid(Arc::clone(&hashed.near));
-            (rates, begins) = ((1.0 / hashed.audio.step_s(), 1.0 / hashed.midi.step_s()), (0.0, 0.0));
+            // Of long pairs a cell is several steps wide and high.
+            let share = |cells: usize, steps: usize| cells as f64 / steps.max(1) as f64;
+            let across = share(hashed.near.ncols(), hashed.audio.len());
+            let up = share(hashed.near.nrows(), hashed.midi.len());
+            (rates, begins) = ((across / hashed.audio.step_s(), up / hashed.midi.step_s()), (0.0, 0.0));
         } else if model.settings().accumulated {
             // The plain matrix stands in until the accumulated one is ready.
             if let Some(grid) = self.accumulated.get(ui, aligned, recording, model.picture_attempts(), out) {

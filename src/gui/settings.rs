@@ -258,6 +258,15 @@ impl Settings {
         self.threshold = self.threshold.clamp(0.0, 1.0);
         // `clamp` does not handle NaN, but JSON has none.
         self.panels.recording_share = self.panels.recording_share.clamp(0.15, 0.85);
+        let plain = Panels::default();
+        for (width, usual) in
+            [(&mut self.panels.list_width, plain.list_width), (&mut self.panels.inspector_width, plain.inspector_width)]
+        {
+            // More digits than an f32 holds are infinite.
+            if !(0.0..=10_000.0).contains(width) {
+                *width = usual;
+            }
+        }
         if !(-1.0..=1.0).contains(&self.mix.balance) {
             self.mix.balance = 0.0;
         }
@@ -277,6 +286,47 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::playback::SPEEDS;
+    use proptest::prelude::*;
+
+    /// Where each value in a document is.
+    fn places(document: &Value, at: &str, found: &mut Vec<String>) {
+        found.push(at.to_owned());
+        let fields = document.as_object().into_iter().flatten();
+        fields.for_each(|(name, value)| places(value, &format!("{at}/{name}"), found));
+    }
+
+    fn in_range(settings: &Settings) -> bool {
+        (0.5..=3.0).contains(&settings.ui_scale)
+            && SPEEDS.contains(&settings.rendition.speed)
+            && (0.2..=5.0).contains(&settings.tone.gamma)
+            && (0.0..=0.9).contains(&settings.tone.dark)
+            && (-1.0..=1.0).contains(&settings.mix.balance)
+            && (0.0..=1.0).contains(&settings.threshold)
+            && (0.15..=0.85).contains(&settings.panels.recording_share)
+            && settings.panels.list_width.is_finite()
+            && settings.panels.inspector_width.is_finite()
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_in_a_field_the_rest_is_read_and_all_is_in_range(at: prop::sample::Index, odd in 0_usize..12) {
+            let mut document = serde_json::to_value(Settings { beats: false, ..Settings::default() }).expect("JSON");
+            let mut all = Vec::new();
+            places(&document, "", &mut all);
+            let odd = ["null", "true", "-1", "-0.5", "1e39", "-1e308", "18446744073709551615", "\"\"", "\"x\"", "[]", "{}", "[[7]]"][odd];
+            let place = &all[at.index(all.len())];
+            *document.pointer_mut(place).expect("it is there") = serde_json::from_str(odd).expect("JSON");
+            let (settings, _) = Settings::parse(document.to_string().as_bytes());
+            prop_assert!(in_range(&settings.clone().limited()), "{odd} at {place}: {settings:?}");
+            prop_assert!(!settings.beats || place.is_empty() || place == "/beats", "{odd} at {place}");
+        }
+
+        #[test]
+        fn any_bytes_are_settings_or_the_defaults(bytes in prop::collection::vec(prop::sample::select(b"{}[]\":,0.e-9 tnxf\xff\\".to_vec()), 0..60)) {
+            prop_assert!(in_range(&Settings::parse(&bytes).0.limited()));
+        }
+    }
 
     #[test]
     fn what_is_saved_is_loaded() {

@@ -176,8 +176,14 @@ impl Manifest {
         within("bins", self.parameters.bins, crate::features::WIDE_BINS, crate::features::WIDE_BINS)?;
         within("downsampling", self.hash.downsampling, 1, 1 << 16)?;
         for segment in &self.segments {
-            if segment.name.is_empty() || !segment.name.bytes().all(|b| b.is_ascii_digit()) {
-                return Err(format!("a segment is called {:?}", segment.name));
+            // A name becomes a path, and that of the next segment must be free.
+            let digits = !segment.name.is_empty() && segment.name.bytes().all(|b| b.is_ascii_digit());
+            if !digits || segment.name.parse().is_ok_and(|number: u64| number >= self.next_segment) {
+                return Err(format!("a segment is called {:?}, the next {}", segment.name, self.next_segment));
+            }
+            let plain = |file: &&FileRecord| Path::new(&file.name).file_name().is_some_and(|name| name == &*file.name);
+            if let Some(file) = segment.files.iter().find(|file| !plain(file)) {
+                return Err(format!("a file of segment {} is called {:?}", segment.name, file.name));
             }
             let ascend = segment.removed.windows(2).all(|pair| pair[0] < pair[1]);
             if !ascend || segment.removed.last().is_some_and(|&last| u64::from(last) >= segment.entries) {
@@ -187,7 +193,29 @@ impl Manifest {
                 return Err(format!("segment {} has {} entries, 2^32 − 1 are read", segment.name, segment.entries));
             }
         }
-        Ok(())
+        match self.counted() {
+            Some(counts) if counts == self.counts => Ok(()),
+            Some(counts) => Err(format!("it counts {:?}, its segments hold {counts:?}", self.counts)),
+            None => Err("its segments hold more than can be counted".into()),
+        }
+    }
+
+    /// What the segments hold together; none if that is beyond 64 bits.
+    fn counted(&self) -> Option<Counts> {
+        let mut counts = Counts::default();
+        let add = |sum: &mut u64, more: u64| sum.checked_add(more).map(|total| *sum = total);
+        for segment in &self.segments {
+            let removed = segment.removed.len() as u64;
+            add(&mut counts.entries, segment.entries.checked_sub(removed)?)?;
+            add(&mut counts.removed, removed)?;
+            add(&mut counts.embeddings, segment.embeddings)?;
+            add(&mut counts.codes, segment.codes)?;
+            add(&mut counts.frames, segment.frames)?;
+            for file in &segment.files {
+                add(&mut counts.bytes, file.bytes)?;
+            }
+        }
+        Some(counts)
     }
 
     /// Updates the counts and the checksum, and returns the text.
@@ -195,18 +223,9 @@ impl Manifest {
         self.antiphon = env!("CARGO_PKG_VERSION").into();
         self.format = FORMAT.into();
         self.checksum = NO_CHECKSUM.into();
-        let mut counts = Counts::default();
-        for segment in &self.segments {
-            counts.entries += segment.entries - segment.removed.len() as u64;
-            counts.removed += segment.removed.len() as u64;
-            counts.embeddings += segment.embeddings;
-            counts.codes += segment.codes;
-            counts.frames += segment.frames;
-            counts.bytes += segment.files.iter().map(|file| file.bytes).sum::<u64>();
-        }
-        self.counts = counts;
-        let refused = |e: serde_json::Error| Error::Index { reason: e.to_string(), path: "index.json".into() };
-        let text = serde_json::to_string_pretty(self).map_err(refused)?;
+        let refused = |reason: String| Error::Index { reason, path: "index.json".into() };
+        self.counts = self.counted().ok_or_else(|| refused("its segments hold more than can be counted".into()))?;
+        let text = serde_json::to_string_pretty(self).map_err(|error| refused(error.to_string()))?;
         self.checksum = files::md5(&text);
         Ok(text.replacen(NO_CHECKSUM, &self.checksum, 1))
     }

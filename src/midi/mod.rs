@@ -185,6 +185,11 @@ impl Midi {
                     let hours = (tempo.seconds(tick as f64) - tempo.seconds((tick - delta) as f64)) / 3600.0;
                     warnings.add(format!("track {number}: a wait of {hours:.1} hours was left out"));
                 }
+                // A note that sounded all the while has no length left.
+                let struck = track.strike();
+                if struck > 0 {
+                    warnings.add(parse::struck(number, struck));
+                }
             }
             tempo = TempoMap::new(ticks_per_quarter, tempo_changes(&tracks));
         }

@@ -40,7 +40,7 @@ use std::ops::Range;
 /// Sequences per task: fixed, so that sums don't depend on the number of threads.
 pub(crate) const CHUNK: usize = 8;
 /// Most parameters of a network: 1 GiB.
-const MOST_PARAMETERS: usize = 1 << 28;
+pub(crate) const MOST_PARAMETERS: usize = 1 << 28;
 
 /// A layer of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -186,7 +186,7 @@ impl Network {
         let mut shape = Shape { bins, channels: 1 };
         let mut network =
             Self { layers: layers.to_vec(), shapes: vec![shape], places: Vec::new(), parameters: Vec::new() };
-        let mut end = 0_usize;
+        let (mut end, mut pooled) = (0_usize, 1_usize);
         for layer in layers {
             let mut fan_in = 0;
             let mut out = shape;
@@ -214,6 +214,10 @@ impl Network {
                         }
                     }
                     out.bins = shape.bins.div_ceil(pitch);
+                    pooled = pooled.saturating_mul(time);
+                    if !within(pooled) {
+                        return refuse("frames pooled by all layers", pooled);
+                    }
                 }
                 Layer::Flatten => out = Shape { bins: 1, channels: shape.width() },
                 Layer::Relu | Layer::LeakyRelu { .. } | Layer::Tanh => {}

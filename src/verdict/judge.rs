@@ -175,6 +175,14 @@ impl Judge {
         if judge.format != FORMAT {
             return Err(format!("its format is {:?}, {FORMAT:?} is read", judge.format));
         }
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        if !(judge.prior > 0.0 && judge.prior < 1.0 && share(judge.threshold) && share(judge.doubtful)) {
+            let Self { prior, threshold, doubtful, .. } = judge;
+            return Err(format!("no probabilities: a prior of {prior}, bounds {threshold} and {doubtful}"));
+        }
+        if judge.search.entries <= 0.0 {
+            return Err(format!("a search of {} entries", judge.search.entries));
+        }
         for (sight, weights) in &judge.sights {
             for term in &weights.terms {
                 if !TERMS.iter().any(|known| known.name == term.name) {

@@ -132,6 +132,23 @@ fn the_bundled_judge_has_learned_with_the_bundled_networks() {
 }
 
 #[test]
+fn a_judge_of_what_is_no_probability_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("judge.json");
+    let text = Judge::bundled().expect("a sound build").to_json();
+    let whole: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for (field, wrong) in
+        [("/prior", 0.0), ("/prior", 1.0), ("/threshold", 1.5), ("/doubtful", -0.5), ("/search/entries", 0.0)]
+    {
+        let mut document = whole.clone();
+        *document.pointer_mut(field).expect("a field") = wrong.into();
+        std::fs::write(&path, document.to_string()).expect("written");
+        let error = Judge::load(&path).expect_err(field).to_string();
+        assert!(error.contains(&wrong.to_string()), "{field}: {error}");
+    }
+}
+
+#[test]
 fn a_search_among_more_asks_for_more() {
     let judge = Judge::bundled().expect("a sound build");
     let thresholds = [1, 100, 10_000, 1_000_000].map(|entries| judge.search_threshold(entries));

@@ -14,7 +14,7 @@ fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/audio").join(name)
 }
 
-fn bytes_of(name: &str) -> Vec<u8> {
+pub(crate) fn bytes_of(name: &str) -> Vec<u8> {
     std::fs::read(data(name)).expect("a file of the repository")
 }
 
@@ -39,7 +39,7 @@ fn chunk(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
 }
 
 /// A WAV file with any format tag: 1 is integer, 3 is float.
-fn wav(format: u16, bits: u16, channels: u16, rate: u32, samples: &[u8]) -> Vec<u8> {
+pub(crate) fn wav(format: u16, bits: u16, channels: u16, rate: u32, samples: &[u8]) -> Vec<u8> {
     let block = channels.wrapping_mul(bits / 8);
     let mut fmt = Vec::new();
     for word in [format, channels] {

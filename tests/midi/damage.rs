@@ -158,3 +158,29 @@ fn warnings_do_not_grow_without_bound() {
     let broken = vec![vec![0, 1, 2, 3]; 1000];
     assert_eq!(Midi::parse(&file(1, quarter(96), &broken)).expect("readable").warnings().len(), 51);
 }
+
+#[test]
+fn a_length_beyond_all_numbers_costs_no_note() {
+    // A system message and a text of 2^64 − 1 bytes, as ten digits of seven bits hold them.
+    let most = [0x81, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F];
+    for event in [[0xF0].as_slice(), &[0xFF, 1]] {
+        let huge = [event, &most].concat();
+        let midi = Midi::parse(&file(0, quarter(96), &[track(&[(0, ON), (96, OFF), (0, &huge), (0, ON), (96, OFF)])]));
+        let midi = midi.expect("the notes are there");
+        assert_eq!((midi.notes()[0].start_tick, midi.notes()[0].end_tick), (0, 96), "{event:?}");
+        assert!(!midi.warnings().is_empty(), "{event:?}");
+    }
+}
+
+#[test]
+fn a_note_that_sounds_through_a_wait_left_out_is_kept() {
+    // 2^28 ticks of half a second are years: they are left out, and with them was the note.
+    let midi = Midi::parse(&file(0, quarter(1), &[track(&[(10, ON), (0x0FFF_FFFF, OFF), (5, ON), (3, OFF)])]));
+    let midi = midi.expect("what is left is short");
+    let spans: Vec<_> = midi.notes().iter().map(|note| (note.start_tick, note.end_tick)).collect();
+    assert_eq!(spans, [(10, 11), (15, 18)]);
+    let warnings =
+        ["track 1: a wait of 37282.7 hours was left out", "track 1: 1 notes without length were given one tick"];
+    assert_eq!(midi.warnings(), warnings);
+    assert_eq!(Midi::parse(&midi.to_bytes()).expect("our own file").notes().len(), 2);
+}

@@ -113,6 +113,22 @@ fn damaged_and_hostile_lines_are_named_and_left_where_they_are() {
 }
 
 #[test]
+fn a_line_about_no_item_is_left_out_and_none_is_written() {
+    // A table can't say it: one such line made the whole table of an export unreadable.
+    let (_folder, path) = folder();
+    let good = serde_json::to_string(&decided("a", Decision::Confirmed)).unwrap();
+    std::fs::write(&path, format!("{}\n{good}\n", good.replace("\"a\"", "\"\""))).unwrap();
+    let mut journal = Journal::open(&path, "ann").unwrap();
+    assert!(journal.remarks()[0].starts_with("line 1 is left out: no item"), "{:?}", journal.remarks());
+    let error = journal.decide(decided("", Decision::Confirmed)).unwrap_err().to_string();
+    assert!(error.contains("a decision on no item"), "{error}");
+    let told = super::super::export::judgements(journal.table());
+    let table = path.with_extension("csv");
+    std::fs::write(&table, super::super::export::csv(&told)).unwrap();
+    assert_eq!(super::super::export::read(&table).unwrap().len(), 1);
+}
+
+#[test]
 fn a_second_one_is_refused_and_reading_is_not() {
     let (_folder, path) = folder();
     let mut journal = Journal::open(&path, "ann").unwrap();

@@ -112,7 +112,7 @@ impl Hashed {
         progress.step(2, 4)?;
         let params = HashDtw::for_bits(bits);
         let path = hash_dtw_path(midi.codes(), audio.codes(), params, &progress.part(0.5, 0.7))?;
-        let distances = hamming_matrix(midi.codes(), audio.codes(), &progress.part(0.7, 0.9))?;
+        let near = near(midi.codes(), audio.codes(), bits, &progress.part(0.7, 0.9))?;
         // A code is heard at the middle of its step.
         let middle = |step: usize| (step as f64 + 0.5) * step_s;
         let score = path.score;
@@ -127,8 +127,7 @@ impl Hashed {
         Ok(Self {
             midi_bits: Arc::new(Strip { values: raster, frame_s: step_s }),
             audio_bits: Arc::new(Strip { values: audio.raster(), frame_s: step_s }),
-            // Near is bright, as in the distance matrix.
-            near: Arc::new(distances.mapv_into(|bits_apart| bits as f32 - bits_apart)),
+            near: Arc::new(near),
             midi,
             audio,
             hamming,
@@ -137,6 +136,29 @@ impl Hashed {
             separation,
         })
     }
+}
+
+/// The most cells of a matrix of codes; beyond, each cell is the nearest of a square. It is half an hour by half an hour.
+const MOST_CELLS: usize = 24 << 20;
+
+/// Bits that agree (steps of the MIDI × steps of the recording, or squares of them): near is bright, as in the distance
+/// matrix.
+fn near(midi: &[u32], audio: &[u32], bits: u32, progress: &Progress) -> Result<Array2<f32>> {
+    let mut side = 1;
+    while midi.len().div_ceil(side) * audio.len().div_ceil(side) > MOST_CELLS {
+        side += 1;
+    }
+    let rows = midi.len().div_ceil(side);
+    let mut near = Array2::zeros((rows, audio.len().div_ceil(side)));
+    for (at, (midi, mut row)) in midi.chunks(side).zip(near.outer_iter_mut()).enumerate() {
+        progress.step(at, rows)?;
+        for (audio, cell) in audio.chunks(side).zip(&mut row) {
+            let apart = |m: &u32| audio.iter().map(|a| (m ^ a).count_ones()).min();
+            let apart = midi.iter().filter_map(apart).min().unwrap_or(bits);
+            *cell = (bits - apart.min(bits)) as f32;
+        }
+    }
+    Ok(near)
 }
 
 /// Distances of the steps that the alignment pairs, and of the same steps with the recording rotated by a third and by
@@ -306,5 +328,25 @@ impl Tasks {
         self.ask_to_stop(Slot::Training);
         // The user already knows that it was stopped.
         drop(self.finish(Slot::Training));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_pair_has_the_nearest_of_each_square() {
+        let codes = |count: u32, step: u32| -> Vec<u32> { (0..count).map(|i| i.wrapping_mul(step) >> 16).collect() };
+        let (midi, audio) = (codes(8001, 0x9E37_79B1), codes(6000, 0x85EB_CA77));
+        let silent = Progress::silent();
+        let small = near(&midi[..50], &audio[..40], 16, &silent).expect("made");
+        assert_eq!(small.dim(), (50, 40));
+        assert_eq!(small[[3, 7]], 16.0 - (midi[3] ^ audio[7]).count_ones() as f32);
+        let large = near(&midi, &audio, 16, &silent).expect("made");
+        assert_eq!(large.dim(), (4001, 3000));
+        let whole = |m: usize, a: usize| 16.0 - (midi[m] ^ audio[a]).count_ones() as f32;
+        assert_eq!(large[[1, 2]], whole(2, 4).max(whole(2, 5)).max(whole(3, 4)).max(whole(3, 5)));
+        assert_eq!(large[[4000, 0]], whole(8000, 0).max(whole(8000, 1)));
     }
 }

@@ -109,7 +109,8 @@ fn shape(bytes: &[u8], running: Option<u8>) -> Option<Shape> {
         status,
         kind: 0,
         data: (from, length),
-        used: from + length,
+        // A length may be any number: one that is too large for the bytes is refused below.
+        used: from.saturating_add(length),
         odd,
     };
     let mut found = match status {
@@ -390,7 +391,7 @@ impl Contents {
         }
         let struck = self.track.strike();
         if struck > 0 {
-            warnings.add(format!("track {number}: {struck} notes without length were given one tick"));
+            warnings.add(super::struck(number, struck));
         }
         let hanging = self.track.end_hanging_notes();
         if hanging > 0 {

@@ -99,6 +99,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     Ok(Parsed { ticks_per_quarter, tracks, warnings })
 }
 
+/// The warning for notes that [`Track::strike`] has lengthened.
+pub(super) fn struck(track: usize, count: usize) -> String {
+    format!("track {track}: {count} notes without length were given one tick")
+}
+
 fn broken(reason: impl Into<String>) -> Error {
     Error::Midi { reason: reason.into(), path: PathBuf::new() }
 }
