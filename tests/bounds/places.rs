@@ -53,7 +53,7 @@ fn decisions_on_hostile_names_are_written_where_asked() {
     let tree =
         export::write_tree(&records, &base, &out, |_, midi, _, _| Ok(std::fs::read(midi).unwrap()), &silent()).unwrap();
     assert_eq!((tree.written, tree.skipped.len()), (records.len(), 0));
-    export::write_jams(&records, &out).unwrap();
+    export::write_jams(&records, &out, &silent()).unwrap();
     let new: Vec<PathBuf> = below(folder.path()).difference(&before).cloned().collect();
     assert!(new.len() > 2 && new.iter().all(|path| path.starts_with(&out)), "{new:?}");
     assert!(!Path::new("/tmp/antiphon-out").exists());

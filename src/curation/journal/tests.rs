@@ -125,7 +125,7 @@ fn a_line_about_no_item_is_left_out_and_none_is_written() {
     let told = super::super::export::judgements(journal.table());
     let table = path.with_extension("csv");
     std::fs::write(&table, super::super::export::csv(&told)).unwrap();
-    assert_eq!(super::super::export::read(&table).unwrap().len(), 1);
+    assert_eq!(super::super::export::read(&table).unwrap().0.len(), 1);
 }
 
 #[test]

@@ -11,8 +11,8 @@ use crate::export;
 use crate::features::{self, FRAME_S};
 use crate::files;
 use crate::hashing::{
-    CodePair, HashDtw, HashModel, HashSequence, MidiFeatures, Separation, Side, filters, hamming_matrix, hash_dtw_path,
-    layer_output, seen_layers,
+    CodePair, HashDtw, HashModel, HashSequence, MidiFeatures, Separation, Side, filters, hash_dtw_path, layer_output,
+    seen_layers,
 };
 use crate::job::Progress;
 use crate::pair::MidiSide;

@@ -25,7 +25,17 @@ fn data(folder: &Folder) -> PathBuf {
         Dataset::store(&data, &id, 0, &pair, &Value::Null).expect("stored");
         let split = if index < 2 { Split::Train } else { Split::Valid };
         let (path, title) = (PathBuf::from("a.mid"), index.to_string());
-        Work { id, path, title, group: index, split, frames: vec![40], recordings: Vec::new(), skipped: None }
+        Work {
+            id,
+            path,
+            title,
+            group: index,
+            split,
+            frames: vec![40],
+            recordings: Vec::new(),
+            skipped: None,
+            warning: None,
+        }
     };
     Dataset::new(&data, Value::Null, (0..4).map(work).collect()).save().expect("saved");
     data
