@@ -7,7 +7,7 @@ use super::terminal::{skipped, warned};
 use antiphon::embedding::EmbeddingModel;
 use antiphon::error::{Error, Result};
 use antiphon::hashing::HashModel;
-use antiphon::index::{self, Added, Catalogue, Embedder, Index, Kinds, Sources};
+use antiphon::index::{self, Added, Catalogue, Embedder, Index, Kinds, Sources, Upgraded};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,12 @@ pub(super) enum IndexCommand {
     /// Remove entries from an index.
     #[command(after_help = examples(&["antiphon index remove recordings/song.mp3 --index music.index"]))]
     Remove(Remove),
+    /// Make the codes and vectors of an index anew with other models, from the features that it keeps.
+    #[command(after_help = examples(&[
+        "antiphon index upgrade --index music.index",
+        "antiphon index upgrade --index music.index --model hash.safetensors --embedding embedding.safetensors",
+    ]))]
+    Upgrade(Upgrade),
     /// Show what an index holds.
     #[command(after_help = examples(&[
         "antiphon index info --index music.index",
@@ -48,6 +54,7 @@ impl IndexCommand {
             Self::Build(command) => command.run(),
             Self::Add(command) => command.run(),
             Self::Remove(command) => command.run(),
+            Self::Upgrade(command) => command.run(),
             Self::Info(command) => command.run(),
             Self::Verify(command) => command.run(),
             Self::Synthesize(command) => command.run(),
@@ -55,9 +62,9 @@ impl IndexCommand {
     }
 }
 
-/// Arguments of `antiphon index build`.
+/// The models of an index.
 #[derive(Debug, Args)]
-pub(super) struct Build {
+struct Models {
     /// Hash with this trained model, instead of the bundled one.
     #[arg(long)]
     model: Option<PathBuf>,
@@ -65,6 +72,25 @@ pub(super) struct Build {
     /// model.
     #[arg(long, value_name = "MODEL|statistics")]
     embedding: Option<PathBuf>,
+}
+
+impl Models {
+    fn open(&self) -> Result<(HashModel, Embedder)> {
+        let hash = self.model.as_deref().map_or_else(HashModel::bundled, HashModel::load)?;
+        let embedder = match self.embedding.as_deref() {
+            None => Embedder::standard()?,
+            Some(name) if name == Path::new("statistics") => Embedder::Statistics,
+            Some(path) => Embedder::Model(Box::new(EmbeddingModel::load(path)?)),
+        };
+        Ok((hash, embedder))
+    }
+}
+
+/// Arguments of `antiphon index build`.
+#[derive(Debug, Args)]
+pub(super) struct Build {
+    #[command(flatten)]
+    models: Models,
     #[command(flatten)]
     add: Add,
 }
@@ -76,12 +102,7 @@ impl Build {
     }
 
     fn build(self) -> Result<ExitCode> {
-        let hash = self.model.as_deref().map_or_else(HashModel::bundled, HashModel::load)?;
-        let embedder = match self.embedding.as_deref() {
-            None => Embedder::standard()?,
-            Some(name) if name == Path::new("statistics") => Embedder::Statistics,
-            Some(path) => Embedder::Model(Box::new(EmbeddingModel::load(path)?)),
-        };
+        let (hash, embedder) = self.models.open()?;
         // Report problems with the sources before making a folder.
         let sources = self.add.sources()?;
         let begun = index::begin(&self.add.folder.index, &hash, &embedder, &self.add.font.open()?)?;
@@ -197,6 +218,38 @@ impl Remove {
         }
         answer!("{removed} removed; {} entries", self.folder.open()?.counts().entries);
         Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    }
+}
+
+/// Arguments of `antiphon index upgrade`.
+#[derive(Debug, Args)]
+pub(super) struct Upgrade {
+    #[command(flatten)]
+    models: Models,
+    #[command(flatten)]
+    folder: IndexFolder,
+    #[command(flatten)]
+    terminal: Quiet,
+}
+
+impl Upgrade {
+    fn run(self) -> Result<ExitCode> {
+        let (hash, embedder) = self.models.open()?;
+        let Upgraded { entries, codes, embeddings, resumed, dropped } =
+            index::upgrade(&self.folder.index, &hash, &embedder, &self.terminal.progress())?;
+        let new = match (codes, embeddings) {
+            (true, true) => "codes and vectors",
+            (true, false) => "codes",
+            (false, true) => "vectors",
+            (false, false) => {
+                answer!("nothing to do: codes and vectors are by these models already; {entries} entries");
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
+        answer!(
+            "{entries} entries have new {new}, {resumed} of them by a run that was stopped; {dropped} removed ones dropped"
+        );
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -4,9 +4,9 @@
 //! whenever there is enough for a segment. If it is stopped or killed, it loses less than a minute's work: run again,
 //! it skips what is already there.
 
-use super::analysis::{Analysis, Embedder, check_model};
+use super::analysis::{Analysis, Embedder};
 use super::entry::{Catalogue, Entry};
-use super::format::{EmbeddingKind, EmbeddingRecord, FileRecord, HashRecord, Manifest, Parameters};
+use super::format::{Manifest, ModelFile, Parameters, recorded};
 use super::writer::{Record, Writer};
 use super::{Index, levels};
 use crate::audio::ANALYSIS_RATE;
@@ -23,11 +23,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 /// Files processed before existing entries are checked again; enough for all cores.
-const FILES_AT_ONCE: usize = 64;
+pub(super) const FILES_AT_ONCE: usize = 64;
 /// A segment is written when there are this many entries,
-const SEGMENT_ENTRIES: usize = 512;
+pub(super) const SEGMENT_ENTRIES: usize = 512;
 /// or this many bytes of levels, which are 3½ hours of sound.
-const SEGMENT_BYTES: usize = 64 << 20;
+pub(super) const SEGMENT_BYTES: usize = 64 << 20;
 
 /// Where files come from.
 #[derive(Debug, Default)]
@@ -138,19 +138,9 @@ pub fn begin(folder: &Path, hash: &HashModel, embedder: &Embedder, font: &SoundF
     }
 }
 
-/// A model's file record and its bytes.
-type ModelFile = (FileRecord, Vec<u8>);
-
 /// The manifest of an index created with these, and the files of its models.
 fn planned(hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<(Manifest, Vec<ModelFile>)> {
-    check_model(hash)?;
-    let mut models = Vec::new();
-    let mut named = |bytes: Vec<u8>| {
-        let md5 = files::md5(&bytes);
-        let record = FileRecord { name: format!("{md5}.safetensors"), bytes: bytes.len() as u64, md5 };
-        models.push((record.clone(), bytes));
-        record
-    };
+    let (hash, embedding, models) = recorded(hash, embedder)?;
     let parameters = Parameters {
         sample_rate: ANALYSIS_RATE,
         hop: HOP,
@@ -158,17 +148,11 @@ fn planned(hash: &HashModel, embedder: &Embedder, font: &SoundFont) -> Result<(M
         bins: WIDE_BINS,
         soundfont: font.name().into(),
     };
-    let hash =
-        HashRecord { bits: hash.bits() as u32, downsampling: hash.downsampling(), model: named(hash.to_bytes()?) };
-    let (kind, model) = match embedder {
-        Embedder::Statistics => (EmbeddingKind::Statistics, None),
-        Embedder::Model(model) => (EmbeddingKind::Model, Some(named(model.to_bytes()?))),
-    };
-    let embedding = EmbeddingRecord { kind, model, dimension: embedder.dimension() };
     let manifest = Manifest {
         antiphon: String::new(),
         format: String::new(),
         checksum: String::new(),
+        upgrade_of: None,
         parameters,
         hash,
         embedding,

@@ -3,6 +3,7 @@
 //! ```text
 //! index.json            what follows, with sizes and checksums; replaced as a whole, so a reader sees one state or the next
 //! lock                  locked by the process that writes
+//! upgrade.json          while an upgrade is under way or was stopped: the `index.json` to come, as far as it has got
 //! models/<md5>.safetensors
 //! segments/<n>/         never changed once `index.json` names it
 //!   ids.bin             16 bytes an entry: MD5 of the file it was made from
@@ -19,8 +20,10 @@
 //! Numbers are little-endian. Codes lie one after another and not side by side as the kernel needs them: the second
 //! stage of a search compares a few out of very many, in any order, so 32 of them are rearranged just before.
 
+use super::analysis::{Embedder, check_model};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::hashing::HashModel;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::Read as _;
@@ -40,6 +43,9 @@ pub(crate) struct Manifest {
     pub format: String,
     /// MD5 of the document with 32 zeros in place of the checksum.
     pub checksum: String,
+    /// In `upgrade.json`, the checksum of the `index.json` that it will replace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade_of: Option<String>,
     pub parameters: Parameters,
     pub hash: HashRecord,
     pub embedding: EmbeddingRecord,
@@ -143,11 +149,18 @@ impl Manifest {
     /// # Errors
     /// [`Error::Io`]; [`Error::Index`] if it is damaged or newer.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join("index.json");
-        let refused = |reason: String| Error::Index { reason, path: path.clone() };
+        Self::read_file(&folder.join("index.json"))
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read).
+    pub(crate) fn read_file(path: &Path) -> Result<Self> {
+        let refused = |reason: String| Error::Index { reason, path: path.to_path_buf() };
         let mut text = String::new();
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
-        file.take(MOST_BYTES).read_to_string(&mut text).map_err(Error::io("read", &path))?;
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        file.take(MOST_BYTES).read_to_string(&mut text).map_err(Error::io("read", path))?;
         let value: serde_json::Value =
             files::parse_json(text.as_bytes()).map_err(|e| refused(format!("damaged: {e}")))?;
         match value.get("format").and_then(serde_json::Value::as_str) {
@@ -218,6 +231,11 @@ impl Manifest {
         Some(counts)
     }
 
+    /// The files of its models.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &FileRecord> {
+        std::iter::once(&self.hash.model).chain(&self.embedding.model)
+    }
+
     /// Updates the counts and the checksum, and returns the text.
     pub(crate) fn seal(&mut self) -> Result<String> {
         self.antiphon = env!("CARGO_PKG_VERSION").into();
@@ -229,6 +247,32 @@ impl Manifest {
         self.checksum = files::md5(&text);
         Ok(text.replacen(NO_CHECKSUM, &self.checksum, 1))
     }
+}
+
+/// A model's file record and its bytes.
+pub(crate) type ModelFile = (FileRecord, Vec<u8>);
+
+/// The records of the models that make codes and embeddings, and the files of these models.
+///
+/// # Errors
+/// [`Error::Limit`] for a model that an index can't use; [`Error::Model`] for one that can't be written.
+pub(crate) fn recorded(hash: &HashModel, embedder: &Embedder) -> Result<(HashRecord, EmbeddingRecord, Vec<ModelFile>)> {
+    check_model(hash)?;
+    let mut models = Vec::new();
+    let mut named = |bytes: Vec<u8>| {
+        let md5 = files::md5(&bytes);
+        let record = FileRecord { name: format!("{md5}.safetensors"), bytes: bytes.len() as u64, md5 };
+        models.push((record.clone(), bytes));
+        record
+    };
+    let hash =
+        HashRecord { bits: hash.bits() as u32, downsampling: hash.downsampling(), model: named(hash.to_bytes()?) };
+    let (kind, model) = match embedder {
+        Embedder::Statistics => (EmbeddingKind::Statistics, None),
+        Embedder::Model(model) => (EmbeddingKind::Model, Some(named(model.to_bytes()?))),
+    };
+    let embedding = EmbeddingRecord { kind, model, dimension: embedder.dimension() };
+    Ok((hash, embedding, models))
 }
 
 impl SegmentRecord {

@@ -19,6 +19,7 @@
 //! | How is one created? | [`create`], then [`add`]; [`remove`] |
 //! | What is in it? | [`Index::open`], [`Index::entry`], [`Index::counts`] |
 //! | Is it intact? | [`verify()`] |
+//! | How does it get codes and vectors of other models? | [`upgrade()`] |
 //! | How does a search scale? | [`synthesize`] creates an index of any size |
 //!
 //! A [search](crate::search) needs no more than `seam` lists, so that an index can also be kept elsewhere. One process
@@ -38,6 +39,7 @@ mod simd_avx2;
 #[cfg(target_arch = "x86_64")]
 mod simd_avx512;
 mod synthetic;
+mod upgrade;
 mod verify;
 mod writer;
 
@@ -47,6 +49,7 @@ pub use entry::{About, Catalogue, Entry};
 pub use format::{Counts, EmbeddingKind, EmbeddingRecord, FileRecord, HashRecord, Parameters};
 pub use scan::ScanKernel;
 pub use synthetic::synthesize;
+pub use upgrade::{Upgraded, upgrade};
 pub use verify::{Fault, verify};
 
 use crate::embedding::EmbeddingModel;

@@ -189,6 +189,12 @@ impl Segment {
         self.places(Column::RowEnds, entry)
     }
 
+    /// Embeddings of an entry, rows of [`Segment::stride`] values.
+    pub(crate) fn halves(&self, entry: usize) -> &[u16] {
+        let rows = self.rows(entry);
+        &self.embeddings()[rows.start * self.stride..rows.end * self.stride]
+    }
+
     /// Codes of an entry.
     pub(crate) fn codes(&self, entry: usize) -> &[u32] {
         &self.map(Column::Codes).numbers()[self.places(Column::CodeEnds, entry)]

@@ -8,16 +8,16 @@ use crate::job::Progress;
 use crate::synth::SoundFont;
 use std::fs;
 
-fn silent() -> Progress {
+pub(super) fn silent() -> Progress {
     Progress::silent()
 }
 
-fn font() -> SoundFont {
+pub(super) fn font() -> SoundFont {
     SoundFont::bundled().expect("the bundled font")
 }
 
 /// A few seconds of two alternating tones.
-fn wav(path: &Path, seconds: f64, pitch: f64) {
+pub(super) fn wav(path: &Path, seconds: f64, pitch: f64) {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: 22_050,
@@ -33,25 +33,25 @@ fn wav(path: &Path, seconds: f64, pitch: f64) {
     writer.finalize().expect("written");
 }
 
-fn begun(folder: &Path) -> PathBuf {
+pub(super) fn begun(folder: &Path) -> PathBuf {
     let index = folder.join("index");
     create(&index, &HashModel::bundled().expect("a model"), &Embedder::Statistics, &font()).expect("created");
     index
 }
 
-fn add_all(index: &Path, music: &Path) -> Added {
+pub(super) fn add_all(index: &Path, music: &Path) -> Added {
     let sources = Sources { paths: vec![music.to_path_buf()], kinds: Kinds::Both, ..Sources::default() };
     add(index, &sources, &font(), &silent()).expect("added")
 }
 
-fn synthetic(folder: &Path, entries: usize) -> PathBuf {
+pub(super) fn synthetic(folder: &Path, entries: usize) -> PathBuf {
     let index = folder.join("synthetic");
     synthesize(&index, entries, None, 1, &silent()).expect("made");
     index
 }
 
 /// Every file of an index but the lock.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let walk = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().flatten();
     walk.filter(|f| f.file_type().is_file() && f.file_name() != "lock").map(walkdir::DirEntry::into_path).collect()
 }

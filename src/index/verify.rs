@@ -26,8 +26,7 @@ pub fn verify(folder: &Path, progress: &Progress) -> Result<Vec<Fault>> {
     let manifest = Manifest::read(folder)?;
     let mut faults = Vec::new();
     let mut fault = |path: PathBuf, reason: String| faults.push(Fault { path, reason });
-    let models = std::iter::once(&manifest.hash.model).chain(&manifest.embedding.model);
-    for model in models {
+    for model in manifest.models() {
         if let Err(error) = checked(&folder.join("models"), model) {
             fault(folder.join("models").join(&model.name), error.to_string());
         }

@@ -5,13 +5,14 @@
 //! writer removes. Readers keep the segments that they have mapped, whatever happens to the names.
 
 use super::Entry;
-use super::format::{FileRecord, Manifest, SegmentRecord};
+use super::format::{FileRecord, Manifest, ModelFile, SegmentRecord};
 use super::segment::{Column, Segment};
 use crate::error::{Error, Result};
 use crate::features::WIDE_BINS;
 use crate::files::{self, Md5};
 use crate::job::Progress;
 use half::f16;
+use std::borrow::Cow;
 use std::fs::{File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ use std::path::{Path, PathBuf};
 const SMALL_ENTRIES: u64 = 65_536;
 /// This many small segments are tolerated.
 const FEW_SMALL: usize = 16;
+/// The manifest of an upgrade as far as it has got.
+const UPGRADE: &str = "upgrade.json";
 
 /// The data written for an entry.
 #[derive(Debug, Clone)]
@@ -30,6 +33,14 @@ pub(crate) struct Record {
     pub(crate) codes: Vec<u32>,
     /// Frames of [`WIDE_BINS`] bytes.
     pub(crate) levels: Vec<u8>,
+}
+
+/// What is new about an entry whose codes or embeddings are by another model.
+#[derive(Debug)]
+pub(crate) struct Renewed {
+    /// (rows × dimension).
+    pub(crate) embeddings: Option<ndarray::Array2<f32>>,
+    pub(crate) codes: Option<Vec<u32>>,
 }
 
 /// Holds the lock of an index.
@@ -56,7 +67,7 @@ fn lock(folder: &Path) -> Result<File> {
 
 impl Writer {
     /// Creates an index in a folder that holds none.
-    pub(crate) fn create(folder: &Path, mut manifest: Manifest, models: &[(FileRecord, Vec<u8>)]) -> Result<Self> {
+    pub(crate) fn create(folder: &Path, mut manifest: Manifest, models: &[ModelFile]) -> Result<Self> {
         files::create_folder(&folder.join("segments"))?;
         let lock = lock(folder)?;
         if folder.join("index.json").exists() {
@@ -74,13 +85,18 @@ impl Writer {
         }
     }
 
-    fn begin(&mut self, models: &[(FileRecord, Vec<u8>)]) -> Result<()> {
+    fn begin(&mut self, models: &[ModelFile]) -> Result<()> {
+        self.write_models(models)?;
+        self.commit()
+    }
+
+    fn write_models(&self, models: &[ModelFile]) -> Result<()> {
         let folder = self.folder.join("models");
         files::create_folder(&folder)?;
         for (record, bytes) in models {
             files::write(&folder.join(&record.name), bytes)?;
         }
-        self.commit()
+        Ok(())
     }
 
     /// Removes an index without segments, but not its folder. Returns whether it was one.
@@ -91,7 +107,7 @@ impl Writer {
         // Something went wrong before; a failing removal is not the error to report. What makes it an index goes first.
         drop(std::fs::remove_file(self.folder.join("index.json")));
         let models = self.folder.join("models");
-        for model in std::iter::once(&self.manifest.hash.model).chain(&self.manifest.embedding.model) {
+        for model in self.manifest.models() {
             drop(std::fs::remove_file(models.join(&model.name)));
         }
         for folder in [models, self.segments()] {
@@ -103,27 +119,70 @@ impl Writer {
 
     /// Opens an index for writing and removes what a killed writer left.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
+        let writer = Self::open_unswept(folder)?;
+        writer.sweep(None)?;
+        Ok(writer)
+    }
+
+    /// Opens an index for writing; what a killed writer left stays.
+    pub(crate) fn open_unswept(folder: &Path) -> Result<Self> {
         // Before a lock file is put into a folder that isn't ours.
         Manifest::read(folder)?;
         let lock = lock(folder)?;
-        let writer = Self { folder: folder.to_path_buf(), manifest: Manifest::read(folder)?, _lock: lock };
-        writer.sweep()?;
-        Ok(writer)
+        Ok(Self { folder: folder.to_path_buf(), manifest: Manifest::read(folder)?, _lock: lock })
+    }
+
+    /// What a stopped upgrade of this index, as it is now, has got to.
+    pub(crate) fn unfinished_upgrade(&self) -> Option<Manifest> {
+        let begun = Manifest::read_file(&self.folder.join(UPGRADE)).ok()?;
+        (begun.upgrade_of.as_ref() == Some(&self.manifest.checksum)).then_some(begun)
+    }
+
+    /// From now on this writer's manifest is one that will take the place of `index.json`, which stays as it is until
+    /// [`finish_upgrade`](Self::finish_upgrade). Removes what a killed writer left, but not what `manifest` lists.
+    pub(crate) fn begin_upgrade(&mut self, manifest: Manifest, models: &[ModelFile]) -> Result<()> {
+        self.sweep(Some(&manifest))?;
+        self.write_models(models)?;
+        self.manifest = manifest;
+        self.keep_upgrade()
+    }
+
+    /// Lets a later upgrade go on from here.
+    pub(crate) fn keep_upgrade(&mut self) -> Result<()> {
+        let text = self.manifest.seal()?;
+        files::write(&self.folder.join(UPGRADE), text.as_bytes())
+    }
+
+    /// Replaces `index.json`, and removes the segments and models that it no longer lists.
+    pub(crate) fn finish_upgrade(&mut self) -> Result<()> {
+        self.manifest.upgrade_of = None;
+        self.commit()?;
+        self.sweep(None)
     }
 
     fn segments(&self) -> PathBuf {
         self.folder.join("segments")
     }
 
-    /// Removes segments that `index.json` doesn't list.
-    fn sweep(&self) -> Result<()> {
-        let folder = self.segments();
-        let list = std::fs::read_dir(&folder).map_err(Error::io("list", &folder))?;
-        for found in list.flatten() {
-            let name = found.file_name().to_string_lossy().into_owned();
+    /// Removes segments and models that neither `index.json` lists nor the manifest of an upgrade that goes on; if none
+    /// does, that manifest, too.
+    fn sweep(&self, upgrade: Option<&Manifest>) -> Result<()> {
+        let listed = || std::iter::once(&self.manifest).chain(upgrade);
+        let path = self.folder.join(UPGRADE);
+        if upgrade.is_none() && path.exists() {
+            std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+        for (path, name) in entries_of(&self.segments())? {
             let ours = name.trim_end_matches(".part").bytes().all(|b| b.is_ascii_digit());
-            if ours && !self.manifest.segments.iter().any(|segment| segment.name == name) {
-                std::fs::remove_dir_all(found.path()).map_err(Error::io("remove", &found.path()))?;
+            if ours && !listed().flat_map(|manifest| &manifest.segments).any(|segment| segment.name == name) {
+                std::fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+            }
+        }
+        for (path, name) in entries_of(&self.folder.join("models"))? {
+            // Also what was to become a model.
+            let ours = name.split_once(".safetensors").is_some_and(|(md5, _)| files::unhex(md5).is_some());
+            if ours && !listed().flat_map(Manifest::models).any(|model| model.name == name) {
+                std::fs::remove_file(&path).map_err(Error::io("remove", &path))?;
             }
         }
         Ok(())
@@ -201,8 +260,14 @@ impl Writer {
             // What can't be removed now (on some systems, because it is mapped) is swept by the next writer.
             drop(std::fs::remove_dir_all(self.segments().join(&record.name)));
         }
-        self.sweep()
+        self.sweep(None)
     }
+}
+
+/// What lies in a folder, with its names.
+fn entries_of(folder: &Path) -> Result<impl Iterator<Item = (PathBuf, String)>> {
+    let list = std::fs::read_dir(folder).map_err(Error::io("list", folder))?;
+    Ok(list.flatten().map(|found| (found.path(), found.file_name().to_string_lossy().into_owned())))
 }
 
 /// A file whose checksum is computed as it is written.
@@ -275,19 +340,37 @@ impl SegmentWriter {
         })?;
         line.push(b'\n');
         let id = crate::files::unhex(&record.entry.md5).unwrap_or_default();
-        let mut halves = Vec::with_capacity(record.embeddings.nrows() * self.stride);
-        for row in record.embeddings.rows() {
+        self.raw(&id, &line, &self.halves(&record.embeddings), &record.codes, &record.levels)
+    }
+
+    /// Rows of `stride` values as they are written.
+    fn halves(&self, embeddings: &ndarray::Array2<f32>) -> Vec<u16> {
+        let mut halves = Vec::with_capacity(embeddings.nrows() * self.stride);
+        for row in embeddings.rows() {
             halves.extend(row.iter().map(|&v| f16::from_f32(v).to_bits()));
             halves.resize(halves.len().next_multiple_of(self.stride), 0);
         }
-        self.raw(&id, &line, &halves, &record.codes, &record.levels)
+        halves
+    }
+
+    /// Copies an entry of another segment, with other codes or embeddings; what is none stays as it is.
+    pub(crate) fn renew(&mut self, from: &Segment, entry: usize, new: &Renewed) -> Result<()> {
+        let halves = match &new.embeddings {
+            Some(embeddings) => Cow::Owned(self.halves(embeddings)),
+            None => Cow::Borrowed(from.halves(entry)),
+        };
+        let codes = new.codes.as_deref().unwrap_or(from.codes(entry));
+        self.raw(from.id(entry), from.line(entry), &halves, codes, from.levels(entry))
+    }
+
+    /// Whether it has as many entries as a segment should have, or as many bytes of levels.
+    pub(crate) fn is_full(&self, entries: usize, bytes: usize) -> bool {
+        self.record.entries >= entries as u64 || self.record.frames * WIDE_BINS as u64 >= bytes as u64
     }
 
     /// Copies an entry of another segment unchanged.
     fn copy(&mut self, from: &Segment, entry: usize) -> Result<()> {
-        let rows = from.rows(entry);
-        let halves = &from.embeddings()[rows.start * self.stride..rows.end * self.stride];
-        self.raw(from.id(entry), from.line(entry), halves, from.codes(entry), from.levels(entry))
+        self.raw(from.id(entry), from.line(entry), from.halves(entry), from.codes(entry), from.levels(entry))
     }
 
     fn raw(&mut self, id: &[u8], line: &[u8], halves: &[u16], codes: &[u32], levels: &[u8]) -> Result<()> {

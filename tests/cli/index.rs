@@ -97,6 +97,54 @@ fn an_index_tells_what_is_in_it_and_what_is_wrong_with_it() {
 }
 
 #[test]
+fn an_index_gets_other_models_without_its_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = built(folder.path());
+    std::fs::remove_dir_all(folder.path().join("music")).expect("removed");
+    let found = || {
+        let output = antiphon(&["search", DEMO_MIDI, "--index", &index, "--json", "--quiet"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        let first = &document["hits"][0];
+        assert!(first["path"].as_str().expect("text").ends_with("right.ogg") && first["accepted"] == true, "{first}");
+        first["confidence"].as_f64().expect("a number")
+    };
+    let info = || {
+        let output = antiphon(&["index", "info", "--index", &index, "--json"]);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).expect("one JSON document")
+    };
+    let (before, was) = (found(), info());
+    let upgrade = |more: &[&str]| {
+        let output = antiphon(&[&["index", "upgrade", "--index", &index, "--quiet"], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let said = upgrade(&[]);
+    assert_eq!(said, "2 entries have new vectors, 0 of them by a run that was stopped; 0 removed ones dropped\n");
+    let is = info();
+    assert_eq!((&was["embedding"]["kind"], &is["embedding"]["kind"]), (&"statistics".into(), &"model".into()));
+    assert_eq!((&was["hash"], &was["parameters"]), (&is["hash"], &is["parameters"]));
+    assert!((found() - before).abs() < 0.1, "{before}, then {}", found());
+    assert!(text(&antiphon(&["index", "verify", "--index", &index]).stdout).starts_with("whole: 2 entries"));
+    let said = upgrade(&[]);
+    assert_eq!(said, "nothing to do: codes and vectors are by these models already; 2 entries\n");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/samples/0.1.0/models");
+    let said = upgrade(&["--model", &path(&models, "hash.safetensors"), "--embedding", "statistics"]);
+    assert!(said.starts_with("2 entries have new codes and vectors"), "{said}");
+    assert_eq!(info()["hash"]["bits"], 16);
+
+    let empty = path(folder.path(), "synthetic");
+    assert!(antiphon(&["index", "synthesize", "-o", &empty, "--entries", "5", "--quiet"]).status.success());
+    fails(&["index", "upgrade", "--index", &empty], "5 of 5 entries have no features");
+    let embeddings = Path::new(&empty).join("segments/00000001/embeddings.f16");
+    let bytes = std::fs::read(&embeddings).expect("read");
+    std::fs::write(&embeddings, &bytes[..99]).expect("written");
+    fails(&["index", "upgrade", "--index", &empty], "embeddings.f16");
+    let help = text(&antiphon(&["index", "upgrade", "--help"]).stdout);
+    assert!(help.contains("antiphon index upgrade --index music.index"), "{help}");
+}
+
+#[test]
 fn what_is_known_to_be_there_is_found_and_what_is_not_is_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let index = built(folder.path());

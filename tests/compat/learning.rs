@@ -104,6 +104,11 @@ fn logged(training: &Path) -> Vec<Value> {
 #[test]
 fn a_training_of_hash_networks_that_0_1_0_began_goes_on() {
     let (folder, training) = copied("training/hash");
+    hash_goes_on(folder.path(), &training);
+}
+
+/// A training of hash networks in `training`, interrupted at step 200, goes on with data made in `folder`.
+pub(super) fn hash_goes_on(folder: &Path, training: &Path) {
     let line = &json_lines(&training.join("training.jsonl"))[0];
     let measured: Measured = serde_json::from_value(line.clone()).unwrap();
     assert_eq!((measured.step, measured.steps, measured.bc), (200, 300, 0.109_375));
@@ -112,18 +117,23 @@ fn a_training_of_hash_networks_that_0_1_0_began_goes_on() {
     let output = training.join("hash.safetensors");
     let options = HashModel::load(&output).unwrap().record().options.clone();
     let options: Options = serde_json::from_value(options).unwrap();
-    let (data, mut steps) = (data(folder.path()), Vec::new());
+    let (data, mut steps) = (data(folder), Vec::new());
     let mut report = |measured: &Measured| steps.push(measured.step);
     let model = train_hash(&[data], &options, &output, Processor::Cpu, &silent(), &mut report).unwrap();
     // If it had started over, it would be measured at step 200 first.
     assert_eq!((steps, model.record().steps), (vec![300], 300));
-    assert_eq!(logged(&training), [200, 300]);
+    assert_eq!(logged(training), [200, 300]);
     assert!(!training.join("hash.safetensors.checkpoint").exists());
 }
 
 #[test]
 fn a_training_of_embedding_networks_that_0_1_0_began_goes_on() {
     let (folder, training) = copied("training/embedding");
+    embedding_goes_on(folder.path(), &training);
+}
+
+/// A training of embedding networks in `training`, interrupted at step 100, goes on with data made in `folder`.
+pub(super) fn embedding_goes_on(folder: &Path, training: &Path) {
     let line = &json_lines(&training.join("training.jsonl"))[0];
     let measured: EmbeddingMeasured = serde_json::from_value(line.clone()).unwrap();
     assert_eq!((measured.step, measured.validation.pairs, measured.validation.mrr), (100, 2, 0.75));
@@ -131,11 +141,11 @@ fn a_training_of_embedding_networks_that_0_1_0_began_goes_on() {
     let output = training.join("embedding.safetensors");
     let options = EmbeddingModel::load(&output).unwrap().record().options.clone();
     let options: EmbeddingOptions = serde_json::from_value(options).unwrap();
-    let (data, mut steps) = (data(folder.path()), Vec::new());
+    let (data, mut steps) = (data(folder), Vec::new());
     let mut report = |measured: &EmbeddingMeasured| steps.push(measured.step);
     train_embedding(&[data], &options, &output, &silent(), &mut report).unwrap();
     assert_eq!(steps, [150]);
-    assert_eq!(logged(&training), [100, 150]);
+    assert_eq!(logged(training), [100, 150]);
     assert!(!training.join("embedding.safetensors.checkpoint").exists());
 }
 

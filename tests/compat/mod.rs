@@ -1,6 +1,7 @@
 //! The output of earlier versions can still be read: the samples of `tests/data/samples`, which its HOW.md describes.
 
 mod curating;
+mod later;
 mod learning;
 mod pairing;
 mod searching;
@@ -25,13 +26,23 @@ fn sample(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/samples/0.1.0").join(name)
 }
 
+/// A sample of a format that came after those of 0.1.0.
+fn later(name: &str) -> PathBuf {
+    sample("../0.1.0-later").join(name)
+}
+
 /// A writable copy of a sample, a file or a folder. It lies in a folder of the same name, as the sample does.
 fn copied(name: &str) -> (TempDir, PathBuf) {
+    copied_from(&sample(name), name)
+}
+
+/// A writable copy of a file or a folder, under that name.
+fn copied_from(from: &Path, name: &str) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
-    let (from, to) = (sample(name), folder.path().join(name));
-    for entry in walkdir::WalkDir::new(&from) {
+    let to = folder.path().join(name);
+    for entry in walkdir::WalkDir::new(from) {
         let entry = entry.unwrap();
-        let target = to.join(entry.path().strip_prefix(&from).unwrap());
+        let target = to.join(entry.path().strip_prefix(from).unwrap());
         if entry.file_type().is_dir() {
             std::fs::create_dir_all(&target).unwrap();
         } else {

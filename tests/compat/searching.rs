@@ -3,7 +3,7 @@
 use super::{FIRST, FOURTH, RECORDING, SECOND, THIRD, TOO_SHORT, copied, json, sample, silent, stays};
 use antiphon::embedding::EmbeddingModel;
 use antiphon::hashing::{HashModel, Side};
-use antiphon::index::{Catalogue, Embedder, EmbeddingKind, Index, Sources, add, begin, verify};
+use antiphon::index::{Catalogue, Embedder, EmbeddingKind, Index, Kinds, Sources, add, begin, upgrade, verify};
 use antiphon::search::{self, Keys, Query, SearchOptions};
 use antiphon::synth::SoundFont;
 use std::path::Path;
@@ -71,7 +71,8 @@ fn what_an_index_of_0_1_0_holds_is_found_in_it() {
 fn an_index_of_0_1_0_grows_without_being_built_again() {
     let (_folder, folder) = copied("index");
     let catalogue = Some(Catalogue::read(&sample("catalogue/catalogue.jsonl")).unwrap());
-    let sources = Sources { paths: vec![sample("music")], catalogue, ..Sources::default() };
+    let kinds = Kinds::Both;
+    let sources = Sources { paths: vec![sample("music")], catalogue, kinds, ..Sources::default() };
     let added = add(&folder, &sources, &font(), &silent()).unwrap();
     // Files that were moved are recognised by their contents; the removed one is new.
     assert_eq!((added.added, added.renamed, added.kept, added.skipped.len()), (1, 5, 0, 0), "{added:?}");
@@ -82,6 +83,23 @@ fn an_index_of_0_1_0_grows_without_being_built_again() {
     assert_eq!(verify(&folder, &silent()).unwrap(), Vec::new());
     let again = add(&folder, &sources, &font(), &silent()).unwrap();
     assert_eq!((again.added, again.renamed, again.kept), (0, 0, 6), "{again:?}");
+}
+
+#[test]
+fn an_index_of_0_1_0_gets_the_models_of_today_without_its_files() {
+    let (_folder, folder) = copied("index");
+    let paths = |index: &Index| index.places().map(|place| index.entry(place).unwrap()).collect::<Vec<_>>();
+    let before = paths(&Index::open(&folder).unwrap());
+    let (hash, embedder) = (HashModel::bundled().unwrap(), Embedder::standard().unwrap());
+    let done = upgrade(&folder, &hash, &embedder, &silent()).unwrap();
+    assert_eq!((done.entries, done.codes, done.embeddings, done.dropped), (5, true, true, 1));
+    let index = Index::open(&folder).unwrap();
+    assert_eq!((paths(&index), index.hash_record().bits), (before, 32));
+    assert_eq!(verify(&folder, &silent()).unwrap(), Vec::new());
+    let query = Query::open(&sample(THIRD), &font(), &silent()).unwrap();
+    let options = SearchOptions { keys: Keys::Written, ..SearchOptions::default() };
+    let found = search::search(&index, &query, &options, &silent()).unwrap();
+    assert!(same_name(&found.hits[0].entry.path, THIRD) && found.hits[0].confidence > Some(0.9), "{found:?}");
 }
 
 #[test]

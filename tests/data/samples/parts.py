@@ -1,6 +1,7 @@
 """The parts of the samples that the program does not make: music, data to learn from, a kill at the right moment.
 
     parts.py music FOLDER                       four tunes as MIDI, the first also as a recording, and one too short
+    parts.py songs FOLDER                       seven tunes as MIDI, each also as a recording
     parts.py data FOLDER                        a data set to learn from; tests/compat makes the same
     parts.py interrupt CHECKPOINT COMMAND...    kills the command once its checkpoint is there
     parts.py toy FOLDER                         leaves the last run of a toy table unfinished, with short numbers
@@ -17,6 +18,7 @@ import time
 import wave
 
 ROOTS = [[48, 45, 41, 43, 48], [50, 55, 45, 52, 50], 6 * [53, 46, 48, 41, 53], [43, 51, 44, 46, 43]]
+ROOTS += [[45, 52, 42, 49, 54], [41, 47, 53, 50, 44], [54, 49, 43, 48, 51]]
 SCALE = [0, 2, 4, 5, 7, 9, 11]
 
 
@@ -80,6 +82,13 @@ def music(folder):
     recording(tune(0), folder / "Ann Other - First Tune.wav")
 
 
+def songs(folder):
+    for number in range(len(ROOTS)):
+        notes = [note for note in tune(number) if note[0] < 20]
+        (folder / f"{number}.mid").write_bytes(midi(notes))
+        recording(notes, folder / f"{number}.wav")
+
+
 def data(folder):
     works, frames, bins = 8, 700, 60
     (folder / "pairs").mkdir(parents=True)
@@ -130,4 +139,4 @@ what, where, *rest = sys.argv[1:]
 if what == "interrupt":
     interrupt(where, rest)
 else:
-    {"music": music, "data": data, "toy": toy}[what](pathlib.Path(where))
+    {"music": music, "songs": songs, "data": data, "toy": toy}[what](pathlib.Path(where))
