@@ -34,8 +34,8 @@ pub struct Upgraded {
 }
 
 /// Makes the codes and embeddings of all entries anew with these models, from the levels that the index keeps; those
-/// whose model stays the same are kept. Ids, metadata and levels stay as they are, byte for byte. If both models are
-/// those of the index, nothing is changed.
+/// whose model stays the same are kept. Ids, metadata and levels stay as they are, byte for byte; removed entries are
+/// dropped. If both models are those of the index, nothing is changed.
 ///
 /// Levels are rounded to 0.63 dB, so a few bits differ from those that [`add`](super::add) computes of the sound.
 ///
@@ -49,6 +49,8 @@ pub fn upgrade(folder: &Path, hash: &HashModel, embedder: &Embedder, progress: &
     let (entries, dropped) = (writer.manifest.counts.entries as usize, writer.manifest.counts.removed as usize);
     let (codes, embeddings) = (writer.manifest.hash != hash_record, writer.manifest.embedding != embedding);
     if !codes && !embeddings {
+        // One that was killed at its very end may have left what it had replaced.
+        writer.sweep(None)?;
         return Ok(Upgraded { entries, ..Upgraded::default() });
     }
     // What is copied gets new checksums, which must not hide damage.

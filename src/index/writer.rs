@@ -157,7 +157,9 @@ impl Writer {
     pub(crate) fn finish_upgrade(&mut self) -> Result<()> {
         self.manifest.upgrade_of = None;
         self.commit()?;
-        self.sweep(None)
+        // What can't be removed now (on some systems, because a search has mapped it) is swept by the next writer.
+        drop(self.sweep(None));
+        Ok(())
     }
 
     fn segments(&self) -> PathBuf {
@@ -166,7 +168,7 @@ impl Writer {
 
     /// Removes segments and models that neither `index.json` lists nor the manifest of an upgrade that goes on; if none
     /// does, that manifest, too.
-    fn sweep(&self, upgrade: Option<&Manifest>) -> Result<()> {
+    pub(crate) fn sweep(&self, upgrade: Option<&Manifest>) -> Result<()> {
         let listed = || std::iter::once(&self.manifest).chain(upgrade);
         let path = self.folder.join(UPGRADE);
         if upgrade.is_none() && path.exists() {

@@ -119,6 +119,9 @@ fn codes_and_vectors_are_those_of_the_kept_levels_and_the_rest_stays() {
     assert!(own[1] < 1e-2 && own[0] > own[1], "{own:?}");
 
     let contents_before = contents(&index);
+    fs::create_dir(index.join("segments/00000001")).expect("a folder");
+    fs::write(index.join("segments/00000001/codes.u32"), "old").expect("written");
+    fs::write(index.join("upgrade.json"), "{").expect("written");
     let again = upgrade(&index, &hash, &embedder, &silent()).expect("nothing to do");
     assert_eq!(again, Upgraded { entries: 3, ..Upgraded::default() });
     assert_eq!(contents(&index), contents_before);
