@@ -78,7 +78,9 @@ impl Writer {
         let folder = self.folder.join("models");
         files::create_folder(&folder)?;
         for (record, bytes) in models {
-            files::write(&folder.join(&record.name), bytes)?;
+            let path = folder.join(&record.name);
+            files::sweep(&path);
+            files::write(&path, bytes)?;
         }
         self.commit()
     }
@@ -115,8 +117,9 @@ impl Writer {
         self.folder.join("segments")
     }
 
-    /// Removes segments that `index.json` doesn't list.
+    /// Removes segments that `index.json` doesn't list, and what was to become it.
     fn sweep(&self) -> Result<()> {
+        files::sweep(&self.folder.join("index.json"));
         let folder = self.segments();
         let list = std::fs::read_dir(&folder).map_err(Error::io("list", &folder))?;
         for found in list.flatten() {
@@ -234,7 +237,7 @@ impl ColumnFile {
     }
 }
 
-/// A segment that is being written.
+/// A segment that is being written. If it isn't finished, because the disk is full, nothing of it remains.
 #[derive(Debug)]
 pub(crate) struct SegmentWriter {
     folder: PathBuf,
@@ -247,13 +250,6 @@ pub(crate) struct SegmentWriter {
 
 impl SegmentWriter {
     fn new(segments: &Path, name: String, dimension: usize) -> Result<Self> {
-        let folder = segments.join(format!("{name}.part"));
-        files::create_folder(&folder)?;
-        let create = |column: Column| ColumnFile::new(folder.join(column.name()));
-        let mut columns = Column::ALL.into_iter().map(create).collect::<Result<Vec<_>>>()?;
-        for ends in Column::ENDS {
-            columns[ends as usize].write(&0_u64.to_le_bytes())?;
-        }
         let record = SegmentRecord {
             name: name.clone(),
             entries: 0,
@@ -263,8 +259,22 @@ impl SegmentWriter {
             removed: Vec::new(),
             files: Vec::new(),
         };
-        let folder = segments.to_path_buf();
-        Ok(Self { folder, name, stride: dimension.next_multiple_of(super::segment::STRIDE), columns, record })
+        let (folder, stride) = (segments.to_path_buf(), dimension.next_multiple_of(super::segment::STRIDE));
+        let mut writer = Self { folder, name, stride, columns: Vec::new(), record };
+        let folder = writer.place();
+        files::create_folder(&folder)?;
+        for column in Column::ALL {
+            writer.columns.push(ColumnFile::new(folder.join(column.name()))?);
+        }
+        for ends in Column::ENDS {
+            writer.columns[ends as usize].write(&0_u64.to_le_bytes())?;
+        }
+        Ok(writer)
+    }
+
+    /// Where it is until it is finished.
+    fn place(&self) -> PathBuf {
+        self.folder.join(format!("{}.part", self.name))
     }
 
     /// Adds an entry.
@@ -321,8 +331,16 @@ impl SegmentWriter {
             .zip(Column::ALL)
             .map(|(file, column)| file.finish(column.name()))
             .collect::<Result<_>>()?;
-        let (from, to) = (self.folder.join(format!("{}.part", self.name)), self.folder.join(&self.name));
-        std::fs::rename(&from, &to).map_err(Error::io("rename", &to))?;
-        Ok(self.record)
+        let to = self.folder.join(&self.name);
+        std::fs::rename(self.place(), &to).map_err(Error::io("rename", &to))?;
+        Ok(self.record.clone())
+    }
+}
+
+impl Drop for SegmentWriter {
+    fn drop(&mut self) {
+        self.columns.clear();
+        // A finished one has another name.
+        drop(std::fs::remove_dir_all(self.place()));
     }
 }
