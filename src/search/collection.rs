@@ -164,7 +164,7 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
         let here = progress.part(before, before);
         let line = match one(file, how, out, &here) {
             Ok(line) => line,
-            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(error) if ends_the_run(&error) => return Err(error),
             Err(error) => {
                 let (md5, skipped) = (String::new(), Some(error.reason(file)));
                 Line { md5, path: name(file), skipped, warning: None, matches: Vec::new() }
@@ -199,6 +199,16 @@ fn header(how: &Matching<'_>) -> Value {
     })
 }
 
+/// Whether the other files would fare no better: a line that says so would keep the file from being searched for again
+/// when there is room.
+fn ends_the_run(error: &Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error {
+        Error::Io { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge),
+        error => matches!(error, Error::Cancelled),
+    }
+}
+
 /// Searches for one file.
 fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Result<Line> {
     let (md5, _) = md5_of(file, || progress.step(0, 1))?;
@@ -215,7 +225,7 @@ fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Resu
         if how.write_aligned && hit.accepted() {
             let to = out.join("aligned").join(place(&track)).join(format!("{midi}.mid"));
             match write_aligned(file, hit, how, &to, progress) {
-                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                Err(error) if ends_the_run(&error) => return Err(error),
                 outcome => unwritten = outcome.err().map(|error| error.to_string()),
             }
         }

@@ -193,7 +193,7 @@ fn training(folder: &Path) -> Vec<String> {
     };
     Dataset::new(&data, Value::Null, (0..8).map(work).collect()).save().unwrap();
     let (data, model) = (path(&data, ""), path(folder, "work/hash.safetensors"));
-    ["train", "hash", "--data", &data, "-o", &model, "--steps", "250", "--batch", "2", "--crop", "32", "--quiet"]
+    ["train", "hash", "--data", &data, "-o", &model, "--steps", "150", "--batch", "2", "--crop", "32", "--quiet"]
         .map(str::to_owned)
         .to_vec()
 }
