@@ -72,6 +72,7 @@ fn runs_full_and_again<T: PartialEq + std::fmt::Debug>(
         assert!(result(tree(work)) == outcome, "{arguments:?} after {blocks} blocks");
     }
     assert!(refused > 0, "{arguments:?} wrote nothing");
+    eprintln!("{}: refused {refused} times", arguments[..2].join(" "));
 }
 
 fn owned(arguments: &[&str]) -> Vec<String> {

@@ -78,7 +78,7 @@ fn kill_and_run_again<T: PartialEq + Debug>(arguments: &[String], work: &Path, r
         let found = result(work);
         assert!(found == right, "after {} kills: {}", moments.killed, difference(&found, &right));
     }
-    moments.say(&arguments[..2].join(" ").split(" --").next().unwrap());
+    moments.say(arguments[..2].join(" ").split(" --").next().unwrap());
 }
 
 /// The first difference, shortened.
