@@ -22,7 +22,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// Removes what killed processes have left beside `path`, which they were about to [`write`]. For work that is run again:
+/// Removes what killed processes have left beside `path`, which they were about to [`write()`]. For work that is run again:
 /// where processes can be told, those of one that still runs stay.
 pub(crate) fn sweep(path: &Path) {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
