@@ -1,8 +1,8 @@
 //! Long work that resumes where it was interrupted: a file of JSON lines, beginning with a header, that is only ever
 //! appended to.
 //!
-//! A line is written in one call, so that it is either there or not; one cut short by a kill is removed when the file
-//! is opened again, and its work is redone.
+//! A line is written in one call, so that it is either there or not. One that the disk has no room for is removed at
+//! once, one cut short by a kill when the file is opened again, and its work is redone.
 
 use crate::error::{Error, Result};
 use crate::files::parse_json;
@@ -66,11 +66,18 @@ impl Resumable {
             let reason = error.to_string();
             Error::List { reason, path: self.path.clone() }
         })?;
-        (&self.file).write_all(format!("{text}\n").as_bytes()).map_err(Error::io("write", &self.path))
+        append_line(&self.file, &text).map_err(Error::io("write", &self.path))
     }
 
     /// Removes the file: it holds nothing to resume from.
     pub(crate) fn remove(self) {
         drop(std::fs::remove_file(&self.path));
     }
+}
+
+/// Appends a line to a file that nobody else writes to. If there is no room for all of it, nothing of it remains: the
+/// next line would be glued to it.
+pub(crate) fn append_line(mut file: &File, text: &str) -> std::io::Result<()> {
+    let whole = file.metadata()?.len();
+    file.write_all(format!("{text}\n").as_bytes()).inspect_err(|_| drop(file.set_len(whole)))
 }

@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "job",
             "files",
+            "resumable",
             "audio",
             "midi",
             "synth",

@@ -33,7 +33,7 @@ use crate::audio::Keep;
 use crate::dataset::Split;
 use crate::error::{Error, Result};
 use crate::export;
-use crate::files::{absolute, create_folder, md5_of, portable, write};
+use crate::files::{absolute, create_folder, md5_of, portable, sweep, write};
 use crate::index::Catalogue;
 use crate::job::Progress;
 use crate::pair;
@@ -188,6 +188,7 @@ pub fn collect(what: &Collecting<'_>, list: &Path, progress: &Progress) -> Resul
     create_folder(folder)?;
     let parameters = json!({ "soundfont": what.font.name(), "preset": Preset::Antiphon });
     let mut journal = Alignments::open(&list, &parameters)?;
+    sweep(&list);
     let mut funnel = Funnel::default();
     (funnel.midi.files, funnel.audio.files) = (midi.files.len(), audio.files.len());
     let mut find = || -> Result<(Candidates, usize)> {

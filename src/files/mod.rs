@@ -51,4 +51,5 @@ pub use names::{
 pub(crate) use names::{SESSION, ends_in, has_ending, is_apple_double, is_sound_name, same_place, search_key};
 pub(crate) use paths::{absolute, any_path, found, plain, portable};
 pub(crate) use walk::{Links, below, sides, walk};
+pub(crate) use writing::sweep;
 pub use writing::{create_folder, write};

@@ -94,7 +94,9 @@ impl Writer {
         let folder = self.folder.join("models");
         files::create_folder(&folder)?;
         for (record, bytes) in models {
-            files::write(&folder.join(&record.name), bytes)?;
+            let path = folder.join(&record.name);
+            files::sweep(&path);
+            files::write(&path, bytes)?;
         }
         Ok(())
     }
@@ -166,9 +168,10 @@ impl Writer {
         self.folder.join("segments")
     }
 
-    /// Removes segments and models that neither `index.json` lists nor the manifest of an upgrade that goes on; if none
+    /// Removes what was to become `index.json`, and segments and models that neither `index.json` lists nor the manifest of an upgrade that goes on; if none
     /// does, that manifest, too.
     pub(crate) fn sweep(&self, upgrade: Option<&Manifest>) -> Result<()> {
+        files::sweep(&self.folder.join("index.json"));
         let listed = || std::iter::once(&self.manifest).chain(upgrade);
         let path = self.folder.join(UPGRADE);
         if upgrade.is_none() && path.exists() {
@@ -301,7 +304,7 @@ impl ColumnFile {
     }
 }
 
-/// A segment that is being written.
+/// A segment that is being written. If it isn't finished, because the disk is full, nothing of it remains.
 #[derive(Debug)]
 pub(crate) struct SegmentWriter {
     folder: PathBuf,
@@ -314,13 +317,6 @@ pub(crate) struct SegmentWriter {
 
 impl SegmentWriter {
     fn new(segments: &Path, name: String, dimension: usize) -> Result<Self> {
-        let folder = segments.join(format!("{name}.part"));
-        files::create_folder(&folder)?;
-        let create = |column: Column| ColumnFile::new(folder.join(column.name()));
-        let mut columns = Column::ALL.into_iter().map(create).collect::<Result<Vec<_>>>()?;
-        for ends in Column::ENDS {
-            columns[ends as usize].write(&0_u64.to_le_bytes())?;
-        }
         let record = SegmentRecord {
             name: name.clone(),
             entries: 0,
@@ -330,8 +326,22 @@ impl SegmentWriter {
             removed: Vec::new(),
             files: Vec::new(),
         };
-        let folder = segments.to_path_buf();
-        Ok(Self { folder, name, stride: dimension.next_multiple_of(super::segment::STRIDE), columns, record })
+        let (folder, stride) = (segments.to_path_buf(), dimension.next_multiple_of(super::segment::STRIDE));
+        let mut writer = Self { folder, name, stride, columns: Vec::new(), record };
+        let folder = writer.place();
+        files::create_folder(&folder)?;
+        for column in Column::ALL {
+            writer.columns.push(ColumnFile::new(folder.join(column.name()))?);
+        }
+        for ends in Column::ENDS {
+            writer.columns[ends as usize].write(&0_u64.to_le_bytes())?;
+        }
+        Ok(writer)
+    }
+
+    /// Where it is until it is finished.
+    fn place(&self) -> PathBuf {
+        self.folder.join(format!("{}.part", self.name))
     }
 
     /// Adds an entry.
@@ -406,8 +416,16 @@ impl SegmentWriter {
             .zip(Column::ALL)
             .map(|(file, column)| file.finish(column.name()))
             .collect::<Result<_>>()?;
-        let (from, to) = (self.folder.join(format!("{}.part", self.name)), self.folder.join(&self.name));
-        std::fs::rename(&from, &to).map_err(Error::io("rename", &to))?;
-        Ok(self.record)
+        let to = self.folder.join(&self.name);
+        std::fs::rename(self.place(), &to).map_err(Error::io("rename", &to))?;
+        Ok(self.record.clone())
+    }
+}
+
+impl Drop for SegmentWriter {
+    fn drop(&mut self) {
+        self.columns.clear();
+        // A finished one has another name.
+        drop(std::fs::remove_dir_all(self.place()));
     }
 }

@@ -14,6 +14,7 @@ use crate::hashing::Side;
 use crate::index::Index;
 use crate::job::Progress;
 use crate::pair;
+use crate::resumable::append_line;
 use crate::synth::SoundFont;
 use crate::verdict;
 use rayon::prelude::*;
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -142,16 +143,14 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
     files::create_folder(out)?;
     let path = out.join(how.shard.file());
     let header = header(how);
-    let done: HashSet<String> = lines_of(&path, Some(&header))?.into_iter().map(|line| line.path).collect();
+    // Locked first: a line that looks truncated may be another process's, on its way.
     let file = File::options().create(true).append(true).open(&path).map_err(Error::io("write", &path))?;
     file.try_lock().map_err(|_| {
         let reason = "another process is writing to it".into();
         Error::Index { reason, path: path.clone() }
     })?;
-    let write = |file: &File, line: &Value| -> Result<()> {
-        // One call, so that a line is either there or not.
-        (&*file).write_all(format!("{line}\n").as_bytes()).map_err(Error::io("write", &path))
-    };
+    let done: HashSet<String> = lines_of(&path, Some(&header))?.into_iter().map(|line| line.path).collect();
+    let write = |file: &File, line: &Value| append_line(file, &line.to_string()).map_err(Error::io("write", &path));
     if file.metadata().map_err(Error::io("read", &path))?.len() == 0 {
         write(&file, &header)?;
     }
@@ -165,7 +164,7 @@ pub fn match_files(files: &[PathBuf], how: &Matching<'_>, out: &Path, progress: 
         let here = progress.part(before, before);
         let line = match one(file, how, out, &here) {
             Ok(line) => line,
-            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(error) if ends_the_run(&error) => return Err(error),
             Err(error) => {
                 let (md5, skipped) = (String::new(), Some(error.reason(file)));
                 Line { md5, path: name(file), skipped, warning: None, matches: Vec::new() }
@@ -200,6 +199,16 @@ fn header(how: &Matching<'_>) -> Value {
     })
 }
 
+/// Whether the other files would fare no better: a line that says so would keep the file from being searched for again
+/// when there is room.
+fn ends_the_run(error: &Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error {
+        Error::Io { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge),
+        error => matches!(error, Error::Cancelled),
+    }
+}
+
 /// Searches for one file.
 fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Result<Line> {
     let (md5, _) = md5_of(file, || progress.step(0, 1))?;
@@ -216,7 +225,7 @@ fn one(file: &Path, how: &Matching<'_>, out: &Path, progress: &Progress) -> Resu
         if how.write_aligned && hit.accepted() {
             let to = out.join("aligned").join(place(&track)).join(format!("{midi}.mid"));
             match write_aligned(file, hit, how, &to, progress) {
-                Err(Error::Cancelled) => return Err(Error::Cancelled),
+                Err(error) if ends_the_run(&error) => return Err(error),
                 outcome => unwritten = outcome.err().map(|error| error.to_string()),
             }
         }
@@ -247,6 +256,7 @@ fn write_aligned(file: &Path, hit: &Hit, how: &Matching<'_>, to: &Path, progress
     if let Some(folder) = to.parent() {
         files::create_folder(folder)?;
     }
+    files::sweep(to);
     files::write(to, &aligned.to_bytes())
 }
 
@@ -370,9 +380,12 @@ pub fn merge(folders: &[PathBuf], out: &Path) -> Result<MatchSummary> {
     }
     let (scores, summary) = summary(&lines);
     files::create_folder(out)?;
-    files::write(&out.join("match_scores.json"), json!(scores).to_string().as_bytes())?;
+    let [to_scores, to_report] = ["match_scores.json", "report.json"].map(|name| out.join(name));
+    files::sweep(&to_scores);
+    files::write(&to_scores, json!(scores).to_string().as_bytes())?;
     let report = json!({ "antiphon": env!("CARGO_PKG_VERSION"), "format": "match/1", "summary": summary });
-    files::write(&out.join("report.json"), format!("{report:#}").as_bytes())?;
+    files::sweep(&to_report);
+    files::write(&to_report, format!("{report:#}").as_bytes())?;
     Ok(summary)
 }
 

@@ -64,6 +64,9 @@ impl<'a, T: Task> Trainer<'a, T> {
     /// Resumes from the checkpoint. Lines of the log that were written after it will be written again.
     fn resume(&mut self) -> Result<()> {
         let path = checkpoint::place(self.output);
+        for written in [&path, self.output, &self.log()] {
+            files::sweep(written);
+        }
         let resumed = checkpoint::resume(&path, self.task, &mut self.model, &mut self.optimisers)?;
         let log = self.log();
         let Some(standing) = resumed else {
