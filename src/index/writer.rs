@@ -168,8 +168,8 @@ impl Writer {
         self.folder.join("segments")
     }
 
-    /// Removes what was to become `index.json`, and segments and models that neither `index.json` lists nor the manifest of an upgrade that goes on; if none
-    /// does, that manifest, too.
+    /// Removes what was to become `index.json`, and segments and models that neither `index.json` lists nor the manifest
+    /// of an upgrade that goes on; if none does, that manifest, too.
     pub(crate) fn sweep(&self, upgrade: Option<&Manifest>) -> Result<()> {
         files::sweep(&self.folder.join("index.json"));
         let listed = || std::iter::once(&self.manifest).chain(upgrade);
