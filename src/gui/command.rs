@@ -14,6 +14,7 @@ use crate::playback::Warp;
 use crate::playback::mixer::{Click, Listen};
 use egui::{Key, Modifiers};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 /// A request. The first group is listed in the [`TABLE`]; the second comes from pointers and dialogs and carries data.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,10 +111,7 @@ pub enum Command {
     ThemeSystem,
     ThemeDark,
     ThemeLight,
-    Viridis,
-    Magma,
-    Cividis,
-    Grey,
+    ColorMap(ColorMap),
     Invert,
     Brighter,
     Darker,
@@ -378,7 +376,7 @@ const fn always(_: &Model) -> bool {
 
 macro_rules! entries {
     ($($command:ident $menu:ident $name:literal, $tooltip:literal, [$($shortcut:expr),*], $enabled:expr;)*) => {
-        &[$(Entry {
+        vec![$(Entry {
             id: stringify!($command),
             command: Command::$command,
             menu: Menu::$menu,
@@ -391,8 +389,27 @@ macro_rules! entries {
 }
 
 /// Every named command, in the order of the menus.
+pub static TABLE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let map = |map: ColorMap| Entry {
+        id: map.name(),
+        command: Command::ColorMap(map),
+        menu: Menu::Colours,
+        name: map.name(),
+        tooltip: map.about(),
+        shortcuts: &[],
+        enabled: always,
+    };
+    // The maps come first in their menu.
+    let (before, rest): (Vec<_>, Vec<_>) = written().into_iter().partition(|entry| entry.menu != Menu::Colours);
+    let at = before.iter().position(|entry| entry.menu == Menu::Curate).unwrap_or(before.len());
+    let mut table = before;
+    table.splice(at..at, ColorMap::ALL.map(map).into_iter().chain(rest));
+    table
+});
+
+/// The commands that are written out: all but the colour maps, which [`ColorMap::ALL`] lists.
 #[rustfmt::skip]
-pub const TABLE: &[Entry] = entries! {
+fn written() -> Vec<Entry> { entries! {
     ChooseFiles File "Open…", "Choose a MIDI file, recordings, or a session", [(COMMAND, Key::O)], |m| !m.choosing();
     SaveSession File "Save session", "Save which files are open, and where", [(COMMAND, Key::S)], |m| !m.choosing();
     SaveSessionAs File "Save session as…", "Save which files are open, and where, under another name", [(COMMAND_SHIFT, Key::S)], |m| !m.choosing();
@@ -484,10 +501,6 @@ pub const TABLE: &[Entry] = entries! {
     ThemeSystem Colours "System theme", "Dark or light as the system is", [], always;
     ThemeDark Colours "Dark theme", "Light text on dark", [], always;
     ThemeLight Colours "Light theme", "Dark text on light", [], always;
-    Viridis Colours "Viridis", "Colours from violet over green to yellow", [], always;
-    Magma Colours "Magma", "Colours from black over purple to cream", [], always;
-    Cividis Colours "Cividis", "Colours from blue to yellow, made for colour-blind eyes", [], always;
-    Grey Colours "Grey", "From black to white", [], always;
     Invert Colours "Inverted", "Strong values dark, weak ones bright", [], always;
     Brighter Colours "Brighter pictures", "Lift what is faint", [(COMMAND, Key::Period)], always;
     Darker Colours "Darker pictures", "Suppress what is faint", [(COMMAND, Key::Comma)], always;
@@ -510,7 +523,7 @@ pub const TABLE: &[Entry] = entries! {
     Palette Help "Command palette", "Find a command by its name", [(COMMAND, Key::K)], always;
     ShortcutSheet Help "Shortcuts", "List every key, and change it", [(NONE, Key::F1), (SHIFT, Key::Questionmark)], always;
     About Help "About Antiphon", "Version, licence, and where settings and log lie", [], always;
-};
+} }
 
 impl Command {
     /// The command's entry in the [`TABLE`], if it has one.
@@ -562,7 +575,8 @@ impl Command {
             Self::BundledSoundFont => settings.soundfont.is_none(),
             Self::ShortcutSheet => model.overlay() == Some(Overlay::Shortcuts),
             Self::About => model.overlay() == Some(Overlay::About),
-            other => other.color_map() == Some(settings.color_map),
+            Self::ColorMap(map) => settings.color_map == *map,
+            _ => false,
         }
     }
 
@@ -597,16 +611,5 @@ impl Command {
                 | Self::Brighter
                 | Self::Darker
         )
-    }
-
-    /// The colour map that the command sets.
-    pub(super) fn color_map(&self) -> Option<ColorMap> {
-        match self {
-            Self::Viridis => Some(ColorMap::Viridis),
-            Self::Magma => Some(ColorMap::Magma),
-            Self::Cividis => Some(ColorMap::Cividis),
-            Self::Grey => Some(ColorMap::Grey),
-            _ => None,
-        }
     }
 }

@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_table_survives_the_settings_file() {
-        for entry in TABLE {
+        for entry in TABLE.iter() {
             for key in entry.shortcuts {
                 assert_eq!(parse(&plain_text(key)).as_ref(), Some(key), "{}", entry.name);
             }

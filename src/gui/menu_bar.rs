@@ -78,7 +78,7 @@ pub(super) fn show(ui: &mut Ui, model: &Model, out: &mut Vec<Command>) {
 fn group(command: &Command) -> u8 {
     match command {
         Command::ThemeSystem | Command::ThemeDark | Command::ThemeLight => 1,
-        Command::Viridis | Command::Magma | Command::Cividis | Command::Grey => 2,
+        Command::ColorMap(_) => 2,
         Command::Invert | Command::Brighter | Command::Darker | Command::PlainContrast => 3,
         Command::Beats | Command::Onsets | Command::Curves | Command::Accumulated => 4,
         Command::HashBits

@@ -94,6 +94,16 @@ impl ColorMap {
         }
     }
 
+    /// What it looks like, for a tooltip.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Viridis => "Colours from violet over green to yellow",
+            Self::Magma => "Colours from black over purple to cream",
+            Self::Cividis => "Colours from blue to yellow, made for colour-blind eyes",
+            Self::Grey => "From black to white",
+        }
+    }
+
     /// The 256 colours, red, green, blue.
     pub fn table(self) -> [[u8; 3]; 256] {
         let knots = match self {

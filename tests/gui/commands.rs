@@ -2,6 +2,7 @@
 
 use super::{add, aligned, empty, pair, window};
 use antiphon::gui::{App, Arrival, Command, Follow, Menu, Model, Settings, TABLE, Theme, plain_text, taken};
+use antiphon::picture::ColorMap;
 use antiphon::playback::mixer::Listen;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -12,7 +13,7 @@ use std::collections::BTreeSet;
 #[test]
 fn every_command_has_a_name_a_tooltip_and_keys_of_its_own() {
     let mut names = BTreeSet::new();
-    for entry in TABLE {
+    for entry in TABLE.iter() {
         assert!(!entry.name.is_empty() && entry.tooltip.len() > 4, "{:?}", entry.command);
         assert!(names.insert(entry.name), "{} twice", entry.name);
         assert_eq!(entry.id, format!("{:?}", entry.command));
@@ -57,7 +58,7 @@ fn the_palette_finds_a_command_by_a_part_of_its_name() {
     harness.run_steps(3);
     press(&mut harness, Modifiers::NONE, Key::Enter);
     let model = harness.state().model();
-    assert!(Command::Magma.is_on(model) && model.overlay().is_none());
+    assert!(Command::ColorMap(ColorMap::Magma).is_on(model) && model.overlay().is_none());
     // While it is open, letters are text.
     press(&mut harness, Modifiers::COMMAND, Key::K);
     press(&mut harness, Modifiers::NONE, Key::Num1);
@@ -120,7 +121,7 @@ fn what_changes_state_is_undone_and_done_again() {
     add(&mut model, "/music/other.wav", 12);
     for command in [
         Command::Split,
-        Command::Magma,
+        Command::ColorMap(ColorMap::Magma),
         Command::ZoomIn,
         Command::ZoomPitchIn,
         Command::Select(1),
@@ -205,7 +206,7 @@ fn undo_leaves_the_index_that_was_opened_meanwhile() {
 
 #[test]
 fn undo_touches_only_what_its_command_has_changed() {
-    for entry in TABLE {
+    for entry in TABLE.iter() {
         let (files, decisions) =
             (entry.id.starts_with("Choose") || entry.id.starts_with("Save"), entry.menu == Menu::Curate);
         let work =
@@ -404,14 +405,14 @@ fn every_command_does_something_when_chosen_by_its_name() {
             Command::ZoomIn,
             Command::ZoomPitchIn,
             Command::LargerText,
-            Command::Magma,
+            Command::ColorMap(ColorMap::Magma),
             Command::Brighter,
             Command::UseSoundFont(Some("/none.sf2".into())),
         ];
         let elsewhere = [
             (Command::HearMidi, Command::HearBoth),
             (Command::LoopUnreliable, Command::Fit),
-            (Command::Magma, Command::Grey),
+            (Command::ColorMap(ColorMap::Magma), Command::ColorMap(ColorMap::Grey)),
             (Command::ThemeDark, Command::ThemeLight),
             (Command::AuditTab, Command::FiltersTab),
         ];

@@ -36,7 +36,12 @@ fn snapshots_of_an_aligned_pair_in_both_themes() {
 fn snapshot_of_the_accumulated_matrix_in_another_map() {
     let mut results = SnapshotResults::new();
     let mut model = aligned(Theme::Dark);
-    for command in [Command::Accumulated, Command::Magma, Command::Invert, Command::CandidateList] {
+    for command in [
+        Command::Accumulated,
+        Command::ColorMap(antiphon::picture::ColorMap::Magma),
+        Command::Invert,
+        Command::CandidateList,
+    ] {
         model.apply(command, 0.0);
     }
     snapshot(model, "accumulated_magma", &mut results);

@@ -235,10 +235,7 @@ pub(super) fn kind(command: &Command) -> Option<&'static str> {
         | Command::ThemeSystem
         | Command::ThemeDark
         | Command::ThemeLight
-        | Command::Viridis
-        | Command::Magma
-        | Command::Cividis
-        | Command::Grey
+        | Command::ColorMap(_)
         | Command::Invert
         | Command::Brighter
         | Command::Darker

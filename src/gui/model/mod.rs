@@ -280,9 +280,6 @@ impl Model {
 
     fn dispatch(&mut self, command: Command, now: f64) {
         let at = self.transport.position(now);
-        if let Some(color_map) = command.color_map() {
-            self.settings.color_map = color_map;
-        }
         let settings = &mut self.settings;
         let middle = f64::midpoint(self.pitch.low(), self.pitch.high());
         match command {
@@ -409,7 +406,8 @@ impl Model {
             Command::ThemeDark => settings.theme = Theme::Dark,
             Command::ThemeLight => settings.theme = Theme::Light,
             // Handled above, or before this function.
-            Command::Viridis | Command::Magma | Command::Cividis | Command::Grey | Command::Undo | Command::Redo => {}
+            Command::Undo | Command::Redo => {}
+            Command::ColorMap(map) => settings.color_map = map,
             Command::Invert => settings.tone.inverted = !settings.tone.inverted,
             Command::Brighter => settings.tone.gamma /= TONE_STEP,
             Command::Darker => settings.tone.gamma *= TONE_STEP,
