@@ -336,6 +336,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "counts of bits")]
     fn a_long_pair_has_the_nearest_of_each_square() {
         let codes = |count: u32, step: u32| -> Vec<u32> { (0..count).map(|i| i.wrapping_mul(step) >> 16).collect() };
         let (midi, audio) = (codes(8001, 0x9E37_79B1), codes(6000, 0x85EB_CA77));

@@ -57,7 +57,7 @@ impl Gpu {
     ///
     /// # Panics
     /// If there are not two optimisers.
-    pub fn new(device: Device, objective: Objective, networks: [&Network; 2], optimisers: &[Optimiser]) -> Self {
+    pub(crate) fn new(device: Device, objective: Objective, networks: [&Network; 2], optimisers: &[Optimiser]) -> Self {
         let upload = |midi: &[f32], audio: &[f32]| {
             let shape = [2, midi.len()];
             Tensor::from_data(TensorData::new([midi, audio].concat(), shape), &device)
@@ -79,7 +79,7 @@ impl Gpu {
     }
 
     /// Takes a step; returns the losses not yet reported, or 0 if they are left for later.
-    pub fn step(&mut self, drawn: Drawn, rate: f32) -> f64 {
+    pub(crate) fn step(&mut self, drawn: Drawn, rate: f32) -> f64 {
         let (loss, gradient) = self.gradient(drawn);
         self.update(gradient, rate);
         self.loss = (self.loss.0.clone() + loss, self.loss.1 + 1);

@@ -14,7 +14,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub fn of(network: &Network) -> Self {
+    pub(crate) fn of(network: &Network) -> Self {
         let layers = network.layers().to_vec();
         let inputs = (0..layers.len()).map(|index| network.input_of(index)).collect();
         let weights = network.parts().map(|(_, weights, biases)| (weights.len() / biases.len(), biases.len()));
@@ -35,7 +35,7 @@ impl Shape {
     }
 
     /// Maps (2 × crops × frames × bins) to (2 × crops × steps × outputs).
-    pub fn forward(&self, parts: &[Tensor<3>], input: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward(&self, parts: &[Tensor<3>], input: Tensor<4>) -> Tensor<4> {
         let mut parts = parts.iter().cloned();
         let mut values = input;
         for (layer, &(bins, channels)) in self.layers.iter().zip(&self.inputs) {
