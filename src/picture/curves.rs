@@ -31,6 +31,13 @@ pub struct Curves {
 }
 
 impl Curves {
+    /// The same without moments.
+    #[cfg(feature = "gui")]
+    pub(crate) fn emptied(&self) -> Self {
+        let (cost, tempo, beats, onsets) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { cost, tempo, beats, onsets, ..*self }
+    }
+
     /// Measures the curves.
     pub fn new(played: &Segments, midi: &Midi, features: &Features, recording: &Array2<f32>, frame_s: f64) -> Self {
         let step = features.times.seconds(1.0).max(1e-6);

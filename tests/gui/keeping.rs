@@ -2,7 +2,7 @@
 
 use super::{NAME, aligned, empty, window};
 use antiphon::export::Artefact;
-use antiphon::gui::{Command, ExportOrder, Model, Overlay, Recover, Theme};
+use antiphon::gui::{Arrival, Command, ExportOrder, Model, Overlay, Recover, Theme};
 use antiphon::picture::Panel;
 use antiphon::session::{Session, autosave_of};
 use egui_kittest::kittest::Queryable;
@@ -180,8 +180,12 @@ fn recordings_that_are_not_selected_give_their_sound_back() {
     model.apply(Command::Select(9), 1.0);
     // The one selected before stays.
     assert_eq!(in_memory(&model), [0]);
+    assert!(model.aligned().is_none());
     assert!(!model.playable(), "nothing sounds that belongs to another recording");
-    super::pair::bring_recording(&mut model, ids[9], super::pair::pair(40, "/music/a.flac"));
+    let again = super::pair::pair(40, "/music/a.flac").recording;
+    model.receive(Arrival::Recording(ids[9], Ok(again)), 1.0);
+    // Its pictures are made again from the alignment, which was kept.
+    assert!(model.aligned().is_some_and(|aligned| !aligned.curves.cost.is_empty()));
     let back = model.midi_time(model.transport().position(1.0)).unwrap();
     assert!((back.0 - moment.0).abs() < 0.05, "{moment:?} {back:?}");
 

@@ -29,7 +29,7 @@ use crate::audio::{self, Keep, Original};
 use crate::curation::{Arrangement, Batch};
 use crate::error::Result;
 use crate::evaluate::{CodeQuality, PairSource};
-use crate::features::Features;
+use crate::features::{BINS, Features};
 use crate::files;
 use crate::index::{Added, Index};
 use crate::job::Progress;
@@ -39,6 +39,7 @@ use crate::playback::{Material, Programme, Rendition, Stretch, from_audio};
 use crate::session::{Opened, Session};
 use crate::synth::SoundFont;
 use crate::verdict;
+use ndarray::Array2;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -378,5 +379,13 @@ impl Aligned {
         let strip = Arc::new(Strip::in_audio_time(&features, &alignment.segments, frames, frame_s));
         let curves = Curves::new(&alignment.segments, &midi.side.midi, &features, recording.frames(), frame_s);
         Self { alignment, features, strip, curves }
+    }
+
+    /// The alignment alone, without what is drawn of it.
+    pub(super) fn bare(&self) -> Self {
+        let empty = Features { frames: Array2::zeros((0, BINS)), times: self.features.times.clone() };
+        let strip = Strip { values: Array2::zeros((0, BINS)), frame_s: self.strip.frame_s };
+        let curves = self.curves.emptied();
+        Self { alignment: self.alignment.clone(), features: Arc::new(empty), strip: Arc::new(strip), curves }
     }
 }

@@ -29,6 +29,7 @@ impl Model {
                     (candidate.seconds, candidate.analysed) = (Some(recording.seconds()), recording.side.analysed());
                     candidate.recording = Some(Arc::new(recording));
                 });
+                self.dress(id);
                 self.update_length(now);
                 self.return_to_place(id, now);
                 self.go_to_place(now);
@@ -39,7 +40,9 @@ impl Model {
                     let confidence = aligned.alignment.confidence;
                     self.say(format!("{} is aligned, confidence {confidence:.2}", file_name(&candidate.path)));
                 }
-                self.settle(id, outcome, |candidate, aligned| candidate.aligned = Some(aligned));
+                self.settle(id, outcome, |candidate, aligned| {
+                    (candidate.aligned, candidate.bare) = (Some(aligned), false);
+                });
             }
             Arrival::HashModel(Ok(model)) => self.take_hash_model(Some(model)),
             Arrival::HashModel(Err(error)) => self.refuse_hash_model(&error),

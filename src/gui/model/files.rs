@@ -137,6 +137,7 @@ impl Model {
     pub(super) fn forget_alignments(&mut self) {
         for candidate in &mut self.candidates {
             (candidate.aligned, candidate.hashed, candidate.embedded, candidate.base) = (None, None, None, None);
+            candidate.bare = false;
             candidate.correction = Correction::default();
             candidate.halted &= candidate.recording.is_none();
         }
@@ -171,7 +172,9 @@ impl Model {
         self.selected = Some(index);
         self.forget_place(now);
         self.update_length(now);
-        let places = musical.zip(self.segments()).map(|(moment, segments)| segments.to_audio(moment));
+        // The map is there even while the recording has to be read again.
+        let aligned = self.candidate().and_then(|candidate| candidate.aligned.as_ref());
+        let places = musical.zip(aligned).map(|(moment, aligned)| aligned.alignment.segments.to_audio(moment));
         let at = places.and_then(|places| places.first().copied()).unwrap_or_default().0;
         self.transport.seek(at, now);
         if gone {

@@ -426,6 +426,7 @@ impl Model {
                 candidate.sound = candidate.sound.take().or_else(|| newer.sound.clone());
                 if same_midi {
                     candidate.aligned.clone_from(&newer.aligned);
+                    candidate.bare = newer.bare;
                     candidate.hashed.clone_from(&newer.hashed);
                 }
                 candidate.halted = newer.halted;

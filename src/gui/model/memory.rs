@@ -1,8 +1,9 @@
 //! Which recordings stay in memory: the selected one, its neighbour in the list and those selected last. The others
-//! keep their alignment and their embedding, and give back what takes most of the memory: their sound, features and
-//! codes. They are read again when they are selected.
+//! keep their alignment and their embedding, and give back what takes most of the memory: their sound, features,
+//! codes and pictures. They are read again when they are selected.
 
-use super::{Candidate, Model};
+use super::{Aligned, Candidate, Model};
+use std::sync::Arc;
 
 /// The most recordings kept in memory; one of four minutes takes about 70 MB.
 const KEPT: usize = 4;
@@ -85,8 +86,23 @@ impl Model {
         for index in gone {
             let candidate = &mut self.candidates[index];
             (candidate.recording, candidate.sound, candidate.hashed) = (None, None, None);
+            if let Some(aligned) = candidate.aligned.take() {
+                (candidate.aligned, candidate.bare) = (Some(Arc::new(aligned.bare())), true);
+            }
             let id = candidate.id;
             self.forget_material(id);
+        }
+    }
+
+    /// Makes the pictures of an alignment again whose recording has been read again.
+    pub(super) fn dress(&mut self, id: u64) {
+        let Some(midi) = self.midi().cloned() else { return };
+        let found = self.candidates.iter_mut().find(|candidate| candidate.id == id && candidate.bare);
+        if let Some(candidate) = found
+            && let (Some(aligned), Some(recording)) = (&candidate.aligned, &candidate.recording)
+        {
+            let aligned = Aligned::new(aligned.alignment.clone(), &midi, recording);
+            (candidate.aligned, candidate.bare) = (Some(Arc::new(aligned)), false);
         }
     }
 

@@ -71,6 +71,8 @@ pub struct Candidate {
     pub recording: Option<Arc<LoadedRecording>>,
     /// Its alignment with the MIDI, once computed.
     pub aligned: Option<Arc<Aligned>>,
+    /// Its alignment has no pictures: they were given back with the recording.
+    bare: bool,
     /// The hash sequences of both, once computed.
     pub hashed: Option<Arc<Hashed>>,
     /// The embeddings of both, once computed.
@@ -90,9 +92,23 @@ pub struct Candidate {
 impl Candidate {
     fn new(id: u64, path: PathBuf) -> Self {
         let (recording, aligned, hashed, embedded, sound) = (None, None, None, None, None);
-        let (seconds, analysed, halted) = (None, false, false);
+        let (seconds, analysed, halted, bare) = (None, false, false, false);
         let (correction, base) = (Correction::default(), None);
-        Self { id, path, recording, aligned, hashed, embedded, sound, seconds, analysed, halted, correction, base }
+        Self {
+            id,
+            path,
+            recording,
+            aligned,
+            bare,
+            hashed,
+            embedded,
+            sound,
+            seconds,
+            analysed,
+            halted,
+            correction,
+            base,
+        }
     }
 }
 

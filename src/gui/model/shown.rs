@@ -56,7 +56,7 @@ impl Model {
 
     /// Its alignment.
     pub fn aligned(&self) -> Option<&Arc<Aligned>> {
-        self.candidate()?.aligned.as_ref()
+        self.candidate().filter(|candidate| !candidate.bare)?.aligned.as_ref()
     }
 
     /// How the recording plays the MIDI.
