@@ -19,8 +19,7 @@ const AHEAD: usize = 2;
 pub(super) struct Recent {
     /// Their numbers, the last selected first.
     ids: Vec<u64>,
-    /// The selected recording is being read again: where its playhead goes, in
-    /// seconds.
+    /// The selected recording is being read again: where its playhead goes, in seconds.
     place: Option<(u64, f64)>,
 }
 
@@ -34,7 +33,7 @@ impl Model {
     }
 
     /// The numbers of the recordings to keep.
-    fn kept(&self) -> Vec<u64> {
+    pub(super) fn kept(&self) -> Vec<u64> {
         let (selected, mut left_s, mut kept) = (self.selected.unwrap_or(0), KEPT_S, Vec::with_capacity(KEPT));
         let by_id = |id: &u64| self.candidates.iter().find(|candidate| candidate.id == *id);
         let neighbours = self.candidates.iter().skip(selected);
@@ -66,11 +65,6 @@ impl Model {
         let wanted = |c: &&Candidate| kept.contains(&c.id) || (!full && self.unfinished(c));
         let order = self.candidate().into_iter().chain(&self.candidates);
         order.filter(|candidate| !candidate.halted && candidate.recording.is_none()).find(wanted)
-    }
-
-    /// Whether what is made of this recording for show, such as its codes, is made now.
-    pub(super) fn keeps(&self, id: u64) -> bool {
-        self.kept().contains(&id)
     }
 
     /// Gives back the memory of all recordings but those to be kept.

@@ -117,8 +117,10 @@ impl Model {
             Some((candidate.id, ToHash { model: Arc::clone(&model), midi: Arc::clone(&midi), recording, aligned }))
         };
         let order = self.candidate().into_iter().chain(&self.candidates).filter(|candidate| !candidate.halted);
+        // Codes are for show: only recordings that stay in memory have them.
+        let kept = self.kept();
         if self.loads.hashing().is_none()
-            && let Some((id, what)) = order.filter(|c| c.hashed.is_none() && self.keeps(c.id)).find_map(pair)
+            && let Some((id, what)) = order.filter(|c| c.hashed.is_none() && kept.contains(&c.id)).find_map(pair)
         {
             self.loads.hash(id, what);
         }
